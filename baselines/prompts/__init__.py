@@ -1,0 +1,1 @@
+"""Problem statements as data, one search space a file."""

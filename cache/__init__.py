@@ -1,0 +1,1 @@
+"""A content-addressed store of requests and answers; knows nothing of architecture search."""

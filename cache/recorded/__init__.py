@@ -1,0 +1,1 @@
+"""Cassettes this project recorded or reconstructed: JSON Lines, one record a line."""

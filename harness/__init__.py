@@ -1,0 +1,1 @@
+"""The experiment: what may be proposed, how a proposal is read and judged, how the loop runs."""

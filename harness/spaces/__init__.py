@@ -1,0 +1,1 @@
+"""Search spaces, one a file: the declaration and the cost of an architecture."""

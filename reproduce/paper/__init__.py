@@ -1,0 +1,1 @@
+"""What the paper prints, as data with its source."""

@@ -1,0 +1,1 @@
+"""Benchmark tables that others measured: read-only, keyed by architecture; knows nothing of optimisers."""
