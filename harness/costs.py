@@ -1,0 +1,66 @@
+"""What a layer costs: multiply-accumulates under two counting rules, and parameters. Analytic, no torch.
+
+`macs` counts convolutions and linear layers only, without biases: the published `flops` of NAS-Bench-Macro and
+Channel-Bench-Macro. `macs_thop` is what GENIUS counted with the package `thop`: the same, plus four operations an
+activation of each batch normalisation and (H·W + 1)·C for a global average pool; activations are free under both.
+Parameters include biases and the affine pair of each batch normalisation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class Cost(NamedTuple):
+    """Multiply-accumulates of one forward pass of one image, under both rules, and the number of parameters."""
+
+    macs: int
+    macs_thop: int
+    params: int
+
+
+NOTHING = Cost(0, 0, 0)
+
+
+def total(costs: Iterable[Cost]) -> Cost:
+    """The sum, field by field."""
+    return Cost(*(sum(field) for field in zip(NOTHING, *costs, strict=True)))
+
+
+def conv(inputs: int, outputs: int, kernel: int, size: int, *, groups: int = 1, bias: bool = False) -> Cost:
+    """A square convolution whose output is `size` × `size`."""
+    weights = kernel * kernel * inputs // groups * outputs
+    macs = weights * size * size
+    return Cost(macs, macs, weights + (outputs if bias else 0))
+
+
+def batch_norm(channels: int, size: int) -> Cost:
+    """A batch normalisation over `size` × `size` activations."""
+    return Cost(0, 4 * channels * size * size, 2 * channels)
+
+
+def conv_bn(inputs: int, outputs: int, kernel: int, size: int, *, groups: int = 1) -> Cost:
+    """A convolution without bias, followed by a batch normalisation."""
+    return total((conv(inputs, outputs, kernel, size, groups=groups), batch_norm(outputs, size)))
+
+
+def linear(inputs: int, outputs: int) -> Cost:
+    """A fully connected layer with bias."""
+    return Cost(inputs * outputs, inputs * outputs, inputs * outputs + outputs)
+
+
+def global_pool(channels: int, size: int) -> Cost:
+    """An average pool of `size` × `size` activations to one."""
+    return Cost(0, (size * size + 1) * channels, 0)
+
+
+def squeeze_excite(channels: int, reduced: int) -> Cost:
+    """Two 1×1 convolutions with bias on pooled activations (Hu et al. 2018); the pool itself is not counted."""
+    return total((conv(channels, reduced, 1, 1, bias=True), conv(reduced, channels, 1, 1, bias=True)))
+
+
+def make_divisible(channels: float, divisor: int = 8) -> int:
+    """Round to a multiple of `divisor`, never losing more than a tenth (Sandler et al. 2018, reference code)."""
+    rounded = max(divisor, int(channels + divisor / 2) // divisor * divisor)
+    return rounded + divisor if rounded < 0.9 * channels else rounded

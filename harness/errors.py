@@ -1,0 +1,18 @@
+"""The harness' exceptions.
+
+HarnessError
+├── InvalidArchitecture   a tuple that is no architecture of the space
+└── OptimizerError        an optimiser that broke the ask/tell protocol
+"""
+
+
+class HarnessError(Exception):
+    """Anything this package raises on purpose."""
+
+
+class InvalidArchitecture(HarnessError, ValueError):
+    """A tuple of the wrong length, or with an entry that is no choice of its slot."""
+
+
+class OptimizerError(HarnessError):
+    """An optimiser that broke the ask/tell protocol, such as a proposal with neither an architecture nor a reply."""

@@ -1,0 +1,239 @@
+"""Free text ↔ architecture: the only reader of what a language model writes.
+
+A reply is cut by a Lark grammar, generated from the space, into lists and everything else. A *design* is either one
+list with an entry for every slot, or one list for each group ("Stage 1 (Layer 2 to Layer 7): [1, 0, …]", numbered,
+bulleted, with the list on the next line, …) in the order of the groups. The reader returns the architecture with the
+span it was read from, or a rejection with a reason. It repairs nothing and guesses nothing.
+
+A reply that works towards its proposal may state several designs. The last one counts if it is announced as a revision
+("Final model:", "the adjusted design"), or if all agree; otherwise the reply is ambiguous. A list for a single group,
+after or before a complete design, is talk about the design and changes nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
+
+from lark import Lark
+
+from harness.protocol import Reason, Rejection
+from harness.space import Architecture, Space
+
+
+class Span(NamedTuple):
+    """A range of characters: `text[start:end]`."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Reading:
+    """An architecture, where in the reply it stands, and the other designs of the reply that it supersedes."""
+
+    architecture: Architecture
+    span: Span
+    superseded: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Design:
+    """Lists of entries as they are written, before they are held against the space: one in all, or one a group."""
+
+    lists: tuple[tuple[str, ...], ...]
+    span: Span
+
+    @property
+    def entries(self) -> tuple[str, ...]:
+        return tuple(entry for entries in self.lists for entry in entries)
+
+
+_REVISION = re.compile(
+    r"\b(final|revis|adjust|updat|correct|modif|chang|improv|instead|new design|new model|therefore|fix)", re.IGNORECASE
+)
+_REFUSAL = re.compile(
+    r"\b(I('m| am) (sorry|unable)|I (cannot|can't|can not|won't|will not)|as an AI( language)? model)\b", re.IGNORECASE
+)
+_ENTRY = re.compile(r"#[^\n]*|([^\s,\[\]#]+)")  # comments are matched in order to be skipped
+
+# A list opens with "[" and holds entries, commas, nested brackets and comments to the end of a line. The heading of a
+# group stands at the start of a line, behind any bullet, number or markup, and its list follows a colon or a new line.
+_LINK = r"(?:[:=|\-–→][ \t*`_]*|(?<=[)\d])[ \t]+|\n\s*(?:```\w*\s*)?[\-*•>]?[ \t]*)"
+_GRAMMAR = r"""
+    start: (GROUP_LIST | LIST | OTHER)*
+
+    GROUP_LIST.3: /^[ \t>|#*`_\-–•\d.)]*(?:{names})(?!\d)[^\[\]\n]{{0,80}}?{link}/im LIST
+    LIST.2: /\[(?:\s|,|\[|\]\s*,|#[^\n]*\n|[^\s,\[\]#]+(?=\s*[,\]\n#]))*\](?:\s*\])?/
+    OTHER.1: /[^\[\n]+|\[|\n/
+"""
+
+
+@cache
+def _parser(space: Space) -> Lark:
+    names = "|".join(name.pattern for name in _group_names(space))
+    return Lark(_GRAMMAR.format(names=names, link=_LINK), parser="lalr", lexer="basic")
+
+
+def read(space: Space, text: str) -> Reading | Rejection:
+    """Read the one architecture that a reply proposes. Never raises, whatever the text."""
+    designs, incomplete = _designs(space, text)
+    if not designs:
+        return _nothing(space, text, incomplete)
+    entries = {design.entries for design in designs}
+    proposal = designs[-1]
+    if len(entries) > 1:
+        previous = [design for design in designs if design.entries != proposal.entries][-1]
+        first = next(design for design in designs if design.span.start > previous.span.start)
+        if not _REVISION.search(text, previous.span.end, first.span.start):
+            return Rejection(
+                Reason.AMBIGUOUS,
+                f"the reply states {len(entries)} different designs and does not say which one it proposes",
+            )
+    architecture = _choices(space, proposal)
+    if isinstance(architecture, Rejection):
+        return architecture
+    others = tuple(design.span for design in designs[:-1] if design.entries != proposal.entries)
+    return Reading(architecture, proposal.span, others)
+
+
+def read_all(space: Space, text: str) -> Iterator[Reading | Rejection]:
+    """Read every complete design of a text, in order: for prompts that list several."""
+    for design in _designs(space, text)[0]:
+        architecture = _choices(space, design)
+        yield architecture if isinstance(architecture, Rejection) else Reading(architecture, design.span)
+
+
+def _designs(space: Space, text: str) -> tuple[list[_Design], list[_Design]]:
+    """The complete designs of a text in order, and what was begun like one and is none."""
+    complete: list[_Design] = []
+    incomplete: list[_Design] = []
+    groups: list[_Design] = []  # of the design that is being read
+
+    def close() -> None:
+        if groups:
+            span = Span(groups[0].span.start, groups[-1].span.end)
+            design = _Design(tuple(group.lists[0] for group in groups), span)
+            (complete if len(groups) == len(space.groups) else incomplete).append(design)
+            groups.clear()
+
+    for token in _parser(space).lex(text):
+        if token.type == "OTHER":
+            continue
+        opening = token.index("[")
+        assert token.start_pos is not None  # a lexer's token always has one
+        entries = tuple(entry for entry in _ENTRY.findall(token[opening:]) if entry)
+        design = _Design((entries,), Span(token.start_pos + opening, token.start_pos + len(token)))
+        if token.type == "GROUP_LIST":
+            number = _group_number(space, token[:opening])
+            if number != len(groups):
+                close()
+            if number == len(groups):
+                groups.append(design)
+            else:
+                incomplete.append(design)
+        elif len(entries) == len(space.slots):
+            close()
+            complete.append(design)
+        elif len(space.slots) / 2 < len(entries) < 2 * len(space.slots):
+            incomplete.append(design)
+    close()
+    return complete, incomplete
+
+
+def _group_number(space: Space, heading: str) -> int:
+    """The index of the group whose name comes first in a heading."""
+    positions = [match.start() if (match := name.search(heading)) else len(heading) for name in _group_names(space)]
+    return positions.index(min(positions))
+
+
+@cache
+def _group_names(space: Space) -> tuple[re.Pattern[str], ...]:
+    """A pattern for each group's name, with or without the space: "Stage 1", "stage1", "Stage_1"."""
+    return tuple(
+        re.compile(r"\s*[_-]?".join(re.escape(word) for word in group.name.split()) + r"(?!\d)", re.IGNORECASE)
+        for group in space.groups
+    )
+
+
+def _choices(space: Space, design: _Design) -> Architecture | Rejection:
+    """Hold the entries against the space."""
+    if len(design.lists) == 1:
+        expected: tuple[tuple[str, int], ...] = ((space.name, len(space.slots)),)
+    else:
+        expected = tuple((group.name, len(group.slots)) for group in space.groups)
+    for (name, length), entries in zip(expected, design.lists, strict=True):
+        if len(entries) != length:
+            return Rejection(Reason.WRONG_LENGTH, f"{name} takes {length} entries, the reply gives {len(entries)}")
+    choices = []
+    for slot, entry in zip(space.slots, design.entries, strict=True):
+        symbols = [str(symbol) for symbol in space.symbols(range(len(slot.choices)))]
+        if entry.strip("'\"`*") not in symbols:
+            return Rejection(
+                Reason.UNKNOWN_CHOICE, f"{slot.name} takes {symbols[0]} to {symbols[-1]}, the reply gives {entry[:40]}"
+            )
+        choices.append(symbols.index(entry.strip("'\"`*")))
+    return tuple(choices)
+
+
+def _nothing(space: Space, text: str, incomplete: list[_Design]) -> Rejection:
+    """Why a reply has no design."""
+    lists = " or ".join(
+        [f"one list of {len(space.slots)} entries"] + ([f"{len(space.groups)} lists"] if len(space.groups) > 1 else [])
+    )
+    if incomplete:
+        got = max(len(design.entries) for design in incomplete)
+        return Rejection(Reason.WRONG_LENGTH, f"expected {lists}, the longest design in the reply has {got} entries")
+    if _REFUSAL.search(text):
+        return Rejection(Reason.REFUSED, "the reply declines to propose a design")
+    return Rejection(Reason.NOTHING_FOUND, f"expected {lists}, found none in a reply of {len(text)} characters")
+
+
+def write_lists(space: Space, architecture: Architecture) -> list[str]:
+    """The architecture as one bracketed list a group, in written symbols."""
+    return ["[" + ", ".join(map(str, space.symbols(choices))) + "]" for choices in space.split(architecture)]
+
+
+def _headings(space: Space) -> list[str]:
+    return [f"{group.name} ({group.slots[0].name} to {group.slots[-1].name})" for group in space.groups]
+
+
+def _flat(space: Space, architecture: Architecture) -> str:
+    return "[" + ", ".join(map(str, space.symbols(architecture))) + "]"
+
+
+def _grouped(line: str) -> Callable[[Space, Architecture], str]:
+    def layout(space: Space, architecture: Architecture) -> str:
+        return "\n".join(
+            line.format(number=number, heading=heading, choices=choices, bare=choices.strip("[]"))
+            for number, (heading, choices) in enumerate(
+                zip(_headings(space), write_lists(space, architecture), strict=True), start=1
+            )
+        )
+
+    return layout
+
+
+def _python(line: str) -> Callable[[Space, Architecture], str]:
+    rows = _grouped(line)
+    return lambda space, architecture: "op_list = [\n" + rows(space, architecture) + "\n]"
+
+
+LAYOUTS: dict[str, Callable[[Space, Architecture], str]] = {
+    "grouped": _grouped("{heading}: {choices}"),
+    "numbered": _grouped("{number}. {heading}: {choices}"),
+    "bulleted": _grouped("- **{heading}:** {choices}"),
+    "next line": _grouped("{heading}:\n{choices}"),
+    "python": _python("    # {heading}\n    {bare},"),
+    "python, trailing comments": _python("    {bare},  # {heading}"),
+    "flat": _flat,
+}
+"""Every layout in which the published answers state a design, by name. `read` reads each of them back."""
+
+
+def write(space: Space, architecture: Architecture, layout: str = "grouped") -> str:
+    """Write an architecture as text in one of `LAYOUTS`."""
+    return LAYOUTS[layout](space, space.validate(architecture))

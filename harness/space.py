@@ -1,0 +1,127 @@
+"""A search space, declared once: named slots, the choices of each, and how an architecture is written.
+
+Everything else is derived from the declaration: size, validation, sampling, neighbours, the reader of free text
+(`harness.grammar`), and the JSON Schema and GBNF grammar for constrained decoding.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeAlias
+
+from harness.errors import InvalidArchitecture
+
+Architecture: TypeAlias = tuple[int, ...]
+"""One index into the choices of each slot, in the order of the slots."""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One decision: its name in the field's words ("Layer 2") and the names of its choices."""
+
+    name: str
+    choices: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Slots that are written as one list, such as a stage of a network."""
+
+    name: str
+    slots: tuple[Slot, ...]
+
+
+@dataclass(frozen=True)
+class Space:
+    """A finite search space: the product of its slots' choices.
+
+    `first_symbol` is the integer that stands for choice 0 wherever an architecture is written: benchmarks that number
+    their operations from 0 leave it alone, those that count widths from 1 set it to 1.
+    """
+
+    name: str
+    title: str
+    groups: tuple[Group, ...]
+    first_symbol: int = 0
+
+    @cached_property
+    def slots(self) -> tuple[Slot, ...]:
+        """All slots in the order of an architecture's entries."""
+        return tuple(slot for group in self.groups for slot in group.slots)
+
+    @cached_property
+    def cardinalities(self) -> tuple[int, ...]:
+        """The number of choices of each slot."""
+        return tuple(len(slot.choices) for slot in self.slots)
+
+    @property
+    def size(self) -> int:
+        """The number of architectures, not of distinct networks."""
+        return math.prod(self.cardinalities)
+
+    def validate(self, architecture: Sequence[int]) -> Architecture:
+        """Return the architecture as a tuple.
+
+        Raises:
+            InvalidArchitecture: if its length is wrong or an entry is no choice of its slot.
+        """
+        if len(architecture) != len(self.slots):
+            raise InvalidArchitecture(
+                f"{self.name}: expected {len(self.slots)} choices, one a slot, got {len(architecture)}"
+            )
+        for slot, cardinality, choice in zip(self.slots, self.cardinalities, architecture, strict=True):
+            if isinstance(choice, bool) or not isinstance(choice, int) or not 0 <= choice < cardinality:
+                raise InvalidArchitecture(
+                    f"{self.name}: {slot.name} expects a choice from 0 to {cardinality - 1}, got {choice!r}"
+                )
+        return tuple(architecture)
+
+    def split(self, architecture: Architecture) -> tuple[Architecture, ...]:
+        """The architecture's choices, one tuple a group."""
+        choices = iter(architecture)
+        return tuple(tuple(next(choices) for _ in group.slots) for group in self.groups)
+
+    def symbols(self, choices: Sequence[int]) -> tuple[int, ...]:
+        """The integers by which these choices are written."""
+        return tuple(choice + self.first_symbol for choice in choices)
+
+    def sample(self, rng: random.Random) -> Architecture:
+        """Draw one architecture uniformly."""
+        return tuple(rng.randrange(cardinality) for cardinality in self.cardinalities)
+
+    def neighbours(self, architecture: Architecture) -> Iterator[Architecture]:
+        """All architectures that differ in exactly one slot, by slot, then by choice."""
+        for position, cardinality in enumerate(self.cardinalities):
+            for choice in range(cardinality):
+                if choice != architecture[position]:
+                    yield (*architecture[:position], choice, *architecture[position + 1 :])
+
+    def json_schema(self) -> dict[str, Any]:
+        """A JSON Schema (2020-12) of `{"architecture": [...]}` in written symbols, for constrained decoding."""
+        entries = [{"enum": list(self.symbols(range(cardinality)))} for cardinality in self.cardinalities]
+        return {
+            "type": "object",
+            "properties": {
+                "architecture": {
+                    "type": "array",
+                    "prefixItems": entries,
+                    "items": False,
+                    "minItems": len(entries),
+                    "maxItems": len(entries),
+                }
+            },
+            "required": ["architecture"],
+            "additionalProperties": False,
+        }
+
+    def gbnf(self) -> str:
+        """A GBNF grammar (llama.cpp) of the same answers as `json_schema`."""
+        slots = ' "," '.join(f"slot{n}" for n in range(len(self.slots)))
+        rules = [f'root ::= "{{\\"architecture\\":[" {slots} "]}}"']
+        for n, cardinality in enumerate(self.cardinalities):
+            rules.append(f"slot{n} ::= " + " | ".join(f'"{symbol}"' for symbol in self.symbols(range(cardinality))))
+        return "\n".join(rules) + "\n"

@@ -1,0 +1,117 @@
+"""The ImageNet space of GENIUS (arXiv 2304.10970, Table 14): MobileNetV2 blocks with squeeze-and-excitation, 7^30.
+
+Thirty slots in five stages. Choice 0 skips a layer; on the first layer of a stage, where the shape changes, it is a
+1×1 convolution with batch normalisation instead. Choices 1–6 are inverted residuals with kernel 3, 5, 7 at expansion
+4, then at expansion 6. Input 224×224. Exact against all 70 entries of the FLOPs table in GENIUS' published prompt.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import NamedTuple
+
+from harness.costs import (
+    NOTHING,
+    Cost,
+    conv,
+    conv_bn,
+    global_pool,
+    linear,
+    make_divisible,
+    squeeze_excite,
+    total,
+)
+from harness.space import Architecture, Group, Slot, Space
+
+
+class Stage(NamedTuple):
+    """Channels in and out, and the stride of the first of the stage's six layers."""
+
+    inputs: int
+    outputs: int
+    stride: int
+
+
+STAGES = (Stage(16, 24, 2), Stage(24, 40, 2), Stage(40, 80, 2), Stage(80, 96, 1), Stage(96, 192, 2))
+LAYERS_PER_STAGE = 6
+FIRST_LAYER = 2  # layers 0 and 1 are the stem
+STEM_SIZE = 112  # side of the stem's output at input 224
+
+BLOCKS = ((3, 4), (5, 4), (7, 4), (3, 6), (5, 6), (7, 6))
+"""(kernel, expansion) of choices 1 to 6."""
+
+CHOICES = ("skip", *(f"inverted residual, kernel {kernel}, expansion {expansion}" for kernel, expansion in BLOCKS))
+
+SPACE = Space(
+    name="mobilenetv2-se",
+    title="MobileNetV2 with squeeze-and-excitation, ImageNet",
+    groups=tuple(
+        Group(
+            f"Stage {stage + 1}",
+            tuple(
+                Slot(f"Layer {FIRST_LAYER + stage * LAYERS_PER_STAGE + layer}", CHOICES)
+                for layer in range(LAYERS_PER_STAGE)
+            ),
+        )
+        for stage in range(len(STAGES))
+    ),
+)
+
+
+@cache
+def choice_cost(position: int, choice: int) -> Cost:
+    """Cost of one choice at one of the 30 positions."""
+    stage, layer = divmod(position, LAYERS_PER_STAGE)
+    inputs, outputs, stride = STAGES[stage]
+    size = _input_size(stage)
+    size_out = size // stride
+    if layer > 0:
+        inputs, stride, size = outputs, 1, size_out
+    if choice == 0:
+        return conv_bn(inputs, outputs, 1, size_out) if layer == 0 else NOTHING
+    kernel, expansion = BLOCKS[choice - 1]
+    expanded = inputs * expansion
+    return total(
+        (
+            conv_bn(inputs, expanded, 1, size),
+            conv_bn(expanded, expanded, kernel, size_out, groups=expanded),
+            squeeze_excite(expanded, make_divisible(expanded * 0.25)),
+            conv_bn(expanded, outputs, 1, size_out),
+        )
+    )
+
+
+@cache
+def fixed_cost() -> Cost:
+    """Cost of everything that is not searched: the stem (layers 0, 1) and the head (layers 32 to 35)."""
+    stem, head = STEM_SIZE, _input_size(len(STAGES))
+    return total(
+        (
+            conv_bn(3, 16, 3, stem),
+            conv_bn(16, 16, 3, stem, groups=16),
+            squeeze_excite(16, make_divisible(16 * 0.25)),
+            conv_bn(16, 16, 1, stem),
+            conv_bn(192, 320, 1, head),
+            global_pool(320, head),
+            conv(320, 1280, 1, 1, bias=True),
+            linear(1280, 1000),
+        )
+    )
+
+
+def cost(architecture: Architecture) -> Cost:
+    """Cost of the whole network at input 224×224.
+
+    Raises:
+        InvalidArchitecture: if it is no architecture of `SPACE`.
+    """
+    choices = SPACE.validate(architecture)
+    return total((fixed_cost(), *(choice_cost(position, choice) for position, choice in enumerate(choices))))
+
+
+def _input_size(stage: int) -> int:
+    """Side of the activations that enter a stage."""
+    size = STEM_SIZE
+    for earlier in STAGES[:stage]:
+        size //= earlier.stride
+    return size
