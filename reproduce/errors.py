@@ -3,6 +3,7 @@
     ReproduceError           exit code 2
     ├── UsageError           the command line asks for something that does not exist
     ├── DataMissing          a published file has not been fetched
+    ├── NotInMirror          a mirror lacks a file
     ├── WrongDigest          a file is not the one that was published
     ├── CannotWrite          the disk is full, or the cache directory is read-only
     └── DownloadFailed       a server answered with an error, or a transfer broke off
@@ -37,6 +38,10 @@ class DataMissing(ReproduceError):
         command = " ".join(("python -m reproduce fetch", *names))
         super().__init__(f"{listed}: needed for {purpose}, but not fetched yet; bring it with `{command}`")
         self.names = names
+
+
+class NotInMirror(ReproduceError):
+    """A mirror lacks a file."""
 
 
 class WrongDigest(ReproduceError):
