@@ -1,0 +1,180 @@
+"""From a request to its key: SHA-256 over RFC 8785 canonical JSON.
+
+The key of a request is the digest of `{"kind", "request", "sample", "scheme"}`. It is a documented contract: changing
+one byte of it changes every key, so a change raises `SCHEME` and brings a migration.
+
+The canonical form is RFC 8785 to the byte. The `rfc8785` library writes the numbers; strings, arrays and objects are
+written here with the C encoder of `json`, several times faster than the library; a property test holds the two equal.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from json.encoder import encode_basestring
+from typing import TypeAlias
+
+import rfc8785
+
+from cache.errors import InvalidRequest
+
+JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON] | None"
+
+SCHEME = 1  # of the key; part of every key and every record
+
+DIGEST_PREFIX = "sha256:"
+
+# What cannot change the answer, and so is neither in the key nor in a record. Only top-level names of a request are
+# looked up here; whatever is not listed is in the key, also parameters nobody has heard of yet.
+NOT_IN_KEY: Mapping[str, str] = {
+    "api_key": "credential",
+    "authorization": "credential",
+    "organization": "credential: whom to bill",
+    "project": "credential: whom to bill",
+    "default_headers": "HTTP headers carry credentials",
+    "extra_headers": "HTTP headers carry credentials",
+    "base_url": "where the model is served, not which model",
+    "timeout": "how long the client waits",
+    "max_retries": "how often the client tries",
+    "user": "a label for the provider's abuse monitoring",
+    "metadata": "labels for the provider's dashboard",
+    "store": "whether the provider keeps a copy",
+}
+
+_SAFE_INTEGER = 2**53 - 1  # beyond it two integers share one IEEE 754 double, and so one key
+_LONG = 256  # characters; from here on a lookup is cheaper than writing the string again
+
+
+def canonical(value: JSON) -> bytes:
+    """Return the RFC 8785 form of `value`: 1 and 1.0 give the same bytes, and so do two orders of an object's keys.
+
+    Raises:
+        InvalidRequest: `value` is not JSON; the message names the place.
+
+    References:
+        https://www.rfc-editor.org/rfc/rfc8785
+    """
+    parts: list[str] = []
+    try:
+        _write(value, parts.append)
+        return "".join(parts).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidRequest(f"Expected JSON, got {_fault(value, '$') or error}. Mend the request.") from None
+
+
+def digest(value: JSON) -> str:
+    """Return `sha256:<hex>` of the canonical form of `value`; raises InvalidRequest if it has none."""
+    return digest_bytes(canonical(value))
+
+
+def digest_bytes(data: bytes) -> str:
+    """Return `sha256:<hex>` of `data`."""
+    return DIGEST_PREFIX + hashlib.sha256(data).hexdigest()
+
+
+def keyed(request: Mapping[str, JSON]) -> dict[str, JSON]:
+    """Return `request` without what is written down in `NOT_IN_KEY`."""
+    return {name: value for name, value in request.items() if name not in NOT_IN_KEY}
+
+
+def question(request: Mapping[str, JSON], *, kind: str, sample: int) -> bytes:
+    """Return the canonical bytes whose digest is the key; arguments and errors as in `request_key`."""
+    if type(sample) is not int or sample < 0:
+        raise InvalidRequest(f"Expected sample to be an integer from 0 on, got {sample!r}. Number answers from 0.")
+    return canonical({"kind": kind, "request": keyed(request), "sample": sample, "scheme": SCHEME})
+
+
+def request_key(request: Mapping[str, JSON], *, kind: str, sample: int) -> str:
+    """Return the key of one answer to `request`.
+
+    Args:
+        request: the whole body that is sent; names in `NOT_IN_KEY` are left out of the key.
+        kind: which interface answers, for instance `chat.completions`.
+        sample: numbers independent answers to the same request, from 0.
+
+    Raises:
+        InvalidRequest: the request is not JSON, or `sample` is not an integer from 0 on.
+    """
+    return digest_bytes(question(request, kind=kind, sample=sample))
+
+
+def _write(value: JSON, emit: Callable[[str], object]) -> None:
+    if isinstance(value, str):
+        emit(_long_string(value) if len(value) >= _LONG else encode_basestring(value))
+    elif value is None:
+        emit("null")
+    elif isinstance(value, bool):
+        emit("true" if value else "false")
+    elif isinstance(value, int):
+        if not -_SAFE_INTEGER <= value <= _SAFE_INTEGER:
+            raise ValueError
+        emit(int.__repr__(value))
+    elif isinstance(value, float):
+        emit(_number(value))
+    elif isinstance(value, (dict, Mapping)):
+        _write_object(value, emit)
+    elif isinstance(value, (list, tuple)):
+        before = "["
+        for item in value:
+            emit(before)
+            _write(item, emit)
+            before = ","
+        emit("]" if value else "[]")
+    else:
+        raise TypeError
+
+
+def _write_object(value: Mapping[str, JSON], emit: Callable[[str], object]) -> None:
+    before = "{"
+    for name in sorted(value, key=_utf16):
+        emit(before + encode_basestring(name) + ":")
+        _write(value[name], emit)
+        before = ","
+    emit("}" if value else "{}")
+
+
+def _utf16(name: str) -> bytes:
+    """RFC 8785 section 3.2.3 sorts names by UTF-16 code units, which is not the order of code points."""
+    if not isinstance(name, str):
+        raise TypeError
+    return name.encode("utf-16-be")
+
+
+@lru_cache(maxsize=1024)
+def _long_string(text: str) -> str:
+    """Prompts repeat from turn to turn: most long messages of a request were written for the request before it."""
+    return encode_basestring(text)
+
+
+@lru_cache(maxsize=1024)
+def _number(value: float) -> str:
+    return rfc8785.dumps(value).decode()
+
+
+def _fault(value: object, path: str) -> str | None:
+    """Name the first place in `value` that is not JSON; None if there is none (it is then nested too deeply)."""
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            if not isinstance(name, str):
+                return f"the key {name!r} ({type(name).__name__}, not a string) in {path}"
+            if fault := _fault(name, f"{path}.{name!r} (the name)") or _fault(item, f"{path}.{name}"):
+                return fault
+    elif isinstance(value, (list, tuple)):
+        for position, item in enumerate(value):
+            if fault := _fault(item, f"{path}[{position}]"):
+                return fault
+    elif isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return f"a string with a lone surrogate at {path}"
+    elif isinstance(value, float):
+        if value != value or value in (float("inf"), float("-inf")):
+            return f"{value} at {path}"
+    elif isinstance(value, int):
+        if not -_SAFE_INTEGER <= value <= _SAFE_INTEGER:
+            return f"{value}, beyond ±(2**53 - 1), at {path}"
+    elif value is not None:
+        return f"{type(value).__name__} at {path}"
+    return None

@@ -1,0 +1,77 @@
+"""Which recorded request is nearest to one that was never recorded, and in what they differ.
+
+Beside each record lies a sketch of 128 bytes, an *odd sketch* (Mitzenmacher, Pagh and Pham, "Efficient estimation for
+high similarities using odd sketches", WWW 2014): every pair of neighbouring words flips one bit. What two requests have
+in common cancels, so the number of bits in which two sketches differ counts the words in which the requests do, and a
+search through thousands of records never reads one of them. A sketch only ranks: what is shown is read and verified.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+from zlib import crc32
+
+from cache.key import JSON
+
+SKETCH_BYTES = 128
+
+_WORD = re.compile(rb"[^\W_]+")
+_BITS = 8 * SKETCH_BYTES
+
+
+def sketch(question: bytes) -> bytes:
+    """Return the odd sketch, `SKETCH_BYTES` long, of the canonical bytes of a request."""
+    bits = 0
+    for first, second in pairwise([crc32(word) for word in _WORD.findall(question)]):
+        bits ^= 1 << (31 * first + second) % _BITS  # 31: a pair and its mirror image are two pairs
+    return bits.to_bytes(SKETCH_BYTES, "big")
+
+
+def nearest_key(wanted: bytes, sketches: Iterable[tuple[str, bytes]]) -> str | None:
+    """Return the key whose sketch is nearest to `wanted`, the smallest of several; None if there is no sketch."""
+    target = int.from_bytes(wanted, "big")
+    ranked = (((int.from_bytes(found, "big") ^ target).bit_count(), key) for key, found in sketches)
+    return min(ranked, default=(0, None))[1]
+
+
+def difference(asked: Mapping[str, JSON], recorded: Mapping[str, JSON]) -> str:
+    """Return a unified diff of the first message in which two requests differ, else of their parameters.
+
+    Empty if the requests are the same (then only the sample or the kind differs).
+    """
+    asked_messages, recorded_messages = _messages(asked), _messages(recorded)
+    for position in range(max(len(asked_messages), len(recorded_messages))):
+        before = recorded_messages[position] if position < len(recorded_messages) else None
+        after = asked_messages[position] if position < len(asked_messages) else None
+        if before != after:
+            return _diff(_lines(before), _lines(after), f"messages[{position}]")
+    return _diff(_lines(_parameters(recorded)), _lines(_parameters(asked)), "parameters")
+
+
+def _messages(request: Mapping[str, JSON]) -> list[JSON]:
+    messages = request.get("messages")
+    return list(messages) if isinstance(messages, (list, tuple)) else []
+
+
+def _parameters(request: Mapping[str, JSON]) -> dict[str, JSON]:
+    """All but the messages that were compared one by one; messages that are no list are a parameter like any other."""
+    listed = isinstance(request.get("messages"), (list, tuple))
+    return {name: value for name, value in request.items() if not (listed and name == "messages")}
+
+
+def _lines(value: JSON) -> list[str]:
+    """Print a message as its role and its text, anything else as indented JSON."""
+    if value is None:
+        return []
+    if isinstance(value, dict) and isinstance(text := value.get("content"), str):
+        rest = {name: item for name, item in value.items() if name != "content"}
+        return [json.dumps(rest, sort_keys=True, ensure_ascii=False), *text.split("\n")]
+    return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False).splitlines()
+
+
+def _diff(before: list[str], after: list[str], what: str) -> str:
+    return "\n".join(difflib.unified_diff(before, after, f"recorded {what}", f"asked {what}", lineterm="", n=1))

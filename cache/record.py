@@ -1,0 +1,198 @@
+"""A record: one request, its answer verbatim, and where the answer came from.
+
+As a line of canonical JSON a record is
+
+    {"digest": …, "key": …, "question": {"kind", "request", "sample", "scheme"},
+     "reply": {"answer", "observed", "provenance"}, "sketch": …}
+
+The key is the SHA-256 of `question`, the digest is the SHA-256 of `{"key", "reply"}`: together they cover every byte
+that is ever returned, so neither a request nor an answer can be edited unnoticed. `sketch` only serves to find the
+nearest record (see `cache.nearest`). Canonical JSON has one form, so reading verifies slices of the line as it stands.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from cache.errors import CorruptRecord, CredentialFound, RecordError
+from cache.key import JSON, canonical, digest_bytes, keyed, question
+from cache.nearest import SKETCH_BYTES, sketch
+
+CHAT = "chat.completions"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One answer to one request.
+
+    Attributes:
+        request: the body that was sent, without what is in `cache.key.NOT_IN_KEY` (credentials first of all).
+        answer: the body that came back, verbatim, in the chat.completion shape.
+        sample: numbers independent answers to the same request, from 0.
+        kind: which interface answered.
+        provenance: which API, published file and turn, reconstruction or local model the answer is from.
+        observed: time, latency, usage, library versions, the model that really answered; may be empty.
+    """
+
+    request: Mapping[str, JSON]
+    answer: Mapping[str, JSON]
+    sample: int = 0
+    kind: str = CHAT
+    provenance: Mapping[str, JSON] = field(default_factory=dict)
+    observed: Mapping[str, JSON] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "request", keyed(self.request))
+
+    @cached_property
+    def key(self) -> str:
+        """The key of the request; raises InvalidRequest if it is not JSON."""
+        return digest_bytes(self.question)
+
+    @property
+    def question(self) -> bytes:
+        """The canonical bytes whose digest is the key."""
+        return question(self.request, kind=self.kind, sample=self.sample)
+
+    @property
+    def text(self) -> str:
+        """What the model said: the content of the first choice; raises RecordError if the answer has none."""
+        match self.answer:
+            case {"choices": [{"message": {"content": str(content)}}, *_]}:
+                return content
+        raise RecordError(
+            f"Expected choices[0].message.content to be text in the answer of {self.key}, got "
+            f"{json.dumps(self.answer)[:200]}. Read `answer` instead of `text`."
+        )
+
+    def to_line(self) -> bytes:
+        """Return the record as one line of canonical JSON, with its line end.
+
+        Raises:
+            InvalidRequest: something in the record is not JSON.
+            CredentialFound: something in the record looks like a credential.
+        """
+        reply: dict[str, JSON] = {"answer": self.answer, "observed": self.observed, "provenance": self.provenance}
+        asked, replied = self.question, canonical(reply)
+        for place in _credentials({"request": self.request, **reply}, "$"):
+            raise CredentialFound(
+                f"Expected no credential in a record, got something that looks like one at {place}. "
+                "Remove it there; pass credentials to the client of the endpoint, never in what is recorded."
+            )
+        key = digest_bytes(asked).encode()
+        return _LINE % (_reply_digest(key, replied), key, asked, replied, sketch(asked).hex().encode())
+
+    @classmethod
+    def from_line(cls, line: bytes, expected_key: str | None = None) -> Record:
+        """Return the record that `to_line` wrote.
+
+        Args:
+            line: with or without its line end.
+            expected_key: the key under which the line was found.
+
+        Raises:
+            CorruptRecord: the request does not give the key, the answer does not give the digest, or `expected_key`
+                is another one.
+        """
+        key = line_key(line)
+        if expected_key is not None and expected_key != key:
+            raise CorruptRecord(f"Expected the record {expected_key}, got {key}. {_RESTORE}")
+        _verify(line, key)
+        content = json.loads(line)
+        asked, reply = content["question"], content["reply"]
+        return cls(
+            request=asked["request"],
+            answer=reply["answer"],
+            sample=asked["sample"],
+            kind=asked["kind"],
+            provenance=reply["provenance"],
+            observed=reply["observed"],
+        )
+
+
+# -- the line as bytes ---
+
+_LINE = b'{"digest":"%b","key":"%b","question":%b,"reply":%b,"sketch":"%b"}\n'
+_KEY = slice(91, 162)  # of `sha256:` and 64 hexadecimal digits, which every digest and every key has
+_QUESTION = 175  # where the question begins
+_SKETCH = slice(-2 * SKETCH_BYTES - 2, -2)  # of a line without its line end
+_REPLY = b',"reply":{"answer":'
+_HEAD = re.compile(rb'\{"digest":"sha256:[0-9a-f]{64}","key":"sha256:[0-9a-f]{64}","question":\{')
+_TAIL = re.compile(rb'\},"sketch":"[0-9a-f]{%d}"\}\Z' % (2 * SKETCH_BYTES))
+_RESTORE = "Restore the file it came from (for a cassette: `git checkout` it), or record the answer again."
+
+
+def line_key(line: bytes) -> str:
+    """Return the key that a line states, unverified; raises CorruptRecord if `to_line` cannot have written the line."""
+    line = line.rstrip(b"\n")
+    if not (_HEAD.match(line) and _TAIL.search(line, max(0, len(line) - 2 * SKETCH_BYTES - 20))):
+        raise CorruptRecord(
+            f"Expected a line of digest, key, question, reply and sketch, got {len(line)} bytes that begin with "
+            f"{line[:60]!r}. {_RESTORE}"
+        )
+    return line[_KEY].decode()
+
+
+def line_sketch(line: bytes) -> bytes:
+    """Return the sketch that a line states, unverified: it only ranks."""
+    return bytes.fromhex(line.rstrip(b"\n")[_SKETCH].decode())
+
+
+def _verify(line: bytes, key: str) -> None:
+    """Hash the two slices of `line` that its key and its digest stand for."""
+    line = line.rstrip(b"\n")
+    end = line.find(_REPLY, _QUESTION)
+    while end > 0 and digest_bytes(line[_QUESTION:end]) != key:
+        end = line.find(_REPLY, end + 1)  # a request may hold these bytes too
+    if end < 0:
+        raise CorruptRecord(f"The request of the record {key} was changed: it no longer gives its key. {_RESTORE}")
+    reply = line[end + len(b',"reply":') : _SKETCH.start - len(b',"sketch":"')]
+    if _reply_digest(key.encode(), reply) != line[11:82]:
+        raise CorruptRecord(
+            f"The answer, observations or provenance of the record {key} were changed: they no longer give its digest. "
+            f"{_RESTORE}"
+        )
+
+
+def _reply_digest(key: bytes, reply: bytes) -> bytes:
+    return digest_bytes(b'{"key":"%b","reply":%b}' % (key, reply)).encode()
+
+
+# -- credentials ---
+
+_SECRET_NAMES = {
+    "access_token", "api-key", "api_key", "apikey", "authorization", "client_secret", "password",
+    "proxy-authorization", "x-api-key",
+}  # fmt: skip
+# Long and with a digit: prose about "sk-learn" or "bearer" is no credential.
+_SECRET = re.compile(
+    r"\bsk-(?=[A-Za-z_-]*\d)[A-Za-z0-9_-]{20,}"  # OpenAI, Anthropic
+    r"|\bhf_[A-Za-z0-9]{30,}"  # Hugging Face
+    r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"  # AWS
+    r"|\bAIza[0-9A-Za-z_-]{35}"  # Google
+    r"|\bgh[opsu]_[A-Za-z0-9]{36}"  # GitHub
+    r"|(?i:\bbearer)\s+(?=[A-Za-z._~+/=-]*\d)[A-Za-z0-9._~+/=-]{16,}"
+    r"|(?i:\bauthorization)\W{1,5}(?i:bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"
+)
+
+
+def _credentials(value: JSON, path: str) -> Iterator[str]:
+    """Yield the places in `value` that look like a credential."""
+    if isinstance(value, str):
+        if _SECRET.search(value):
+            yield path
+    elif isinstance(value, Mapping):
+        for name, item in value.items():
+            if _SECRET.search(name):
+                yield f"{path} (the name of a member)"
+            elif name.lower() in _SECRET_NAMES and isinstance(item, str) and item:
+                yield f"{path}.{name}"
+            else:
+                yield from _credentials(item, f"{path}.{name}")
+    elif isinstance(value, (list, tuple)):
+        for position, item in enumerate(value):
+            yield from _credentials(item, f"{path}[{position}]")
