@@ -1,0 +1,142 @@
+"""The manifest is whole and consistent; what lies on disk is verified on every read."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reproduce import data
+from reproduce.errors import DataMissing, ReproduceError, WrongDigest
+
+ENTRY = data.Published(
+    path="folder/made-up.json",
+    url="http://127.0.0.1:1/folder/made-up.json",
+    sha256=hashlib.sha256(b"made up").hexdigest(),
+    size=7,
+    kind="table",
+    run=None,
+    sample=None,
+    origin=None,
+)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv(data.HOME_VARIABLE, str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def test_the_manifest_has_every_published_file_once() -> None:
+    entries = data.manifest()
+    assert len(entries) == 17
+    assert len({entry.path for entry in entries}) == len({entry.name for entry in entries}) == 17
+    assert len(data.tables()) == 6
+    assert len(data.conversations()) == 11
+
+
+def test_every_entry_is_pinned_to_one_commit_and_stays_below_the_home() -> None:
+    base = "https://raw.githubusercontent.com/mingkai-zheng/GENIUS/97361d30b2da337edd0c8e1ed71b7c88b4a85d38/"
+    for entry in data.manifest():
+        assert entry.url == base + entry.path
+        assert re.fullmatch(r"[0-9a-f]{64}", entry.sha256)
+        assert re.fullmatch(r"(benchmark|imagenet/chat_history(/ablation_study)?)/[\w-]+\.json", entry.path)
+
+
+def test_only_files_nobody_has_seen_have_no_size() -> None:
+    unseen = {entry.name for entry in data.manifest() if entry.size is None}
+    assert unseen == {"epoch_20_input_96", "epoch_30_input_224", "epoch_50_input_224"}
+
+
+def test_runs_share_a_sample_exactly_where_they_share_a_file() -> None:
+    entries = data.conversations()
+    assert {entry.run for entry in entries} == {entry.name for entry in entries}
+    digests = {entry.sample: entry.sha256 for entry in entries}
+    assert len(digests) == len({entry.sha256 for entry in entries}) == 10
+    assert all(digests[entry.sample] == entry.sha256 for entry in entries)
+    assert set(digests) == set(range(10))
+
+
+def test_tables_are_no_runs_and_name_their_origin_where_it_is_known() -> None:
+    origins = {entry.name: entry.origin.repository.rpartition("/")[2] for entry in data.tables() if entry.origin}
+    assert origins == {
+        "nas-bench-macro_cifar10": "NAS-Bench-Macro",
+        "Results_ResNet": "Channel-Bench-Macro",
+        "Results_MobileNet": "Channel-Bench-Macro",
+    }
+    assert all(entry.run is None and entry.sample is None for entry in data.tables())
+
+
+@pytest.mark.skipif("GENIUS_REPLAY_MIRROR" not in os.environ, reason="GENIUS_REPLAY_MIRROR names no copy of the files")
+def test_a_real_mirror_agrees_with_the_manifest() -> None:
+    mirror = Path(os.environ["GENIUS_REPLAY_MIRROR"])
+    present = [entry for entry in data.manifest() if (mirror / entry.path).exists()]
+    assert present, f"{mirror} holds none of the published files"
+    for entry in present:
+        content = (mirror / entry.path).read_bytes()
+        assert data.sha256_of(content) == entry.sha256
+        assert entry.size in (len(content), None)
+
+
+def test_the_environment_variable_moves_the_home(home: Path) -> None:
+    assert data.home() == home
+    assert data.path_of(ENTRY) == home / "published" / "folder" / "made-up.json"
+
+
+@pytest.mark.parametrize("value", ["", None])
+def test_without_the_variable_home_is_the_users_cache(value: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    if value is None:
+        monkeypatch.delenv(data.HOME_VARIABLE)
+    else:
+        monkeypatch.setenv(data.HOME_VARIABLE, value)
+    assert data.home().is_absolute()
+    assert "genius-replay" in data.home().parts
+
+
+def test_a_tilde_in_the_variable_is_the_users_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(data.HOME_VARIABLE, "~/replay")
+    assert data.home() == Path.home() / "replay"
+
+
+def test_what_was_not_fetched_reads_as_none() -> None:
+    assert data.read_published(ENTRY) is None
+
+
+def test_what_was_fetched_reads_back_and_is_verified_each_time() -> None:
+    path = data.path_of(ENTRY)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"made up")
+    assert data.read_published(ENTRY) == b"made up"
+    path.write_bytes(b"made uq")
+    with pytest.raises(WrongDigest) as caught:
+        data.read_published(ENTRY)
+    message = str(caught.value)
+    assert str(path) in message
+    assert ENTRY.sha256 in message
+    assert data.sha256_of(b"made uq") in message
+    assert "python -m reproduce fetch made-up" in message
+
+
+def test_missing_data_names_the_command_that_brings_it() -> None:
+    error = DataMissing("329M", "401M", purpose="table 2")
+    assert "`python -m reproduce fetch 329M 401M`" in str(error)
+    assert error.names == ("329M", "401M")
+
+
+def test_every_error_is_drawn_in_the_tree_and_leaves_with_code_2() -> None:
+    from reproduce import errors
+
+    classes = [value for value in vars(errors).values() if isinstance(value, type)]
+    assert all(issubclass(kind, ReproduceError) and kind.exit_code == 2 for kind in classes)
+    assert all(kind.__name__ in (errors.__doc__ or "") for kind in classes)
+
+
+def test_importing_fetch_loads_neither_platformdirs_nor_rich_nor_http() -> None:
+    code = "import sys, reproduce.fetch; print({'platformdirs', 'rich', 'http.client'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
