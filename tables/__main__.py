@@ -1,0 +1,86 @@
+"""`python -m tables`: build tables from published files, and see what a built table is.
+
+python -m tables build NAME --source FILE --into FOLDER
+python -m tables build nas-bench-201-analog-cifar10 --into FOLDER     # from the installed wheel
+python -m tables info FILE …                                          # verified whole
+
+Exit codes: 0 done, 1 a table that is damaged or another than its digest says, 2 wrong use or missing data.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tables.build import SOURCES, build
+from tables.errors import DamagedTable, SourceNotFound, TableError
+from tables.schema import Source, cardinalities
+from tables.sources.analog_nasbench import ANALOG_NASBENCH, installed_data
+from tables.storage import digest_of, load
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tables", description="Build benchmark tables and describe them.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    building = commands.add_parser("build", help="build one table from its published file")
+    building.add_argument("name", choices=SOURCES)
+    building.add_argument("--source", type=Path, metavar="FILE", help="the published file")
+    building.add_argument("--into", type=Path, metavar="FOLDER", required=True)
+    describing = commands.add_parser("info", help="verify tables and say what they hold")
+    describing.add_argument("tables", nargs="+", type=Path, metavar="FILE")
+    options = parser.parse_args(arguments)
+    try:
+        if options.command == "build":
+            source = SOURCES[options.name]
+            path = build(_published(source, options.source), source, options.into)
+            sys.stdout.write(f"{path}\n")
+        else:
+            for path in options.tables:
+                sys.stdout.write(describe(path))
+    except TableError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1 if isinstance(error, DamagedTable) else 2
+    return 0
+
+
+def describe(path: Path) -> str:
+    """A few lines on the table at `path`, after every dataset in it was verified.
+
+    Raises:
+        TableError: see `tables.storage.load`.
+    """
+    info, _ = load(path)
+    origin = info.origin
+    lines = [
+        f"{info.name}  {math.prod(cardinalities(info.slots))} architectures, {info.measure.value} accuracy, {info.unit}",
+        f"  from     {origin.repository} at {origin.revision}, {origin.path}",
+        f"  licence  {origin.licence}",
+        f"  source   sha256 {info.source_sha256}",
+        f"  digest   {digest_of(info)}",
+        f"  holds    {', '.join(dataset.name for dataset in info.datasets)}",
+        *(f"  {slot.name:8} {' | '.join(slot.choices)}" for slot in info.slots),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _published(source: Source, path: Path | None) -> bytes:
+    """The bytes of the published file at `path`; None stands for the wheel that brings its own."""
+    if path is None and source is ANALOG_NASBENCH:
+        path = installed_data()
+    if path is None:
+        raise SourceNotFound(f"{source.name}: say where {source.origin.path} is: --source FILE")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SourceNotFound(
+            f"{path}: expected the published file {source.origin.path} of {source.origin.repository}, "
+            f"got {error.strerror}; fetch it, then name it with --source FILE"
+        ) from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())
