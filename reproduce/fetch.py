@@ -2,8 +2,8 @@
 
 They come from the pinned upstream commit, or from a mirror: a directory with the same relative paths. A download grows
 in `<file>.part`, which a broken transfer or Ctrl-C leaves behind and the same command continues. Only content whose
-sha256 is the published one is renamed to its final name, in one step, so a file under that name is always whole, also
-when two fetches run at once.
+sha256 is the published one is renamed to its final name, in one step, so a file under that name is always whole. Two
+fetches at once cannot spoil that; at worst they spoil each other's part file, and one asks to be started again.
 """
 
 from __future__ import annotations
@@ -21,14 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from reproduce.data import HOME_VARIABLE, Published, home, manifest, path_of, read_published, sha256_of
-from reproduce.errors import (
-    CannotWrite,
-    NotInMirror,
-    ReproduceError,
-    Unreachable,
-    UsageError,
-    WrongDigest,
-)
+from reproduce.errors import CannotWrite, NotInMirror, ReproduceError, Unreachable, UsageError, WrongDigest
 
 if TYPE_CHECKING:
     import rich.progress
@@ -103,7 +96,7 @@ def fetch(
     return results
 
 
-# -- one file -----------------------------------------------------------------------------------------------------
+# -- one file ---------------------------------------------------------------------------------------------------------
 
 
 def _content(entry: Published) -> bytes | None:
@@ -150,7 +143,7 @@ def _download(entry: Published, progress: Progress, timeout_s: float) -> None:
             remedy = "nothing was kept; give the same command again, or bring the file from elsewhere with --mirror DIR"
             content = _verified(part.read_bytes(), entry, entry.url, remedy)
         except WrongDigest:
-            part.unlink()
+            part.unlink(missing_ok=True)
             raise
         _keep(entry, content)
         part.unlink(missing_ok=True)
@@ -237,7 +230,7 @@ def _line(fetched: Fetched) -> str:
     return f"{fetched.outcome:<12}  {fetched.problem or fetched.entry.path}"
 
 
-class Lines:
+class _Lines:
     """Progress as one plain line a file on stderr."""
 
     def advance(self, entry: Published, received: int) -> None:
@@ -248,7 +241,7 @@ class Lines:
         _say(_line(fetched))
 
 
-class Bar:
+class _Bar:
     """Progress as a moving bar for the current file and a line above it for each finished one."""
 
     def __init__(self, bars: rich.progress.Progress) -> None:
@@ -268,11 +261,11 @@ class Bar:
 @contextmanager
 def _progress() -> Iterator[Progress]:
     if not sys.stderr.isatty():
-        yield Lines()
+        yield _Lines()
         return
     import rich.console
     import rich.progress
 
     columns = ("{task.description}", rich.progress.BarColumn(), rich.progress.DownloadColumn())
     with rich.progress.Progress(*columns, console=rich.console.Console(stderr=True), transient=True) as bars:
-        yield Bar(bars)
+        yield _Bar(bars)

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 
-from reproduce.data import HOME_VARIABLE, Published, read_published
+from reproduce.data import HOME_VARIABLE, Published, path_of, read_published
 from reproduce.errors import CannotWrite, DownloadFailed, Unreachable, WrongDigest
 from reproduce.fetch import Fetched, fetch
 from tests.reproduce.made_up import CONTENT, Recorder, fetch_one, left_in, made_up, part_of, write
@@ -104,7 +104,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+def server() -> Iterator[Server]:
     with Server() as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -358,3 +358,20 @@ def test_ctrl_c_keeps_the_part_and_the_same_command_goes_on(server: Server, entr
     assert again.stderr.startswith("downloaded")
     assert server.asked == [None, f"bytes={len(kept)}-"]
     assert left_in(home) == {"a.json"}
+
+
+def test_two_fetches_at_once_never_leave_a_wrong_file(server: Server, entry: Published, home: Path) -> None:
+    both_are_here = threading.Barrier(2)
+
+    def to_both(handler: BaseHTTPRequestHandler, offset: int) -> None:
+        both_are_here.wait()
+        whole(handler, offset)
+
+    server.answers = [to_both]
+    words = [sys.executable, "-c", SCRIPT, json.dumps(asdict(entry))]
+    fetches = [subprocess.Popen(words, stderr=subprocess.DEVNULL) for _ in range(2)]
+    codes = {process.wait() for process in fetches}
+    assert codes <= {0, 2}
+    assert not path_of(entry).exists() or path_of(entry).read_bytes() == CONTENT
+    server.answers = [ranged]
+    assert fetch_one(entry).outcome != "failed"
