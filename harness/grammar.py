@@ -58,7 +58,8 @@ _REVISION = re.compile(
 _REFUSAL = re.compile(
     r"\b(I('m| am) (sorry|unable)|I (cannot|can't|can not|won't|will not)|as an AI( language)? model)\b", re.IGNORECASE
 )
-_ENTRY = re.compile(r"#[^\n]*|([^\s,\[\]#]+)")  # comments are matched in order to be skipped
+_BLANK = r"\s\x00-\x1f\u200b\ufeff"  # published answers hold a control character here and there
+_ENTRY = re.compile(rf"#[^\n]*|([^{_BLANK},\[\]#]+)")  # comments are matched in order to be skipped
 
 # A list opens with "[" and holds entries, commas, nested brackets and comments to the end of a line. The heading of a
 # group stands at the start of a line, behind any bullet, number or markup, and its list follows a colon or a new line.
@@ -67,7 +68,7 @@ _GRAMMAR = r"""
     start: (GROUP_LIST | LIST | OTHER)*
 
     GROUP_LIST.3: /^[ \t>|#*`_\-–•\d.)]*(?:{names})(?!\d)[^\[\]\n]{{0,80}}?{link}/im LIST
-    LIST.2: /\[(?:\s|,|\[|\]\s*,|#[^\n]*\n|[^\s,\[\]#]+(?=\s*[,\]\n#]))*\](?:\s*\])?/
+    LIST.2: /\[{{1,2}}(?:[{blank}]|,|\]\s*,\s*\[|#[^\n]*\n|[^{blank},\[\]#]+(?=[{blank}]*[,\]\n#]))*\](?:\s*,?\s*\])?/
     OTHER.1: /[^\[\n]+|\[|\n/
 """
 
@@ -75,7 +76,7 @@ _GRAMMAR = r"""
 @cache
 def _parser(space: Space) -> Lark:
     names = "|".join(name.pattern for name in _group_names(space))
-    return Lark(_GRAMMAR.format(names=names, link=_LINK), parser="lalr", lexer="basic")
+    return Lark(_GRAMMAR.format(names=names, link=_LINK, blank=_BLANK), parser="lalr", lexer="basic")
 
 
 def read(space: Space, text: str) -> Reading | Rejection:

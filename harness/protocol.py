@@ -13,6 +13,13 @@ from typing import Protocol, TypedDict
 
 from harness.space import Architecture
 
+MILLION = 1_000_000
+
+
+def in_millions(macs: int) -> int:
+    """Multiply-accumulates rounded to the million, as GENIUS feeds them back."""
+    return round(macs / MILLION)
+
 
 class Message(TypedDict):
     """One message of a chat, as the OpenAI API spells it."""
@@ -67,10 +74,14 @@ class Reason(str, Enum):
 
 @dataclass(frozen=True)
 class Rejection:
-    """A proposal that is not evaluated; `detail` says what was expected and what was got."""
+    """A proposal that is not evaluated; `detail` says what was expected and what was got.
+
+    `bound` is the bound of a MACs window that was missed, in millions.
+    """
 
     reason: Reason
     detail: str
+    bound: int | None = None
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@
     ├── UsageError           the command line asks for something that does not exist
     ├── DataMissing          a published file has not been fetched
     ├── NotInMirror          a mirror lacks a file
+    ├── MalformedConversation a conversation is not of the published form
     ├── WrongDigest          a file is not the one that was published
     ├── CannotWrite          the disk is full, or the cache directory is read-only
     └── DownloadFailed       a server answered with an error, or a transfer broke off
@@ -38,6 +39,10 @@ class DataMissing(ReproduceError):
         command = " ".join(("python -m reproduce fetch", *names))
         super().__init__(f"{listed}: needed for {purpose}, but not fetched yet; bring it with `{command}`")
         self.names = names
+
+
+class MalformedConversation(ReproduceError):
+    """A conversation is not of the published form."""
 
 
 class NotInMirror(ReproduceError):

@@ -115,3 +115,13 @@ def _input_size(stage: int) -> int:
     for earlier in STAGES[:stage]:
         size //= earlier.stride
     return size
+
+
+def describe_costs() -> str:
+    """The cost of every choice in millions (GENIUS' counting rule), one line a kind of layer, and of the rest."""
+    lines = []
+    for stage in range(len(STAGES)):
+        for layer, name in ((0, "first layer"), (1, "other layers")):
+            costs = (choice_cost(stage * LAYERS_PER_STAGE + layer, choice).macs_thop for choice in range(len(CHOICES)))
+            lines.append(f"stage {stage + 1}, {name}: " + ", ".join(f"{cost / 1e6:.1f}" for cost in costs))
+    return "\n".join([*lines, f"everything else together: {fixed_cost().macs_thop / 1e6:.1f}"])

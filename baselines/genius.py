@@ -1,0 +1,158 @@
+"""GENIUS (Zheng et al. 2023, "Can GPT-4 Perform Neural Architecture Search?", arXiv 2304.10970).
+
+Algorithm 1 of the paper, with a language model as the optimiser. A problem statement opens the first iteration; every
+later one starts a new conversation that lists all experiments so far with their accuracy; within an iteration a design
+that misses the FLOPs window, or was tested before, is told so and revised. The optimiser is handed a `complete`
+function and knows of no client.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from string import Template
+
+from harness.protocol import Complete, Message, Proposal, Reason, Trial, in_millions
+from harness.space import Architecture, Space
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """The wording of one search: what is said when, with `$name` for what is filled in (`string.Template`).
+
+    `group` writes one group of a design; it may use $number, $name, $first, $last (numbers of its slots) and $choices.
+    `experiment` writes a tested design; it may use $number, $design, $macs (millions) and $accuracy (percent).
+    `above` and `below` may use $macs, $bound and $difference (millions); `unreadable` may use $reason.
+    `as_sent` holds text that was sent where these templates say something else, by iteration and part ("system",
+    "statement", "opening", "experiment 2", "closing", "feedback 0"): the slips of a run that was typed by a person.
+    """
+
+    system: str
+    problem: str
+    opening: str
+    experiment: str
+    closing: str
+    group: str
+    above: str
+    below: str
+    repeated: str
+    unreadable: str
+    as_sent: Mapping[tuple[int, str], str] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, name: str, **values: str) -> Prompts:
+        """Read this project's own wording of a problem from `baselines/prompts/<name>.md`.
+
+        `values` are filled in at once (bounds, costs); what a turn fills in stays open.
+
+        Raises:
+            ValueError: if a part is missing or unknown.
+        """
+        source = resources.files("baselines.prompts").joinpath(f"{name}.md").read_text("utf-8")
+        _, *parts = re.split(r"^## (\w+)\n", source, flags=re.MULTILINE)
+        texts = dict(zip(parts[::2], (part.strip() for part in parts[1::2]), strict=True))
+        expected = cls.__dataclass_fields__.keys() - {"as_sent"}
+        if texts.keys() != expected:
+            raise ValueError(f"{name}.md: expected the parts {sorted(expected)}, got {sorted(texts)}")
+        for part in ("opening", "experiment"):  # more text follows these, after a blank line
+            texts[part] += "\n\n"
+        filled = {part: Template(text).safe_substitute(values) for part, text in texts.items()}
+        return cls(**filled, as_sent={})
+
+    def write_design(self, space: Space, architecture: Architecture) -> str:
+        """An architecture, one line a group."""
+        lines = []
+        for number, (group, choices) in enumerate(zip(space.groups, space.split(architecture), strict=True), start=1):
+            first, last = (re.sub(r"\D", "", slot.name) for slot in (group.slots[0], group.slots[-1]))
+            written = ", ".join(map(str, space.symbols(choices)))
+            filled = {"number": number, "name": group.name, "first": first, "last": last, "choices": written}
+            lines.append(Template(self.group).substitute(filled))
+        return "\n".join(lines)
+
+    def write_experiment(self, space: Space, number: int, trial: Trial) -> str:
+        """An evaluated trial, as later iterations list it."""
+        assert trial.architecture is not None
+        assert trial.macs is not None
+        return Template(self.experiment).substitute(
+            number=number,
+            design=self.write_design(space, trial.architecture),
+            macs=in_millions(trial.macs),
+            accuracy=f"{trial.accuracy:.2f}",
+        )
+
+    def write_feedback(self, trial: Trial) -> str:
+        """What a rejected trial is answered with."""
+        rejection = trial.rejection
+        assert rejection is not None
+        if rejection.reason is Reason.REPEATED:
+            return self.repeated
+        if rejection.reason in (Reason.ABOVE_WINDOW, Reason.BELOW_WINDOW):
+            assert trial.macs is not None
+            assert rejection.bound is not None
+            template = self.above if rejection.reason is Reason.ABOVE_WINDOW else self.below
+            macs = in_millions(trial.macs)
+            difference = abs(macs - rejection.bound)
+            return Template(template).substitute(macs=macs, bound=rejection.bound, difference=difference)
+        return Template(self.unreadable).substitute(reason=f"{rejection.reason.value}: {rejection.detail}")
+
+
+class Genius:
+    """A language model as an optimiser: `ask` sends the conversation so far, `tell` extends it."""
+
+    def __init__(self, space: Space, prompts: Prompts, complete: Complete) -> None:
+        self._space = space
+        self._prompts = prompts
+        self._complete = complete
+        self._experiments: list[Trial] = []
+        self._dialogue: list[Message] = []  # replies and feedback since the last evaluated trial
+
+    @property
+    def iteration(self) -> int:
+        """T of the paper: the number of trials evaluated so far."""
+        return len(self._experiments)
+
+    @property
+    def turn(self) -> int:
+        """The number of proposals rejected in this iteration."""
+        return len(self._dialogue) // 2
+
+    def messages(self) -> list[Message]:
+        """The request of the next `ask`."""
+        return [
+            {"role": "system", "content": self._sent("system", self._prompts.system)},
+            {"role": "user", "content": self._sent("statement", self._statement())},
+            *self._dialogue,
+        ]
+
+    def ask(self) -> Proposal:
+        """Send the conversation and propose what the model answers."""
+        completion = self._complete(self.messages())
+        return Proposal(reply=completion.text, record=completion.key)
+
+    def tell(self, trial: Trial) -> None:
+        """Close the iteration with an evaluated trial, or answer a rejected one with feedback."""
+        if trial.rejection is None:
+            self._experiments.append(trial)
+            self._dialogue = []
+            return
+        feedback = self._sent(f"feedback {self.turn}", self._prompts.write_feedback(trial))
+        self._dialogue += [
+            {"role": "assistant", "content": trial.proposal.reply or ""},
+            {"role": "user", "content": feedback},
+        ]
+
+    def _statement(self) -> str:
+        if not self._experiments:
+            return self._prompts.problem
+        experiments = (
+            self._sent(f"experiment {number}", self._prompts.write_experiment(self._space, number, trial))
+            for number, trial in enumerate(self._experiments, start=1)
+        )
+        opening = self._sent("opening", self._prompts.opening)
+        closing = self._sent("closing", self._prompts.closing)
+        return "".join((opening, *experiments, closing))
+
+    def _sent(self, part: str, text: str) -> str:
+        return self._prompts.as_sent.get((self.iteration, part), text)

@@ -1,0 +1,51 @@
+"""What an architecture must satisfy before it is evaluated: a window of multiply-accumulates, and novelty.
+
+A constraint rejects in the same form as the grammar does, so that an optimiser is told one kind of thing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Protocol
+
+from harness.protocol import Reason, Rejection, in_millions
+from harness.space import Architecture
+
+
+class Constraint(Protocol):
+    """Judges an architecture by its cost and by what was tested before."""
+
+    def check(self, architecture: Architecture, macs: int, tested: Collection[Architecture]) -> Rejection | None:
+        """Return why the architecture may not be evaluated, or None."""
+
+
+@dataclass(frozen=True)
+class MacsWindow:
+    """Bounds in millions, both allowed, on the cost rounded to the million.
+
+    The rounding is GENIUS': a published design of 330,072,448 was accepted under a bound of 330.
+    """
+
+    low: int
+    high: int
+
+    def check(self, architecture: Architecture, macs: int, tested: Collection[Architecture]) -> Rejection | None:  # noqa: ARG002
+        """Reject what costs more than `high` or less than `low`."""
+        cost = in_millions(macs)
+        if cost > self.high:
+            return Rejection(Reason.ABOVE_WINDOW, f"{cost} M where {self.low} to {self.high} M are allowed", self.high)
+        if cost < self.low:
+            return Rejection(Reason.BELOW_WINDOW, f"{cost} M where {self.low} to {self.high} M are allowed", self.low)
+        return None
+
+
+@dataclass(frozen=True)
+class Novelty:
+    """No architecture is evaluated twice."""
+
+    def check(self, architecture: Architecture, macs: int, tested: Collection[Architecture]) -> Rejection | None:  # noqa: ARG002
+        """Reject what was tested before."""
+        if architecture in tested:
+            return Rejection(Reason.REPEATED, "this architecture was evaluated before")
+        return None

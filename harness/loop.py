@@ -1,0 +1,135 @@
+"""The search loop: ask, read, judge, evaluate, tell, until the budget is spent; the course is kept as data.
+
+GENIUS' Algorithm 1 with its FLOPs feedback (arXiv 2304.10970, sections 3.2 and 4.1) is this loop with a language model
+as the optimiser: an iteration T, counted from 0, holds one turn for each rejected proposal and ends with an evaluated
+one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from harness import grammar
+from harness.constraints import Constraint
+from harness.errors import OptimizerError
+from harness.protocol import Optimizer, Proposal, Rejection, Trial
+from harness.space import Architecture, Space
+
+
+class Objective(Protocol):
+    """Measures an architecture."""
+
+    def evaluate(self, architecture: Architecture) -> float | None:
+        """Return the validation accuracy in percent, or None where no measurement exists."""
+
+
+@dataclass(frozen=True)
+class Referee:
+    """Reads a proposal, holds it against the constraints, and has it evaluated if it passes."""
+
+    space: Space
+    macs: Callable[[Architecture], int]
+    constraints: Sequence[Constraint]
+    objective: Objective
+
+    def judge(self, proposal: Proposal, tested: Collection[Architecture]) -> Trial:
+        """Return the true outcome of a proposal.
+
+        Raises:
+            OptimizerError: if it holds neither an architecture nor a reply.
+            InvalidArchitecture: if its architecture is none of the space.
+        """
+        if proposal.architecture is not None:
+            architecture = self.space.validate(proposal.architecture)
+        elif proposal.reply is not None:
+            reading = grammar.read(self.space, proposal.reply)
+            if isinstance(reading, Rejection):
+                return Trial(proposal, rejection=reading)
+            architecture = reading.architecture
+        else:
+            raise OptimizerError("a proposal needs an architecture or a reply to read one from; got neither")
+        trial = Trial(proposal, architecture, self.macs(architecture))
+        for constraint in self.constraints:
+            if rejection := constraint.check(architecture, self.macs(architecture), tested):
+                return replace(trial, rejection=rejection)
+        return replace(trial, accuracy=self.objective.evaluate(architecture))
+
+
+@dataclass(frozen=True)
+class Step:
+    """One proposal: where it stands, its true outcome, and the outcome the optimiser was told.
+
+    The two outcomes are one object unless a published run is repeated in which something else was said. `told` is None
+    where the record of such a run ends.
+    """
+
+    iteration: int
+    turn: int
+    trial: Trial
+    told: Trial | None
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """The course of one run."""
+
+    steps: tuple[Step, ...]
+
+    @property
+    def evaluated(self) -> tuple[Step, ...]:
+        """The step that ended each iteration with an accuracy."""
+        return tuple(step for step in self.steps if step.told is not None and step.told.accuracy is not None)
+
+    @property
+    def best(self) -> Step:
+        """The step with the highest accuracy, the earliest if several share it.
+
+        Raises:
+            ValueError: if nothing was evaluated.
+        """
+        return max(self.evaluated, key=lambda step: step.told.accuracy or 0.0 if step.told else 0.0)
+
+    @property
+    def records(self) -> tuple[str, ...]:
+        """The key of every record used, in order."""
+        return tuple(step.trial.proposal.record for step in self.steps if step.trial.proposal.record is not None)
+
+
+@dataclass(frozen=True)
+class Budget:
+    """When a run ends: after this many evaluations, or this many proposals, rejected ones included."""
+
+    evaluations: int
+    proposals: int | None = None
+
+
+Testimony = Callable[[int, int, Trial], Trial | None]
+"""(iteration, turn, true outcome) → what the optimiser is told, or None where a published run breaks off."""
+
+
+def run(optimizer: Optimizer, referee: Referee, budget: Budget, testimony: Testimony | None = None) -> Trajectory:
+    """Let an optimiser search until its budget is spent.
+
+    Without a testimony the optimiser is told the truth. With one it is told what a published run was told, so that the
+    run can be repeated to the letter even where that was not true.
+    """
+    steps: list[Step] = []
+    tested: set[Architecture] = set()
+    iteration = turn = 0
+    while iteration < budget.evaluations and (budget.proposals is None or len(steps) < budget.proposals):
+        proposal = optimizer.ask()
+        trial = referee.judge(proposal, tested)
+        told = testimony(iteration, turn, trial) if testimony else trial
+        steps.append(Step(iteration, turn, trial, told))
+        if told is None or (told.rejection is None and told.accuracy is None):
+            break
+        optimizer.tell(told)
+        if told.rejection is not None:
+            turn += 1
+            continue
+        if trial.architecture is not None:
+            tested.add(trial.architecture)
+        iteration, turn = iteration + 1, 0
+    return Trajectory(tuple(steps))

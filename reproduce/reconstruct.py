@@ -1,0 +1,83 @@
+"""Build what is embedded: the figures of the published runs, and cassettes of this project's own prompts.
+
+`python -m reproduce.reconstruct figures` reads the fetched conversations and writes `paper/imagenet_runs.json`;
+`python -m reproduce.reconstruct cassettes` writes one cassette a run from it. The answers in a cassette are the designs
+of the published answers in this project's own layout; no sentence of a published file enters either.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+
+from baselines.genius import Genius
+from cache import cassette
+from cache.key import JSON
+from cache.record import Record
+from harness import grammar
+from harness.loop import Budget, run
+from harness.protocol import Message
+from harness.spaces.mobilenetv2_se import SPACE
+from reproduce.data import read_published
+from reproduce.replay import (
+    ITERATIONS,
+    cassette_path,
+    conversation,
+    distinct_conversations,
+    own_prompts,
+    published_records,
+    referee,
+    request,
+)
+from reproduce.transcript import RUNS, Transcript, embedded, to_json
+
+SOURCE = "github.com/mingkai-zheng/GENIUS at 97361d30b2da337edd0c8e1ed71b7c88b4a85d38; figures only"
+
+
+def figures() -> str:
+    """The embedded file, made of the conversations at hand."""
+    runs = []
+    for entry in distinct_conversations():
+        if (data := read_published(entry)) is not None:
+            runs.append(to_json(conversation(entry, published_records(entry, data)).transcript))
+    return json.dumps({"source": SOURCE, "runs": runs}, indent=1) + "\n"
+
+
+def records(transcript: Transcript) -> list[Record]:
+    """The records of a run that proposes the published designs in answer to this project's prompts."""
+    made: list[Record] = []
+    designs: Iterator[str] = (
+        "No design." if turn.design is None else grammar.write(SPACE, turn.design) for turn in transcript.turns
+    )
+    origin = "reconstructed from published figures"
+    provenance = {"origin": origin, "file": transcript.file, "sha256": transcript.sha256}
+
+    def complete(messages: Sequence[Message]) -> Record:
+        answer: dict[str, JSON] = {
+            "choices": [{"index": 0, "message": {"role": "assistant", "content": next(designs)}}]
+        }
+        made.append(Record(request(messages), answer, sample=transcript.sample, provenance=provenance))
+        return made[-1]
+
+    genius = Genius(SPACE, own_prompts(transcript), complete)
+    run(genius, referee(transcript), Budget(evaluations=ITERATIONS), transcript.testimony)
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the embedded files."""
+    parser = argparse.ArgumentParser(prog="python -m reproduce.reconstruct", description=__doc__)
+    parser.add_argument("what", choices=("figures", "cassettes"))
+    if parser.parse_args(arguments).what == "figures":
+        RUNS.write_text(figures(), encoding="utf-8")
+        return 0
+    for transcript in embedded().values():
+        digest = cassette.write(cassette_path(transcript.run), records(transcript))
+        sys.stdout.write(f"{cassette_path(transcript.run).name} {digest}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
