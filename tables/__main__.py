@@ -54,9 +54,9 @@ def describe(path: Path) -> str:
         TableError: see `tables.storage.load`.
     """
     info, _ = load(path)
-    origin = info.origin
+    origin, size = info.origin, math.prod(cardinalities(info.slots))
     lines = [
-        f"{info.name}  {math.prod(cardinalities(info.slots))} architectures, {info.measure.value} accuracy, {info.unit}",
+        f"{info.name}  {size} architectures, accuracy in {info.unit}: {info.measure.value}",
         f"  from     {origin.repository} at {origin.revision}, {origin.path}",
         f"  licence  {origin.licence}",
         f"  source   sha256 {info.source_sha256}",

@@ -42,27 +42,29 @@ def quicksort_order(values: NDArray[np.float64]) -> NDArray[np.int64]:
     Quicksort leaves equal values in an order of its own. Ranks that were published from such a sort name one
     architecture among equals only for who repeats its every swap, and since 1.25 numpy itself does so no longer where
     the processor has AVX-512 (since 2.0: AVX2). So its steps are written out: median of three, Hoare partition, the
-    larger part deferred, insertion for short stretches. Source: numpy/core/src/npysort/quicksort.cpp, `aquicksort_`.
-    Its retreat to heapsort, for inputs built to defeat the median of three, is left out: those come out in ascending
-    order too, only their equal values may lie otherwise.
+    larger part deferred, insertion for short stretches, and heapsort for a part that was split too often.
+    Source: numpy/core/src/npysort/quicksort.cpp, `aquicksort_`, and heapsort.cpp, `aheapsort_`.
     """
     v = values.tolist()
     order = list(range(len(v)))
-    deferred: list[tuple[int, int]] = []
-    left, right = 0, len(v) - 1
-    while True:
+    splits_left = 2 * (len(v).bit_length() - 1)
+    deferred = [(0, len(v) - 1, splits_left)]
+    while deferred:
+        left, right, splits_left = deferred.pop()
+        if splits_left < 0:
+            _heapsort(v, order, left, right)
+            continue
         while right - left > INSERTION_SORT_SPAN:
             split = _partition(v, order, left, right)
+            splits_left -= 1
             if split - left < right - split:
-                deferred.append((split + 1, right))
+                deferred.append((split + 1, right, splits_left))
                 right = split - 1
             else:
-                deferred.append((left, split - 1))
+                deferred.append((left, split - 1, splits_left))
                 left = split + 1
         _insertion_sort(v, order, left, right)
-        if not deferred:
-            return np.array(order, dtype=np.int64)
-        left, right = deferred.pop()
+    return np.array(order, dtype=np.int64)
 
 
 def _partition(v: list[float], order: list[int], left: int, right: int) -> int:
@@ -97,3 +99,28 @@ def _insertion_sort(v: list[float], order: list[int], left: int, right: int) -> 
             order[j] = order[j - 1]
             j -= 1
         order[j] = moving
+
+
+def _heapsort(v: list[float], order: list[int], left: int, right: int) -> None:
+    """Sort order[left..right] in place."""
+    size = right - left + 1
+    heap = [-1, *order[left : right + 1]]  # children of i are 2i and 2i + 1
+    for root in range(size // 2, 0, -1):
+        _sift(v, heap, heap[root], root, size)
+    for last in range(size, 1, -1):
+        moving, heap[last] = heap[last], heap[1]
+        _sift(v, heap, moving, 1, last - 1)
+    order[left : right + 1] = heap[1:]
+
+
+def _sift(v: list[float], heap: list[int], moving: int, root: int, size: int) -> None:
+    """Put `moving` where it belongs below `root`, in a heap of `size` with its largest value on top."""
+    child = 2 * root
+    while child <= size:
+        if child < size and v[heap[child]] < v[heap[child + 1]]:
+            child += 1
+        if not v[moving] < v[heap[child]]:
+            break
+        heap[root] = heap[child]
+        root, child = child, 2 * child
+    heap[root] = moving

@@ -1,0 +1,221 @@
+"""The search side: look-ups, what it is not told, and files that are not what they should be."""
+
+import json
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tables.build import build
+from tables.errors import DamagedTable, SchemaMismatch, TableError, TableNotFound, UnknownArchitecture, WrongDigest
+from tables.schema import Measure, cardinalities
+from tables.storage import sha256
+from tables.table import Table
+from tables.verdicts import Verdicts
+from tests.tables.made_up import CELLS, CHANNEL, MACRO, codec_of, published, published_bytes
+
+
+@pytest.fixture(scope="module")
+def macro(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(published_bytes(MACRO), MACRO, tmp_path_factory.mktemp("macro"))
+
+
+@pytest.fixture(scope="module")
+def cells(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(published_bytes(CELLS), CELLS, tmp_path_factory.mktemp("cells"))
+
+
+def test_what_a_table_says_of_itself(macro: Path, cells: Path) -> None:
+    table = Table.open(macro)
+    assert (table.name, len(table), table.cardinalities) == ("nas-bench-macro", 27, (3, 3, 3))
+    assert table.measure is Measure.TEST_ONLY
+    assert table.info.origin == MACRO.origin
+    assert table.info.slots == MACRO.slots
+    assert table.info.source_sha256 == sha256(published_bytes(MACRO))
+    assert table.digest == Verdicts.open(macro).digest != Table.open(cells).digest
+    assert Table.open(cells).measure is Measure.VALIDATION
+
+
+def test_every_architecture_is_found(macro: Path) -> None:
+    table = Table.open(macro)
+    assert table.runs is not None
+    assert table.params is not None
+    assert table.flops is not None
+    for key, entry in published(MACRO).items():
+        architecture = codec_of(MACRO).decode(key, MACRO)
+        assert architecture is not None
+        index = table.index_of(architecture)
+        assert table.architecture_at(index) == architecture
+        assert table.accuracy[index] == entry["mean_acc"]
+        assert table.runs[index].tolist() == entry["test_acc"]
+        assert (table.params[index], table.flops[index]) == (entry["params"], entry["flops"])
+
+
+def test_indices_are_digits_in_mixed_radix(cells: Path) -> None:
+    table = Table.open(cells)
+    architectures = list(product(*map(range, table.cardinalities)))
+    assert table.indices_of(architectures).tolist() == list(range(len(table)))
+    assert table.architectures_at(np.arange(len(table))).tolist() == [list(each) for each in architectures]
+    by_trial = np.array(architectures, dtype=np.uint8).reshape(4, 16, 6)
+    assert table.indices_of(by_trial).shape == (4, 16)
+    assert np.array_equal(table.architectures_at(table.indices_of(by_trial)), by_trial)
+    assert table.indices_of(np.empty((0, 6), dtype=int)).shape == (0,)
+
+
+def test_what_is_not_published_is_not_there(cells: Path) -> None:
+    table = Table.open(cells)
+    assert table.runs is None
+    assert table.params is None
+    assert table.flops is None
+
+
+@pytest.mark.parametrize(
+    ("architecture", "says"),
+    [
+        ((0, 0), "expected 3 whole numbers"),
+        ((0, 0, 0, 0), "expected 3 whole numbers"),
+        ((), "expected 3 whole numbers"),
+        (0, "expected 3 whole numbers"),
+        ("012", "expected 3 whole numbers"),
+        ((0.0, 1.0, 2.0), "expected 3 whole numbers"),
+        ((True, False, True), "expected 3 whole numbers"),
+        ((0, 10**30, 0), "expected 3 whole numbers"),
+        ((0, 3, 0), "Layer 2 expects a choice from 0 to 2, got 3"),
+        ((0, 0, -1), "Layer 3 expects a choice from 0 to 2, got -1"),
+        (
+            np.array([2**64 - 1, 0, 0], dtype=np.uint64),
+            "Layer 1 expects a choice from 0 to 2, got 18446744073709551615",
+        ),
+    ],
+)
+def test_foreign_architectures(macro: Path, architecture: Any, says: str) -> None:
+    with pytest.raises(UnknownArchitecture, match=says):
+        Table.open(macro).index_of(architecture)
+
+
+@pytest.mark.parametrize("index", [-1, 27, 0.5, 10**30])
+def test_foreign_indices(macro: Path, index: Any) -> None:
+    with pytest.raises(UnknownArchitecture, match="indices from 0 to 26"):
+        Table.open(macro).architecture_at(index)
+
+
+def test_nothing_can_be_written(macro: Path) -> None:
+    table = Table.open(macro)
+    for array in (table.accuracy, table.runs, table.params):
+        assert array is not None
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0
+    with h5py.File(macro, "r"):
+        pass  # opening left no handle that would lock the file
+
+
+def test_a_search_is_told_nothing_of_test(cells: Path, tmp_path: Path) -> None:
+    """Poison the test figures in the file: the search side reads the same as before, the far side notices."""
+    poisoned = tmp_path / cells.name
+    poisoned.write_bytes(cells.read_bytes())
+    with h5py.File(poisoned, "r+") as file:
+        file["test"][()] = np.nan
+        file["published_rank"][()] = -1
+    clean, table = Table.open(cells), Table.open(poisoned)
+    assert np.array_equal(clean.accuracy, table.accuracy)
+    assert (table.runs, table.params, table.flops, table.digest) == (None, None, None, clean.digest)
+    assert np.isfinite(table.accuracy).all()
+    with pytest.raises(WrongDigest, match="dataset test"):
+        Verdicts.open(poisoned)
+    assert not [name for name in dir(table) if "test" in name or "rank" in name]
+
+
+def test_other_test_figures_give_the_same_table(cells: Path, tmp_path: Path) -> None:
+    entries = published(CELLS)
+    for entry in entries.values():
+        entry["test_acc_200"] = 0
+    other = build(json.dumps(entries).encode(), CELLS, tmp_path)
+    assert np.array_equal(Table.open(other).accuracy, Table.open(cells).accuracy)
+    assert Verdicts.open(other).optimum == 0
+
+
+def test_no_table_there(tmp_path: Path) -> None:
+    with pytest.raises(TableNotFound, match="python -m tables build nas-bench-macro --source FILE"):
+        Table.open(tmp_path / "nas-bench-macro.h5")
+
+
+def test_a_table_of_another_schema(macro: Path, tmp_path: Path) -> None:
+    path = tmp_path / macro.name
+    path.write_bytes(macro.read_bytes())
+    with h5py.File(path, "r+") as file:
+        about = json.loads(file.attrs["about"])
+        file.attrs["about"] = json.dumps({**about, "schema": 99})
+        file.attrs["digest"] = sha256(file.attrs["about"].encode())
+    with pytest.raises(
+        SchemaMismatch, match=r"schema 99, this version reads 1; .*python -m tables build nas-bench-macro"
+    ):
+        Table.open(path)
+
+
+@pytest.mark.parametrize("attribute", ["about", "digest"])
+def test_a_table_that_claims_something_else(macro: Path, tmp_path: Path, attribute: str) -> None:
+    path = tmp_path / macro.name
+    path.write_bytes(macro.read_bytes())
+    with h5py.File(path, "r+") as file:
+        file.attrs[attribute] = file.attrs[attribute].replace("a", "b")
+    with pytest.raises(WrongDigest, match="not what was built"):
+        Table.open(path)
+
+
+def test_a_truncated_table(macro: Path, tmp_path: Path) -> None:
+    content = macro.read_bytes()
+    path = tmp_path / macro.name
+    for length in range(0, len(content), max(1, len(content) // 40)):
+        path.write_bytes(content[:length])
+        with pytest.raises(DamagedTable, match="python -m tables build nas-bench-macro"):
+            Table.open(path)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(data=st.data())
+def test_flipped_bits_are_noticed_or_harmless(macro: Path, tmp_path: Path, data: st.DataObject) -> None:
+    content = bytearray(macro.read_bytes())
+    position = data.draw(st.integers(0, len(content) - 1))
+    content[position] ^= 1 << data.draw(st.integers(0, 7))
+    path = tmp_path / macro.name
+    path.write_bytes(content)
+    try:
+        table = Table.open(path)
+    except TableError:
+        return
+    assert np.array_equal(table.accuracy, Table.open(macro).accuracy)
+
+
+def test_not_a_table(tmp_path: Path) -> None:
+    text = tmp_path / "nas-bench-macro.h5"
+    text.write_text("a,b,c\n")
+    empty = tmp_path / "empty.h5"
+    with h5py.File(empty, "w"):
+        pass
+    for path in (text, empty, tmp_path):
+        with pytest.raises(DamagedTable, match="cannot be read as a table"):
+            Table.open(path)
+
+
+def test_a_table_that_is_built_anew_while_open(tmp_path: Path) -> None:
+    path = build(published_bytes(MACRO), MACRO, tmp_path)
+    table = Table.open(path)
+    build(published_bytes(MACRO, seed=1), MACRO, tmp_path)
+    with pytest.raises(WrongDigest, match="open it again"):
+        _ = table.runs
+
+
+def test_a_digest_is_of_the_content(tmp_path: Path) -> None:
+    digests = {
+        Table.open(build(published_bytes(source, seed), source, tmp_path)).digest
+        for source, seed in [(CHANNEL, 0), (CHANNEL, 1), (replace(CHANNEL, name="other"), 0), (MACRO, 0)]
+        if source.name != "other"
+    }
+    assert len(digests) == 3
+    assert cardinalities(CHANNEL.slots) == (4, 4)

@@ -1,0 +1,85 @@
+"""The far side: ranks, ties and expectations of whole tables."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tables.build import build
+from tables.table import Table
+from tables.verdicts import Verdicts
+from tests.tables.made_up import CELLS, MACRO, codec_of, published, published_bytes
+
+
+@pytest.fixture(scope="module")
+def cells(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(published_bytes(CELLS), CELLS, tmp_path_factory.mktemp("cells"))
+
+
+@pytest.fixture(scope="module")
+def macro(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(published_bytes(MACRO), MACRO, tmp_path_factory.mktemp("macro"))
+
+
+def test_every_test_figure_is_found(cells: Path) -> None:
+    table, verdicts = Table.open(cells), Verdicts.open(cells)
+    assert verdicts.published_rank is not None
+    assert (verdicts.name, len(verdicts)) == (table.name, len(table))
+    for key, entry in published(CELLS).items():
+        architecture = codec_of(CELLS).decode(key, CELLS)
+        assert architecture is not None
+        index = table.index_of(architecture)
+        assert verdicts.test[index] == entry["test_acc_200"]
+        assert verdicts.published_rank[index] == entry["rank"]
+
+
+def test_published_ranks_lie_in_their_tie_intervals(cells: Path) -> None:
+    verdicts = Verdicts.open(cells)
+    best, worst = verdicts.tie_intervals
+    assert verdicts.published_rank is not None
+    assert np.all((best <= verdicts.published_rank) & (verdicts.published_rank <= worst))
+    assert np.array_equal(verdicts.rank, best)
+
+
+def test_file_rank_breaks_ties_by_the_order_of_the_file(macro: Path) -> None:
+    verdicts = Verdicts.open(macro)
+    best, worst = verdicts.tie_intervals
+    assert np.any(best < worst)
+    assert sorted(verdicts.file_rank) == list(range(1, 28))
+    assert np.all((best <= verdicts.file_rank) & (verdicts.file_rank <= worst))
+    means = [entry["mean_acc"] for entry in published(MACRO).values()]
+    in_file_order = np.argsort(np.array(means, dtype=np.longdouble))[::-1]
+    rows = [codec_of(MACRO).decode(key, MACRO) for key in published(MACRO)]
+    table = Table.open(macro)
+    assert [verdicts.file_rank[table.index_of(rows[k] or ())] for k in in_file_order] == list(range(1, 28))
+
+
+def test_optimum_top_and_quantiles(cells: Path) -> None:
+    verdicts = Verdicts.open(cells)
+    entries = published(CELLS).values()
+    tests = sorted(entry["test_acc_200"] for entry in entries)
+    best_told = max(entries, key=lambda entry: float(entry["val_acc_200"]))
+    assert verdicts.optimum == tests[-1]
+    assert verdicts.test_at_validation_optimum == best_told["test_acc_200"]
+    top = verdicts.top(5)
+    assert verdicts.test[top].tolist() == tests[:-6:-1]
+    assert verdicts.quantiles([0.0, 0.5, 1.0]).tolist() == [tests[0], np.median(tests), tests[-1]]
+    assert verdicts.expected_best(1) == pytest.approx(np.mean(tests))
+    assert verdicts.expected_of_selected(10**6) == pytest.approx(best_told["test_acc_200"])
+
+
+def test_where_only_test_is_published_both_sides_agree(macro: Path) -> None:
+    table, verdicts = Table.open(macro), Verdicts.open(macro)
+    assert np.array_equal(table.accuracy, verdicts.test)
+    assert verdicts.published_rank is None
+    assert verdicts.test_at_validation_optimum == verdicts.optimum
+    assert verdicts.expected_of_selected(10) == verdicts.expected_best(10)
+
+
+def test_several_best_by_validation_count_alike(tmp_path: Path) -> None:
+    entries = published(CELLS)
+    for entry in entries.values():
+        entry["val_acc_200"] = 50
+    verdicts = Verdicts.open(build(json.dumps(entries).encode(), CELLS, tmp_path))
+    assert verdicts.test_at_validation_optimum == pytest.approx(verdicts.test.mean())
