@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-INSERTION_SORT_SPAN = 16  # numpy sorts shorter stretches by insertion
+INSERTION_SORT_SPAN = 15  # stretches of at most one more than this are sorted by insertion
 
 
 def tie_intervals(values: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
