@@ -44,7 +44,7 @@ class Cassette(Mapping[str, Record]):
     def put(self, record: Record) -> bool:
         """Add `record` unless its key is there already; return whether it was added. The first answer stays."""
         line = record.to_line()
-        return self._lines.setdefault(record.key, line) is line
+        return self._lines.setdefault(line_key(line), line) is line
 
     def nearest(self, question: bytes) -> Record | None:
         """Return the record whose request is most similar to the canonical `question`; None if there is no record."""
@@ -140,7 +140,7 @@ def _damage(path: Path, body: bytes, count: int) -> str:
     restore = "Restore the file (`git checkout`), or record again."
     if b"\r\n" in body:
         return f"Expected line ends \\n in {path}, got \\r\\n: mark *.jsonl as -text in .gitattributes. {restore}"
-    lines = body.splitlines()
+    lines = body.splitlines(keepends=True)
     for number, line in enumerate(lines, start=2):
         try:
             Record.from_line(line)

@@ -126,19 +126,14 @@ def _write(value: JSON, emit: Callable[[str], object]) -> None:
 
 
 def _write_object(value: Mapping[str, JSON], emit: Callable[[str], object]) -> None:
+    # RFC 8785 section 3.2.3 sorts names by UTF-16 code units; for ASCII that is the order Python has.
+    names = sorted(value) if "".join(value).isascii() else sorted(value, key=lambda name: name.encode("utf-16-be"))
     before = "{"
-    for name in sorted(value, key=_utf16):
+    for name in names:
         emit(before + encode_basestring(name) + ":")
         _write(value[name], emit)
         before = ","
     emit("}" if value else "{}")
-
-
-def _utf16(name: str) -> bytes:
-    """RFC 8785 section 3.2.3 sorts names by UTF-16 code units, which is not the order of code points."""
-    if not isinstance(name, str):
-        raise TypeError
-    return name.encode("utf-16-be")
 
 
 @lru_cache(maxsize=1024)

@@ -10,25 +10,25 @@ from __future__ import annotations
 
 import difflib
 import json
-import re
 from collections.abc import Iterable, Mapping
-from itertools import pairwise
 from zlib import crc32
 
 from cache.key import JSON
 
 SKETCH_BYTES = 128
 
-_WORD = re.compile(rb"[^\W_]+")
 _BITS = 8 * SKETCH_BYTES
+# Letters and digits of any script make words; everything else separates them.
+_SPACED = bytes(byte if byte > 127 or chr(byte).isalnum() else ord(" ") for byte in range(256))
 
 
 def sketch(question: bytes) -> bytes:
     """Return the odd sketch, `SKETCH_BYTES` long, of the canonical bytes of a request."""
-    bits = 0
-    for first, second in pairwise([crc32(word) for word in _WORD.findall(question)]):
-        bits ^= 1 << (31 * first + second) % _BITS  # 31: a pair and its mirror image are two pairs
-    return bits.to_bytes(SKETCH_BYTES, "big")
+    words = question.translate(_SPACED).split()
+    bits = bytearray(b"0" * _BITS)
+    for pair in map(crc32, words[1:], map(crc32, words)):  # the CRC of each word, carried on from the word before it
+        bits[pair % _BITS] ^= 1  # "0" becomes "1", and back
+    return int(bits, 2).to_bytes(SKETCH_BYTES, "big")
 
 
 def nearest_key(wanted: bytes, sketches: Iterable[tuple[str, bytes]]) -> str | None:

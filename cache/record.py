@@ -91,17 +91,16 @@ class Record:
         """Return the record that `to_line` wrote.
 
         Args:
-            line: with or without its line end.
+            line: with its line end.
             expected_key: the key under which the line was found.
 
         Raises:
             CorruptRecord: the request does not give the key, the answer does not give the digest, or `expected_key`
                 is another one.
         """
-        key = line_key(line)
+        key = _verify(line)
         if expected_key is not None and expected_key != key:
             raise CorruptRecord(f"Expected the record {expected_key}, got {key}. {_RESTORE}")
-        _verify(line, key)
         content = json.loads(line)
         asked, reply = content["question"], content["reply"]
         return cls(
@@ -117,45 +116,49 @@ class Record:
 # -- the line as bytes ---
 
 _LINE = b'{"digest":"%b","key":"%b","question":%b,"reply":%b,"sketch":"%b"}\n'
-_KEY = slice(91, 162)  # of `sha256:` and 64 hexadecimal digits, which every digest and every key has
-_QUESTION = 175  # where the question begins
-_SKETCH = slice(-2 * SKETCH_BYTES - 2, -2)  # of a line without its line end
-_REPLY = b',"reply":{"answer":'
-_HEAD = re.compile(rb'\{"digest":"sha256:[0-9a-f]{64}","key":"sha256:[0-9a-f]{64}","question":\{')
-_TAIL = re.compile(rb'\},"sketch":"[0-9a-f]{%d}"\}\Z' % (2 * SKETCH_BYTES))
+_REPLY, _ANSWER, _SKETCH, _END = b',"reply":', b',"reply":{"answer":', b',"sketch":"', b'"}\n'
+# Digests, keys and sketches have one length, so what surrounds question and reply lies at fixed places.
+_HEAD = re.compile(rb'\{"digest":"(sha256:[0-9a-f]{64})","key":"(sha256:[0-9a-f]{64})","question":')
+_TAIL_BYTES = len(_SKETCH) + 2 * SKETCH_BYTES + len(_END)
 _RESTORE = "Restore the file it came from (for a cassette: `git checkout` it), or record the answer again."
 
 
 def line_key(line: bytes) -> str:
     """Return the key that a line states, unverified; raises CorruptRecord if `to_line` cannot have written the line."""
-    line = line.rstrip(b"\n")
-    if not (_HEAD.match(line) and _TAIL.search(line, max(0, len(line) - 2 * SKETCH_BYTES - 20))):
-        raise CorruptRecord(
-            f"Expected a line of digest, key, question, reply and sketch, got {len(line)} bytes that begin with "
-            f"{line[:60]!r}. {_RESTORE}"
-        )
-    return line[_KEY].decode()
+    return _head(line)[2].decode()
 
 
 def line_sketch(line: bytes) -> bytes:
     """Return the sketch that a line states, unverified: it only ranks."""
-    return bytes.fromhex(line.rstrip(b"\n")[_SKETCH].decode())
+    return bytes.fromhex(line[-_TAIL_BYTES + len(_SKETCH) : -len(_END)].decode())
 
 
-def _verify(line: bytes, key: str) -> None:
-    """Hash the two slices of `line` that its key and its digest stand for."""
-    line = line.rstrip(b"\n")
-    end = line.find(_REPLY, _QUESTION)
-    while end > 0 and digest_bytes(line[_QUESTION:end]) != key:
-        end = line.find(_REPLY, end + 1)  # a request may hold these bytes too
+def _head(line: bytes) -> re.Match[bytes]:
+    head = _HEAD.match(line)
+    if head is None or not line.startswith(_SKETCH, len(line) - _TAIL_BYTES) or not line.endswith(_END):
+        raise CorruptRecord(
+            f"Expected a line of digest, key, question, reply and sketch, got {len(line)} bytes that begin with "
+            f"{line[:60]!r}. {_RESTORE}"
+        )
+    return head
+
+
+def _verify(line: bytes) -> str:
+    """Return the key of `line` after hashing the two slices of it that its key and its digest stand for."""
+    head = _head(line)
+    key = head[2].decode()
+    start, tail = head.end(), len(line) - _TAIL_BYTES
+    end = line.find(_ANSWER, start)
+    while end > 0 and digest_bytes(line[start:end]) != key:
+        end = line.find(_ANSWER, end + 1)  # a request may hold these bytes too
     if end < 0:
         raise CorruptRecord(f"The request of the record {key} was changed: it no longer gives its key. {_RESTORE}")
-    reply = line[end + len(b',"reply":') : _SKETCH.start - len(b',"sketch":"')]
-    if _reply_digest(key.encode(), reply) != line[11:82]:
+    if _reply_digest(head[2], line[end + len(_REPLY) : tail]) != head[1]:
         raise CorruptRecord(
             f"The answer, observations or provenance of the record {key} were changed: they no longer give its digest. "
             f"{_RESTORE}"
         )
+    return key
 
 
 def _reply_digest(key: bytes, reply: bytes) -> bytes:
@@ -174,20 +177,27 @@ _SECRET = re.compile(
     r"|\bhf_[A-Za-z0-9]{30,}"  # Hugging Face
     r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"  # AWS
     r"|\bAIza[0-9A-Za-z_-]{35}"  # Google
-    r"|\bgh[opsu]_[A-Za-z0-9]{36}"  # GitHub
+    r"|\bghp_[A-Za-z0-9]{36}|\bgithub_pat_[A-Za-z0-9_]{22,}"  # GitHub
     r"|(?i:\bbearer)\s+(?=[A-Za-z._~+/=-]*\d)[A-Za-z0-9._~+/=-]{16,}"
     r"|(?i:\bauthorization)\W{1,5}(?i:bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"
 )
+# One of these is in every credential above; looking for them first makes the rest of the text cost nothing.
+_HINTS = ("sk-", "hf_", "akia", "asia", "aiza", "ghp_", "github_pat_", "bearer", "authorization")
+
+
+def _secret(text: str) -> bool:
+    folded = text.lower()
+    return any(hint in folded for hint in _HINTS) and _SECRET.search(text) is not None
 
 
 def _credentials(value: JSON, path: str) -> Iterator[str]:
     """Yield the places in `value` that look like a credential."""
     if isinstance(value, str):
-        if _SECRET.search(value):
+        if _secret(value):
             yield path
     elif isinstance(value, Mapping):
         for name, item in value.items():
-            if _SECRET.search(name):
+            if _secret(name):
                 yield f"{path} (the name of a member)"
             elif name.lower() in _SECRET_NAMES and isinstance(item, str) and item:
                 yield f"{path}.{name}"

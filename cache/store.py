@@ -1,0 +1,269 @@
+"""The store: records on disk, shared by many processes, never pickled, never expiring.
+
+diskcache keeps the rows and does the writing: one SQLite file in WAL mode, `synchronous=FULL`, so that a record is on
+the disk before `put` returns. A row is key, sketch (as diskcache's tag) and the line of `Record.to_line`; whole lines
+stay inside SQLite, whose transactions cannot be torn, instead of diskcache's separate files, which can. Reading goes
+past diskcache over a connection that cannot write: one prepared statement, and it works on read-only media.
+
+The store is a local index of cassettes: `load` builds it from them and `export` gives them back.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import diskcache
+from diskcache.core import DBNAME, MODE_RAW
+
+from cache.cassette import Cassette
+from cache.errors import CacheError, StoreError
+from cache.nearest import nearest_key, sketch
+from cache.record import Record, line_key, line_sketch
+
+# Every setting that could lose, evict or expire a record, whatever an existing file says.
+_SETTINGS: dict[str, int | str] = {
+    "eviction_policy": "none",
+    "cull_limit": 0,
+    "size_limit": 2**62,
+    "statistics": 0,
+    "tag_index": 0,
+    "sqlite_journal_mode": "wal",
+    "sqlite_synchronous": 2,  # FULL: a commit has reached the disk when it returns
+}
+_PATIENCE = 60  # seconds that a writer waits for the others
+
+
+_FOREIGN = "Nothing here writes such a row: build the store again from its cassettes in an empty folder."
+
+
+def _key(key: object, raw: object) -> str:
+    """Return the key of a row; raises StoreError unless it is plain text."""
+    if raw != 1 or not isinstance(key, str):
+        raise StoreError(f"Expected a text key, got a row with a pickled or binary key. {_FOREIGN}")
+    return key
+
+
+def _line(mode: object, filename: object, value: object) -> bytes:
+    """Return the line of a row; raises StoreError for a pickle, a file, or anything but bytes."""
+    if mode != MODE_RAW or filename is not None or not isinstance(value, bytes):
+        raise StoreError(f"Expected a line in the row, got diskcache mode {mode} (4 is a pickle). {_FOREIGN}")
+    return value
+
+
+class LinesOnly(diskcache.Disk):  # type: ignore[misc]
+    """A diskcache `Disk` that knows text keys and byte values inside SQLite, and neither pickles nor unpickles."""
+
+    def put(self, key: object) -> tuple[str, bool]:
+        """Return a key as its columns key and raw."""
+        return _key(key, raw=True), True
+
+    def get(self, key: object, raw: object) -> str:
+        """Return a key from its columns."""
+        return _key(key, raw)
+
+    def store(self, value: object, read: bool, key: object = None) -> tuple[int, int, None, bytes]:  # noqa: ARG002
+        """Return a value as its columns size, mode, filename and value."""
+        return 0, MODE_RAW, None, _line(MODE_RAW, None, value)
+
+    def fetch(self, mode: object, filename: object, value: object, read: bool) -> bytes:  # noqa: ARG002
+        """Return a value from its columns."""
+        return _line(mode, filename, value)
+
+
+class Store:
+    """Records in a folder. Threads, forks and processes may read and write at the same time.
+
+    A key that is there stays as it is: whoever comes first has given the answer, and `put` of another one returns
+    False. So all processes of a run agree, and an answer that was used once is the answer for good.
+    """
+
+    def __init__(self, directory: Path, *, read_only: bool = False) -> None:
+        """Open the store in `directory`, which is made if need be, except with `read_only`.
+
+        With `read_only` nothing is written, not even a lock where the folder is on read-only media.
+
+        Raises:
+            StoreError: the folder cannot be opened.
+        """
+        self._path = Path(directory).absolute() / DBNAME
+        self._local = threading.local()
+        self._read_only = read_only
+        self._cache: Any = None if read_only else self._open()
+        if read_only and not self._path.exists():
+            raise StoreError(f"Expected a store in {self._path.parent}, got none. Name its folder, or load a cassette.")
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close this thread's connections; they open again when needed."""
+        connection = getattr(self._local, "connection", None)
+        if connection is not None and self._local.process == os.getpid():
+            connection.close()
+        self._local.__dict__.clear()
+        if self._cache is not None:
+            self._cache.close()
+
+    # -- reading ---
+
+    def __len__(self) -> int:
+        return int(self._select("SELECT COUNT(*) FROM Cache")[0][0])
+
+    def get(self, key: str) -> Record | None:
+        """Return the verified record of `key`, None if there is none.
+
+        Raises:
+            CorruptRecord: the row does not hold the record that was put.
+            StoreError: the row holds something else, or the file cannot be read.
+        """
+        rows = self._select("SELECT mode, filename, value FROM Cache WHERE key = ? AND raw = 1", (key,))
+        return Record.from_line(_line(*rows[0]), key) if rows else None
+
+    def keys(self) -> Iterator[str]:
+        """Yield all keys in order; raises StoreError at a row that is no record."""
+        for key, raw in self._select("SELECT key, raw FROM Cache ORDER BY key, raw"):
+            yield _key(key, raw)
+
+    def nearest(self, question: bytes) -> Record | None:
+        """Return the record whose request is most similar to the canonical `question`; None if there is no record."""
+        rows = self._select("SELECT key, tag FROM Cache WHERE raw = 1")
+        key = nearest_key(sketch(question), rows)
+        return None if key is None else self.get(key)
+
+    def export(self) -> Cassette:
+        """Return all records, each verified; errors as in `get`."""
+        return Cassette(record for key in self.keys() if (record := self.get(key)))
+
+    def verify(self) -> list[str]:
+        """Return what is wrong with the store, one line a problem; nothing is repaired.
+
+        Every row is verified, then SQLite's own check and, unless the store is read-only, diskcache's.
+        """
+        problems = [message for (message,) in self._select("PRAGMA integrity_check") if message != "ok"]
+        columns = "rowid, key, raw, mode, filename, value, tag, expire_time"
+        for rowid, key, raw, mode, filename, value, tag, expires in self._select(f"SELECT {columns} FROM Cache"):
+            try:
+                record = Record.from_line(_line(mode, filename, value), _key(key, raw))
+            except CacheError as error:
+                problems.append(f"row {rowid}: {error}")
+            else:
+                if value != record.to_line() or tag != line_sketch(value):
+                    problems.append(f"row {rowid}: the line or the sketch of {key} is not as written. {_FOREIGN}")
+                if expires is not None:
+                    problems.append(f"row {rowid}: {key} was given a time to expire. {_FOREIGN}")
+        if self._cache is not None:
+            with warnings.catch_warnings():
+                warnings.simplefilter("always")  # diskcache collects warnings; as errors they would end its check
+                problems += [str(warning.message) for warning in self._cache.check()]
+        return problems
+
+    # -- writing ---
+
+    def put(self, record: Record) -> bool:
+        """Keep `record` unless its key is there; return whether it was new. It is on the disk before this returns.
+
+        Raises:
+            StoreError: the store is read-only, the disk is full, or the file cannot be written; nothing was stored.
+            CredentialFound, InvalidRequest: see `Record.to_line`.
+        """
+        line = record.to_line()
+        with self._writing() as cache:
+            return bool(cache.add(line_key(line), line, tag=line_sketch(line)))
+
+    def load(self, cassette: Cassette) -> int:
+        """Keep all records of `cassette` or, after an error, none; return how many were new.
+
+        Raises:
+            StoreError: as in `put`, or a record differs from the one that is there under its key.
+        """
+        added = 0
+        with self._writing() as cache:
+            for key, record in cassette.items():
+                line = record.to_line()
+                if cache.add(key, line, tag=line_sketch(line)):
+                    added += 1
+                elif cache.get(key) != line:
+                    raise StoreError(
+                        f"Expected one record for {key}, got two that differ: one in {self._path.parent}, one in the "
+                        "cassette. Load the cassette into an empty folder."
+                    )
+        return added
+
+    @contextmanager
+    def _writing(self) -> Iterator[Any]:
+        """Give diskcache in one transaction: all of it is on the disk afterwards, or nothing and a StoreError."""
+        if self._cache is None:
+            raise StoreError(f"Expected a store to write to, got read_only in {self._path.parent}. Open it without.")
+        try:
+            with self._cache.transact():
+                yield self._cache
+        except (OSError, sqlite3.Error, diskcache.Timeout) as error:
+            self._cache.close()  # a commit that failed may have left its transaction open
+            raise self._failure("write", error) from error
+
+    # -- connections ---
+
+    def _open(self) -> Any:
+        """Return diskcache over the folder, which is made if need be."""
+        folder = self._path.parent
+        try:
+            if not folder.exists():
+                folder.mkdir(parents=True)
+                _sync(folder.parent)
+            return diskcache.Cache(str(folder), timeout=_PATIENCE, disk=LinesOnly, **_SETTINGS)
+        except (OSError, sqlite3.Error, diskcache.Timeout) as error:
+            raise self._failure("open", error) from error
+
+    def _select(self, statement: str, values: tuple[str, ...] = ()) -> list[Any]:
+        try:
+            return self._reader().execute(statement, values).fetchall()
+        except sqlite3.Error as error:
+            raise self._failure("read", error) from error
+
+    def _reader(self) -> sqlite3.Connection:
+        """Return this thread's connection for reading; a fork opens its own."""
+        process = os.getpid()
+        if getattr(self._local, "process", None) != process:
+            self._local.connection = self._connect()
+            self._local.process = process
+        connection: sqlite3.Connection = self._local.connection
+        return connection
+
+    def _connect(self) -> sqlite3.Connection:
+        # SQLite wants a shared-memory file beside the database even to read. Where none can be made it must be told
+        # that nothing changes, which is so if the folder cannot be written and no log waits to be merged.
+        log = self._path.with_name(DBNAME + "-wal")
+        frozen = not os.access(self._path.parent, os.W_OK) and not (log.exists() and log.stat().st_size)
+        address = self._path.as_uri() + ("?mode=ro&immutable=1" if frozen else "?mode=ro")
+        connection = sqlite3.connect(address, timeout=_PATIENCE, isolation_level=None, uri=True)
+        connection.execute(f"PRAGMA mmap_size = {2**26}")
+        return connection
+
+    def _failure(self, what: str, error: Exception) -> StoreError:
+        # diskcache hides SQLite's reason behind a time-out, or behind the roll-back that failed after it.
+        reason = error.__context__ if isinstance(error.__context__, sqlite3.Error) else error
+        return StoreError(
+            f"Expected to {what} the store in {self._path.parent}, got: {reason}. Nothing was stored by this call. "
+            "Check that the disk has room and the folder can be written (or open it with read_only=True); if the file "
+            "is damaged, build the store again from its cassettes in an empty folder."
+        )
+
+
+def _sync(folder: Path) -> None:
+    """Bring a folder's entries to the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
