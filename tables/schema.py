@@ -76,6 +76,14 @@ class Columns:
 
 
 @dataclass(frozen=True)
+class Codec:
+    """Native key ↔ architecture. `decode` returns None for a key that the benchmark does not write."""
+
+    decode: Callable[[str, tuple[Slot, ...]], Architecture | None]
+    encode: Callable[[Architecture, tuple[Slot, ...]], str]
+
+
+@dataclass(frozen=True)
 class Source:
     """One benchmark as its authors published it, and how to read it."""
 
@@ -83,6 +91,7 @@ class Source:
     measure: Measure
     slots: tuple[Slot, ...]
     origin: Origin
+    codec: Codec
     read: Callable[[bytes, Source], Columns]
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from tables.errors import SourceNotFound
 from tables.schema import Columns, Measure, Origin, Source
-from tables.sources.checking import accuracy, dense_rows, refuse
+from tables.sources.checking import dense_rows, percentage, refuse
 from tables.sources.nas_bench_201 import CODEC, SLOTS
 
 DISTRIBUTION, VERSION, DATA = "analog-nasbench", "0.1.3", "analognasbench/data.anb"
@@ -73,8 +73,8 @@ def read(data: bytes, source: Source) -> Columns:
         fields = vars(cell) if isinstance(cell, _Record) else {}
         if fields.get("architecture") != key:
             refuse(source, f"cell {key!r} does not name its own architecture")
-        accuracies.append(accuracy(fields.get("baseline_accuracy"), f"baseline_accuracy of {key}", source))
-    rows = dense_rows([_published_string(key, source) for key in cells], source, CODEC)
+        accuracies.append(percentage(fields.get("baseline_accuracy"), f"baseline_accuracy of {key}", source))
+    rows = dense_rows([_published_string(key, source) for key in cells], source)
     dense = np.empty(len(rows))
     dense[rows] = accuracies
     return Columns(accuracy=dense, file_order=rows)
@@ -89,7 +89,9 @@ def _published_string(key: object, source: Source) -> str:
     choices = [slot.choices for slot in source.slots]
     if not all(operation in each for operation, each in zip(operations, choices, strict=True)):
         refuse(source, f"key {key!r} is not an architecture of this benchmark")
-    return CODEC.encode(tuple(each.index(op) for op, each in zip(operations, choices, strict=True)), source)
+    return source.codec.encode(
+        tuple(each.index(operation) for operation, each in zip(operations, choices, strict=True)), source.slots
+    )
 
 
 ANALOG_NASBENCH = Source(
@@ -97,5 +99,6 @@ ANALOG_NASBENCH = Source(
     measure=Measure.NO_SPLIT,
     slots=SLOTS,
     origin=Origin(repository=f"PyPI {DISTRIBUTION}", revision=VERSION, path=DATA, licence="none stated in the wheel"),
+    codec=CODEC,
     read=read,
 )

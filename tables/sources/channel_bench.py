@@ -10,7 +10,6 @@ from tables.sources.digits import digit_codec, read_runs
 
 RESNET_WIDTHS = (256, 256, 256, 512, 512, 512, 512)  # output channels at digit 4
 MOBILENET_WIDTHS = (128, 768, 768, 768, 256, 1536, 1024)
-CODEC = digit_codec(first=1)
 
 
 def _source(name: str, path: str, widths: tuple[int, ...]) -> Source:
@@ -27,7 +26,8 @@ def _source(name: str, path: str, widths: tuple[int, ...]) -> Source:
             path=path,
             licence="none stated there; github.com/xiusu/Channel-Bench-Macro holds the same bytes",
         ),
-        read=partial(read_runs, codec=CODEC, runs_field="acc", mean_field="mean"),
+        codec=digit_codec(first=1),
+        read=partial(read_runs, runs_field="acc", mean_field="mean"),
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -15,15 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tables.errors import MalformedSource
-from tables.schema import Architecture, Source, cardinalities
-
-
-@dataclass(frozen=True)
-class Codec:
-    """Native key ↔ architecture. `decode` returns None for a key that the source does not write."""
-
-    decode: Callable[[str, Source], Architecture | None]
-    encode: Callable[[Architecture, Source], str]
+from tables.schema import Source, cardinalities
 
 
 def refuse(source: Source, problem: str) -> NoReturn:
@@ -61,7 +53,7 @@ def parse_object(data: bytes, source: Source) -> dict[str, Any]:
     return parsed
 
 
-def dense_rows(keys: Sequence[str], source: Source, codec: Codec) -> NDArray[np.int32]:
+def dense_rows(keys: Sequence[str], source: Source) -> NDArray[np.int32]:
     """The dense row of each key, in the order of `keys`.
 
     Raises:
@@ -69,8 +61,8 @@ def dense_rows(keys: Sequence[str], source: Source, codec: Codec) -> NDArray[np.
     """
     architectures = []
     for key in keys:
-        architecture = codec.decode(key, source)
-        if architecture is None or codec.encode(architecture, source) != key:
+        architecture = source.codec.decode(key, source.slots)
+        if architecture is None or source.codec.encode(architecture, source.slots) != key:
             refuse(source, f"key {key!r} is not an architecture of this benchmark")
         architectures.append(architecture)
     size = math.prod(cardinalities(source.slots))
@@ -79,9 +71,14 @@ def dense_rows(keys: Sequence[str], source: Source, codec: Codec) -> NDArray[np.
     rows = np.asarray(np.ravel_multi_index(tuple(np.array(architectures).T), cardinalities(source.slots)), np.int32)
     if len(keys) != size:  # keys are distinct and decoding is one to one, so too few is all that is left
         absent = int(np.flatnonzero(np.bincount(rows, minlength=size) == 0)[0])
-        missing = tuple(int(choice) for choice in np.unravel_index(absent, cardinalities(source.slots)))
-        refuse(source, f"key {codec.encode(missing, source)!r} is missing ({len(keys)} of {size} keys are there)")
+        refuse(source, f"key {key_of(absent, source)!r} is missing ({len(keys)} of {size} keys are there)")
     return rows
+
+
+def key_of(row: int, source: Source) -> str:
+    """The native key of a dense row, for messages."""
+    choices = np.unravel_index(row, cardinalities(source.slots))
+    return source.codec.encode(tuple(int(choice) for choice in choices), source.slots)
 
 
 @dataclass(frozen=True)
@@ -92,10 +89,10 @@ class Entries:
     by_key: dict[str, dict[str, Any]]
     rows: NDArray[np.int32]  # dense row of each key, in file order
 
-    def accuracies(self, field: str) -> NDArray[np.float64]:
+    def percentages(self, field: str) -> NDArray[np.float64]:
         """(n,) percent, dense order; every one a number in 0..100."""
         return self._dense(
-            [accuracy(each[field], f"{field} of {key}", self.source) for key, each in self.by_key.items()]
+            [percentage(each[field], f"{field} of {key}", self.source) for key, each in self.by_key.items()]
         )
 
     def runs(self, field: str, count: int) -> NDArray[np.float64]:
@@ -105,7 +102,7 @@ class Entries:
                 refuse(self.source, f"{field} of {key} is {each[field]!r}, expected a list of {count} accuracies")
         return self._dense(
             [
-                [accuracy(run, f"{field} of {key}", self.source) for run in each[field]]
+                [percentage(run, f"{field} of {key}", self.source) for run in each[field]]
                 for key, each in self.by_key.items()
             ]
         )
@@ -124,7 +121,7 @@ class Entries:
         return dense
 
 
-def read_entries(data: bytes, source: Source, codec: Codec, fields: Sequence[str]) -> Entries:
+def read_entries(data: bytes, source: Source, fields: Sequence[str]) -> Entries:
     """Parse a published file of the form {key: {field: value}} and check everything but the values.
 
     Raises:
@@ -135,15 +132,15 @@ def read_entries(data: bytes, source: Source, codec: Codec, fields: Sequence[str
         if not isinstance(entry, dict) or set(entry) != set(fields):
             got = sorted(entry) if isinstance(entry, dict) else type(entry).__name__
             refuse(source, f"entry {key!r}: expected the fields {sorted(fields)}, got {got}")
-    return Entries(source, by_key, dense_rows(list(by_key), source, codec))
+    return Entries(source, by_key, dense_rows(list(by_key), source))
 
 
-def accuracy(value: object, what: str, source: Source) -> float:
+def percentage(value: object, what: str, source: Source) -> float:
     """`value` as a percentage.
 
     Raises:
         MalformedSource: not a number (a truth value is none), or outside 0..100.
     """
     if type(value) not in (int, float) or not 0 <= value <= 100:  # type: ignore[operator]
-        refuse(source, f"{what} is {value!r}, expected an accuracy from 0 to 100 percent")
+        refuse(source, f"{what} is {value!r}, expected a number from 0 to 100")
     return float(value)  # type: ignore[arg-type]

@@ -10,8 +10,8 @@ import re
 
 import numpy as np
 
-from tables.schema import Architecture, Columns, Measure, Origin, Slot, Source
-from tables.sources.checking import Codec, read_entries, refuse
+from tables.schema import Architecture, Codec, Columns, Measure, Origin, Slot, Source
+from tables.sources.checking import read_entries, refuse
 
 EDGES = ("0→1", "0→2", "1→2", "0→3", "1→3", "2→3")
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
@@ -20,18 +20,18 @@ FIELDS = ("val_acc_200", "test_acc_200", "rank")
 SLOTS = tuple(Slot(edge, OPERATIONS) for edge in EDGES)
 
 
-def _decode(key: str, source: Source) -> Architecture | None:
+def _decode(key: str, slots: tuple[Slot, ...]) -> Architecture | None:
     match = KEY.fullmatch(key)
     if match is None:
         return None
-    edges = tuple(zip(match.groups(), source.slots, strict=True))
+    edges = tuple(zip(match.groups(), slots, strict=True))
     if not all(operation in slot.choices for operation, slot in edges):
         return None
     return tuple(slot.choices.index(operation) for operation, slot in edges)
 
 
-def _encode(architecture: Architecture, source: Source) -> str:
-    a, b, c, d, e, f = (slot.choices[choice] for choice, slot in zip(architecture, source.slots, strict=True))
+def _encode(architecture: Architecture, slots: tuple[Slot, ...]) -> str:
+    a, b, c, d, e, f = (slot.choices[choice] for choice, slot in zip(architecture, slots, strict=True))
     return f"|{a}~0|+|{b}~0|{c}~1|+|{d}~0|{e}~1|{f}~2|"
 
 
@@ -44,15 +44,15 @@ def read(data: bytes, source: Source) -> Columns:
     Raises:
         MalformedSource: the file is not the whole benchmark, or its ranks do not order the test accuracies.
     """
-    entries = read_entries(data, source, CODEC, FIELDS)
-    test, rank = entries.accuracies("test_acc_200"), entries.counts("rank")
+    entries = read_entries(data, source, FIELDS)
+    test, rank = entries.percentages("test_acc_200"), entries.counts("rank")
     best_first = np.argsort(rank)
     if not np.array_equal(rank[best_first], np.arange(1, rank.size + 1)):
         refuse(source, f"rank is not every number from 1 to {rank.size} once")
     if np.any(np.diff(test[best_first]) > 0):
         refuse(source, "rank does not order test_acc_200")
     return Columns(
-        accuracy=entries.accuracies("val_acc_200"),
+        accuracy=entries.percentages("val_acc_200"),
         file_order=entries.rows,
         test=test,
         published_rank=rank.astype(np.int32),
@@ -70,6 +70,7 @@ def _source(name: str, path: str) -> Source:
             path=path,
             licence="none stated there",
         ),
+        codec=CODEC,
         read=read,
     )
 

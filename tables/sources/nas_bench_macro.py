@@ -6,7 +6,6 @@ from tables.schema import Measure, Origin, Slot, Source
 from tables.sources.digits import digit_codec, read_runs
 
 OPERATIONS = ("identity", "inverted residual, kernel 3, expansion 3", "inverted residual, kernel 5, expansion 6")
-CODEC = digit_codec(first=0)
 
 NAS_BENCH_MACRO = Source(
     name="nas-bench-macro",
@@ -18,5 +17,6 @@ NAS_BENCH_MACRO = Source(
         path="benchmark/nas-bench-macro_cifar10.json",
         licence="none stated there; github.com/xiusu/NAS-Bench-Macro holds the same bytes under Apache-2.0",
     ),
-    read=partial(read_runs, codec=CODEC, runs_field="test_acc", mean_field="mean_acc"),
+    codec=digit_codec(first=0),
+    read=partial(read_runs, runs_field="test_acc", mean_field="mean_acc"),
 )

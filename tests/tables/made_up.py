@@ -14,9 +14,8 @@ from typing import Any
 
 import pytest
 
-from tables.schema import Slot, Source, cardinalities
+from tables.schema import Architecture, Slot, Source, cardinalities
 from tables.sources import analog_nasbench, channel_bench, nas_bench_201, nas_bench_macro
-from tables.sources.checking import Codec
 
 Entry = dict[str, Any]
 
@@ -25,12 +24,13 @@ MACRO = replace(nas_bench_macro.NAS_BENCH_MACRO, slots=nas_bench_macro.NAS_BENCH
 CHANNEL = replace(channel_bench.CHANNEL_BENCH_RESNET, slots=channel_bench.CHANNEL_BENCH_RESNET.slots[:2])
 CELLS = replace(nas_bench_201.NAS_BENCH_201_CIFAR10, slots=CELL_SLOTS)
 ANALOG = replace(analog_nasbench.ANALOG_NASBENCH, slots=CELL_SLOTS)
-CODECS = {MACRO.name: nas_bench_macro.CODEC, CHANNEL.name: channel_bench.CODEC, CELLS.name: nas_bench_201.CODEC}
 
 
-def codec_of(source: Source) -> Codec:
-    """The codec of one of this file's JSON sources."""
-    return CODECS[source.name]
+def architecture_of(key: str, source: Source) -> Architecture:
+    """The architecture that a published key stands for."""
+    architecture = source.codec.decode(key, source.slots)
+    assert architecture is not None
+    return architecture
 
 
 def published(source: Source, seed: int = 0) -> dict[str, Entry]:
@@ -38,7 +38,7 @@ def published(source: Source, seed: int = 0) -> dict[str, Entry]:
     rng = random.Random(seed)
     architectures = list(product(*map(range, cardinalities(source.slots))))
     rng.shuffle(architectures)
-    keys = [codec_of(source).encode(architecture, source) for architecture in architectures]
+    keys = [source.codec.encode(architecture, source.slots) for architecture in architectures]
     if source is CELLS:
         tests = [rng.choice((50.0, 60.5, 70.25)) for _ in keys]  # many ties
         ranked = sorted(range(len(keys)), key=lambda k: -tests[k])

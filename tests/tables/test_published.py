@@ -15,10 +15,10 @@ import pytest
 
 from tables.build import SOURCES, build
 from tables.errors import SourceNotFound
-from tables.sources import channel_bench, nas_bench_macro
 from tables.sources.analog_nasbench import ANALOG_NASBENCH, installed_data
 from tables.table import Table
 from tables.verdicts import Verdicts
+from tests.tables.made_up import architecture_of
 
 MIRROR = os.environ.get("GENIUS_REPLAY_MIRROR")
 PUBLISHED = [name for name in SOURCES if name != ANALOG_NASBENCH.name]
@@ -94,10 +94,8 @@ def test_expected_best_of_ten(built: Built, name: str, expected: float) -> None:
 
 @pytest.mark.parametrize("name", PRINTED_RANKS)
 def test_printed_ranks_among_equals(built: Built, name: str) -> None:
-    codec = nas_bench_macro.CODEC if name == "nas-bench-macro" else channel_bench.CODEC
     table, verdicts = Table.open(built(name)), Verdicts.open(built(name))
-    architectures = [codec.decode(key, SOURCES[name]) or () for key in PRINTED_RANKS[name]]
-    indices = table.indices_of(architectures)
+    indices = table.indices_of([architecture_of(key, SOURCES[name]) for key in PRINTED_RANKS[name]])
     assert verdicts.file_rank[indices].tolist() == list(PRINTED_RANKS[name].values())
     best, worst = verdicts.tie_intervals
     assert np.all(worst[indices] - best[indices] >= 3)

@@ -9,7 +9,7 @@ import pytest
 from tables.build import build
 from tables.table import Table
 from tables.verdicts import Verdicts
-from tests.tables.made_up import CELLS, MACRO, codec_of, published, published_bytes
+from tests.tables.made_up import CELLS, MACRO, architecture_of, published, published_bytes
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +27,7 @@ def test_every_test_figure_is_found(cells: Path) -> None:
     assert verdicts.published_rank is not None
     assert (verdicts.name, len(verdicts)) == (table.name, len(table))
     for key, entry in published(CELLS).items():
-        architecture = codec_of(CELLS).decode(key, CELLS)
-        assert architecture is not None
-        index = table.index_of(architecture)
+        index = table.index_of(architecture_of(key, CELLS))
         assert verdicts.test[index] == entry["test_acc_200"]
         assert verdicts.published_rank[index] == entry["rank"]
 
@@ -50,9 +48,9 @@ def test_file_rank_breaks_ties_by_the_order_of_the_file(macro: Path) -> None:
     assert np.all((best <= verdicts.file_rank) & (verdicts.file_rank <= worst))
     means = [entry["mean_acc"] for entry in published(MACRO).values()]
     in_file_order = np.argsort(np.array(means, dtype=np.longdouble))[::-1]
-    rows = [codec_of(MACRO).decode(key, MACRO) for key in published(MACRO)]
-    table = Table.open(macro)
-    assert [verdicts.file_rank[table.index_of(rows[k] or ())] for k in in_file_order] == list(range(1, 28))
+    architectures = [architecture_of(key, MACRO) for key in published(MACRO)]
+    rows = Table.open(macro).indices_of(architectures)
+    assert verdicts.file_rank[rows[in_file_order]].tolist() == list(range(1, 28))
 
 
 def test_optimum_top_and_quantiles(cells: Path) -> None:
