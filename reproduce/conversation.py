@@ -144,7 +144,7 @@ def _experiment(text: str) -> Experiment:
     return Experiment(
         text,
         reading.architecture if isinstance(reading, Reading) else None,
-        float(result[1]) if result else None,
+        _number(result[1]) if result else None,
         float(result[2]) if result else None,
     )
 
@@ -166,6 +166,10 @@ def _turns(iteration: Iteration, number: int, iterations: Sequence[Iteration]) -
     return tuple(turns)
 
 
+def _number(text: str) -> float:
+    return float(text) if "." in text else int(text)
+
+
 def _result(number: int, later: Iterable[Iteration]) -> Experiment | None:
     """The first listing of an experiment."""
     return next((iteration.experiments[number] for iteration in later if number in iteration.experiments), None)
@@ -173,7 +177,7 @@ def _result(number: int, later: Iterable[Iteration]) -> Experiment | None:
 
 def _verdict(feedback: str) -> tuple[Verdict, float | None]:
     if missed := _MISSED.search(feedback):
-        return ("above" if missed[3] == "higher" else "below"), float(missed[1])
+        return ("above" if missed[3] == "higher" else "below"), _number(missed[1])
     return ("repeated" if _REPEATED.search(feedback) else "unread"), None
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Iterator, Sequence
 
@@ -21,6 +22,7 @@ from harness.loop import Budget, run
 from harness.protocol import Message
 from harness.spaces.mobilenetv2_se import SPACE
 from reproduce.data import read_published
+from reproduce.errors import DataMissing
 from reproduce.replay import (
     ITERATIONS,
     cassette_path,
@@ -37,12 +39,20 @@ SOURCE = "github.com/mingkai-zheng/GENIUS at 97361d30b2da337edd0c8e1ed71b7c88b4a
 
 
 def figures() -> str:
-    """The embedded file, made of the conversations at hand."""
+    """The embedded file, made of the conversations at hand; one line a turn, so that a change can be reviewed.
+
+    Raises:
+        DataMissing: if none has been fetched.
+    """
     runs = []
     for entry in distinct_conversations():
         if (data := read_published(entry)) is not None:
             runs.append(to_json(conversation(entry, published_records(entry, data)).transcript))
-    return json.dumps({"source": SOURCE, "runs": runs}, indent=1) + "\n"
+    if not runs:
+        raise DataMissing("329M", purpose="the figures of the published runs")
+    text = json.dumps({"source": SOURCE, "runs": runs}, indent=1)
+    innermost = re.compile(r"([\[{])\n\s*([^\[\]{}]*?)\n\s*([\]}])")
+    return innermost.sub(lambda found: found[1] + re.sub(r"\n\s*", " ", found[2]) + found[3], text) + "\n"
 
 
 def records(transcript: Transcript) -> list[Record]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from baselines.genius import Genius, Prompts
 from cache import cassette
@@ -37,8 +37,7 @@ RECORDED = Path(cassette.__file__).with_name("recorded")
 Source: TypeAlias = Literal["published", "reconstructed"]
 
 
-@dataclass(frozen=True)
-class Erratum:
+class Erratum(NamedTuple):
     """A place where the optimiser was told something else than what is true; both in words."""
 
     run: str
@@ -56,7 +55,6 @@ class Replay:
     run: str
     source: Source
     evidence: str  # the file or cassette with its digest
-    transcript: Transcript
     trajectory: Trajectory
     tally: Tally
 
@@ -87,7 +85,7 @@ def published_run(name: str) -> Published:
 
 def distinct_conversations() -> tuple[Published, ...]:
     """The published conversations, each file once."""
-    return tuple({entry.sha256: entry for entry in reversed(conversations())}.values())[::-1]
+    return tuple(entry for entry in conversations() if published_run(str(entry.run)) is entry)
 
 
 def available(name: str) -> bool:
@@ -104,16 +102,21 @@ def replay(name: str) -> Replay:
         ReplayMiss: if a rebuilt request was never recorded.
     """
     entry = published_run(name)
-    data = read_published(entry)
-    if data is not None:
-        records = published_records(entry, data)
-        told = conversation(entry, records)
-        return search(told.transcript, told.prompts, _published_store(), "published", f"sha256:{entry.sha256}")
-    if entry.run not in embedded():
+    source: Source
+    if (data := read_published(entry)) is not None:
+        told = conversation(entry, published_records(entry, data))
+        transcript, prompts = told.transcript, told.prompts
+        records: Records = _published_store()
+        source, evidence = "published", f"sha256:{entry.sha256}"
+    elif entry.run in embedded():
+        transcript = embedded()[entry.run]
+        prompts = own_prompts(transcript)
+        recorded = cassette.read(cassette_path(transcript.run))
+        records, source, evidence = recorded, "reconstructed", recorded.digest
+    else:
         raise DataMissing(entry.name, purpose=f"run {name}")
-    transcript = embedded()[entry.run]
-    recorded = cassette.read(cassette_path(transcript.run))
-    return search(transcript, own_prompts(transcript), recorded, "reconstructed", recorded.digest)
+    client = Client(records)
+    return Replay(transcript.run, source, evidence, search(transcript, prompts, client), client.tally)
 
 
 def published_records(entry: Published, data: bytes) -> list[Record]:
@@ -138,17 +141,19 @@ def cassette_path(name: str) -> Path:
     return RECORDED / f"genius-imagenet-{name}.jsonl"
 
 
-def search(transcript: Transcript, prompts: Prompts, records: Records, source: Source, evidence: str) -> Replay:
-    """Run GENIUS' loop in strict replay; what a person fed back then is fed back again."""
-    client = Client(records)
+def search(transcript: Transcript, prompts: Prompts, client: Client) -> Trajectory:
+    """Run GENIUS' loop; what a person fed back in the published run is fed back again.
+
+    Raises:
+        ReplayMiss: if a rebuilt request was never recorded; it names the run, the iteration and the turn.
+    """
 
     def complete(messages: Sequence[Message]) -> Record:
         where = f"run {transcript.run}, iteration {genius.iteration}, turn {genius.turn}"
         return client.complete(request(messages), sample=transcript.sample, where=where)
 
     genius = Genius(mobilenetv2_se.SPACE, prompts, complete)
-    trajectory = run(genius, referee(transcript), Budget(evaluations=ITERATIONS), transcript.testimony)
-    return Replay(transcript.run, source, evidence, transcript, trajectory, client.tally)
+    return run(genius, referee(transcript), Budget(evaluations=ITERATIONS), transcript.testimony)
 
 
 def request(messages: Sequence[Message]) -> dict[str, JSON]:

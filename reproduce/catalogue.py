@@ -1,0 +1,18 @@
+"""What the command line offers: the paper's tables and the other commands, with a line on each."""
+
+from __future__ import annotations
+
+REPORTS = {
+    "table2": "ImageNet, MobileNetV2 search space: both GENIUS searches replayed",
+    "table3": "ablation: epochs of each training during the search",
+    "table4": "ablation: input size of each training during the search",
+}
+"""Modules of `reproduce` with a function `report`."""
+
+COMMANDS = {
+    "list": "what can be reproduced, and from which data",
+    "fetch": "bring the published files, verified",
+    "audit": "hold the published conversations against the cost model",
+    "check": "fail if any recorded run, digest or number has moved",
+}
+"""Modules of `reproduce` with functions `add_arguments` and `run`."""

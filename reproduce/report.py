@@ -1,0 +1,183 @@
+"""What a command shows, as data: cells with a status, and the replays behind them."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from harness.spaces.mobilenetv2_se import cost
+from reproduce import __version__
+from reproduce.replay import Replay
+
+Value: TypeAlias = str | int | float | None
+PACKAGES = ("baselines", "cache", "harness", "reproduce", "tables")
+
+
+class Status(Enum):
+    """Where the value of a cell comes from, and the mark that says so in print."""
+
+    RECOMPUTED = "recomputed"
+    REPLAYED = "replayed"
+    QUOTED = "quoted"
+    MISSING = "missing"
+
+    @property
+    def mark(self) -> str:
+        """The fuller the circle, the more of it was computed here."""
+        return {"recomputed": "●", "replayed": "◐", "quoted": "○", "missing": "·"}[self.value]
+
+
+LEGEND = {
+    Status.RECOMPUTED: "recomputed here",
+    Status.REPLAYED: "replayed from stored answers",
+    Status.QUOTED: "quoted from the paper",
+    Status.MISSING: "needs data that is not at hand",
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A value as it is, how it is printed, and its status. Rounding happens in `text`, nowhere before."""
+
+    value: Value
+    text: str
+    status: Status
+
+
+def quoted(value: Value, form: str = "") -> Cell:
+    """A cell of the paper; `form` is a format specification for numbers."""
+    text = "–" if value is None else value if isinstance(value, str) else format(value, form)
+    return Cell(value, text, Status.QUOTED)
+
+
+MISSING = Cell(None, "", Status.MISSING)
+
+
+def quoted_millions(millions: float | None, form: str) -> Cell:
+    """A cell that the paper prints in millions; its value is in ones, as `recomputed_millions` has it."""
+    return Cell(None if millions is None else round(millions * 1e6), quoted(millions, form).text, Status.QUOTED)
+
+
+def recomputed_millions(value: int, form: str) -> Cell:
+    """A count computed here, printed in millions."""
+    return Cell(value, format(value / 1e6, form), Status.RECOMPUTED)
+
+
+def replayed(value: Value, form: str = "") -> Cell:
+    """A cell that follows from stored answers and from what was fed back in a published run."""
+    return Cell(value, format(value, form), Status.REPLAYED)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its key in JSON and CSV, and its heading."""
+
+    key: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """A table of the paper, with what was found on the way."""
+
+    name: str
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    notes: tuple[str, ...]
+    replays: tuple[Replay, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, with unrounded values."""
+        return {
+            "table": self.name,
+            "title": self.title,
+            "columns": [column.key for column in self.columns],
+            "rows": [
+                {
+                    column.key: {"value": cell.value, "text": cell.text, "status": cell.status.value}
+                    for column, cell in zip(self.columns, row, strict=True)
+                }
+                for row in self.rows
+            ],
+            "notes": list(self.notes),
+            "replay": summary(self.replays),
+            "runs": [describe(replay) for replay in self.replays],
+            "provenance": provenance(),
+        }
+
+
+def summary(replays: Sequence[Replay]) -> dict[str, Any]:
+    """The counts of all replays together; the source is "published" only if every run was."""
+    tallies = [replay.tally for replay in replays]
+    published = bool(replays) and all(replay.source == "published" for replay in replays)
+    return {
+        "source": "published" if published else "reconstructed",
+        "requests": sum(tally.requests for tally in tallies),
+        "hits": sum(tally.hits for tally in tallies),
+        "misses": sum(tally.misses for tally in tallies),
+    }
+
+
+def describe(replay: Replay) -> dict[str, Any]:
+    """A replayed run: its winner with exact costs, its course, the keys of the records used, and its errata."""
+    best = replay.trajectory.best
+    costs = cost(replay.winner)
+    return {
+        "run": replay.run,
+        "source": replay.source,
+        "evidence": replay.evidence,
+        "winner": {
+            "experiment": best.iteration + 1,
+            "architecture": list(replay.winner),
+            "search_accuracy": best.told.accuracy if best.told else None,
+            "macs": costs.macs_thop,
+            "macs_conv_linear": costs.macs,
+            "params": costs.params,
+        },
+        "course": [
+            {
+                "iteration": step.iteration,
+                "turn": step.turn,
+                "architecture": list(step.trial.architecture) if step.trial.architecture else None,
+                "macs": step.trial.macs,
+                "rejected": step.told.rejection.reason.value if step.told and step.told.rejection else None,
+                "accuracy": step.told.accuracy if step.told else None,
+                "record": step.trial.proposal.record,
+            }
+            for step in replay.trajectory.steps
+        ],
+        "errata": [erratum._asdict() for erratum in replay.errata],
+    }
+
+
+def provenance() -> dict[str, str]:
+    """What produced the output: version and digest of the code, and the Python that ran it."""
+    return {"genius-replay": __version__, "code": code_digest(), "python": platform.python_version()}
+
+
+@cache
+def code_digest() -> str:
+    """SHA-256 over the source files of the packages, by path."""
+    root = Path(__file__).parents[1]
+    digest = hashlib.sha256()
+    for package in PACKAGES:
+        for path in sorted((root / package).rglob("*.py")):
+            digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return f"sha256:{digest.hexdigest()}"
+
+
+def errata_notes(replays: Sequence[Replay]) -> list[str]:
+    """One line for each thing a run was told that is not true."""
+    return [
+        f"run {erratum.run}, iteration {erratum.iteration}, turn {erratum.turn}: {erratum.what} told as "
+        f"{erratum.told}, in truth {erratum.true}"
+        for replay in replays
+        for erratum in replay.errata
+    ]
