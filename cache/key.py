@@ -43,6 +43,7 @@ NOT_IN_KEY: Mapping[str, str] = {
 }
 
 _SAFE_INTEGER = 2**53 - 1  # beyond it two integers share one IEEE 754 double, and so one key
+_EXPONENT = 1e21  # from here on a number is written with an exponent, and read back as a float
 _LONG = 256  # characters; from here on a lookup is cheaper than writing the string again
 
 
@@ -59,8 +60,10 @@ def canonical(value: JSON) -> bytes:
     try:
         _write(value, parts.append)
         return "".join(parts).encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidRequest(f"Expected JSON, got {_fault(value, '$') or error}. Mend the request.") from None
+    except (TypeError, ValueError):
+        raise InvalidRequest(f"Expected JSON, got {_fault(value, '$')}. Mend the request.") from None
+    except RecursionError:
+        raise InvalidRequest("Expected JSON, got lists or objects nested without end. Mend the request.") from None
 
 
 def digest(value: JSON) -> str:
@@ -107,10 +110,12 @@ def _write(value: JSON, emit: Callable[[str], object]) -> None:
     elif isinstance(value, bool):
         emit("true" if value else "false")
     elif isinstance(value, int):
-        if not -_SAFE_INTEGER <= value <= _SAFE_INTEGER:
+        if abs(value) > _SAFE_INTEGER:
             raise ValueError
         emit(int.__repr__(value))
     elif isinstance(value, float):
+        if value.is_integer() and _SAFE_INTEGER < abs(value) < _EXPONENT:
+            raise ValueError  # would be written as the integer that is refused above
         emit(_number(value))
     elif isinstance(value, (dict, Mapping)):
         _write_object(value, emit)
@@ -147,8 +152,8 @@ def _number(value: float) -> str:
     return rfc8785.dumps(value).decode()
 
 
-def _fault(value: object, path: str) -> str | None:
-    """Name the first place in `value` that is not JSON; None if there is none (it is then nested too deeply)."""
+def _fault(value: object, path: str) -> str:
+    """Name the first place in `value` that is not JSON; empty if there is none."""
     if isinstance(value, Mapping):
         for name, item in value.items():
             if not isinstance(name, str):
@@ -160,16 +165,11 @@ def _fault(value: object, path: str) -> str | None:
             if fault := _fault(item, f"{path}[{position}]"):
                 return fault
     elif isinstance(value, str):
-        try:
-            value.encode()
-        except UnicodeEncodeError:
+        if any("\ud800" <= character <= "\udfff" for character in value):
             return f"a string with a lone surrogate at {path}"
-    elif isinstance(value, float):
-        if value != value or value in (float("inf"), float("-inf")):
-            return f"{value} at {path}"
-    elif isinstance(value, int):
-        if not -_SAFE_INTEGER <= value <= _SAFE_INTEGER:
-            return f"{value}, beyond ±(2**53 - 1), at {path}"
+    elif isinstance(value, (int, float)):
+        if not abs(value) <= _SAFE_INTEGER and not _EXPONENT <= abs(value) < float("inf"):
+            return f"{value}, not finite or an integer beyond ±(2**53 - 1), at {path}"
     elif value is not None:
         return f"{type(value).__name__} at {path}"
-    return None
+    return ""

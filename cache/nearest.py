@@ -4,6 +4,7 @@ Beside each record lies a sketch of 128 bytes, an *odd sketch* (Mitzenmacher, Pa
 high similarities using odd sketches", WWW 2014): every pair of neighbouring words flips one bit. What two requests have
 in common cancels, so the number of bits in which two sketches differ counts the words in which the requests do, and a
 search through thousands of records never reads one of them. A sketch only ranks: what is shown is read and verified.
+Sketches are in the committed lines, so another sketch is another version of the cassette.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import json
 from collections.abc import Iterable, Mapping
 from zlib import crc32
 
-from cache.key import JSON
+from cache.key import JSON, canonical
 
 SKETCH_BYTES = 128
 
@@ -43,6 +44,7 @@ def difference(asked: Mapping[str, JSON], recorded: Mapping[str, JSON]) -> str:
 
     Empty if the requests are the same (then only the sample or the kind differs).
     """
+    asked, recorded = json.loads(canonical(asked)), json.loads(canonical(recorded))  # 1 and 1.0 are one number
     asked_messages, recorded_messages = _messages(asked), _messages(recorded)
     for position in range(max(len(asked_messages), len(recorded_messages))):
         before = recorded_messages[position] if position < len(recorded_messages) else None
