@@ -17,6 +17,8 @@ def report(
     values: Sequence[int],
     top1: Sequence[float],
     cost_days: Sequence[float],
+    *,
+    embedded_only: bool,
 ) -> Report:
     """One row a run: the paper's figures, and what the replayed search proposed."""
     columns = (
@@ -28,7 +30,9 @@ def report(
         Column("flops", "FLOPs (M)"),
         Column("params", "Params (M)"),
     )
-    replays = {run: replay(run) for run in runs if available(run)}
+    replays = {
+        run: replay(run, embedded_only=embedded_only) for run in runs if available(run, embedded_only=embedded_only)
+    }
     rows = tuple(
         (quoted(value), quoted(accuracy, ".1f"), quoted(days, ".1f"), *_found(replays.get(run)))
         for run, value, accuracy, days in zip(runs, values, top1, cost_days, strict=True)

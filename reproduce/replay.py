@@ -88,14 +88,14 @@ def distinct_conversations() -> tuple[Published, ...]:
     return tuple(entry for entry in conversations() if published_run(str(entry.run)) is entry)
 
 
-def available(name: str) -> bool:
+def available(name: str, *, embedded_only: bool = False) -> bool:
     """Whether the run can be replayed here."""
     entry = published_run(name)
-    return entry.run in embedded() or read_published(entry) is not None
+    return entry.run in embedded() or (not embedded_only and read_published(entry) is not None)
 
 
-def replay(name: str) -> Replay:
-    """Search again as the run did.
+def replay(name: str, *, embedded_only: bool = False) -> Replay:
+    """Search again as the run did; with `embedded_only` as if nothing had been fetched.
 
     Raises:
         DataMissing: if the run is neither fetched nor embedded.
@@ -103,7 +103,7 @@ def replay(name: str) -> Replay:
     """
     entry = published_run(name)
     source: Source
-    if (data := read_published(entry)) is not None:
+    if not embedded_only and (data := read_published(entry)) is not None:
         told = conversation(entry, published_records(entry, data))
         transcript, prompts = told.transcript, told.prompts
         records: Records = _published_store()

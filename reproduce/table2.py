@@ -20,9 +20,9 @@ COLUMNS = (
 )
 
 
-def report() -> Report:
+def report(*, embedded_only: bool = False) -> Report:
     """Replay both searches and fill in their rows."""
-    replays = {method: replay(run) for method, run in RUNS.items()}
+    replays = {method: replay(run, embedded_only=embedded_only) for method, run in RUNS.items()}
     rows = tuple(_row(replays.get(figures[0]), *figures) for figures in printed()["table2"]["rows"])
     notes = [_note(method, found) for method, found in replays.items()]
     return Report(

@@ -7,7 +7,7 @@ from reproduce.paper import printed
 from reproduce.report import Column, Report
 
 
-def report() -> Report:
+def report(*, embedded_only: bool = False) -> Report:
     """One search for each number of epochs."""
     paper = printed()["table3"]
     return ablation.report(
@@ -18,4 +18,5 @@ def report() -> Report:
         paper["epochs"],
         paper["top1"],
         paper["search_cost_gpu_days"],
+        embedded_only=embedded_only,
     )

@@ -7,7 +7,7 @@ from reproduce.paper import printed
 from reproduce.report import Column, Report
 
 
-def report() -> Report:
+def report(*, embedded_only: bool = False) -> Report:
     """One search for each input size; the one at 196 is the run that found GENIUS-329."""
     paper = printed()["table4"]
     return ablation.report(
@@ -18,4 +18,5 @@ def report() -> Report:
         paper["input_size"],
         paper["top1"],
         paper["search_cost_gpu_days"],
+        embedded_only=embedded_only,
     )

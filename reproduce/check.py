@@ -1,0 +1,131 @@
+"""`python -m reproduce check`: fail if any recorded run, any digest or any printed number has moved.
+
+`lock.json` pins one line of text for each: what is embedded as a whole, what is fetched run by run. `check` computes
+everything again and compares; `check --update` writes the lock anew and prints the difference for review.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from reproduce import audit
+from reproduce.catalogue import REPORTS
+from reproduce.data import read_published
+from reproduce.errors import DataMissing, UsageError
+from reproduce.output import emit
+from reproduce.replay import Replay, conversation, distinct_conversations, published_records, replay
+from reproduce.report import Report, describe
+from reproduce.transcript import embedded
+
+LOCK = Path(__file__).with_name("lock.json")
+
+Snapshot = Mapping[str, str]
+"""What is pinned: the name of each value, and the value as text."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command line of `check`."""
+    parser.add_argument("--update", action="store_true", help="write the lock anew and print what moved")
+    parser.add_argument("--published", action="store_true", help="fail if a locked conversation has not been fetched")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compare with the lock.
+
+    Returns:
+        0 if everything is as locked or the lock was updated, 1 if something moved.
+
+    Raises:
+        UsageError: if the lock is missing or unreadable.
+        DataMissing: with `--published`, if a locked conversation has not been fetched.
+    """
+    locked = _read_lock() if LOCK.exists() or not args.update else {}
+    now = {"embedded": embedded_snapshot(), **published_snapshots()}
+    absent = [section for section in locked if section not in now]
+    if absent and args.published:
+        raise DataMissing(*(section.removeprefix("published ") for section in absent), purpose="check --published")
+    known = [section for section in now if section in locked]
+    new = [section for section in now if section not in locked]
+    moved = [line for section in known for line in differences(section, locked[section], now[section])]
+    lines = [*moved]
+    if args.update:
+        emit(json.dumps({**locked, **now}, ensure_ascii=False, indent=1, sort_keys=True) + "\n", LOCK)
+        lines.append(f"lock.json written: {len(moved)} values moved, new: {', '.join(new) or 'nothing'}")
+    else:
+        pinned = sum(len(locked[section]) for section in known)
+        lines.append(f"{len(moved)} of {pinned} values moved" if moved else f"{pinned} values are as locked")
+        lines += [f"{section}: not in the lock (`check --update` adds it)" for section in new]
+    lines += [f"{section}: locked but not at hand, not checked (`python -m reproduce fetch`)" for section in absent]
+    sys.stdout.write("\n".join(lines) + "\n")
+    return 1 if moved and not args.update else 0
+
+
+def embedded_snapshot() -> Snapshot:
+    """Every table and run, computed as if nothing had been fetched."""
+    values: dict[str, str] = {}
+    for name in REPORTS:
+        values |= _table(import_module(f"reproduce.{name}").report(embedded_only=True))
+    for name in embedded():
+        values |= _run(replay(name, embedded_only=True))
+    return values
+
+
+def published_snapshots() -> dict[str, Snapshot]:
+    """The replay and the audit of each conversation that has been fetched."""
+    snapshots: dict[str, Snapshot] = {}
+    for entry in distinct_conversations():
+        if (data := read_published(entry)) is not None:
+            records = published_records(entry, data)
+            counts = audit.audit(conversation(entry, records), records).counts()
+            values = {**_run(replay(str(entry.run))), **dict(_flat("audit", counts))}
+            snapshots[f"published {entry.name}"] = values
+    return snapshots
+
+
+def differences(section: str, locked: Snapshot, now: Snapshot) -> Iterator[str]:
+    """A line for each value that is not as locked."""
+    for name in sorted(locked.keys() | now.keys()):
+        before, after = locked.get(name, "absent"), now.get(name, "absent")
+        if before != after:
+            yield f"{section}: {name}: locked {before}, now {after}"
+
+
+def _table(report: Report) -> Snapshot:
+    """Every cell as it is, as it is printed, and its status; and every note."""
+    values = {f"{report.name} / note {n}": note for n, note in enumerate(report.notes, start=1)}
+    for row in report.rows:
+        for column, cell in zip(report.columns, row, strict=True):
+            name = f"{report.name} / {row[0].text} / {column.key}"
+            values[name] = f"{cell.value!r} “{cell.text}” {cell.status.value}"
+    return values
+
+
+def _run(found: Replay) -> Snapshot:
+    """Source, evidence, winner, and every step with the key of its record."""
+    return dict(_flat(f"run {found.run}", {**describe(found), "tally": asdict(found.tally)}))
+
+
+def _flat(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _flat(f"{name} / {key}", inner)
+    elif isinstance(value, list) and any(isinstance(inner, dict) for inner in value):
+        for n, inner in enumerate(value):
+            yield from _flat(f"{name} / {n}", inner)
+    else:
+        yield name, json.dumps(value, ensure_ascii=False)
+
+
+def _read_lock() -> dict[str, Snapshot]:
+    try:
+        lock: dict[str, Snapshot] = json.loads(LOCK.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{LOCK}: expected a lock as JSON, got {error}; restore it with `git checkout`") from error
+    return lock
