@@ -72,7 +72,10 @@ def read(path: Path) -> Cassette:
         raise CassetteError(_damage(path, body, count))
     lines = body.splitlines(keepends=True)
     cassette = Cassette()
-    cassette._lines = {line_key(line): line for line in lines}
+    try:
+        cassette._lines = {line_key(line): line for line in lines}
+    except CorruptRecord as error:
+        raise CassetteError(f"{path}: {error}") from None
     if len(lines) != count or len(cassette) != count or list(cassette._lines) != list(cassette):
         raise CassetteError(
             f"Expected {count} records sorted by key in {path}, got {len(lines)} lines with {len(cassette)} keys. "

@@ -168,7 +168,8 @@ def _fault(value: object, path: str) -> str:
         if any("\ud800" <= character <= "\udfff" for character in value):
             return f"a string with a lone surrogate at {path}"
     elif isinstance(value, (int, float)):
-        if not abs(value) <= _SAFE_INTEGER and not _EXPONENT <= abs(value) < float("inf"):
+        written_whole = isinstance(value, int) or not _EXPONENT <= abs(value) < float("inf")
+        if written_whole and not abs(value) <= _SAFE_INTEGER:  # NaN is neither
             return f"{value}, not finite or an integer beyond ±(2**53 - 1), at {path}"
     elif value is not None:
         return f"{type(value).__name__} at {path}"

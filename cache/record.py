@@ -116,10 +116,11 @@ class Record:
 # -- the line as bytes ---
 
 _LINE = b'{"digest":"%b","key":"%b","question":%b,"reply":%b,"sketch":"%b"}\n'
-_REPLY, _ANSWER, _SKETCH, _END = b',"reply":', b',"reply":{"answer":', b',"sketch":"', b'"}\n'
+_REPLY, _ANSWER = b',"reply":', b',"reply":{"answer":'
 # Digests, keys and sketches have one length, so what surrounds question and reply lies at fixed places.
 _HEAD = re.compile(rb'\{"digest":"(sha256:[0-9a-f]{64})","key":"(sha256:[0-9a-f]{64})","question":')
-_TAIL_BYTES = len(_SKETCH) + 2 * SKETCH_BYTES + len(_END)
+_TAIL = re.compile(rb',"sketch":"([0-9a-f]{%d})"\}\n\Z' % (2 * SKETCH_BYTES))
+_TAIL_BYTES = len(b',"sketch":""}\n') + 2 * SKETCH_BYTES
 _RESTORE = "Restore the file it came from (for a cassette: `git checkout` it), or record the answer again."
 
 
@@ -130,12 +131,12 @@ def line_key(line: bytes) -> str:
 
 def line_sketch(line: bytes) -> bytes:
     """Return the sketch that a line states, unverified: it only ranks."""
-    return bytes.fromhex(line[-_TAIL_BYTES + len(_SKETCH) : -len(_END)].decode())
+    return bytes.fromhex(line[-_TAIL_BYTES:].decode()[len(',"sketch":"') : -len('"}\n')])
 
 
 def _head(line: bytes) -> re.Match[bytes]:
     head = _HEAD.match(line)
-    if head is None or not line.startswith(_SKETCH, len(line) - _TAIL_BYTES) or not line.endswith(_END):
+    if head is None or not _TAIL.match(line, len(line) - _TAIL_BYTES):
         raise CorruptRecord(
             f"Expected a line of digest, key, question, reply and sketch, got {len(line)} bytes that begin with "
             f"{line[:60]!r}. {_RESTORE}"

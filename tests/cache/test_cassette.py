@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cache import cassette
+from cache.cassette import Cassette
+from cache.errors import CassetteError, CorruptRecord, CredentialFound
+from cache.key import canonical, digest_bytes
+from cache.record import Record
+from tests.cache.records import chat_record
+
+RECORDS = st.lists(st.builds(chat_record, st.text("abc", max_size=3), sample=st.integers(0, 2)), max_size=6)
+THREE = [chat_record("one"), chat_record("two"), chat_record("three", "yes", "four")]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "three.jsonl"
+
+
+@given(records=RECORDS)
+def test_a_cassette_gives_back_its_records_and_its_bytes(
+    records: list[Record], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("cassette")
+    digest = cassette.write(folder / "one", records)
+    read = cassette.read(folder / "one")
+    assert dict(read) == {record.key: record for record in records}
+    assert read.digest == digest == cassette.write(folder / "two", reversed(list(read.values())))
+    assert (folder / "one").read_bytes() == (folder / "two").read_bytes()
+    assert {entry.name for entry in folder.iterdir()} == {"one", "two"}
+
+
+@given(RECORDS, RECORDS, RECORDS)
+def test_merging_does_not_depend_on_order_or_repetition(a: list[Record], b: list[Record], c: list[Record]) -> None:
+    one, two, three = Cassette(a), Cassette(b), Cassette(c)
+    merged = cassette.merge(one, two, three)
+    assert dict(merged) == {record.key: record for record in [*a, *b, *c]}
+    assert merged.digest == cassette.merge(three, one, two, one).digest
+    assert merged.digest == cassette.merge(cassette.merge(one, two), three).digest == cassette.merge(merged).digest
+
+
+def test_two_answers_to_one_request_cannot_be_merged_or_written(path: Path) -> None:
+    pair = [chat_record("one", answer="a"), chat_record("one", answer="b")]
+    with pytest.raises(CassetteError, match=r"got two that differ.*sample=1"):
+        cassette.merge(*(Cassette([record]) for record in pair))
+    with pytest.raises(CassetteError, match="got two that differ"):
+        cassette.write(path, pair)
+    assert not path.exists()
+
+
+def test_in_memory_the_first_answer_stays() -> None:
+    records = Cassette()
+    assert records.put(chat_record("one", answer="a"))
+    assert not records.put(chat_record("one", answer="b"))
+    assert records[chat_record("one").key].text == "a"
+
+
+def test_a_record_with_a_credential_is_not_written_and_an_old_file_stays(path: Path) -> None:
+    cassette.write(path, THREE)
+    before = path.read_bytes()
+    with pytest.raises(CredentialFound):
+        cassette.write(path, [*THREE, chat_record("hf_" + "aB3" * 12)])
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        (b"Hello", b"", "Expected the manifest"),
+        (b"three", b"thrEE", r"Line \d of .*request .* was changed"),
+        (b"[1, 2]", b"[1, 3]", "Line 2 of .*answer, observations or provenance"),
+        (b"\n", b"\r\n", r"got \\r\\n: mark"),
+        (b'{"cassette":1', b'{"cassette":2', "Expected cassette version 1 in line 1 .* got 2"),
+        (b'"records":3', b'"records":4', "Expected 4 records sorted"),
+        (b'"sketch":"', b'"sketch":"0', "Line 2 of .*Expected a line"),
+    ],
+)
+def test_an_edited_file_is_refused_with_its_line(path: Path, before: bytes, after: bytes, message: str) -> None:
+    cassette.write(path, THREE)
+    data = b"" if before == b"Hello" else path.read_bytes()
+    path.write_bytes(data.replace(before, after, data.count(b"\n") if before == b"\n" else 1))
+    with pytest.raises(CassetteError, match=message):
+        cassette.read(path)
+
+
+def test_a_file_torn_anywhere_is_refused(path: Path) -> None:
+    cassette.write(path, THREE)
+    data = path.read_bytes()
+    for size in range(0, len(data), 7):
+        path.write_bytes(data[:size])
+        with pytest.raises(CassetteError):
+            cassette.read(path)
+
+
+def test_a_line_that_is_lost_exchanged_or_out_of_order_is_refused(path: Path) -> None:
+    cassette.write(path, THREE)
+    head, one, two, three = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(head + one + three)
+    with pytest.raises(CassetteError, match=r"Expected 3 records in .*, got 2: lines were lost"):
+        cassette.read(path)
+    path.write_bytes(head + one + chat_record("five").to_line() + three)
+    with pytest.raises(CassetteError, match="a whole record was exchanged"):
+        cassette.read(path)
+    path.write_bytes(_manifest(two + one) + two + one)
+    with pytest.raises(CassetteError, match="sorted by key"):
+        cassette.read(path)
+    path.write_bytes(_manifest(one + two[:-9]) + one + two[:-9])
+    with pytest.raises(CassetteError, match="Expected a line of digest"):
+        cassette.read(path)
+    path.write_bytes(_manifest(one + one) + one + one)
+    with pytest.raises(CassetteError, match="got 2 lines with 1 keys"):
+        cassette.read(path)
+
+
+def test_an_edit_under_a_fitting_manifest_is_found_when_the_record_is_taken(path: Path) -> None:
+    cassette.write(path, THREE)
+    body = path.read_bytes().partition(b"\n")[2].replace(b"[1, 2]", b"[1, 3]", 1)
+    path.write_bytes(_manifest(body, 3) + body)
+    read = cassette.read(path)
+    with pytest.raises(CorruptRecord, match="answer"):
+        list(read.values())
+
+
+def test_a_missing_file_and_a_missing_folder_are_named(path: Path) -> None:
+    with pytest.raises(CassetteError, match=r"Expected a cassette at .*three\.jsonl, got No such file"):
+        cassette.read(path)
+    with pytest.raises(CassetteError, match="Expected to write"):
+        cassette.write(path.parent / "missing" / "three.jsonl", THREE)
+
+
+def _manifest(body: bytes, count: int = 2) -> bytes:
+    return canonical({"cassette": 1, "digest": digest_bytes(body), "records": count}) + b"\n"

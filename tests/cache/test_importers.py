@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from cache import importers
+from cache.errors import ImportFailed
+from cache.record import Record
+
+CONVERSATION = [
+    {"role": "system", "content": "You are an expert."},
+    {"role": "user", "content": "Propose."},
+    {"role": "assistant", "content": "[1]"},
+    {"role": "user", "content": "Too large."},
+    {"role": "assistant", "content": "[0]"},
+    {"role": "system", "content": "You are an expert."},
+    {"role": "user", "content": "Propose again."},
+    {"role": "assistant", "content": "[2]"},
+]
+
+
+def read(messages: object) -> list[Record]:
+    data = messages if isinstance(messages, bytes) else json.dumps(messages).encode()
+    return list(importers.chat_history(data, model="gpt-4", source={"file": "a.json"}, sample=2))
+
+
+def test_every_assistant_turn_answers_all_since_the_system_message() -> None:
+    records = read(CONVERSATION)
+    assert [record.request["messages"] for record in records] == [CONVERSATION[:2], CONVERSATION[:4], CONVERSATION[5:7]]
+    assert [record.text for record in records] == ["[1]", "[0]", "[2]"]
+    assert [record.provenance for record in records] == [{"file": "a.json", "turn": turn} for turn in (2, 4, 7)]
+    assert {(record.request["model"], record.sample) for record in records} == {("gpt-4", 2)}
+    assert [Record.from_line(record.to_line()) for record in records] == records
+
+
+@pytest.mark.parametrize(
+    ("messages", "message"),
+    [
+        (b"[{", "Expected a JSON list of messages, got .*line 1 column 3"),
+        (b"\xff", "Expected a JSON list of messages, got .*position 0"),
+        ({}, "got dict"),
+        ([*CONVERSATION[:2], {"role": "assistant"}], "in message 2, got"),
+        ([*CONVERSATION[:2], {"role": "tool", "content": "x"}], "in message 2, got"),
+        ([*CONVERSATION[:2], {"role": "assistant", "content": None}], "in message 2, got"),
+        ([*CONVERSATION[:2], {"role": "assistant", "content": "x", "name": "y"}], "in message 2, got"),
+        ([*CONVERSATION[:2], 3], "in message 2, got 3"),
+        (CONVERSATION[1:], "Expected message 0 to be a system message, got user"),
+        ([*CONVERSATION[:3], CONVERSATION[2]], "Expected message 3 to answer a user"),
+    ],
+)
+def test_another_form_is_refused_with_its_position(messages: object, message: str) -> None:
+    with pytest.raises(ImportFailed, match=message):
+        read(messages)
+
+
+def test_no_messages_are_no_records() -> None:
+    assert read([]) == []
