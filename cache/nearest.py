@@ -24,8 +24,8 @@ _SPACED = bytes(byte if byte > 127 or chr(byte).isalnum() else ord(" ") for byte
 
 
 def sketch(question: bytes) -> bytes:
-    """Return the odd sketch, `SKETCH_BYTES` long, of the canonical bytes of a request."""
-    words = question.translate(_SPACED).split()
+    """Return the odd sketch, `SKETCH_BYTES` long, of the canonical bytes of a request; the sample is left out."""
+    words = question.rsplit(b',"sample":', 1)[0].translate(_SPACED).split()
     bits = bytearray(b"0" * _BITS)
     for pair in map(crc32, words[1:], map(crc32, words)):  # the CRC of each word, carried on from the word before it
         bits[pair % _BITS] ^= 1  # "0" becomes "1", and back

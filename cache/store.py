@@ -39,15 +39,13 @@ _SETTINGS: dict[str, int | str] = {
     "sqlite_synchronous": 2,  # FULL: a commit has reached the disk when it returns
 }
 _PATIENCE = 60  # seconds that a writer waits for the others
-
-
 _FOREIGN = "Nothing here writes such a row: build the store again from its cassettes in an empty folder."
 
 
 def _key(key: object, raw: object) -> str:
     """Return the key of a row; raises StoreError unless it is plain text."""
     if raw != 1 or not isinstance(key, str):
-        raise StoreError(f"Expected a text key, got a row with a pickled or binary key. {_FOREIGN}")
+        raise StoreError(f"Expected a text key, got {type(key).__name__}, a pickled or binary key. {_FOREIGN}")
     return key
 
 
@@ -95,7 +93,6 @@ class Store:
         """
         self._path = Path(directory).absolute() / DBNAME
         self._local = threading.local()
-        self._read_only = read_only
         self._cache: Any = None if read_only else self._open()
         if read_only and not self._path.exists():
             raise StoreError(f"Expected a store in {self._path.parent}, got none. Name its folder, or load a cassette.")
@@ -137,7 +134,9 @@ class Store:
 
     def nearest(self, question: bytes) -> Record | None:
         """Return the record whose request is most similar to the canonical `question`; None if there is no record."""
-        rows = self._select("SELECT key, tag FROM Cache WHERE raw = 1")
+        rows = self._select(
+            "SELECT key, tag FROM Cache WHERE raw = 1 AND typeof(key) = 'text' AND typeof(tag) = 'blob'"
+        )
         key = nearest_key(sketch(question), rows)
         return None if key is None else self.get(key)
 
@@ -148,7 +147,10 @@ class Store:
     def verify(self) -> list[str]:
         """Return what is wrong with the store, one line a problem; nothing is repaired.
 
-        Every row is verified, then SQLite's own check and, unless the store is read-only, diskcache's.
+        SQLite checks the file, every row is verified, and diskcache checks its own, unless the store is read-only.
+
+        Raises:
+            StoreError: the file cannot be read at all.
         """
         problems = [message for (message,) in self._select("PRAGMA integrity_check") if message != "ok"]
         columns = "rowid, key, raw, mode, filename, value, tag, expire_time"
@@ -217,9 +219,13 @@ class Store:
     def _open(self) -> Any:
         """Return diskcache over the folder, which is made if need be."""
         folder = self._path.parent
+        if os.path.expandvars(folder) != str(folder):
+            raise StoreError(
+                f"Expected a folder without variables, got {folder}: diskcache would go elsewhere. Rename it."
+            )
         try:
             if not folder.exists():
-                folder.mkdir(parents=True)
+                folder.mkdir(parents=True, exist_ok=True)
                 _sync(folder.parent)
             return diskcache.Cache(str(folder), timeout=_PATIENCE, disk=LinesOnly, **_SETTINGS)
         except (OSError, sqlite3.Error, diskcache.Timeout) as error:

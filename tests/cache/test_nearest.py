@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from cache.key import canonical
 from cache.nearest import SKETCH_BYTES, difference, nearest_key, sketch
-from tests.cache.records import chat_request
+from tests.cache.records import chat_record, chat_request
 
 
 def prompt(choices: random.Random) -> bytes:
@@ -34,6 +34,12 @@ def test_the_smallest_key_of_several_and_none_of_none() -> None:
     same = sketch(b"one two three")
     assert nearest_key(same, [("b", same), ("a", same), ("0", sketch(b"four five"))]) == "a"
     assert nearest_key(same, []) is None
+
+
+def test_another_sample_of_the_same_request_is_nearest() -> None:
+    asked, other = chat_record("one two", sample=4), chat_record("one 2")
+    recorded = [(record.key, sketch(record.question)) for record in (chat_record("one two"), other)]
+    assert nearest_key(sketch(asked.question), recorded) == chat_record("one two").key
 
 
 def test_the_order_of_words_counts() -> None:

@@ -212,6 +212,8 @@ def test_a_wrong_sketch_misleads_nobody(store: Store) -> None:
     change(store, "UPDATE Cache SET tag = x'00'")
     assert store.nearest(RECORD.question) == RECORD
     assert ["not as written" in problem for problem in store.verify()] == [True]
+    change(store, "UPDATE Cache SET tag = NULL")
+    assert store.nearest(RECORD.question) is None
 
 
 @pytest.mark.parametrize("place", [0, 100])
@@ -236,3 +238,12 @@ def test_a_store_that_is_opened_to_read_cannot_be_written_and_is_not_made(store:
     with pytest.raises(StoreError, match=r"Expected a store in .*missing, got none"):
         Store(tmp_path / "missing", read_only=True)
     assert not (tmp_path / "missing").exists()
+
+
+def test_a_folder_that_diskcache_would_take_for_another_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ELSEWHERE", "elsewhere")
+    with pytest.raises(StoreError, match="Expected a folder without variables"):
+        Store(tmp_path / "$ELSEWHERE")
+    assert list(tmp_path.iterdir()) == []

@@ -13,6 +13,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -67,7 +68,7 @@ def test_two_processes_with_the_same_records_end_with_the_same_bytes(tmp_path: P
 
 def test_eight_processes_write_at_once(tmp_path: Path) -> None:
     shares = [KEYS[:10] + KEYS[number * 20 : number * 20 + 20] for number in range(8)]
-    processes = [fork(lambda share=share: put(tmp_path, share)) for share in shares]  # type: ignore[misc]
+    processes = [fork(partial(put, tmp_path, share)) for share in shares]
     join(*processes)
     with Store(tmp_path) as store:
         assert set(store.keys()) == {key for share in shares for key in share}
@@ -82,7 +83,7 @@ def test_of_eight_different_answers_one_is_kept_and_one_process_knows(tmp_path: 
             if store.put(chat_record("one", answer=str(number))):
                 os.write(write, str(number).encode())
 
-    processes = [fork(lambda number=number: answer(number)) for number in range(8)]  # type: ignore[misc]
+    processes = [fork(partial(answer, number)) for number in range(8)]
     join(*processes)
     os.close(write)
     with os.fdopen(read) as told, Store(tmp_path) as store:
@@ -117,7 +118,7 @@ def test_no_acknowledged_record_is_lost_in_two_hundred_kills(tmp_path: Path) -> 
         for _ in range(4):
             read, write = os.pipe()
             order = moments.sample(KEYS, 200)
-            writers.append((fork(lambda order=order, write=write: acknowledge(tmp_path, order, write)), read))  # type: ignore[misc]
+            writers.append((fork(partial(acknowledge, tmp_path, order, write)), read))
             os.close(write)
         for process, read in writers:
             with os.fdopen(read) as told:
