@@ -62,7 +62,8 @@ def run(args: argparse.Namespace) -> int:
         pinned = sum(len(locked[section]) for section in known)
         lines.append(f"{len(moved)} of {pinned} values moved" if moved else f"{pinned} values are as locked")
         lines += [f"{section}: not in the lock (`check --update` adds it)" for section in new]
-    lines += [f"{section}: locked but not at hand, not checked (`python -m reproduce fetch`)" for section in absent]
+    if absent:
+        lines.append(f"not checked, because not fetched: {', '.join(absent)}")
     sys.stdout.write("\n".join(lines) + "\n")
     return 1 if moved and not args.update else 0
 

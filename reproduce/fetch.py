@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from reproduce.data import HOME_VARIABLE, Published, home, manifest, path_of, read_published, sha256_of
 from reproduce.errors import CannotWrite, NotInMirror, ReproduceError, Unreachable, UsageError, WrongDigest
+from reproduce.replay import index_published
 
 if TYPE_CHECKING:
     import rich.progress
@@ -209,6 +210,8 @@ def run(args: argparse.Namespace) -> int:
         return INTERRUPTED
     failed = sum(fetched.outcome == "failed" for fetched in results)
     _say(f"{len(results) - failed} of {len(results)} files are verified in {home()}")
+    if answers := index_published():
+        _say(f"{answers} answers of GPT-4 are in the store, for replay")
     return ReproduceError.exit_code if failed else 0
 
 

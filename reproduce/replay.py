@@ -18,7 +18,6 @@ from cache.client import Client, Records, Tally
 from cache.importers import chat_history
 from cache.key import JSON
 from cache.record import Record
-from cache.store import Store
 from harness import grammar
 from harness.constraints import MacsWindow, Novelty
 from harness.loop import Budget, Referee, Step, Trajectory, run
@@ -178,15 +177,21 @@ def store_path() -> Path:
 
 
 def index_published() -> int:
-    """Put the records of all fetched conversations into the store; returns how many it holds then."""
+    """Put the records of all fetched conversations into the store; returns how many that are."""
+    fetched = [(entry, data) for entry in distinct_conversations() if (data := read_published(entry)) is not None]
+    if not fetched:
+        return 0
+    from cache.store import Store  # late: a replay of embedded data needs no diskcache
+
     with Store(store_path()) as store:
-        for entry in distinct_conversations():
-            if (data := read_published(entry)) is not None:
-                store.load(Cassette(published_records(entry, data)))
+        for entry, data in fetched:
+            store.load(Cassette(published_records(entry, data)))
         return len(store)
 
 
-def _published_store() -> Store:
+def _published_store() -> Records:
+    from cache.store import Store
+
     if not store_path().exists():
         index_published()
     return Store(store_path(), read_only=True)

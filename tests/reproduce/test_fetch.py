@@ -17,13 +17,6 @@ from reproduce.errors import CannotWrite, NotInMirror, UsageError, WrongDigest
 from reproduce.fetch import Fetched, fetch
 from tests.reproduce.made_up import CONTENT, Recorder, fetch_one, left_in, made_up, write
 
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path / "home"))
-    return tmp_path / "home"
-
-
 # -- from a mirror ----------------------------------------------------------------------------------------------------
 
 

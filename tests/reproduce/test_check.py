@@ -1,0 +1,78 @@
+"""The lock holds, and whatever moves is named."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from reproduce import check
+from reproduce.__main__ import main
+from reproduce.data import conversations, read_published
+from reproduce.replay import published_run
+
+
+@pytest.fixture
+def lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the committed lock."""
+    path = tmp_path / "lock.json"
+    path.write_bytes(check.LOCK.read_bytes())
+    monkeypatch.setattr(check, "LOCK", path)
+    return path
+
+
+def test_what_is_embedded_is_as_locked(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check"]) == 0
+    assert "values are as locked" in capsys.readouterr().out
+
+
+def test_what_is_fetched_is_as_locked(fetched: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--published"]) == 0
+    assert "moved" not in capsys.readouterr().out
+
+
+def test_locked_conversations_can_be_demanded(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--published"]) == 2
+    assert "python -m reproduce fetch 329M" in capsys.readouterr().err
+
+
+def test_a_moved_number_is_named(lock: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    locked = json.loads(lock.read_text("utf-8"))
+    name = "table2 / GENIUS-329 / flops"
+    locked["embedded"][name] = locked["embedded"][name].replace("329412864", "329412865")
+    lock.write_text(json.dumps(locked), encoding="utf-8")
+    assert main(["check"]) == 1
+    out = capsys.readouterr().out
+    assert f"embedded: {name}: locked 329412865" in out
+    assert "1 of" in out
+    assert main(["check", "--update"]) == 0
+    assert name in capsys.readouterr().out
+    assert main(["check"]) == 0
+
+
+def test_a_value_that_is_gone_and_one_that_is_new() -> None:
+    assert list(check.differences("s", {"a": "1", "b": "2"}, {"b": "2", "c": "3"})) == [
+        "s: a: locked 1, now absent",
+        "s: c: locked absent, now 3",
+    ]
+
+
+def test_an_update_keeps_what_is_not_at_hand(lock: Path) -> None:
+    before = json.loads(lock.read_text("utf-8"))
+    assert main(["check", "--update"]) == 0
+    assert json.loads(lock.read_text("utf-8")) == before
+
+
+def test_a_lock_that_is_missing_or_torn(lock: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lock.write_text("{", encoding="utf-8")
+    assert main(["check"]) == 2
+    assert "git checkout" in capsys.readouterr().err
+    lock.unlink()
+    assert main(["check"]) == 2
+
+
+def test_every_distinct_conversation_at_hand_is_locked(fetched: Path) -> None:
+    locked = json.loads(check.LOCK.read_text("utf-8"))
+    runs = {published_run(str(e.run)).run for e in conversations() if read_published(e) is not None}
+    assert {f"published {run}" for run in runs} <= locked.keys()

@@ -1,0 +1,145 @@
+"""The commands as a user calls them: what they print, in which form, and how they fail."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reproduce.__main__ import main
+from reproduce.catalogue import COMMANDS, REPORTS
+from reproduce.output import FORMATS
+from reproduce.replay import cassette_path
+
+STATUSES = {"recomputed", "replayed", "quoted", "missing"}
+
+
+def _json(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, object]:
+    assert main([*arguments, "--format", "json"]) == 0
+    content: dict[str, object] = json.loads(capsys.readouterr().out)
+    return content
+
+
+def test_table2_has_26_rows_and_two_of_them_are_computed(capsys: pytest.CaptureFixture[str]) -> None:
+    content = _json(capsys, "table2")
+    rows = content["rows"]
+    assert isinstance(rows, list)
+    assert len(rows) == 26
+    genius = {row["method"]["value"]: row for row in rows if row["flops"]["status"] == "recomputed"}
+    assert {
+        name: (row["flops"]["value"], row["params"]["value"], row["flops"]["text"], row["params"]["text"])
+        for name, row in genius.items()
+    } == {
+        "GENIUS-329": (329_412_864, 6_967_464, "329", "7.0"),
+        "GENIUS-401": (401_495_296, 7_452_328, "401", "7.5"),
+    }
+    assert content["replay"] == {"source": "reconstructed", "requests": 43, "hits": 43, "misses": 0}
+
+
+def test_fetched_conversations_are_replayed_instead(fetched: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    content = _json(capsys, "table2")
+    assert content["replay"] == {"source": "published", "requests": 43, "hits": 43, "misses": 0}
+    assert "replayed from published answers" in str(content["notes"])
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_every_cell_has_a_status_and_every_output_its_digests(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    content = _json(capsys, name)
+    rows, provenance = content["rows"], content["provenance"]
+    assert isinstance(rows, list)
+    assert isinstance(provenance, dict)
+    assert rows
+    assert all(cell["status"] in STATUSES for row in rows for cell in row.values())
+    assert provenance["code"].startswith("sha256:")
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("name", REPORTS)
+def test_every_form_of_every_table(name: str, form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([name, "--format", form]) == 0
+    printed = capsys.readouterr().out
+    out = tmp_path / "out"
+    assert main([name, "--format", form, "--out", str(out)]) == 0
+    assert out.read_text(encoding="utf-8") == printed
+    assert capsys.readouterr().out == ""
+
+
+def test_csv_keeps_exact_values(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["table2", "--format", "csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert len(rows) == 26
+    assert {row["flops"] for row in rows if row["flops_status"] == "recomputed"} == {"329412864", "401495296"}
+
+
+def test_what_fetching_would_add_is_said_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["table3"]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if "reproduce fetch" in line]
+    assert lines == [
+        "The search of epoch_30_input_224 epoch_50_input_224 is not at hand; "
+        "`python -m reproduce fetch epoch_30_input_224 epoch_50_input_224` brings it."
+    ]
+
+
+def test_list_names_every_table_and_run(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list"]) == 0
+    text = capsys.readouterr().out
+    assert all(name in text for name in REPORTS)
+    assert "epoch_20_input_196   reconstructed from published figures, the same file as 329M" in text
+    assert "epoch_20_input_96    not at hand, needs fetch" in text
+
+
+def test_no_such_table(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["table99"])
+    assert stopped.value.code == 2
+    assert "table99" in capsys.readouterr().err
+
+
+def test_out_into_a_folder_that_does_not_exist(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["table2", "--out", str(tmp_path / "no" / "file")]) == 2
+    assert "name another file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("damage", ["truncated", "edited"])
+def test_a_damaged_cassette_is_named(
+    damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = cassette_path("329M").read_bytes()
+    path = tmp_path / "genius-imagenet-329M.jsonl"
+    path.write_bytes(content[:-100] if damage == "truncated" else content.replace(b"[1, 0, 0", b"[2, 0, 0", 1))
+    monkeypatch.setattr("reproduce.replay.RECORDED", tmp_path)
+    assert main(["table2"]) == 2
+    message = capsys.readouterr().err
+    assert str(path) in message
+    assert message.count("\n") == 1
+
+
+def _python(*arguments: str, home: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "GENIUS_REPLAY_HOME": str(home)}
+    root = Path(__file__).parents[2]
+    return subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, cwd=root, env=environment, check=False
+    )
+
+
+def test_as_a_process_with_a_pipe_that_closes(home: Path) -> None:
+    done = _python("-m", "reproduce", "--help", home=home)
+    assert done.returncode == 0
+    assert all(name in done.stdout for name in (*REPORTS, *COMMANDS))
+    closing = "import subprocess, sys; p = subprocess.Popen([sys.executable, '-m', 'reproduce', 'table2'], stdout=subprocess.PIPE, stderr=subprocess.PIPE); p.stdout.close(); print(p.stderr.read().decode(), p.wait())"  # noqa: E501
+    assert _python("-c", closing, home=home).stdout.strip() == "0"
+
+
+def test_nothing_heavy_is_imported_for_a_replay(home: Path) -> None:
+    heavy = ["torch", "openai", "matplotlib", "numpy", "h5py", "rich", "diskcache", "platformdirs"]
+    code = (
+        "import sys; from reproduce.__main__ import main; main(['table2']);"
+        f"print([name for name in {heavy!r} if name in sys.modules], file=sys.stderr)"
+    )
+    assert _python("-c", code, home=home).stderr.strip() == "[]"

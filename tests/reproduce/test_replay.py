@@ -1,0 +1,179 @@
+"""GENIUS' ImageNet runs come out of stored answers, from requests that are rebuilt, with sockets disabled."""
+
+from __future__ import annotations
+
+import json
+import socket
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pytest_socket import SocketBlockedError
+
+from cache import cassette
+from cache.cassette import Cassette
+from cache.client import Client, Tally
+from cache.errors import ReplayMiss
+from cache.store import Store
+from reproduce import reconstruct
+from reproduce.data import conversations, read_published
+from reproduce.errors import DataMissing, UsageError
+from reproduce.replay import (
+    RECORDED,
+    cassette_path,
+    conversation,
+    distinct_conversations,
+    index_published,
+    macs,
+    own_prompts,
+    published_records,
+    published_run,
+    replay,
+    request,
+    search,
+    store_path,
+)
+from reproduce.transcript import RUNS, embedded
+
+GENIUS_329 = (1, 0, 0, 0, 1, 0, 1, 0, 1, 1, 1, 0, 4, 0, 4, 3, 0, 0, 4, 3, 0, 4, 4, 0, 5, 0, 5, 5, 5, 0)
+GENIUS_401 = (1, 0, 1, 0, 1, 1, 1, 1, 0, 0, 1, 1, 4, 4, 0, 4, 0, 4, 4, 5, 0, 5, 0, 5, 6, 5, 0, 6, 0, 5)
+
+
+def test_sockets_are_disabled() -> None:
+    with pytest.raises((SocketBlockedError, UserWarning)):
+        socket.socket()
+
+
+@pytest.mark.parametrize(("run", "winner", "experiment"), [("329M", GENIUS_329, 4), ("401M", GENIUS_401, 7)])
+def test_the_embedded_searches_find_the_published_winners(run: str, winner: tuple[int, ...], experiment: int) -> None:
+    found = replay(run)
+    assert found.source == "reconstructed"
+    assert found.winner == winner
+    assert found.trajectory.best.iteration + 1 == experiment
+    assert found.tally.misses == 0
+
+
+def test_nothing_is_a_published_answer_in_the_embedded_cassettes() -> None:
+    for name in embedded():
+        for record in cassette.read(cassette_path(name)).values():
+            assert record.provenance["origin"] == "reconstructed from published figures"
+
+
+def test_the_cassettes_are_what_the_script_makes_of_the_figures() -> None:
+    assert {path.name for path in RECORDED.glob("genius-imagenet-*.jsonl")} == {
+        cassette_path(name).name for name in embedded()
+    }
+    for name, transcript in embedded().items():
+        assert cassette.read(cassette_path(name)).digest == Cassette(reconstruct.records(transcript)).digest
+
+
+def test_the_figures_are_those_of_the_conversations(fetched: Path) -> None:
+    assert reconstruct.figures() == RUNS.read_text(encoding="utf-8")
+
+
+def test_figures_need_conversations() -> None:
+    with pytest.raises(DataMissing, match="fetch 329M"):
+        reconstruct.figures()
+
+
+def test_every_published_answer_comes_out_of_the_store(fetched: Path) -> None:
+    turns = keys = 0
+    seen: set[str] = set()
+    for entry in conversations():
+        data = read_published(entry)
+        if data is None:
+            continue
+        found = replay(str(entry.run))
+        assert found.source == "published"
+        published = [message["content"] for message in json.loads(data) if message["role"] == "assistant"]
+        assert [step.trial.proposal.reply for step in found.trajectory.steps] == published
+        assert found.tally == Tally(len(published), len(published), 0)
+        turns += len(published)
+        seen |= set(found.trajectory.records)
+        keys += len(found.trajectory.records)
+    assert turns == keys == 186
+    assert len(seen) == 160
+    with Store(store_path(), read_only=True) as store:
+        assert len(store) == 160
+        assert store.verify() == []
+
+
+def test_published_and_reconstructed_runs_take_the_same_course(fetched: Path) -> None:
+    for entry in distinct_conversations():
+        if entry.run not in embedded():
+            continue
+        courses = [
+            [(step.iteration, step.turn, step.trial.architecture, step.told and step.told.accuracy) for step in steps]
+            for steps in (
+                replay(entry.run).trajectory.steps,
+                replay(entry.run, embedded_only=True).trajectory.steps,
+            )
+        ]
+        assert courses[0] == courses[1]
+
+
+def test_a_changed_character_is_a_miss_that_says_where(fetched: Path) -> None:
+    entry = published_run("329M")
+    data = read_published(entry)
+    assert data is not None
+    records = published_records(entry, data)
+    told = conversation(entry, records)
+    prompts = replace(told.prompts, closing=told.prompts.closing.replace("Please", "please", 1))
+    with pytest.raises(ReplayMiss) as miss:
+        search(told.transcript, prompts, Client(Cassette(records)))
+    message = str(miss.value)
+    assert "run 329M, iteration 1, turn 0" in message
+    assert "-" in message
+    assert "please explain" in message
+    assert "Please explain" in message
+
+
+def test_a_miss_in_the_embedded_prompts_says_where() -> None:
+    transcript = embedded()["401M"]
+    prompts = replace(own_prompts(transcript), above="Too much: $macs, $bound, $difference.")
+    with pytest.raises(ReplayMiss, match="run 401M, iteration 1, turn 1"):
+        search(transcript, prompts, Client(cassette.read(cassette_path("401M"))))
+
+
+def test_what_was_told_and_is_not_true_is_computed() -> None:
+    errata = {(e.iteration + 1, e.turn, e.what): (e.told, e.true) for e in replay("329M").errata}
+    assert errata[2, 2, "FLOPs in millions"] == ("317", "312.203072")
+    assert (5, 3, "design listed") in errata
+    assert len(errata) == 2
+    assert replay("401M").errata == ()
+
+
+def test_a_false_alarm_is_an_erratum() -> None:
+    (erratum,) = replay("epoch_10_input_224").errata
+    assert (erratum.what, erratum.told, erratum.true) == ("verdict", "already tested", "accepted")
+
+
+def test_one_file_published_twice_is_one_run() -> None:
+    assert replay("epoch_20_input_196").run == "329M"
+
+
+def test_an_unknown_run_and_a_run_not_at_hand() -> None:
+    with pytest.raises(UsageError, match="there are 329M"):
+        replay("330M")
+    with pytest.raises(DataMissing, match="python -m reproduce fetch epoch_20_input_96"):
+        replay("epoch_20_input_96")
+
+
+def test_a_store_that_was_deleted_is_built_again(
+    fetched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reproduce.replay.store_path", lambda: tmp_path / "store")
+    assert replay("401M").tally.hits == 17
+    assert index_published() == 160
+
+
+def test_the_request_is_all_that_is_known_of_the_body() -> None:
+    assert request([{"role": "user", "content": "?"}]) == {
+        "model": "gpt-4",
+        "messages": [{"role": "user", "content": "?"}],
+    }
+
+
+def test_macs_are_counted_as_genius_counted_them() -> None:
+    assert macs(GENIUS_329) == 329_412_864
+    assert macs(GENIUS_401) == 401_495_296
