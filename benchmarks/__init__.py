@@ -1,0 +1,1 @@
+"""Speed and memory, each beside a reference in the same run: `python -m benchmarks.NAME`."""
