@@ -1,9 +1,10 @@
 """Free text ↔ architecture: the only reader of what a language model writes.
 
-A reply is cut by a Lark grammar, generated from the space, into lists and everything else. A *design* is either one
-list with an entry for every slot, or one list for each group ("Stage 1 (Layer 2 to Layer 7): [1, 0, …]", numbered,
-bulleted, with the list on the next line, …) in the order of the groups. The reader returns the architecture with the
-span it was read from, or a rejection with a reason. It repairs nothing and guesses nothing.
+A reply is cut by a Lark grammar, generated from the space, into headings that name a group, lists, and everything
+else. A *design* is either one list with an entry for every slot, or one list behind the heading of each group ("Stage
+1 (Layer 2 to Layer 7): [1, 0, …]") in the order of the groups; what stands between a heading and its list does not
+matter. The reader returns the architecture with the span it was read from, or a rejection with a reason. It repairs
+nothing and guesses nothing.
 
 A reply that works towards its proposal may state several designs. The last one counts if it is announced as a revision
 ("Final model:", "the adjusted design"), or if all agree; otherwise the reply is ambiguous. A list for a single group,
@@ -13,7 +14,7 @@ after or before a complete design, is talk about the design and changes nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
@@ -59,24 +60,28 @@ _REFUSAL = re.compile(
     r"\b(I('m| am) (sorry|unable)|I (cannot|can't|can not|won't|will not)|as an AI( language)? model)\b", re.IGNORECASE
 )
 _BLANK = r"\s\x00-\x1f\u200b\ufeff"  # published answers hold a control character here and there
-_ENTRY = re.compile(rf"#[^\n]*|([^{_BLANK},\[\]#]+)")  # comments are matched in order to be skipped
+_COMMENT = r"(?:#|\/\/)[^\n]{0,200}"
+_ENTRY = re.compile(rf"{_COMMENT}|([^{_BLANK},\[\]#/]+)")  # comments are matched in order to be skipped
 
-# A list opens with "[" and holds entries, commas, nested brackets and comments to the end of a line. The heading of a
-# group stands at the start of a line, behind any bullet, number or markup, and its list follows a colon or a new line.
-_LINK = r"(?:[:=|\-–→][ \t*`_]*|(?<=[)\d])[ \t]+|\n\s*(?:```\w*\s*)?[\-*•>]?[ \t]*)"
+# A heading stands at the start of a line, behind any bullet, number, quote or markup, or right behind a list. A list is
+# entries, commas, nested brackets and comments to the end of a line in brackets, or bare numbers to the end of a line
+# or of a table's cell. Lengths are bounded so that the time to read grows with the text and not with its square.
 _GRAMMAR = r"""
-    start: (GROUP_LIST | LIST | OTHER)*
+    start: (HEADING | LIST | NUMBERS | OTHER)*
 
-    GROUP_LIST.3: /^[ \t>|#*`_\-–•\d.)]*(?:{names})(?!\d)[^\[\]\n]{{0,80}}?{link}/im LIST
-    LIST.2: /\[{{1,2}}(?:[{blank}]|,|\]\s*,\s*\[|#[^\n]*\n|[^{blank},\[\]#]+(?=[{blank}]*[,\]\n#]))*\](?:\s*,?\s*\])?/
-    OTHER.1: /[^\[\n]+|\[|\n/
+    HEADING.3: /(?:^[ \t>|#*`_\-–•\d.(){{"'\/]*|(?<=\])[ \t,;.|*`_)}}"']*)(?:{names})/im
+    LIST.2: /\[{{1,2}}(?:[{blank}]|,|\]\s*,\s*(?:{comment}\n\s*)*\[|{comment}\n|{entry}){{0,2000}}\](?:\s*(?:,\s*)?\])?/
+    NUMBERS.2: /[({{]?\d+(?:(?:[ \t]*,[ \t]*|[ \t]+)\d+)+[)}}]?(?=[ \t.,;*`_]*(?:[|(]|{comment}|\r?$))/m
+    OTHER.1: /[ \t:=|>*`_]+|[^\[\n:=|>*`_]+|[\[\n]/
 """
+_LIST_ENTRY = rf"[^{_BLANK},\[\]#\/]+(?=[{_BLANK}]*(?:[,\]\n#]|\/\/))"
 
 
 @cache
 def _parser(space: Space) -> Lark:
     names = "|".join(name.pattern for name in _group_names(space))
-    return Lark(_GRAMMAR.format(names=names, link=_LINK, blank=_BLANK), parser="lalr", lexer="basic")
+    grammar = _GRAMMAR.format(names=names, blank=_BLANK, comment=_COMMENT, entry=_LIST_ENTRY)
+    return Lark(grammar, parser="lalr", lexer="basic")
 
 
 def read(space: Space, text: str) -> Reading | Rejection:
@@ -87,9 +92,8 @@ def read(space: Space, text: str) -> Reading | Rejection:
     entries = {design.entries for design in designs}
     proposal = designs[-1]
     if len(entries) > 1:
-        previous = [design for design in designs if design.entries != proposal.entries][-1]
-        first = next(design for design in designs if design.span.start > previous.span.start)
-        if not _REVISION.search(text, previous.span.end, first.span.start):
+        last_other = max(n for n, design in enumerate(designs) if design.entries != proposal.entries)
+        if not _REVISION.search(text, designs[last_other].span.end, designs[last_other + 1].span.start):
             return Rejection(
                 Reason.AMBIGUOUS,
                 f"the reply states {len(entries)} different designs and does not say which one it proposes",
@@ -113,42 +117,61 @@ def _designs(space: Space, text: str) -> tuple[list[_Design], list[_Design]]:
     complete: list[_Design] = []
     incomplete: list[_Design] = []
     groups: list[_Design] = []  # of the design that is being read
+    changed: list[_Design] = []  # the same; where a line gives two lists for a group ("from … to …"), the second
 
     def close() -> None:
         if groups:
-            span = Span(groups[0].span.start, groups[-1].span.end)
-            design = _Design(tuple(group.lists[0] for group in groups), span)
-            (complete if len(groups) == len(space.groups) else incomplete).append(design)
+            for lists in (groups, changed) if changed != groups else (groups,):
+                design = _Design(
+                    tuple(group.lists[0] for group in lists), Span(lists[0].span.start, lists[-1].span.end)
+                )
+                (complete if len(lists) == len(space.groups) else incomplete).append(design)
             groups.clear()
+            changed.clear()
 
+    heading: int | None = None  # the group whose list is awaited
     for token in _parser(space).lex(text):
-        if token.type == "OTHER":
+        if token.type == "HEADING":
+            heading = _group_number(space, token)
+        if token.type in ("HEADING", "OTHER"):
             continue
-        opening = token.index("[")
+        entries = tuple(entry for entry in _ENTRY.findall(token.strip("(){}")) if entry)
+        if any("." in entry for entry in entries):  # a list of costs
+            continue
         assert token.start_pos is not None  # a lexer's token always has one
-        entries = tuple(entry for entry in _ENTRY.findall(token[opening:]) if entry)
-        design = _Design((entries,), Span(token.start_pos + opening, token.start_pos + len(token)))
-        if token.type == "GROUP_LIST":
-            number = _group_number(space, token[:opening])
-            if number != len(groups):
-                close()
-            if number == len(groups):
-                groups.append(design)
-            else:
-                incomplete.append(design)
-        elif len(entries) == len(space.slots):
+        design = _Design((entries,), Span(token.start_pos, token.start_pos + len(token)))
+        if len(entries) == len(space.slots):
             close()
             complete.append(design)
-        elif len(space.slots) / 2 < len(entries) < 2 * len(space.slots):
+        elif heading is not None and _nearly(len(space.groups[heading].slots), entries):
+            if heading != len(groups):
+                close()
+            if heading == len(groups):
+                groups.append(design)
+                changed.append(design)
+            else:
+                incomplete.append(design)
+            heading = None
+        elif (
+            groups
+            and len(entries) == len(groups[-1].entries)
+            and "\n" not in text[groups[-1].span.end : design.span.start]
+        ):
+            changed[-1] = design
+        elif _nearly(len(space.slots), entries):
             incomplete.append(design)
     close()
     return complete, incomplete
 
 
+def _nearly(length: int, entries: Sequence[str]) -> bool:
+    """Whether a list is meant to have this length; others are kernel sizes, bounds and the like."""
+    return length / 2 < len(entries) < 2 * length
+
+
 def _group_number(space: Space, heading: str) -> int:
-    """The index of the group whose name comes first in a heading."""
-    positions = [match.start() if (match := name.search(heading)) else len(heading) for name in _group_names(space)]
-    return positions.index(min(positions))
+    """The index of the group that a heading names."""
+    return next(number for number, name in enumerate(_group_names(space)) if name.search(heading))
 
 
 @cache
