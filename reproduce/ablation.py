@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.spaces.mobilenetv2_se import cost
-from reproduce.replay import Replay, available, published_run, replay
+from reproduce.imagenet import available, published_run, replay
+from reproduce.replay import Replay
 from reproduce.report import MISSING, Cell, Column, Report, errata_notes, quoted, recomputed_millions, replayed
 
 

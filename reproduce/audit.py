@@ -28,8 +28,8 @@ from harness.spaces.mobilenetv2_se import LAYERS_PER_STAGE, choice_cost, fixed_c
 from reproduce.conversation import Conversation
 from reproduce.data import Published, conversations, read_published, sha256_of
 from reproduce.errors import DataMissing, UsageError
+from reproduce.imagenet import conversation, macs, published_records, search
 from reproduce.output import emit
-from reproduce.replay import conversation, macs, published_records, search
 from reproduce.report import provenance
 from reproduce.transcript import Turn
 
@@ -127,7 +127,7 @@ def _replayed(told: Conversation, records: Sequence[Record]) -> Tally:
     """The counts of a strict replay; one that ends with a miss is counted, not raised."""
     client = Client(Cassette(records))
     with contextlib.suppress(ReplayMiss):
-        search(told.transcript, told.prompts, client)
+        search(told.transcript, told.prompts).perform(client)
     return client.tally
 
 

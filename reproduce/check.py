@@ -19,8 +19,9 @@ from reproduce import audit
 from reproduce.catalogue import REPORTS
 from reproduce.data import read_published
 from reproduce.errors import DataMissing, UsageError
+from reproduce.imagenet import conversation, distinct_conversations, published_records, replay
 from reproduce.output import emit
-from reproduce.replay import Replay, conversation, distinct_conversations, published_records, replay
+from reproduce.replay import Replay
 from reproduce.report import Report, describe
 from reproduce.transcript import embedded
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from reproduce.data import HOME_VARIABLE, Published, home, manifest, path_of, read_published, sha256_of
 from reproduce.errors import CannotWrite, NotInMirror, ReproduceError, Unreachable, UsageError, WrongDigest
-from reproduce.replay import index_published
+from reproduce.imagenet import index_published
 
 if TYPE_CHECKING:
     import rich.progress

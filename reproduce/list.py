@@ -7,7 +7,7 @@ import sys
 
 from reproduce.catalogue import REPORTS
 from reproduce.data import conversations, home, manifest, path_of
-from reproduce.replay import published_run
+from reproduce.imagenet import published_run
 from reproduce.transcript import embedded
 
 

@@ -11,30 +11,26 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from baselines.genius import Genius
 from cache import cassette
-from cache.key import JSON
 from cache.record import Record
 from harness import grammar
-from harness.loop import Budget, run
-from harness.protocol import Message
 from harness.spaces.mobilenetv2_se import SPACE
 from reproduce.data import read_published
 from reproduce.errors import DataMissing
-from reproduce.replay import (
-    ITERATIONS,
+from reproduce.imagenet import (
     cassette_path,
     conversation,
     distinct_conversations,
     own_prompts,
     published_records,
-    referee,
-    request,
+    search,
 )
+from reproduce.replay import reconstruct
 from reproduce.transcript import RUNS, Transcript, embedded, to_json
 
+ORIGIN = "reconstructed from published figures"
 SOURCE = "github.com/mingkai-zheng/GENIUS at 97361d30b2da337edd0c8e1ed71b7c88b4a85d38; figures only"
 
 
@@ -57,23 +53,9 @@ def figures() -> str:
 
 def records(transcript: Transcript) -> list[Record]:
     """The records of a run that proposes the published designs in answer to this project's prompts."""
-    made: list[Record] = []
-    designs: Iterator[str] = (
-        "No design." if turn.design is None else grammar.write(SPACE, turn.design) for turn in transcript.turns
-    )
-    origin = "reconstructed from published figures"
-    provenance = {"origin": origin, "file": transcript.file, "sha256": transcript.sha256}
-
-    def complete(messages: Sequence[Message]) -> Record:
-        answer: dict[str, JSON] = {
-            "choices": [{"index": 0, "message": {"role": "assistant", "content": next(designs)}}]
-        }
-        made.append(Record(request(messages), answer, sample=transcript.sample, provenance=provenance))
-        return made[-1]
-
-    genius = Genius(SPACE, own_prompts(transcript), complete)
-    run(genius, referee(transcript), Budget(evaluations=ITERATIONS), transcript.testimony)
-    return made
+    answers = ["No design." if turn.design is None else grammar.write(SPACE, turn.design) for turn in transcript.turns]
+    provenance = {"origin": ORIGIN, "file": transcript.file, "sha256": transcript.sha256}
+    return reconstruct(search(transcript, own_prompts(transcript)), answers, provenance)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from harness.spaces.mobilenetv2_se import cost
+from reproduce.imagenet import replay
 from reproduce.paper import printed
-from reproduce.replay import Replay, replay
+from reproduce.replay import Replay
 from reproduce.report import Cell, Column, Report, errata_notes, quoted, quoted_millions, recomputed_millions
 
 RUNS = {"GENIUS-329": "329M", "GENIUS-401": "401M"}

@@ -10,7 +10,7 @@ import pytest
 
 from reproduce import fetch
 from reproduce.data import HOME_VARIABLE, manifest
-from reproduce.replay import index_published
+from reproduce.imagenet import index_published
 
 MIRROR_VARIABLE = "GENIUS_REPLAY_MIRROR"
 """A folder with the published files; tests that need them are skipped without it."""

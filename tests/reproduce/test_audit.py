@@ -10,7 +10,7 @@ import pytest
 from reproduce.__main__ import main
 from reproduce.audit import FED_BACK, FileAudit, as_json, audit, verdict
 from reproduce.data import Published, conversations, read_published, sha256_of
-from reproduce.replay import conversation, published_records
+from reproduce.imagenet import conversation, published_records
 
 WINDOW = "Keep the total FLOPS in [270, 330]"
 DESIGN = "Stage 1: [{}, 0, 0, 0, 0, 0]\nStage 2: [1, 1, 0, 0, 0, 0]\nStage 3: [4, 4, 4, 0, 0, 0]\nStage 4: [5, 5, 5, 5, 0, 0]\nStage 5: [6, 6, 6, 6, 6, 0]"  # fmt: skip # noqa: E501

@@ -10,7 +10,7 @@ import pytest
 from reproduce import check
 from reproduce.__main__ import main
 from reproduce.data import conversations, read_published
-from reproduce.replay import published_run
+from reproduce.imagenet import published_run
 
 
 @pytest.fixture

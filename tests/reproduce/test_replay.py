@@ -18,8 +18,7 @@ from cache.store import Store
 from reproduce import reconstruct
 from reproduce.data import conversations, read_published
 from reproduce.errors import DataMissing, UsageError
-from reproduce.replay import (
-    RECORDED,
+from reproduce.imagenet import (
     cassette_path,
     conversation,
     distinct_conversations,
@@ -29,10 +28,10 @@ from reproduce.replay import (
     published_records,
     published_run,
     replay,
-    request,
     search,
     store_path,
 )
+from reproduce.replay import RECORDED
 from reproduce.transcript import RUNS, embedded
 
 GENIUS_329 = (1, 0, 0, 0, 1, 0, 1, 0, 1, 1, 1, 0, 4, 0, 4, 3, 0, 0, 4, 3, 0, 4, 4, 0, 5, 0, 5, 5, 5, 0)
@@ -120,7 +119,7 @@ def test_a_changed_character_is_a_miss_that_says_where(fetched: Path) -> None:
     told = conversation(entry, records)
     prompts = replace(told.prompts, closing=told.prompts.closing.replace("Please", "please", 1))
     with pytest.raises(ReplayMiss) as miss:
-        search(told.transcript, prompts, Client(Cassette(records)))
+        search(told.transcript, prompts).perform(Client(Cassette(records)))
     message = str(miss.value)
     assert "run 329M, iteration 1, turn 0" in message
     assert "-" in message
@@ -132,7 +131,7 @@ def test_a_miss_in_the_embedded_prompts_says_where() -> None:
     transcript = embedded()["401M"]
     prompts = replace(own_prompts(transcript), above="Too much: $macs, $bound, $difference.")
     with pytest.raises(ReplayMiss, match="run 401M, iteration 1, turn 1"):
-        search(transcript, prompts, Client(cassette.read(cassette_path("401M"))))
+        search(transcript, prompts).perform(Client(cassette.read(cassette_path("401M"))))
 
 
 def test_what_was_told_and_is_not_true_is_computed() -> None:
@@ -162,13 +161,15 @@ def test_an_unknown_run_and_a_run_not_at_hand() -> None:
 def test_a_store_that_was_deleted_is_built_again(
     fetched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reproduce.replay.store_path", lambda: tmp_path / "store")
+    monkeypatch.setattr("reproduce.imagenet.store_path", lambda: tmp_path / "store")
     assert replay("401M").tally.hits == 17
     assert index_published() == 160
 
 
 def test_the_request_is_all_that_is_known_of_the_body() -> None:
-    assert request([{"role": "user", "content": "?"}]) == {
+    transcript = embedded()["329M"]
+    body = search(transcript, own_prompts(transcript)).request([{"role": "user", "content": "?"}])
+    assert body == {
         "model": "gpt-4",
         "messages": [{"role": "user", "content": "?"}],
     }

@@ -1,0 +1,124 @@
+"""GENIUS' ImageNet runs: from their published conversations if fetched, otherwise from reconstructed cassettes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from baselines.genius import Prompts
+from cache import cassette
+from cache.cassette import Cassette
+from cache.client import Records
+from cache.importers import chat_history
+from cache.record import Record
+from harness.constraints import MacsWindow, Novelty
+from harness.loop import Referee
+from harness.space import Architecture
+from harness.spaces import mobilenetv2_se
+from reproduce.conversation import Conversation, parse
+from reproduce.data import Published, conversations, home, read_published
+from reproduce.errors import DataMissing, UsageError
+from reproduce.replay import MODEL, RECORDED, Replay, Search
+from reproduce.transcript import Transcript, embedded
+
+
+def published_run(name: str) -> Published:
+    """The manifest entry of a run; a run that was published twice goes by the first of its files.
+
+    Raises:
+        UsageError: if no published conversation has this name.
+    """
+    for entry in conversations():
+        if entry.run == name:
+            return next(first for first in conversations() if first.sha256 == entry.sha256)
+    raise UsageError(f"no run is called {name!r}; there are {', '.join(str(entry.run) for entry in conversations())}")
+
+
+def distinct_conversations() -> tuple[Published, ...]:
+    """The published conversations, each file once."""
+    return tuple(entry for entry in conversations() if published_run(str(entry.run)) is entry)
+
+
+def available(name: str, *, embedded_only: bool = False) -> bool:
+    """Whether the run can be replayed here."""
+    entry = published_run(name)
+    return entry.run in embedded() or (not embedded_only and read_published(entry) is not None)
+
+
+def replay(name: str, *, embedded_only: bool = False) -> Replay:
+    """Search again as the run did; with `embedded_only` as if nothing had been fetched.
+
+    Raises:
+        DataMissing: if the run is neither fetched nor embedded.
+        ReplayMiss: if a rebuilt request was never recorded.
+    """
+    entry = published_run(name)
+    if not embedded_only and (data := read_published(entry)) is not None:
+        told = conversation(entry, published_records(entry, data))
+        evidence = f"sha256:{entry.sha256}"
+        return search(told.transcript, told.prompts).replay(_published_store(), "published", evidence)
+    if entry.run in embedded():
+        transcript = embedded()[entry.run]
+        recorded = cassette.read(cassette_path(transcript.run))
+        return search(transcript, own_prompts(transcript)).replay(recorded, "reconstructed", recorded.digest)
+    raise DataMissing(entry.name, purpose=f"run {name}")
+
+
+def published_records(entry: Published, data: bytes) -> list[Record]:
+    """The answers of a published conversation as records."""
+    source = {"origin": "published conversation", "url": entry.url, "file": entry.path, "sha256": entry.sha256}
+    return list(chat_history(data, model=MODEL, source=source, sample=entry.sample or 0))
+
+
+def conversation(entry: Published, records: Sequence[Record]) -> Conversation:
+    """A published conversation, taken apart."""
+    return parse(records, run=str(entry.run), file=entry.path, sha256=entry.sha256, sample=entry.sample or 0)
+
+
+def own_prompts(transcript: Transcript) -> Prompts:
+    """This project's wording of the problem that a run was given."""
+    low, high = map(str, transcript.window)
+    return Prompts.load("mobilenetv2_se", low=low, high=high, costs=mobilenetv2_se.describe_costs())
+
+
+def cassette_path(name: str) -> Path:
+    """The committed cassette of an embedded run."""
+    return RECORDED / f"genius-imagenet-{name}.jsonl"
+
+
+def search(transcript: Transcript, prompts: Prompts) -> Search:
+    """The run's rules: its FLOPs window, no design twice, accuracies as published."""
+    low, high = transcript.window
+    referee = Referee(mobilenetv2_se.SPACE, macs, (MacsWindow(low, high), Novelty()), transcript)
+    return Search(transcript.run, mobilenetv2_se.SPACE, prompts, referee, transcript.testimony, transcript.sample)
+
+
+def macs(architecture: Architecture) -> int:
+    """Multiply-accumulates as GENIUS counted them."""
+    return mobilenetv2_se.cost(architecture).macs_thop
+
+
+def store_path() -> Path:
+    """Where the records of fetched conversations lie; it can be deleted, `fetch` builds it again."""
+    return home() / "store"
+
+
+def index_published() -> int:
+    """Put the records of all fetched conversations into the store; returns how many that are."""
+    fetched = [(entry, data) for entry in distinct_conversations() if (data := read_published(entry)) is not None]
+    if not fetched:
+        return 0
+    from cache.store import Store  # late: a replay of embedded data needs no diskcache
+
+    with Store(store_path()) as store:
+        for entry, data in fetched:
+            store.load(Cassette(published_records(entry, data)))
+        return len(store)
+
+
+def _published_store() -> Records:
+    from cache.store import Store
+
+    if not store_path().exists():
+        index_published()
+    return Store(store_path(), read_only=True)
