@@ -227,9 +227,17 @@ class Store:
             if not folder.exists():
                 folder.mkdir(parents=True, exist_ok=True)
                 _sync(folder.parent)
-            return diskcache.Cache(str(folder), timeout=_PATIENCE, disk=LinesOnly, **_SETTINGS)
+            cache: Any = diskcache.Cache.__new__(
+                diskcache.Cache
+            )  # made in two steps, so that a failed one can be closed
+            try:
+                cache.__init__(str(folder), timeout=_PATIENCE, disk=LinesOnly, **_SETTINGS)
+            except BaseException:
+                cache.close()
+                raise
         except (OSError, sqlite3.Error, diskcache.Timeout) as error:
             raise self._failure("open", error) from error
+        return cache
 
     def _select(self, statement: str, values: tuple[str, ...] = ()) -> list[Any]:
         try:
@@ -253,7 +261,11 @@ class Store:
         frozen = not os.access(self._path.parent, os.W_OK) and not (log.exists() and log.stat().st_size)
         address = self._path.as_uri() + ("?mode=ro&immutable=1" if frozen else "?mode=ro")
         connection = sqlite3.connect(address, timeout=_PATIENCE, isolation_level=None, uri=True)
-        connection.execute(f"PRAGMA mmap_size = {2**26}")
+        try:
+            connection.execute(f"PRAGMA mmap_size = {2**26}")
+        except sqlite3.Error:
+            connection.close()
+            raise
         return connection
 
     def _failure(self, what: str, error: Exception) -> StoreError:

@@ -223,8 +223,11 @@ def test_a_file_that_is_no_database_is_an_error(store: Store, tmp_path: Path, pl
     data = bytearray((tmp_path / "store" / "cache.db").read_bytes())
     data[place : place + 3000] = b"\xff" * 3000
     (tmp_path / "store" / "cache.db").write_bytes(data)
-    with pytest.raises(StoreError, match="build the store again from its cassettes"):
-        Store(tmp_path / "store", read_only=True).get(RECORD.key)
+    with (
+        Store(tmp_path / "store", read_only=True) as reader,
+        pytest.raises(StoreError, match="build the store again from its cassettes"),
+    ):
+        reader.get(RECORD.key)
     with pytest.raises(StoreError, match="build the store again from its cassettes"):
         Store(tmp_path / "store")
 
