@@ -1,13 +1,15 @@
 """A search space, declared once: named slots, the choices of each, and how an architecture is written.
 
-Everything else is derived from the declaration: size, validation, sampling, neighbours, the reader of free text
-(`harness.grammar`), and the JSON Schema and GBNF grammar for constrained decoding.
+Everything else is derived from the declaration: size, validation, sampling, neighbours, the benchmark's own keys, the
+readers of what people type (`harness.notation`) and of what models write (`harness.grammar`), and the JSON Schema and
+GBNF grammar for constrained decoding.
 """
 
 from __future__ import annotations
 
 import math
 import random
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -36,17 +38,30 @@ class Group:
 
 
 @dataclass(frozen=True)
+class Notation:
+    """How a benchmark writes an architecture in its files: a template with one `{}` a slot.
+
+    A choice is written as its symbol or, with `names`, as its name; what stands between slots must tell them apart.
+    """
+
+    template: str
+    names: bool = False
+
+
+@dataclass(frozen=True)
 class Space:
     """A finite search space: the product of its slots' choices.
 
     `first_symbol` is the integer that stands for choice 0 wherever an architecture is written: benchmarks that number
-    their operations from 0 leave it alone, those that count widths from 1 set it to 1.
+    their operations from 0 leave it alone, those that count widths from 1 set it to 1. `notation` is that of the
+    benchmark's own keys; without one an architecture is written as a list of symbols, "[1, 0, 2]".
     """
 
     name: str
     title: str
     groups: tuple[Group, ...]
     first_symbol: int = 0
+    notation: Notation | None = None
 
     @cached_property
     def slots(self) -> tuple[Slot, ...]:
@@ -89,6 +104,32 @@ class Space:
         """The integers by which these choices are written."""
         return tuple(choice + self.first_symbol for choice in choices)
 
+    def to_native(self, architecture: Sequence[int]) -> str:
+        """Write an architecture as the benchmark's own key.
+
+        Raises:
+            InvalidArchitecture: if it is no architecture of this space.
+        """
+        choices = self.validate(architecture)
+        return self._template.format(
+            *(written[choice] for written, choice in zip(self._native_choices, choices, strict=True))
+        )
+
+    def from_native(self, text: str) -> Architecture:
+        """Read the benchmark's own key, to the letter; `harness.notation` reads other notations.
+
+        Raises:
+            InvalidArchitecture: if `to_native` writes no such text.
+        """
+        match = self._native_pattern.fullmatch(text)
+        if match is None:
+            example = self.to_native([0] * len(self.slots))
+            choices = " or ".join(dict.fromkeys(", ".join(written) for written in self._native_choices))
+            raise InvalidArchitecture(
+                f"{self.name}: expected a key such as {example} with {choices} in each slot, got {text[:200]!r}"
+            )
+        return tuple(written.index(each) for written, each in zip(self._native_choices, match.groups(), strict=True))
+
     def sample(self, rng: random.Random) -> Architecture:
         """Draw one architecture uniformly."""
         return tuple(rng.randrange(cardinality) for cardinality in self.cardinalities)
@@ -125,3 +166,20 @@ class Space:
         for n, cardinality in enumerate(self.cardinalities):
             rules.append(f"slot{n} ::= " + " | ".join(f'"{symbol}"' for symbol in self.symbols(range(cardinality))))
         return "\n".join(rules) + "\n"
+
+    @property
+    def _template(self) -> str:
+        return self.notation.template if self.notation else "[" + ", ".join("{}" for _ in self.slots) + "]"
+
+    @cached_property
+    def _native_choices(self) -> tuple[tuple[str, ...], ...]:
+        """How each choice of each slot is written in a key."""
+        if self.notation and self.notation.names:
+            return tuple(slot.choices for slot in self.slots)
+        return tuple(tuple(map(str, self.symbols(range(cardinality)))) for cardinality in self.cardinalities)
+
+    @cached_property
+    def _native_pattern(self) -> re.Pattern[str]:
+        """A pattern of all keys, with one capture group a slot."""
+        alternatives = ("(" + "|".join(map(re.escape, written)) + ")" for written in self._native_choices)
+        return re.compile(re.escape(self._template).replace(re.escape("{}"), "{}").format(*alternatives))

@@ -1,0 +1,93 @@
+"""NAS-Bench-Macro (Su et al. 2021, arXiv:2103.11922): MobileNetV2 blocks or nothing, in eight layers, 3^8.
+
+Choice 0 is the identity; where the shape changes, it is a 1×1 convolution with batch normalisation instead. Choices 1
+and 2 are inverted residuals. Input 32×32, ten classes. `macs` and `params` equal the benchmark's published `flops` and
+`params` for all 6,561 networks.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import NamedTuple
+
+from harness.costs import NOTHING, Cost, conv_bn, global_pool, linear, total
+from harness.space import Architecture, Group, Notation, Slot, Space
+
+
+class Layer(NamedTuple):
+    """Channels in and out, stride, and the side of the output at input 32×32."""
+
+    inputs: int
+    outputs: int
+    stride: int
+    size: int
+
+    @property
+    def keeps_shape(self) -> bool:
+        """Whether the output has the shape of the input, and so needs no layer at all."""
+        return self.stride == 1 and self.inputs == self.outputs
+
+
+LAYERS = (
+    *(Layer(32, 64, 2, 16), Layer(64, 64, 1, 16)),
+    *(Layer(64, 128, 2, 8), Layer(128, 128, 1, 8), Layer(128, 128, 1, 8)),
+    *(Layer(128, 256, 2, 4), Layer(256, 256, 1, 4), Layer(256, 256, 1, 4)),
+)
+STEM_CHANNELS = 32
+HEAD_CHANNELS = 1280
+
+BLOCKS = ((3, 3), (5, 6))
+"""(kernel, expansion) of choices 1 and 2."""
+
+CHOICES = ("identity", *(f"inverted residual, kernel {kernel}, expansion {expansion}" for kernel, expansion in BLOCKS))
+
+SPACE = Space(
+    name="nas-bench-macro",
+    title="NAS-Bench-Macro, CIFAR-10",
+    groups=tuple(
+        Group(f"Stage {stage}", tuple(Slot(f"Layer {number}", CHOICES) for number in numbers))
+        for stage, numbers in enumerate((range(1, 3), range(3, 6), range(6, 9)), start=1)
+    ),
+    notation=Notation("{}" * len(LAYERS)),
+)
+
+
+@cache
+def choice_cost(position: int, choice: int) -> Cost:
+    """Cost of one choice at one of the eight positions."""
+    layer = LAYERS[position]
+    if choice == 0:
+        return NOTHING if layer.keeps_shape else conv_bn(layer.inputs, layer.outputs, 1, layer.size)
+    kernel, expansion = BLOCKS[choice - 1]
+    expanded = layer.inputs * expansion
+    return total(
+        (
+            conv_bn(layer.inputs, expanded, 1, layer.size * layer.stride),
+            conv_bn(expanded, expanded, kernel, layer.size, groups=expanded),
+            conv_bn(expanded, layer.outputs, 1, layer.size),
+        )
+    )
+
+
+@cache
+def fixed_cost() -> Cost:
+    """Cost of everything that is not searched: the stem and the head."""
+    last = LAYERS[-1]
+    return total(
+        (
+            conv_bn(3, STEM_CHANNELS, 3, 32),
+            conv_bn(last.outputs, HEAD_CHANNELS, 1, last.size),
+            global_pool(HEAD_CHANNELS, last.size),
+            linear(HEAD_CHANNELS, 10),
+        )
+    )
+
+
+def cost(architecture: Architecture) -> Cost:
+    """Cost of the whole network at input 32×32.
+
+    Raises:
+        InvalidArchitecture: if it is no architecture of `SPACE`.
+    """
+    choices = SPACE.validate(architecture)
+    return total((fixed_cost(), *(choice_cost(position, choice) for position, choice in enumerate(choices))))

@@ -1,0 +1,170 @@
+"""The declared spaces: sizes, the benchmarks' own keys, agreement with the tables, exact costs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from harness.costs import Cost
+from harness.errors import InvalidArchitecture
+from harness.space import Architecture, Space
+from harness.spaces import (
+    channel_bench_mobilenet,
+    channel_bench_resnet,
+    mobilenetv2_se,
+    nas_bench_201,
+    nas_bench_macro,
+)
+from tables.build import SOURCES
+
+SMALL = [module.SPACE for module in (nas_bench_macro, channel_bench_resnet, channel_bench_mobilenet, nas_bench_201)]
+TABLE_OF = {space.name: space.name for space in SMALL} | {"nas-bench-201": "nas-bench-201-cifar10"}
+
+small_spaces = pytest.mark.parametrize("space", SMALL, ids=lambda space: space.name)
+
+
+def all_architectures(space: Space) -> list[Architecture]:
+    return list(product(*map(range, space.cardinalities)))
+
+
+@pytest.mark.parametrize(
+    ("space", "size"),
+    [(mobilenetv2_se.SPACE, 7**30), *zip(SMALL, (3**8, 4**7, 4**7, 5**6), strict=True)],
+    ids=lambda value: value.name if isinstance(value, Space) else "",
+)
+def test_size(space: Space, size: int) -> None:
+    assert space.size == size
+
+
+@small_spaces
+def test_a_space_and_its_table_name_the_same_slots_and_choices(space: Space) -> None:
+    table_slots = SOURCES[TABLE_OF[space.name]].slots
+    assert [(slot.name, slot.choices) for slot in space.slots] == [(slot.name, slot.choices) for slot in table_slots]
+
+
+@small_spaces
+def test_every_key_is_read_back_and_is_the_table_s(space: Space) -> None:
+    source = SOURCES[TABLE_OF[space.name]]
+    for architecture in all_architectures(space):
+        key = space.to_native(architecture)
+        assert key == source.codec.encode(architecture, source.slots)
+        assert space.from_native(key) == architecture
+
+
+@pytest.mark.parametrize(
+    ("space", "key", "architecture"),
+    [
+        (nas_bench_macro.SPACE, "02012100", (0, 2, 0, 1, 2, 1, 0, 0)),
+        (channel_bench_resnet.SPACE, "4432214", (3, 3, 2, 1, 1, 0, 3)),
+        (
+            nas_bench_201.SPACE,
+            "|nor_conv_3x3~0|+|skip_connect~0|none~1|+|avg_pool_3x3~0|nor_conv_1x1~1|skip_connect~2|",
+            (3, 1, 0, 4, 2, 1),
+        ),
+        (mobilenetv2_se.SPACE, str([0, 1, 2, 3, 4, 5, 6] * 4 + [0, 1]), (*range(7), *range(7)) * 2 + (0, 1)),
+    ],
+    ids=lambda value: value.name if isinstance(value, Space) else "",
+)
+def test_keys_are_the_benchmarks_own(space: Space, key: str, architecture: Architecture) -> None:
+    assert space.to_native(architecture) == key
+    assert space.from_native(key) == architecture
+
+
+@pytest.mark.parametrize(
+    ("space", "text"),
+    [
+        (nas_bench_macro.SPACE, "0201210"),
+        (nas_bench_macro.SPACE, "020121000"),
+        (nas_bench_macro.SPACE, "02012103"),
+        (nas_bench_macro.SPACE, "02012100\n"),
+        (nas_bench_macro.SPACE, "0201210٠"),
+        (channel_bench_mobilenet.SPACE, "0432214"),
+        (nas_bench_201.SPACE, "|none~0|+|none~0|none~1|+|none~0|none~1|none~1|"),
+        (nas_bench_201.SPACE, "|none~0|+|none~0|none~1|+|none~0|none~1|nor_conv_5x5~2|"),
+        (mobilenetv2_se.SPACE, "[1, 2, 3]"),
+    ],
+)
+def test_other_keys_are_refused(space: Space, text: str) -> None:
+    with pytest.raises(InvalidArchitecture, match=f"^{space.name}: expected a key such as ") as refusal:
+        space.from_native(text)
+    assert repr(text) in str(refusal.value)
+
+
+def test_a_refusal_names_what_a_key_looks_like() -> None:
+    with pytest.raises(InvalidArchitecture) as refusal:
+        channel_bench_resnet.SPACE.from_native("5555555")
+    assert str(refusal.value) == (
+        "channel-bench-resnet: expected a key such as 1111111 with 1, 2, 3, 4 in each slot, got '5555555'"
+    )
+
+
+def test_nothing_outside_the_space_is_written() -> None:
+    with pytest.raises(InvalidArchitecture, match="Layer 8 expects a choice from 0 to 2, got 3"):
+        nas_bench_macro.SPACE.to_native((0, 0, 0, 0, 0, 0, 0, 3))
+
+
+CostOf = Callable[[Architecture], Cost]
+
+
+@pytest.mark.parametrize(
+    ("space", "cost", "file"),
+    [
+        (nas_bench_macro.SPACE, nas_bench_macro.cost, "nas-bench-macro_cifar10.json"),
+        (channel_bench_resnet.SPACE, channel_bench_resnet.cost, "Results_ResNet.json"),
+        (channel_bench_mobilenet.SPACE, channel_bench_mobilenet.cost, "Results_MobileNet.json"),
+    ],
+    ids=["nas-bench-macro", "channel-bench-resnet", "channel-bench-mobilenet"],
+)
+def test_costs_are_those_published_for_every_architecture(space: Space, cost: CostOf, file: str, mirror: Path) -> None:
+    published = {
+        key: (entry["flops"], entry["params"])
+        for key, entry in json.loads((mirror / "benchmark" / file).read_bytes()).items()
+    }
+    computed = {space.to_native(each): cost(each) for each in all_architectures(space)}
+    assert {key: (cost.macs, cost.params) for key, cost in computed.items()} == published
+
+
+@pytest.mark.parametrize(
+    ("space", "cost", "key", "expected"),
+    [
+        (nas_bench_macro.SPACE, nas_bench_macro.cost, "02012100", Cost(47_327_744, 49_307_392, 890_666)),
+        (channel_bench_resnet.SPACE, channel_bench_resnet.cost, "4432214", Cost(794_495_488, 796_183_296, 6_208_394)),
+        (
+            channel_bench_mobilenet.SPACE,
+            channel_bench_mobilenet.cost,
+            "4432214",
+            Cost(122_923_008, 127_151_104, 716_234),
+        ),
+        (
+            nas_bench_201.SPACE,
+            nas_bench_201.cost,
+            "|nor_conv_3x3~0|+|skip_connect~0|none~1|+|avg_pool_3x3~0|nor_conv_1x1~1|skip_connect~2|",
+            Cost(47_104_640, 48_585_408, 344_346),
+        ),
+    ],
+    ids=lambda value: value.name if isinstance(value, Space) else "",
+)
+def test_costs_of_one_architecture(space: Space, cost: CostOf, key: str, expected: Cost) -> None:
+    """`macs` and `params` as published for the first three; `macs_thop` as thop 0.1.1 counts the built network."""
+    assert cost(space.from_native(key)) == expected
+
+
+@pytest.mark.parametrize(("classes", "size"), [(10, 32), (100, 32), (120, 16)])
+def test_nas_bench_201_costs_by_hand(classes: int, size: int) -> None:
+    """A cell of 3×3 convolutions only: 90 of them, the stem, two reductions, the last normalisation, the classifier."""
+    area = size * size
+    weights = {16: 9 * 16 * 16, 32: 9 * 32 * 32, 64: 9 * 64 * 64}
+    shortcut = {32: 16 * 32, 64: 32 * 64}
+    reduction = {width: weights[width] // 2 + weights[width] + shortcut[width] for width in (32, 64)}
+    macs = 30 * (weights[16] * area + weights[32] * area // 4 + weights[64] * area // 16)
+    macs += 27 * 16 * area + reduction[32] * area // 4 + reduction[64] * area // 16 + 64 * classes
+    params = 30 * sum(weight + 2 * width for width, weight in weights.items()) + 27 * 16 + 2 * 16
+    params += reduction[32] + 4 * 32 + reduction[64] + 4 * 64 + 2 * 64 + 64 * classes + classes
+    cost = nas_bench_201.cost((3,) * 6, classes=classes, input_size=size)
+    assert (cost.macs, cost.params) == (macs, params)
+    if classes == 10:
+        assert (macs, params) == (220_119_680, 1_531_546)
