@@ -1,0 +1,178 @@
+"""The search loop with made-up optimisers: who is told what, when it stops, and what it keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from harness import grammar
+from harness.constraints import MacsWindow, Novelty
+from harness.errors import InvalidArchitecture, OptimizerError
+from harness.loop import Budget, Referee, Testimony, Trajectory, run
+from harness.protocol import Proposal, Reason, Trial
+from harness.space import Architecture
+from tests.strategies import WIDTHS
+
+CHEAP: Architecture = (0, 0, 0, 0, 0)
+GOOD: Architecture = (1, 1, 0, 0, 0)
+EQUAL: Architecture = (0, 0, 1, 1, 0)
+WORSE: Architecture = (1, 0, 0, 0, 0)
+COSTLY: Architecture = (1, 2, 3, 3, 3)
+UNMEASURED: Architecture = (0, 1, 1, 0, 0)
+ACCURACIES = {GOOD: 72.5, EQUAL: 72.5, WORSE: 70.0}
+
+
+class Measured:
+    """An objective that knows three architectures."""
+
+    def evaluate(self, architecture: Architecture) -> float | None:
+        return ACCURACIES.get(architecture)
+
+
+REFEREE = Referee(WIDTHS, lambda architecture: sum(architecture) * 1_000_000, (MacsWindow(1, 5), Novelty()), Measured())
+
+
+@dataclass
+class Scripted:
+    """Proposes what it is given, in order, the last for ever, and remembers what it was told."""
+
+    proposals: Sequence[Proposal]
+    told: list[Trial] = field(default_factory=list)
+
+    def ask(self) -> Proposal:
+        return self.proposals[min(len(self.told), len(self.proposals) - 1)]
+
+    def tell(self, trial: Trial) -> None:
+        self.told.append(trial)
+
+
+def scripted(*architectures: Architecture) -> Scripted:
+    return Scripted([Proposal(architecture) for architecture in architectures])
+
+
+def numbers(trajectory: Trajectory) -> list[tuple[int, int]]:
+    return [(step.iteration, step.turn) for step in trajectory.steps]
+
+
+def test_an_architecture_is_judged_without_reading() -> None:
+    proposal = Proposal(GOOD)
+    assert REFEREE.judge(proposal, ()) == Trial(proposal, GOOD, 2_000_000, accuracy=72.5)
+
+
+def test_a_reply_is_read_first() -> None:
+    proposal = Proposal(reply="I suggest:\n" + grammar.write(WIDTHS, GOOD), record="key")
+    assert REFEREE.judge(proposal, ()) == Trial(proposal, GOOD, 2_000_000, accuracy=72.5)
+
+
+def test_a_reply_without_a_design_is_a_rejected_trial() -> None:
+    trial = REFEREE.judge(Proposal(reply="I would rather not say."), ())
+    assert (trial.architecture, trial.macs, trial.accuracy) == (None, None, None)
+    assert trial.rejection is not None
+    assert trial.rejection.reason is Reason.NOTHING_FOUND
+
+
+def test_a_proposal_of_nothing_breaks_the_protocol() -> None:
+    with pytest.raises(OptimizerError, match="needs an architecture or a reply to read one from; got neither"):
+        REFEREE.judge(Proposal(), ())
+
+
+def test_an_architecture_of_another_space_breaks_the_protocol() -> None:
+    with pytest.raises(InvalidArchitecture, match="widths: expected 5 choices"):
+        REFEREE.judge(Proposal((0,)), ())
+
+
+def test_constraints_reject_in_their_order_and_nothing_rejected_is_evaluated() -> None:
+    trial = REFEREE.judge(Proposal(COSTLY), {COSTLY})
+    assert (trial.architecture, trial.macs, trial.accuracy) == (COSTLY, 12_000_000, None)
+    assert trial.rejection is not None
+    assert trial.rejection.reason is Reason.ABOVE_WINDOW
+
+
+def test_a_run_counts_iterations_and_the_turns_of_each() -> None:
+    optimizer = scripted(COSTLY, CHEAP, GOOD, GOOD, WORSE)
+    trajectory = run(optimizer, REFEREE, Budget(evaluations=2))
+    assert numbers(trajectory) == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1)]
+    assert [step.trial.accuracy for step in trajectory.evaluated] == [72.5, 70.0]
+
+
+def test_rejected_proposals_are_told_with_their_reason() -> None:
+    optimizer = scripted(COSTLY, CHEAP, GOOD, GOOD, WORSE)
+    trajectory = run(optimizer, REFEREE, Budget(evaluations=2))
+    assert [trial.rejection.reason if trial.rejection else None for trial in optimizer.told] == [
+        Reason.ABOVE_WINDOW,
+        Reason.BELOW_WINDOW,
+        None,
+        Reason.REPEATED,
+        None,
+    ]
+    assert [step.trial for step in trajectory.steps] == [step.told for step in trajectory.steps] == optimizer.told
+
+
+def test_a_run_stops_when_its_evaluations_are_spent() -> None:
+    assert len(run(scripted(GOOD, WORSE, EQUAL), REFEREE, Budget(evaluations=3)).evaluated) == 3
+    assert run(scripted(GOOD), REFEREE, Budget(evaluations=0)).steps == ()
+
+
+def test_a_run_stops_when_its_proposals_are_spent_rejected_ones_included() -> None:
+    trajectory = run(scripted(GOOD, COSTLY), REFEREE, Budget(evaluations=10, proposals=4))
+    assert numbers(trajectory) == [(0, 0), (1, 0), (1, 1), (1, 2)]
+
+
+def test_what_cannot_be_measured_ends_the_run_untold() -> None:
+    optimizer = scripted(GOOD, UNMEASURED, WORSE)
+    trajectory = run(optimizer, REFEREE, Budget(evaluations=10))
+    assert numbers(trajectory) == [(0, 0), (1, 0)]
+    assert len(optimizer.told) == 1
+    assert len(trajectory.evaluated) == 1
+
+
+def told_otherwise(told: dict[tuple[int, int], float | None]) -> Testimony:
+    """Another accuracy at given turns, or None for a run that breaks off there; the truth elsewhere."""
+
+    def testimony(iteration: int, turn: int, trial: Trial) -> Trial | None:
+        if (iteration, turn) not in told:
+            return trial
+        accuracy = told[iteration, turn]
+        return None if accuracy is None else replace(trial, rejection=None, accuracy=accuracy)
+
+    return testimony
+
+
+def test_a_testimony_replaces_the_truth_and_the_steps_keep_both() -> None:
+    optimizer = scripted(COSTLY, GOOD)
+    trajectory = run(optimizer, REFEREE, Budget(evaluations=2), told_otherwise({(0, 0): 80.0}))
+    assert [trial.accuracy for trial in optimizer.told] == [80.0, 72.5]
+    assert numbers(trajectory) == [(0, 0), (1, 0)]
+    first = trajectory.steps[0]
+    assert first.trial.rejection is not None
+    assert first.trial.rejection.reason is Reason.ABOVE_WINDOW
+    assert first.told == replace(first.trial, rejection=None, accuracy=80.0)
+    assert trajectory.best is first
+
+
+def test_a_testimony_of_none_ends_the_run() -> None:
+    optimizer = scripted(GOOD, WORSE, EQUAL)
+    trajectory = run(optimizer, REFEREE, Budget(evaluations=3), told_otherwise({(1, 0): None}))
+    assert numbers(trajectory) == [(0, 0), (1, 0)]
+    assert trajectory.steps[-1].told is None
+    assert [trial.architecture for trial in optimizer.told] == [GOOD]
+    assert len(trajectory.evaluated) == 1
+
+
+def test_the_best_step_is_the_earliest_of_the_highest_accuracy() -> None:
+    trajectory = run(scripted(WORSE, EQUAL, GOOD), REFEREE, Budget(evaluations=3))
+    assert trajectory.best is trajectory.steps[1]
+
+
+def test_a_run_without_evaluations_has_no_best_step() -> None:
+    with pytest.raises(ValueError, match="empty"):
+        _ = run(scripted(COSTLY), REFEREE, Budget(evaluations=1, proposals=2)).best
+
+
+def test_records_are_listed_in_order_of_use() -> None:
+    costly = Proposal(reply=grammar.write(WIDTHS, COSTLY), record="first")
+    good = Proposal(reply=grammar.write(WIDTHS, GOOD), record="second")
+    trajectory = run(Scripted([costly, good, Proposal(WORSE)]), REFEREE, Budget(evaluations=2))
+    assert trajectory.records == ("first", "second")
