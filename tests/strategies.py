@@ -1,4 +1,4 @@
-"""Hypothesis strategies: architectures of a space, and small spaces to try things on."""
+"""What tests of several folders draw on: architectures of a space, a small made-up space, the paper's two networks."""
 
 from __future__ import annotations
 
@@ -22,3 +22,7 @@ WIDTHS = Space(
     first_symbol=1,
 )
 """A made-up space that shares nothing with the ImageNet space: uneven groups, uneven slots, symbols from 1."""
+
+GENIUS_329 = (1, 0, 0, 0, 1, 0, 1, 0, 1, 1, 1, 0, 4, 0, 4, 3, 0, 0, 4, 3, 0, 4, 4, 0, 5, 0, 5, 5, 5, 0)
+GENIUS_401 = (1, 0, 1, 0, 1, 1, 1, 1, 0, 0, 1, 1, 4, 4, 0, 4, 0, 4, 4, 5, 0, 5, 0, 5, 6, 5, 0, 6, 0, 5)
+"""GENIUS-329 and GENIUS-401 (arXiv 2304.10970, Table 2), in the ImageNet space."""

@@ -23,7 +23,7 @@ MAY_IMPORT = {
 }
 SEEN_BY_BASELINES = {"harness.protocol", "harness.space", "numpy", "torch"}  # and the standard library
 HEAVY = {"torch", "openai", "matplotlib", "h5py", "numpy", "rich"}
-BUILDS_OR_TRAINS = ("harness.networks", "harness.train")
+HEAVY_PARTS = {"networks", "train"}  # of the harness: where networks are built or trained
 SOURCES = sorted(path for package in MAY_IMPORT for path in (ROOT / package).rglob("*.py"))
 
 
@@ -100,15 +100,19 @@ def loaded_by(*modules: str) -> set[str]:
     return {module.partition(".")[0] for module in done.stdout.split()}
 
 
-def module_of(path: Path) -> str:
-    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+LIGHT = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in SOURCES
+    if path.is_relative_to(ROOT / "harness") and path.relative_to(ROOT).parts[1].partition(".")[0] not in HEAVY_PARTS
+}
+"""The modules of the harness that need neither torch nor arrays of their own."""
 
 
-def test_the_harness_loads_nothing_heavy_outside_networks_and_training() -> None:
-    modules = [module_of(path) for path in SOURCES if path.relative_to(ROOT).parts[0] == "harness"]
-    light = [module for module in modules if not module.startswith(BUILDS_OR_TRAINS)]
-    assert light
-    assert loaded_by(*light) & HEAVY == set()
+def test_the_harness_loads_arrays_only_with_a_table_and_nothing_else_heavy() -> None:
+    assert "harness.grammar" in LIGHT
+    assert loaded_by(*LIGHT) & (HEAVY - {"h5py", "numpy"}) == set()
+    for path in LIGHT.values():
+        assert {module.partition(".")[0] for module in imported(path.read_text("utf-8"))} & HEAVY == set(), path
 
 
 def test_a_replay_of_table_2_loads_nothing_heavy() -> None:

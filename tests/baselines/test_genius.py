@@ -17,7 +17,7 @@ from harness.loop import Budget, Referee, run
 from harness.protocol import Message, Proposal, Reason, Rejection, Trial
 from harness.space import Architecture
 from harness.spaces import mobilenetv2_se
-from tests.strategies import WIDTHS
+from tests.strategies import GENIUS_329, WIDTHS
 
 PROMPTS = Prompts(
     system="You design.",
@@ -197,9 +197,8 @@ def test_a_file_with_other_parts_is_refused_with_both_lists(
 
 def test_own_prompts_leave_nothing_unfilled_in_a_whole_run() -> None:
     space = mobilenetv2_se.SPACE
-    accepted = (1, 0, 0, 0, 1, 0, 1, 0, 1, 1, 1, 0, 4, 0, 4, 3, 0, 0, 4, 3, 0, 4, 4, 0, 5, 0, 5, 5, 5, 0)
-    another = (1, 0, 0, 0, 1, 0, 1, 0, 1, 1, 1, 0, 4, 0, 4, 3, 0, 0, 4, 0, 3, 4, 4, 0, 5, 0, 5, 5, 5, 0)
-    written = [grammar.write(space, each) for each in (accepted, accepted, (0,) * 30, (6,) * 30, another)]
+    another = (*GENIUS_329[:19], 0, 3, *GENIUS_329[21:])
+    written = [grammar.write(space, each) for each in (GENIUS_329, GENIUS_329, (0,) * 30, (6,) * 30, another)]
     replies = iter([written[0], written[1], written[2], "No idea.", written[3], written[4]])
     requests: list[Message] = []
 
@@ -217,5 +216,5 @@ def test_own_prompts_leave_nothing_unfilled_in_a_whole_run() -> None:
         Reason.NOTHING_FOUND,
         Reason.ABOVE_WINDOW,
     ]
-    assert [step.trial.architecture for step in trajectory.evaluated] == [accepted, another]
+    assert [step.trial.architecture for step in trajectory.evaluated] == [GENIUS_329, another]
     assert not [message for message in requests if "$" in message["content"]]

@@ -22,10 +22,8 @@ from harness.spaces.mobilenetv2_se import (
     describe_costs,
     fixed_cost,
 )
-from tests.strategies import architectures
+from tests.strategies import GENIUS_329, GENIUS_401, architectures
 
-GENIUS_329 = (1, 0, 0, 0, 1, 0, 1, 0, 1, 1, 1, 0, 4, 0, 4, 3, 0, 0, 4, 3, 0, 4, 4, 0, 5, 0, 5, 5, 5, 0)
-GENIUS_401 = (1, 0, 1, 0, 1, 1, 1, 1, 0, 0, 1, 1, 4, 4, 0, 4, 0, 4, 4, 5, 0, 5, 0, 5, 6, 5, 0, 6, 0, 5)
 POSITIONS = range(len(SPACE.slots))
 
 
