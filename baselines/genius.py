@@ -35,10 +35,10 @@ class Prompts:
     experiment: str
     closing: str
     group: str
-    above: str
-    below: str
     repeated: str
     unreadable: str
+    above: str = ""
+    below: str = ""
     as_sent: Mapping[tuple[int, str], str] = field(default_factory=dict)
 
     @classmethod
@@ -53,9 +53,10 @@ class Prompts:
         source = resources.files("baselines.prompts").joinpath(f"{name}.md").read_text("utf-8")
         _, *parts = re.split(r"^## (\w+)\n", source, flags=re.MULTILINE)
         texts = dict(zip(parts[::2], (part.strip() for part in parts[1::2]), strict=True))
-        expected = cls.__dataclass_fields__.keys() - {"as_sent"}
-        if texts.keys() != expected:
-            raise ValueError(f"{name}.md: expected the parts {sorted(expected)}, got {sorted(texts)}")
+        optional = {"above", "below"}  # only where there is a window
+        required = cls.__dataclass_fields__.keys() - {"as_sent"} - optional
+        if not required <= texts.keys() <= required | optional:
+            raise ValueError(f"{name}.md: expected the parts {sorted(required | optional)}, got {sorted(texts)}")
         for part in ("opening", "experiment"):  # more text follows these, after a blank line
             texts[part] += "\n\n"
         filled = {part: Template(text).safe_substitute(values) for part, text in texts.items()}

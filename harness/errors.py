@@ -2,7 +2,9 @@
 
 HarnessError
 ├── InvalidArchitecture   a tuple that is no architecture of the space
-└── OptimizerError        an optimiser that broke the ask/tell protocol
+├── OptimizerError        an optimiser that broke the ask/tell protocol
+├── SpaceMismatch         a table of another space
+└── UnknownSpace          no space has this name
 """
 
 
@@ -16,3 +18,11 @@ class InvalidArchitecture(HarnessError, ValueError):
 
 class OptimizerError(HarnessError):
     """An optimiser that broke the ask/tell protocol, such as a proposal with neither an architecture nor a reply."""
+
+
+class SpaceMismatch(HarnessError):
+    """A table whose slots are not those of the space it is searched in."""
+
+
+class UnknownSpace(HarnessError):
+    """No space has this name."""

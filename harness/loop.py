@@ -14,7 +14,7 @@ from typing import Protocol
 from harness import grammar
 from harness.constraints import Constraint
 from harness.errors import OptimizerError
-from harness.protocol import Optimizer, Proposal, Rejection, Trial
+from harness.protocol import Optimizer, Proposal, Reason, Rejection, Trial
 from harness.space import Architecture, Space
 
 
@@ -110,7 +110,7 @@ Testimony = Callable[[int, int, Trial], Trial | None]
 
 
 def run(optimizer: Optimizer, referee: Referee, budget: Budget, testimony: Testimony | None = None) -> Trajectory:
-    """Let an optimiser search until its budget is spent.
+    """Let an optimiser search until its budget is spent, or until it says that it cannot improve.
 
     Without a testimony the optimiser is told the truth. With one it is told what a published run was told, so that the
     run can be repeated to the letter even where that was not true.
@@ -126,6 +126,8 @@ def run(optimizer: Optimizer, referee: Referee, budget: Budget, testimony: Testi
         if told is None or (told.rejection is None and told.accuracy is None):
             break
         optimizer.tell(told)
+        if told.rejection is not None and told.rejection.reason is Reason.CONCLUDED:
+            break
         if told.rejection is not None:
             turn += 1
             continue

@@ -67,6 +67,7 @@ class Reason(str, Enum):
     UNKNOWN_CHOICE = "unknown choice"
     AMBIGUOUS = "ambiguous"
     REFUSED = "refused"
+    CONCLUDED = "no further improvement"
     ABOVE_WINDOW = "above the MACs window"
     BELOW_WINDOW = "below the MACs window"
     REPEATED = "already tested"

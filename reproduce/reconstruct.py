@@ -1,8 +1,8 @@
-"""Build what is embedded: the figures of the published runs, and cassettes of this project's own prompts.
+"""Build what is embedded: the figures of the ImageNet runs, and cassettes of this project's own prompts.
 
 `python -m reproduce.reconstruct figures` reads the fetched conversations and writes `paper/imagenet_runs.json`;
-`python -m reproduce.reconstruct cassettes` writes one cassette a run from it. The answers in a cassette are the designs
-of the published answers in this project's own layout; no sentence of a published file enters either.
+`python -m reproduce.reconstruct cassettes` writes a cassette for each of these runs and for each of tables 7 to 10. The
+answers in a cassette are the published designs in this project's own layout; no published sentence enters either.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from cache import cassette
 from cache.record import Record
 from harness import grammar
 from harness.spaces.mobilenetv2_se import SPACE
+from reproduce import trials
 from reproduce.data import read_published
 from reproduce.errors import DataMissing
 from reproduce.imagenet import (
@@ -66,8 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         RUNS.write_text(figures(), encoding="utf-8")
         return 0
     for transcript in embedded().values():
-        digest = cassette.write(cassette_path(transcript.run), records(transcript))
-        sys.stdout.write(f"{cassette_path(transcript.run).name} {digest}\n")
+        cassette.write(cassette_path(transcript.run), records(transcript))
+    for name, table in trials.published_trials().items():
+        cassette.write(trials.cassette_path(name), trials.records(table))
     return 0
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from harness.spaces.mobilenetv2_se import cost
+from harness import spaces
 from reproduce import __version__
 from reproduce.replay import Replay
 
@@ -50,6 +50,11 @@ class Cell:
     status: Status
 
 
+def recomputed(value: Value, form: str = "") -> Cell:
+    """A cell computed here."""
+    return Cell(value, format(value, form), Status.RECOMPUTED)
+
+
 def quoted(value: Value, form: str = "") -> Cell:
     """A cell of the paper; `form` is a format specification for numbers."""
     text = "–" if value is None else value if isinstance(value, str) else format(value, form)
@@ -84,14 +89,15 @@ class Column:
 
 @dataclass(frozen=True)
 class Report:
-    """A table of the paper, with what was found on the way."""
+    """A table of the paper, with what was found on the way, and the digests of the benchmark tables it came from."""
 
     name: str
     title: str
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
     notes: tuple[str, ...]
-    replays: tuple[Replay, ...]
+    replays: tuple[Replay, ...] = ()
+    tables: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Everything, with unrounded values."""
@@ -109,6 +115,7 @@ class Report:
             "notes": list(self.notes),
             "replay": summary(self.replays),
             "runs": [describe(replay) for replay in self.replays],
+            "tables": dict(self.tables),
             "provenance": provenance(),
         }
 
@@ -128,7 +135,7 @@ def summary(replays: Sequence[Replay]) -> dict[str, Any]:
 def describe(replay: Replay) -> dict[str, Any]:
     """A replayed run: its winner with exact costs, its course, the keys of the records used, and its errata."""
     best = replay.trajectory.best
-    costs = cost(replay.winner)
+    costs = spaces.find(replay.space.name).cost(replay.winner)
     return {
         "run": replay.run,
         "source": replay.source,

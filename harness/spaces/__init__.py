@@ -1,1 +1,39 @@
 """Search spaces, one a file: the declaration and the cost of an architecture."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Protocol, cast
+
+from harness.costs import Cost
+from harness.errors import UnknownSpace
+from harness.space import Architecture, Space
+
+NAMES = (
+    "mobilenetv2-se",
+    "nas-bench-macro",
+    "channel-bench-resnet",
+    "channel-bench-mobilenet",
+    "nas-bench-201",
+)
+"""Each is the module of this name with underscores."""
+
+
+class SpaceModule(Protocol):
+    """What the module of a space holds."""
+
+    SPACE: Space
+
+    def cost(self, architecture: Architecture) -> Cost:
+        """Cost of the whole network at the benchmark's own input size."""
+
+
+def find(name: str) -> SpaceModule:
+    """The module of a space.
+
+    Raises:
+        UnknownSpace: if there is none of this name.
+    """
+    if name not in NAMES:
+        raise UnknownSpace(f"no space is called {name!r}; there are {', '.join(NAMES)}")
+    return cast(SpaceModule, import_module(f"harness.spaces.{name.replace('-', '_')}"))
