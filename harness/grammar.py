@@ -56,6 +56,11 @@ class _Design:
 _REVISION = re.compile(
     r"\b(final|revis|adjust|updat|correct|modif|chang|improv|instead|new design|new model|therefore|fix)", re.IGNORECASE
 )
+_CONCLUSION = re.compile(
+    r"\bno (further|more|additional|other) improvements?\b|\b(cannot|can't|can not) be (further )?improved\b"
+    r"|\bunable to (further )?improve\b|\balready (the )?optimal\b",
+    re.IGNORECASE,
+)
 _REFUSAL = re.compile(
     r"\b(I('m| am) (sorry|unable)|I (cannot|can't|can not|won't|will not)|as an AI( language)? model)\b", re.IGNORECASE
 )
@@ -211,6 +216,8 @@ def _nothing(space: Space, text: str, incomplete: list[_Design]) -> Rejection:
     if incomplete:
         got = max(len(design.entries) for design in incomplete)
         return Rejection(Reason.WRONG_LENGTH, f"expected {lists}, the longest design in the reply has {got} entries")
+    if _CONCLUSION.search(text):
+        return Rejection(Reason.CONCLUDED, "the reply says that no better design is to be found")
     if _REFUSAL.search(text):
         return Rejection(Reason.REFUSED, "the reply declines to propose a design")
     return Rejection(Reason.NOTHING_FOUND, f"expected {lists}, found none in a reply of {len(text)} characters")

@@ -10,9 +10,9 @@ from importlib import import_module
 
 from cache.errors import CacheError
 from harness.errors import HarnessError
-from reproduce.catalogue import COMMANDS, REPORTS
+from reproduce.catalogue import COMMANDS, FIGURES, REPORTS
 from reproduce.errors import ReproduceError
-from reproduce.output import add_output_arguments, show
+from reproduce.output import DRAWN, add_output_arguments, show
 
 INTERRUPTED = 130  # what a shell reports for a command that Ctrl-C ended
 
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     called = next((argument for argument in arguments if not argument.startswith("-")), None)
-    for name, title in REPORTS.items():
+    for name, title in {**REPORTS, **FIGURES}.items():
         subparser = subparsers.add_parser(name, help=title, description=title)
         if name == called:
             add_output_arguments(subparser)
@@ -40,7 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         module = import_module(f"reproduce.{args.command}")
         if args.command in COMMANDS:
             return int(module.run(args))
-        show(module.report(), args.format, args.out)
+        if args.command in FIGURES and args.out is not None and args.out.suffix in DRAWN:
+            module.draw(module.report(), args.out)
+        else:
+            show(module.report(), args.format, args.out)
         return 0
     except (ReproduceError, CacheError, HarnessError) as error:
         sys.stderr.write(f"{type(error).__name__}: {error}\n")

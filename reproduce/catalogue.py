@@ -7,6 +7,8 @@ REPORTS = {
     "table2": "ImageNet, MobileNetV2 search space: both GENIUS searches replayed",
     "table3": "ablation: epochs of each training during the search",
     "table4": "ablation: input size of each training during the search",
+    "table5": "transfer to classification; costs of GENIUS' networks computed",
+    "table6": "transfer to detection",
     "table7": "NAS-Bench-Macro at temperature 1: every proposal, accuracy and rank",
     "table8": "NAS-Bench-Macro at temperature 0",
     "table9": "Channel-Bench-Macro, ResNet",
@@ -14,8 +16,16 @@ REPORTS = {
     "table11": "NAS-Bench-201, CIFAR-10: validation accuracy by iteration",
     "table12": "NAS-Bench-201, CIFAR-100",
     "table13": "NAS-Bench-201, ImageNet16-120",
+    "table14": "the ImageNet search space, from its declaration",
 }
 """Modules of `reproduce` with a function `report`."""
+
+FIGURES = {
+    "figure2": "NAS-Bench-Macro, accuracy and rank by iteration; --out FILE.png or .svg draws it",
+    "figure3": "Channel-Bench-Macro, accuracy and rank by iteration",
+    "figure_temperature": "temperature 1 against 0, with what three trials can show",
+}
+"""Modules with functions `report` (every point that is drawn) and `draw`."""
 
 COMMANDS = {
     "list": "what can be reproduced, and from which data",

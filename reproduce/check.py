@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from reproduce import audit
-from reproduce.catalogue import REPORTS
+from reproduce.catalogue import FIGURES, REPORTS
 from reproduce.data import read_published
 from reproduce.errors import DataMissing, UsageError
 from reproduce.imagenet import conversation, distinct_conversations, published_records, replay
@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
 def embedded_snapshot() -> Snapshot:
     """Every table and run, computed as if nothing had been fetched."""
     values: dict[str, str] = {}
-    for name in REPORTS:
+    for name in (*REPORTS, *FIGURES):
         values |= _table(import_module(f"reproduce.{name}").report(embedded_only=True))
     for name in embedded():
         values |= _run(replay(name, embedded_only=True))

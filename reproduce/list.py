@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from reproduce.catalogue import REPORTS
+from reproduce.catalogue import FIGURES, REPORTS
 from reproduce.data import conversations, home, manifest, path_of
 from reproduce.imagenet import published_run
 from reproduce.transcript import embedded
@@ -17,8 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:  # noqa: ARG001
     """Print the tables, the runs and the published files."""
-    lines = ["Tables (python -m reproduce NAME):"]
-    lines += [f"  {name:<10} {title}" for name, title in REPORTS.items()]
+    lines = ["Tables and figures (python -m reproduce NAME):"]
+    lines += [f"  {name:<20} {title}" for name, title in {**REPORTS, **FIGURES}.items()]
     lines.append("ImageNet runs:")
     for entry in conversations():
         original = published_run(str(entry.run))

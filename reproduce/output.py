@@ -13,6 +13,7 @@ from reproduce.errors import CannotWrite
 if TYPE_CHECKING:
     from reproduce.report import Report
 
+DRAWN = (".png", ".svg")
 FORMATS = ("text", "md", "csv", "json", "latex")
 
 

@@ -63,7 +63,7 @@ def choice_cost(position: int, choice: int) -> Cost:
     """Cost of one choice at one of the 30 positions."""
     stage, layer = divmod(position, LAYERS_PER_STAGE)
     inputs, outputs, stride = STAGES[stage]
-    size = _input_size(stage)
+    size = input_size(stage)
     size_out = size // stride
     if layer > 0:
         inputs, stride, size = outputs, 1, size_out
@@ -84,7 +84,7 @@ def choice_cost(position: int, choice: int) -> Cost:
 @cache
 def fixed_cost() -> Cost:
     """Cost of everything that is not searched: the stem (layers 0, 1) and the head (layers 32 to 35)."""
-    stem, head = STEM_SIZE, _input_size(len(STAGES))
+    stem, head = STEM_SIZE, input_size(len(STAGES))
     return total(
         (
             conv_bn(3, 16, 3, stem),
@@ -109,7 +109,7 @@ def cost(architecture: Architecture) -> Cost:
     return total((fixed_cost(), *(choice_cost(position, choice) for position, choice in enumerate(choices))))
 
 
-def _input_size(stage: int) -> int:
+def input_size(stage: int) -> int:
     """Side of the activations that enter a stage."""
     size = STEM_SIZE
     for earlier in STAGES[:stage]:
