@@ -13,6 +13,7 @@ from harness.errors import HarnessError
 from reproduce.catalogue import COMMANDS, FIGURES, REPORTS
 from reproduce.errors import ReproduceError
 from reproduce.output import DRAWN, add_output_arguments, show
+from tables.errors import TableError
 
 INTERRUPTED = 130  # what a shell reports for a command that Ctrl-C ended
 
@@ -45,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             show(module.report(), args.format, args.out)
         return 0
-    except (ReproduceError, CacheError, HarnessError) as error:
+    except (ReproduceError, CacheError, HarnessError, TableError) as error:
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
         return 2
     except KeyboardInterrupt:

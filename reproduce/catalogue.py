@@ -29,6 +29,8 @@ FIGURES = {
 
 COMMANDS = {
     "list": "what can be reproduced, and from which data",
+    "all": "every table and figure into a folder",
+    "query": "look up an architecture, or the best of a table",
     "fetch": "bring the published files, verified",
     "audit": "hold the published conversations against the cost model",
     "check": "fail if any recorded run, digest or number has moved",

@@ -9,23 +9,25 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from reproduce import audit
+from reproduce import audit, benchmarks
 from reproduce.catalogue import FIGURES, REPORTS
 from reproduce.data import read_published
 from reproduce.errors import DataMissing, UsageError
 from reproduce.imagenet import conversation, distinct_conversations, published_records, replay
 from reproduce.output import emit
 from reproduce.replay import Replay
-from reproduce.report import Report, describe
-from reproduce.transcript import embedded
+from reproduce.report import describe
 
 LOCK = Path(__file__).with_name("lock.json")
+
+IMAGENET_REPORTS = ("table2", "table3", "table4", "table5", "table6", "table14")
+"""What does not depend on benchmark tables; its runs are pinned one by one."""
 
 Snapshot = Mapping[str, str]
 """What is pinned: the name of each value, and the value as text."""
@@ -70,25 +72,38 @@ def run(args: argparse.Namespace) -> int:
 
 
 def embedded_snapshot() -> Snapshot:
-    """Every table and run, computed as if nothing had been fetched."""
-    values: dict[str, str] = {}
-    for name in (*REPORTS, *FIGURES):
-        values |= _table(import_module(f"reproduce.{name}").report(embedded_only=True))
-    for name in embedded():
-        values |= _run(replay(name, embedded_only=True))
-    return values
+    """Every table, figure and run, computed as if nothing had been fetched."""
+    return _reports((*REPORTS, *FIGURES), embedded_only=True)
 
 
 def published_snapshots() -> dict[str, Snapshot]:
-    """The replay and the audit of each conversation that has been fetched."""
+    """The replay and the audit of each fetched conversation; what follows from the tables, if all are fetched."""
     snapshots: dict[str, Snapshot] = {}
     for entry in distinct_conversations():
         if (data := read_published(entry)) is not None:
             records = published_records(entry, data)
             counts = audit.audit(conversation(entry, records), records).counts()
-            values = {**_run(replay(str(entry.run))), **dict(_flat("audit", counts))}
-            snapshots[f"published {entry.name}"] = values
+            snapshots[f"published {entry.name}"] = {**_run(replay(str(entry.run))), **dict(_flat("audit", counts))}
+    if all(benchmarks.at_hand(name) for name in benchmarks.BENCHMARKS):
+        tabular = [name for name in (*REPORTS, *FIGURES) if name not in IMAGENET_REPORTS]
+        snapshots["published tables"] = _reports(tabular, embedded_only=False)
     return snapshots
+
+
+def _reports(names: Iterable[str], *, embedded_only: bool) -> Snapshot:
+    """Every cell as it is, as it is printed, and its status; every note; every digest; every run."""
+    values: dict[str, str] = {}
+    for name in names:
+        report = import_module(f"reproduce.{name}").report(embedded_only=embedded_only)
+        values |= {f"{name} / note {n}": note for n, note in enumerate(report.notes, start=1)}
+        values |= {f"{name} / digest of {table}": digest for table, digest in report.tables.items()}
+        for n, row in enumerate(report.rows, start=1):
+            for column, cell in zip(report.columns, row, strict=True):
+                value = f"{cell.value:.10g}" if isinstance(cell.value, float) else str(cell.value)
+                values[f"{name} / row {n}, {row[0].text} / {column.key}"] = f"{value} “{cell.text}” {cell.status.value}"
+        for found in report.replays:
+            values |= _run(found)
+    return values
 
 
 def differences(section: str, locked: Snapshot, now: Snapshot) -> Iterator[str]:
@@ -97,16 +112,6 @@ def differences(section: str, locked: Snapshot, now: Snapshot) -> Iterator[str]:
         before, after = locked.get(name, "absent"), now.get(name, "absent")
         if before != after:
             yield f"{section}: {name}: locked {before}, now {after}"
-
-
-def _table(report: Report) -> Snapshot:
-    """Every cell as it is, as it is printed, and its status; and every note."""
-    values = {f"{report.name} / note {n}": note for n, note in enumerate(report.notes, start=1)}
-    for row in report.rows:
-        for column, cell in zip(report.columns, row, strict=True):
-            name = f"{report.name} / {row[0].text} / {column.key}"
-            values[name] = f"{cell.value!r} “{cell.text}” {cell.status.value}"
-    return values
 
 
 def _run(found: Replay) -> Snapshot:

@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from reproduce.benchmarks import build_fetched
 from reproduce.data import HOME_VARIABLE, Published, home, manifest, path_of, read_published, sha256_of
 from reproduce.errors import CannotWrite, NotInMirror, ReproduceError, Unreachable, UsageError, WrongDigest
 from reproduce.imagenet import index_published
@@ -210,6 +211,8 @@ def run(args: argparse.Namespace) -> int:
         return INTERRUPTED
     failed = sum(fetched.outcome == "failed" for fetched in results)
     _say(f"{len(results) - failed} of {len(results)} files are verified in {home()}")
+    if tables := build_fetched():
+        _say(f"{tables} benchmark tables are built")
     if answers := index_published():
         _say(f"{answers} answers of GPT-4 are in the store, for replay")
     return ReproduceError.exit_code if failed else 0

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from baselines.genius import Prompts
 from cache import cassette
@@ -20,6 +22,9 @@ from reproduce.data import Published, conversations, home, read_published
 from reproduce.errors import DataMissing, UsageError
 from reproduce.replay import MODEL, RECORDED, Replay, Search
 from reproduce.transcript import Transcript, embedded
+
+if TYPE_CHECKING:
+    from cache.store import Store
 
 
 def published_run(name: str) -> Published:
@@ -108,11 +113,21 @@ def index_published() -> int:
     fetched = [(entry, data) for entry in distinct_conversations() if (data := read_published(entry)) is not None]
     if not fetched:
         return 0
+    from cache.errors import StoreError
     from cache.store import Store  # late: a replay of embedded data needs no diskcache
 
-    with Store(store_path()) as store:
-        for entry, data in fetched:
-            store.load(Cassette(published_records(entry, data)))
+    cassettes = [Cassette(published_records(entry, data)) for entry, data in fetched]
+    try:
+        return _load(Store(store_path()), cassettes)
+    except StoreError:  # of another version, or damaged: all of it can be had again
+        shutil.rmtree(store_path(), ignore_errors=True)
+        return _load(Store(store_path()), cassettes)
+
+
+def _load(store: Store, cassettes: Sequence[Cassette]) -> int:
+    with store:
+        for each in cassettes:
+            store.load(each)
         return len(store)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from reproduce import fetch
+from reproduce.benchmarks import build_fetched
 from reproduce.data import HOME_VARIABLE, manifest
 from reproduce.imagenet import index_published
 
@@ -46,6 +47,7 @@ def _fetched_home(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
         here = [entry for entry in manifest() if (mirror / entry.path).exists()]
         assert {fetched.outcome for fetched in fetch.fetch(here, mirror=mirror, progress=_Silent())} == {"copied"}
         index_published()
+        build_fetched()
         yield folder
 
 

@@ -39,7 +39,7 @@ def test_locked_conversations_can_be_demanded(capsys: pytest.CaptureFixture[str]
 
 def test_a_moved_number_is_named(lock: Path, capsys: pytest.CaptureFixture[str]) -> None:
     locked = json.loads(lock.read_text("utf-8"))
-    name = "table2 / GENIUS-329 / flops"
+    name = "table2 / row 17, GENIUS-329 / flops"
     locked["embedded"][name] = locked["embedded"][name].replace("329412864", "329412865")
     lock.write_text(json.dumps(locked), encoding="utf-8")
     assert main(["check"]) == 1

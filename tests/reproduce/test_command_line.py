@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from reproduce.__main__ import main
-from reproduce.catalogue import COMMANDS, REPORTS
+from reproduce.catalogue import COMMANDS, FIGURES, REPORTS
 from reproduce.imagenet import cassette_path
 from reproduce.output import FORMATS
 
@@ -48,7 +48,7 @@ def test_fetched_conversations_are_replayed_instead(fetched: Path, capsys: pytes
     assert "replayed from published answers" in str(content["notes"])
 
 
-@pytest.mark.parametrize("name", REPORTS)
+@pytest.mark.parametrize("name", [*REPORTS, *FIGURES])
 def test_every_cell_has_a_status_and_every_output_its_digests(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     content = _json(capsys, name)
     rows, provenance = content["rows"], content["provenance"]
@@ -60,7 +60,7 @@ def test_every_cell_has_a_status_and_every_output_its_digests(name: str, capsys:
 
 
 @pytest.mark.parametrize("form", FORMATS)
-@pytest.mark.parametrize("name", REPORTS)
+@pytest.mark.parametrize("name", [*REPORTS, *FIGURES])
 def test_every_form_of_every_table(name: str, form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([name, "--format", form]) == 0
     printed = capsys.readouterr().out

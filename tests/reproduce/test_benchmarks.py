@@ -1,0 +1,55 @@
+"""Benchmark tables: built from the fetched files, opened, looked up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness import spaces
+from reproduce import benchmarks
+from reproduce.benchmarks import BENCHMARKS
+from reproduce.errors import DataMissing, UsageError, WrongDigest
+from tables.build import SOURCES
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_a_table_and_its_space_are_declared_alike(name: str) -> None:
+    space, source = spaces.find(BENCHMARKS[name].space).SPACE, SOURCES[name]
+    assert [(slot.name, slot.choices) for slot in source.slots] == [(slot.name, slot.choices) for slot in space.slots]
+    assert source.origin.path == BENCHMARKS[name].path
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_fetched_tables_open(name: str, fetched: Path) -> None:
+    opened = benchmarks.open_benchmark(name)
+    assert opened.table.name == name
+    assert opened.table.info.source_sha256 == BENCHMARKS[name].file.sha256
+    best = opened.table.architecture_at(int(opened.verdicts.top(1)[0]))
+    assert opened.standing(best).ties[0] == 1
+
+
+def test_a_table_is_built_again_when_it_is_gone_or_of_another_file(
+    fetched: Path, mirror: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "nas-bench-macro"
+    file = tmp_path / "home" / "published" / BENCHMARKS[name].path
+    file.parent.mkdir(parents=True)
+    file.write_bytes((mirror / BENCHMARKS[name].path).read_bytes())
+    monkeypatch.setenv("GENIUS_REPLAY_HOME", str(tmp_path / "home"))
+    built = benchmarks.table_path(name)
+    content = built.read_bytes()
+    built.unlink()
+    assert benchmarks.table_path(name).read_bytes() == content
+    file.write_bytes(b"{}")
+    built.unlink()
+    with pytest.raises(WrongDigest):
+        benchmarks.open_benchmark(name)
+
+
+def test_nothing_fetched_and_no_such_table() -> None:
+    assert not benchmarks.at_hand("nas-bench-macro")
+    with pytest.raises(DataMissing, match="python -m reproduce fetch nas-bench-macro_cifar10"):
+        benchmarks.open_benchmark("nas-bench-macro")
+    with pytest.raises(UsageError, match="there are nas-bench-macro"):
+        benchmarks.at_hand("nas-bench-102")

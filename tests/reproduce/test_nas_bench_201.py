@@ -1,0 +1,70 @@
+"""Tables 1 and 11 to 13: what the printed figures name, and what follows from it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.spaces.nas_bench_201 import SPACE
+from reproduce import table1, table11, table12, table13
+from reproduce.nas_bench_201 import DATASETS, best_of_trials, candidates, open_dataset
+from reproduce.report import Status
+from reproduce.trials import PROPOSALS
+
+GENIUS = ["91.05±0.20", "93.79±0.09", "70.96±0.33", "70.91±0.72", "45.29±0.81", "44.96±1.02"]
+
+
+@pytest.mark.parametrize("at_hand", [False, True])
+def test_the_genius_row_follows_from_its_trials(at_hand: bool, request: pytest.FixtureRequest) -> None:
+    if at_hand:
+        request.getfixturevalue("fetched")
+    report = table1.report()
+    (row,) = [row for row in report.rows if row[0].text == "GENIUS"]
+    assert [cell.text for cell in row[1:]] == GENIUS
+    assert {cell.status for cell in row[1:]} == {Status.RECOMPUTED}
+    assert "GENIUS, CIFAR-10 validation (%): the paper prints 91.07±0.20, computed 91.05±0.20" in report.notes
+    assert sum(note.startswith("GENIUS, ") for note in report.notes) == 1
+
+
+def test_methods_that_always_found_one_cell_are_looked_up(fetched: Path) -> None:
+    report = table1.report()
+    rows = {row[0].text: row[1:] for row in report.rows}
+    looked_up = {name for name, cells in rows.items() if cells[0].status is Status.RECOMPUTED}
+    assert looked_up == {"DARTS", "DrNAS", "beta-DARTS", "Lambda-DARTS", "GENIUS"}
+    assert f"DARTS is one cell: {SPACE.to_native((1,) * 6)}" in report.notes
+    cells = {note.partition(": ")[2] for note in report.notes if "DARTS is one" in note or "DrNAS is one" in note}
+    assert len(cells) == 2
+    assert [cell.text for cell in rows["DrNAS"]][:2] == ["91.55±0.00", "94.36±0.00"]
+    assert "DARTS, CIFAR-100 validation (%): the paper prints 38.57±0.00, computed 15.03±0.00" in report.notes
+
+
+def test_ranks_name_the_embedded_architectures(fetched: Path) -> None:
+    embedded = json.loads(PROPOSALS.read_text("utf-8"))["best_of_trial"]
+    for dataset in DATASETS:
+        bests = best_of_trials(dataset, open_dataset(dataset, embedded_only=False))
+        assert [SPACE.to_native(best.architecture or ()) for best in bests] == [
+            one["architecture"] for one in embedded[dataset]
+        ]
+
+
+@pytest.mark.parametrize("module", [table11, table12, table13])
+def test_every_printed_validation_could_be_some_cell(module: object, fetched: Path) -> None:
+    report = module.report()  # type: ignore[attr-defined]
+    counts = [cell.value for row in report.rows[:10] for cell in row[2::2]]
+    assert len(counts) == 50
+    assert all(isinstance(count, int) and count >= 1 for count in counts)
+    assert {cell.status for row in report.rows[10:12] for cell in row[1::2]} == {Status.RECOMPUTED}
+
+
+def test_a_figure_with_three_digits_is_matched_at_three_digits(fetched: Path) -> None:
+    opened = open_dataset("imagenet16-120", embedded_only=False)
+    assert opened is not None
+    assert 0 < candidates(opened, 39.667) <= candidates(opened, 39.67)
+
+
+@pytest.mark.parametrize("module", [table11, table12, table13])
+def test_without_the_table_nothing_is_invented(module: object) -> None:
+    report = module.report()  # type: ignore[attr-defined]
+    assert {cell.status for row in report.rows for cell in row} == {Status.QUOTED, Status.MISSING}
