@@ -99,10 +99,24 @@ class Trajectory:
 
 @dataclass(frozen=True)
 class Budget:
-    """When a run ends: after this many evaluations, or this many proposals, rejected ones included."""
+    """When a run ends: at the first of these numbers that is reached.
 
-    evaluations: int
+    `unique` counts architectures evaluated for the first time, `evaluations` repeated ones too, `proposals` rejected
+    ones as well.
+    """
+
+    evaluations: int | None = None
     proposals: int | None = None
+    unique: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.evaluations is None and self.proposals is None and self.unique is None:
+            raise ValueError("a budget needs a number of evaluations, proposals or unique architectures; got none")
+
+    def left(self, evaluations: int, proposals: int, unique: int) -> bool:
+        """Whether a run that has spent this much goes on."""
+        limits = ((self.evaluations, evaluations), (self.proposals, proposals), (self.unique, unique))
+        return all(limit is None or spent < limit for limit, spent in limits)
 
 
 Testimony = Callable[[int, int, Trial], Trial | None]
@@ -118,7 +132,7 @@ def run(optimizer: Optimizer, referee: Referee, budget: Budget, testimony: Testi
     steps: list[Step] = []
     tested: set[Architecture] = set()
     iteration = turn = 0
-    while iteration < budget.evaluations and (budget.proposals is None or len(steps) < budget.proposals):
+    while budget.left(iteration, len(steps), len(tested)):
         proposal = optimizer.ask()
         trial = referee.judge(proposal, tested)
         told = testimony(iteration, turn, trial) if testimony else trial

@@ -130,9 +130,26 @@ class Space:
             )
         return tuple(written.index(each) for written, each in zip(self._native_choices, match.groups(), strict=True))
 
+    @cached_property
+    def strides(self) -> tuple[int, ...]:
+        """What one step in each slot adds to an architecture's index."""
+        return tuple(math.prod(self.cardinalities[position + 1 :]) for position in range(len(self.slots)))
+
+    def index_of(self, architecture: Architecture) -> int:
+        """The architecture's place in lexicographic order, from 0; the first slot counts most."""
+        return sum(choice * stride for choice, stride in zip(architecture, self.strides, strict=True))
+
+    def architecture_at(self, index: int) -> Architecture:
+        """The inverse of `index_of`."""
+        return tuple(
+            index // stride % cardinality for stride, cardinality in zip(self.strides, self.cardinalities, strict=True)
+        )
+
     def sample(self, rng: random.Random) -> Architecture:
-        """Draw one architecture uniformly."""
-        return tuple(rng.randrange(cardinality) for cardinality in self.cardinalities)
+        """Draw one architecture uniformly: in one draw where an index fits into a float, otherwise one a slot."""
+        if self.size <= 2**53:
+            return self.architecture_at(int(rng.random() * self.size))
+        return tuple(int(rng.random() * cardinality) for cardinality in self.cardinalities)
 
     def neighbours(self, architecture: Architecture) -> Iterator[Architecture]:
         """All architectures that differ in exactly one slot, by slot, then by choice."""

@@ -1,0 +1,101 @@
+"""Random search (Bergstra and Bengio 2012, "Random search for hyper-parameter optimization", JMLR 13), two ways.
+
+With repetition every proposal is a uniform draw, as in the random baseline of GENIUS' figures 2 and 3; without, a draw
+that was proposed before is drawn again.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.method import Method
+from harness.protocol import Proposal, Trial
+from harness.space import Architecture, Space
+from harness.streams import Stream, Streams
+
+BLOCK = 64  # proposals that are drawn at once
+
+
+class RandomSearch:
+    """One trial; with `repeats` a proposal may be one that was made before."""
+
+    def __init__(self, space: Space, stream: Stream, *, repeats: bool = True) -> None:
+        self._space = space
+        self._stream = stream
+        self._repeats = repeats
+        self._proposed: set[Architecture] = set()
+        self._next = self._draw()
+
+    def ask(self) -> Proposal:
+        """The next draw."""
+        return Proposal(self._next)
+
+    def tell(self, trial: Trial) -> None:  # noqa: ARG002
+        """Draw again, whatever the outcome."""
+        self._proposed.add(self._next)
+        self._next = self._draw()
+
+    def _draw(self) -> Architecture:
+        architecture = self._space.sample(self._stream)
+        while not self._repeats and architecture in self._proposed and len(self._proposed) < self._space.size:
+            architecture = self._space.sample(self._stream)
+        return architecture
+
+
+class RandomSearchArrays:
+    """Many trials with repetition."""
+
+    def __init__(self, space: Space, streams: Streams) -> None:
+        self._size = space.size
+        self._streams = streams
+        self._refill()
+
+    def ask(self) -> NDArray[np.int64]:
+        """The next draw of every trial."""
+        return self._block[:, self._column]
+
+    def tell(self, proposals: NDArray[np.int64], accuracies: NDArray[np.float64]) -> None:  # noqa: ARG002
+        """Go on to the next draw."""
+        self._column += 1
+        if self._column == BLOCK:
+            self._refill()
+
+    def _refill(self) -> None:
+        self._block = (self._streams.uniform(BLOCK) * self._size).astype(np.int64)
+        self._column = 0
+
+
+class DistinctRandomSearchArrays:
+    """Many trials without repetition."""
+
+    def __init__(self, space: Space, streams: Streams) -> None:
+        self._streams = streams
+        self._proposed = np.zeros((len(streams), space.size), dtype=bool)
+        self._left = space.size
+        self._next = streams.indices(space.size)
+
+    def ask(self) -> NDArray[np.int64]:
+        """The next draw of every trial."""
+        return self._next
+
+    def tell(self, proposals: NDArray[np.int64], accuracies: NDArray[np.float64]) -> None:  # noqa: ARG002
+        """Draw again, and again where the draw is an old one."""
+        size = self._proposed.shape[1]
+        rows = np.arange(len(self._streams))
+        self._left -= not self._proposed[rows, proposals].any()
+        self._proposed[rows, proposals] = True
+        self._next = self._streams.indices(size)
+        while self._left and len(again := np.flatnonzero(self._proposed[rows, self._next])):
+            self._next[again] = self._streams.indices(size, again)
+
+
+METHODS = (
+    Method("random", "random search with repetition", RandomSearch, RandomSearchArrays),
+    Method(
+        "random-distinct",
+        "random search without repetition",
+        lambda space, stream: RandomSearch(space, stream, repeats=False),
+        DistinctRandomSearchArrays,
+    ),
+)
