@@ -1,0 +1,61 @@
+"""All search methods by name: those of this folder, those of installed packages, and one's own as "module:Class"."""
+
+from __future__ import annotations
+
+import importlib
+from importlib.metadata import EntryPoint, entry_points
+
+from baselines import random_search, regularized_evolution
+from harness.method import Method
+
+GROUP = "genius_replay.optimisers"
+"""The entry-point group under which a package offers optimisers."""
+
+METHODS: dict[str, Method] = {
+    method.name: method for module in (random_search, regularized_evolution) for method in module.METHODS
+}
+"""The methods of this folder, in the order in which they are listed."""
+
+
+class UnknownMethod(ValueError):
+    """No method has this name, or what stands there is none."""
+
+
+def find(name: str) -> Method:
+    """The method of this name: a built-in, an entry point of `GROUP`, or "my_module:MyOptimiser".
+
+    What an entry point or a path names is a `Method`, or anything that is called with a space and a stream and returns
+    an optimiser, such as its class.
+
+    Raises:
+        UnknownMethod: if there is none.
+    """
+    if name in METHODS:
+        return METHODS[name]
+    if ":" in name:
+        return _load(EntryPoint(name, name, GROUP))
+    offered = entry_points(group=GROUP)
+    if name in offered.names:
+        return _load(offered[name])
+    known = ", ".join([*METHODS, *sorted(offered.names)])
+    raise UnknownMethod(f"no method is called {name!r}; there are {known}, and your own as my_module:MyOptimiser")
+
+
+def _load(entry: EntryPoint) -> Method:
+    module, _, attribute = entry.value.partition(":")
+    try:
+        found = importlib.import_module(module)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UnknownMethod(
+            f"expected {entry.value!r} to name a class in a module that can be imported, such as "
+            f"my_module:MyOptimiser for MyOptimiser in my_module.py in this folder; got: {error}"
+        ) from error
+    if isinstance(found, Method):
+        return found
+    if not callable(found):
+        raise UnknownMethod(
+            f"expected {entry.value!r} to be a class with ask and tell, made from a space and a stream; got {found!r}"
+        )
+    return Method(entry.name, f"{entry.name} (not of this project)", found)
