@@ -54,7 +54,8 @@ class Space:
 
     `first_symbol` is the integer that stands for choice 0 wherever an architecture is written: benchmarks that number
     their operations from 0 leave it alone, those that count widths from 1 set it to 1. `notation` is that of the
-    benchmark's own keys; without one an architecture is written as a list of symbols, "[1, 0, 2]".
+    benchmark's own keys; without one an architecture is written as a list of symbols, "[1, 0, 2]". `largest` is the
+    architecture of maximum capacity, where a search may start from.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Space:
     groups: tuple[Group, ...]
     first_symbol: int = 0
     notation: Notation | None = None
+    largest: Architecture | None = None
 
     @cached_property
     def slots(self) -> tuple[Slot, ...]:

@@ -30,6 +30,7 @@ FIGURES = {
 COMMANDS = {
     "list": "what can be reproduced, and from which data",
     "all": "every table and figure into a folder",
+    "compare": "search methods beside GENIUS, same tables, same budgets",
     "query": "look up an architecture, or the best of a table",
     "fetch": "bring the published files, verified",
     "audit": "hold the published conversations against the cost model",

@@ -26,6 +26,7 @@ def channel_space(name: str, title: str, full_widths: tuple[int, ...]) -> Space:
         ),
         first_symbol=QUARTERS[0],
         notation=Notation("{}" * len(full_widths)),
+        largest=(len(QUARTERS) - 1,) * len(full_widths),
     )
 
 

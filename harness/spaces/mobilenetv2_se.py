@@ -55,6 +55,7 @@ SPACE = Space(
         )
         for stage in range(len(STAGES))
     ),
+    largest=(len(BLOCKS),) * (len(STAGES) * LAYERS_PER_STAGE),
 )
 
 

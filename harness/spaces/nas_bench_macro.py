@@ -49,6 +49,7 @@ SPACE = Space(
         for stage, numbers in enumerate((range(1, 3), range(3, 6), range(6, 9)), start=1)
     ),
     notation=Notation("{}" * len(LAYERS)),
+    largest=(len(BLOCKS),) * len(LAYERS),
 )
 
 
