@@ -26,7 +26,7 @@ SPACE = Space(
         for node in range(1, NODES)
     ),
     notation=Notation("|{}~0|+|{}~0|{}~1|+|{}~0|{}~1|{}~2|", names=True),
-    largest=(OPERATIONS.index("nor_conv_3x3"),) * 6,
+    largest=(OPERATIONS.index("nor_conv_3x3"),) * (NODES * (NODES - 1) // 2),
 )
 
 
