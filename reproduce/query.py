@@ -11,7 +11,7 @@ from harness.notation import from_any
 from harness.space import Architecture
 from reproduce import benchmarks
 from reproduce.benchmarks import BENCHMARKS, Opened
-from reproduce.errors import DataMissing, UsageError
+from reproduce.errors import UsageError
 from reproduce.output import add_output_arguments, show
 from reproduce.report import MISSING, Cell, Column, Report, recomputed, recomputed_millions
 from reproduce.transcript import embedded
@@ -48,6 +48,8 @@ def run(args: argparse.Namespace) -> int:
         InvalidArchitecture: if one is not of this space.
         DataMissing: for `--top`, if the table has not been fetched.
     """
+    if args.top is not None and args.top < 1:
+        raise UsageError(f"query: expected a positive number behind --top, got {args.top}")
     if bool(args.architectures) == (args.top is not None):
         raise UsageError("query: expected architectures, or --top K, and not both")
     show(report(args.table, args.architectures, args.top), args.format, args.out)
@@ -58,20 +60,19 @@ def report(table: str, texts: Sequence[str], top: int | None) -> Report:
     """A row an architecture."""
     space_name = BENCHMARKS[table].space if table in BENCHMARKS else IMAGENET
     space = spaces.find(space_name).SPACE
-    opened = benchmarks.open_benchmark(table) if table in BENCHMARKS and benchmarks.at_hand(table) else None
-    if top is None:
-        architectures = [from_any(space, text) for text in texts]
-    elif opened is None:
-        if table == IMAGENET:
-            raise UsageError(f"query: there is no table of {IMAGENET}, so no --top; name an architecture")
-        raise DataMissing(benchmarks.find(table).file.name, purpose="--top")
-    else:
+    if top is not None and table == IMAGENET:
+        raise UsageError(f"query: there is no table of {IMAGENET}, so no --top; name an architecture")
+    opened = None
+    if table in BENCHMARKS and (top is not None or benchmarks.at_hand(table)):
+        opened = benchmarks.open_benchmark(table)
+    if top is not None and opened is not None:
         architectures = [tuple(map(int, row)) for row in opened.table.architectures_at(opened.verdicts.top(top))]
+    else:
+        architectures = [from_any(space, text) for text in texts]
     rows = tuple(_row(space_name, table, architecture, opened) for architecture in architectures)
     notes = []
     if opened is None and table in BENCHMARKS:
-        file = benchmarks.find(table).file.name
-        notes.append(f"`python -m reproduce fetch {file}` brings the table with accuracies and ranks.")
+        notes.append(f"`{benchmarks.find(table).brings}` brings the table with accuracies and ranks.")
     elif opened is not None:
         notes.append(f"A search on this table sees: {opened.table.measure.value}. Equal test accuracies share ranks.")
     digests = {table: opened.table.digest} if opened else {}
@@ -110,7 +111,7 @@ def proposed_by(table: str, architecture: Architecture) -> Iterator[str]:
     if table.startswith("nas-bench-201-"):
         space = spaces.find("nas-bench-201").SPACE
         bests = json.loads(PROPOSALS.read_text(encoding="utf-8"))["best_of_trial"]
-        for number, best in enumerate(bests[table.removeprefix("nas-bench-201-")], start=1):
+        for number, best in enumerate(bests.get(table.removeprefix("nas-bench-201-"), ()), start=1):
             if space.from_native(best["architecture"]) == architecture:
                 yield f"GENIUS, best of trial {number}"
     if table == IMAGENET:

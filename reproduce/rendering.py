@@ -9,7 +9,17 @@ from collections.abc import Callable
 
 from reproduce.report import LEGEND, Report, Status
 
-_LATEX = {"&": r"\&", "%": r"\%", "#": r"\#", "_": r"\_", "–": "--", "±": r"$\pm$", "×": r"$\times$", "→": r"$\to$"}
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    **{character: "\\" + character for character in "&%#_{}$"},
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "|": r"\textbar{}",
+    "–": "--",
+    "±": r"$\pm$",
+    "×": r"$\times$",
+    "→": r"$\to$",
+}
 _LATEX_MARK = {Status.RECOMPUTED: "c", Status.REPLAYED: "r", Status.QUOTED: "q", Status.MISSING: "-"}
 
 
@@ -19,14 +29,14 @@ def plain(report: Report) -> str:
     widths = [max(map(len, column)) for column in zip(*grid, strict=True)]
     grid.insert(1, ["-" * width for width in widths])
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in grid]
-    return "\n".join([report.title, "", *lines, "", legend(report), *report.notes]) + "\n"
+    return "\n".join([report.title, "", *lines, "", legend(report), *report.notes, report.origin]) + "\n"
 
 
 def markdown(report: Report) -> str:
     """A GitHub table."""
     grid = [[column.title for column in report.columns], ["---"] * len(report.columns), *_marked(report)]
     lines = ["| " + " | ".join(text.replace("|", "\\|") for text in row) + " |" for row in grid]
-    notes = [f"- {note}" for note in report.notes]
+    notes = [f"- {note}" for note in (*report.notes, report.origin)]
     return "\n".join([f"## {report.title}", "", *lines, "", legend(report), "", *notes]).rstrip() + "\n"
 
 
@@ -47,7 +57,8 @@ def as_json(report: Report) -> str:
 
 def latex(report: Report) -> str:
     """A `tabular` for booktabs; statuses are superscripts, explained in a comment."""
-    lines = [f"% {report.title}", "% superscripts: c recomputed, r replayed, q quoted"]
+    lines = [f"% {line}" for line in (report.title, *report.notes, report.origin)]
+    lines.append("% superscripts: c recomputed, r replayed, q quoted, - not at hand; needs booktabs")
     lines += [rf"\begin{{tabular}}{{{'l' * len(report.columns)}}}", r"\toprule"]
     lines.append(" & ".join(_escape(column.title) for column in report.columns) + r" \\")
     lines.append(r"\midrule")

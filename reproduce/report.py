@@ -99,6 +99,15 @@ class Report:
     replays: tuple[Replay, ...] = ()
     tables: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def origin(self) -> str:
+        """In one line what the report was made of: version and digest of the code, digests of tables and runs."""
+        made_of: dict[str, list[str]] = {code_digest(): ["code"]}
+        for name, digest in [*((replay.run, replay.evidence) for replay in self.replays), *self.tables.items()]:
+            made_of.setdefault(digest, []).append(name)
+        digests = (f"{', '.join(names)}: {digest.removeprefix('sha256:')[:12]}" for digest, names in made_of.items())
+        return f"genius-replay {__version__}; sha256 of {'; '.join(digests)}"
+
     def to_json(self) -> dict[str, Any]:
         """Everything, with unrounded values."""
         return {
@@ -121,11 +130,11 @@ class Report:
 
 
 def summary(replays: Sequence[Replay]) -> dict[str, Any]:
-    """The counts of all replays together; the source is "published" only if every run was."""
+    """The counts of all replays together; the source is "published" only if every run was, None without a replay."""
     tallies = [replay.tally for replay in replays]
-    published = bool(replays) and all(replay.source == "published" for replay in replays)
+    sources = {replay.source for replay in replays}
     return {
-        "source": "published" if published else "reconstructed",
+        "source": None if not sources else "published" if sources == {"published"} else "reconstructed",
         "requests": sum(tally.requests for tally in tallies),
         "hits": sum(tally.hits for tally in tallies),
         "misses": sum(tally.misses for tally in tallies),

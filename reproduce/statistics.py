@@ -16,7 +16,7 @@ ENUMERATED = 5  # up to so many trials all resamples are enumerated, instead of 
 
 
 def bootstrap_mean(values: NDArray[np.float64]) -> tuple[float, float]:
-    """The percentile interval of the mean over resamples of the trials (Efron 1979), rather too wide than too narrow."""
+    """The percentile interval of the mean over resamples of the trials (Efron 1979), rather too wide."""
     tail = (1 - LEVEL) / 2
     means = _weights(len(values)) @ values
     low, high = np.quantile(means, tail, method="lower"), np.quantile(means, 1 - tail, method="higher")

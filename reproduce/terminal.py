@@ -21,5 +21,5 @@ def draw(report: Report) -> None:
         table.add_row(*(Text(f"{cell.text} {cell.status.mark}", STYLES[cell.status]) for cell in row))
     console = Console()
     console.print(table)
-    for line in (legend(report), *report.notes):
+    for line in (legend(report), *report.notes, report.origin):
         console.print(line, highlight=False, markup=False)

@@ -141,35 +141,36 @@ def report(name: str, title: str, *, embedded_only: bool = False) -> Report:
     for number, (found, printed) in enumerate(zip(replays, trials.trials, strict=True), start=1):
         columns += [Column(f"trial{number}_accuracy", f"Trial {number} (%)"), Column(f"trial{number}_rank", "Rank")]
         pairs = [(one, opened.standing(one.architecture) if opened else None) for one in printed]
-        courses.append([_cells(*pair) for pair in pairs] + [(quoted(None),) * 2] * (ITERATIONS - len(pairs)))
+        courses.append([cells(*pair) for pair in pairs] + [(quoted(None),) * 2] * (ITERATIONS - len(pairs)))
         notes += [
             f"{found.run}, T={iteration}: the paper prints {one.accuracy:.2f} at rank {one.rank}, where the table has "
             f"{truth.test:.2f}"
             for iteration, (one, truth) in enumerate(pairs)
-            if truth is not None and _contradicts(one, truth)
+            if truth is not None and contradicts(one, truth)
         ]
     rows = tuple(
         (quoted(iteration), *(cell for course in courses for cell in course[iteration]))
         for iteration in range(ITERATIONS)
     )
     if opened is None:
-        file = benchmarks.find(trials.space).file.name
-        notes.append(f"Nothing was looked up: `python -m reproduce fetch {file}` brings the table.")
+        brings = benchmarks.find(trials.space).brings
+        notes.append(f"Nothing was looked up: `{brings}` brings the table.")
         return Report(name, title, tuple(columns), rows, tuple(notes), tuple(replays))
     notes.append(
-        f"Optimum {opened.verdicts.optimum:.2f}. The benchmark has no validation accuracy: the search saw test."
+        f"Optimum {opened.verdicts.optimum:.2f}. Each architecture is the one at the printed rank. "
+        "The benchmark has no validation accuracy: the search saw test accuracy."
     )
     digests = {trials.space: opened.table.digest}
     return Report(name, title, tuple(columns), rows, tuple(notes), tuple(replays), digests)
 
 
-def _contradicts(one: Proposed, truth: Standing) -> bool:
+def contradicts(one: Proposed, truth: Standing) -> bool:
     """Whether the printed accuracy and rank cannot belong to one architecture."""
     return f"{one.accuracy:.2f}" != f"{truth.test:.2f}" or not truth.ties[0] <= one.rank <= truth.ties[1]
 
 
-def _cells(one: Proposed, truth: Standing | None) -> tuple[Cell, Cell]:
+def cells(one: Proposed, truth: Standing | None) -> tuple[Cell, Cell]:
     """Accuracy and rank: the table's where there is one and it agrees, otherwise the paper's."""
-    if truth is None or _contradicts(one, truth):
+    if truth is None or contradicts(one, truth):
         return quoted(one.accuracy, ".2f"), quoted(one.rank)
     return recomputed(truth.test, ".2f"), recomputed(truth.file_rank)
