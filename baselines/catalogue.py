@@ -5,14 +5,16 @@ from __future__ import annotations
 import importlib
 from importlib.metadata import EntryPoint, entry_points
 
-from baselines import local_search, random_search, regularized_evolution
+from baselines import gdas, local_search, random_search, regularized_evolution, reinforce, score_function
 from harness.method import Method
 
 GROUP = "genius_replay.optimisers"
 """The entry-point group under which a package offers optimisers."""
 
 METHODS: dict[str, Method] = {
-    method.name: method for module in (random_search, regularized_evolution, local_search) for method in module.METHODS
+    method.name: method
+    for module in (random_search, regularized_evolution, local_search, reinforce, score_function, gdas)
+    for method in module.METHODS
 }
 """The methods of this folder, in the order in which they are listed."""
 

@@ -1,0 +1,156 @@
+"""What methods share that learn a product distribution over a space: one softmax a slot, and gradient ascent on it.
+
+Arrays are (..., slots, choices): nothing stands before the slots for one trial, (trials,) for many at once. Every
+operation is elementwise or a running sum, so that a trial has the same bits alone and among others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.method import Method
+from harness.protocol import Proposal, Trial
+from harness.space import Space
+from harness.streams import Stream, Streams
+
+Reals = NDArray[np.float64]
+Choices = NDArray[np.int64]
+
+
+class Softmax:
+    """A table of logits, zero at first; slots with fewer choices than others have entries of probability 0."""
+
+    def __init__(self, cardinalities: tuple[int, ...], trials: tuple[int, ...] = ()) -> None:
+        exists = np.arange(max(cardinalities)) < np.array(cardinalities)[:, None]
+        self._absent = np.where(exists, 0.0, -np.inf)
+        self.logits = np.zeros((*trials, *exists.shape))
+
+    def log_weights(self) -> Reals:
+        """Logits shifted so that the largest of a slot is 0."""
+        shifted = self.logits + self._absent
+        shifted -= shifted.max(axis=-1, keepdims=True)
+        return shifted
+
+    def probabilities(self) -> Reals:
+        """The probability of every choice."""
+        return normalised(np.exp(self.log_weights()))
+
+    def draw(self, uniforms: Reals) -> Choices:
+        """(..., slots) choices from as many numbers in [0, 1)."""
+        sums = np.cumsum(np.exp(self.log_weights()), axis=-1)
+        return np.asarray((uniforms[..., None] * sums[..., -1:] >= sums).sum(axis=-1))
+
+    def one_hot(self, choices: Choices) -> Reals:
+        """1 at the choice of every slot, 0 elsewhere."""
+        hot: Reals = (choices[..., None] == np.arange(self.logits.shape[-1])).astype(np.float64)
+        return hot
+
+
+def normalised(weights: Reals) -> Reals:
+    """Divided by their sum over the choices, which is a running sum: numpy's own depends on the array's shape."""
+    return weights / np.cumsum(weights, axis=-1)[..., -1:]
+
+
+@dataclass(frozen=True)
+class AdamSettings:
+    """Adam (Kingma and Ba 2015) as in torch; the weight decay is added to the gradient."""
+
+    learning_rate: float
+    betas: tuple[float, float] = (0.9, 0.999)
+    epsilon: float = 1e-8
+    weight_decay: float = 0.0
+
+
+class Adam:
+    """Gradient ascent on the logits of a softmax."""
+
+    def __init__(self, settings: AdamSettings, softmax: Softmax) -> None:
+        self._settings = settings
+        self._softmax = softmax
+        self._mean = np.zeros(softmax.logits.shape)
+        self._square = np.zeros(softmax.logits.shape)
+        self._steps = 0
+
+    def ascend(self, gradient: Reals) -> None:
+        """Take one step along the gradient of what is to grow."""
+        settings, (beta1, beta2) = self._settings, self._settings.betas
+        self._steps += 1
+        if settings.weight_decay:
+            gradient = gradient - settings.weight_decay * self._softmax.logits
+        self._mean = beta1 * self._mean + (1 - beta1) * gradient
+        self._square = beta2 * self._square + (1 - beta2) * (gradient * gradient)
+        mean, square = self._mean / (1 - beta1**self._steps), self._square / (1 - beta2**self._steps)
+        self._softmax.logits += settings.learning_rate * mean / (np.sqrt(square) + settings.epsilon)
+
+
+class Learner(Protocol):
+    """A method's own part, for one trial or many at once: how it draws, and what it learns from an accuracy."""
+
+    draws: int
+    """Random numbers that a proposal takes."""
+
+    def propose(self, uniforms: Reals) -> Choices:
+        """(..., slots) choices from (..., draws) numbers in [0, 1)."""
+
+    def learn(self, choices: Choices, accuracies: Reals) -> None:
+        """Take in the accuracy, in percent, (...), of what was proposed last."""
+
+
+class PolicySearch:
+    """One trial."""
+
+    def __init__(self, stream: Stream, learner: Learner) -> None:
+        self._stream = stream
+        self._learner = learner
+        self._next = self._propose()
+
+    def ask(self) -> Proposal:
+        """The last draw."""
+        return Proposal(tuple(self._next.tolist()))
+
+    def tell(self, trial: Trial) -> None:
+        """Learn from an accuracy; draw again in any case."""
+        if trial.accuracy is not None:
+            self._learner.learn(self._next, np.array(trial.accuracy))
+        self._next = self._propose()
+
+    def _propose(self) -> Choices:
+        return self._learner.propose(np.array([self._stream.random() for _ in range(self._learner.draws)]))
+
+
+class PolicySearchArrays:
+    """Many trials."""
+
+    def __init__(self, space: Space, streams: Streams, learner: Learner) -> None:
+        self._strides = np.array(space.strides)
+        self._streams = streams
+        self._learner = learner
+        self._next = self._propose()
+
+    def ask(self) -> NDArray[np.int64]:
+        """The last draw of every trial."""
+        indices: NDArray[np.int64] = self._next @ self._strides
+        return indices
+
+    def tell(self, proposals: NDArray[np.int64], accuracies: NDArray[np.float64]) -> None:  # noqa: ARG002
+        """Learn from the accuracies and draw again."""
+        self._learner.learn(self._next, accuracies)
+        self._next = self._propose()
+
+    def _propose(self) -> Choices:
+        return self._learner.propose(self._streams.uniform(self._learner.draws))
+
+
+def policy_method(name: str, title: str, make: Callable[[Space, tuple[int, ...]], Learner]) -> Method:
+    """The method of a learner; `make` is called with the space and the shape of its trials."""
+    return Method(
+        name,
+        title,
+        lambda space, stream: PolicySearch(stream, make(space, ())),
+        lambda space, streams: PolicySearchArrays(space, streams, make(space, (len(streams),))),
+    )

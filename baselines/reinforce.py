@@ -1,0 +1,43 @@
+"""REINFORCE (Williams 1992, "Simple statistical gradient-following algorithms for connectionist RL", Mach. Learn. 8).
+
+One softmax a slot, set as in AutoDL-Projects, exps/NATS-algos/reinforce.py: after every evaluation Adam at 0.01 takes a
+step along (reward − baseline) ∇ log p, and the baseline is the exponential moving average of the rewards with momentum
+0.9, this one included and corrected for its start. The reward is the accuracy in percent; Adam makes its scale
+irrelevant. Logits start at zero, there at 0.001 times a normal draw.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from baselines.policy import Adam, AdamSettings, Choices, Reals, Softmax, policy_method
+from harness.space import Space
+
+ADAM = AdamSettings(learning_rate=0.01)
+MOMENTUM = 0.9
+
+
+class Reinforce:
+    """A policy that learns after every evaluation."""
+
+    def __init__(self, space: Space, trials: tuple[int, ...]) -> None:
+        self.draws = len(space.slots)
+        self._policy = Softmax(space.cardinalities, trials)
+        self._adam = Adam(ADAM, self._policy)
+        self._rewards = np.zeros(trials)  # decayed sum, and that of the weights
+        self._weights = 0.0
+
+    def propose(self, uniforms: Reals) -> Choices:
+        """Draw an architecture."""
+        return self._policy.draw(uniforms)
+
+    def learn(self, choices: Choices, accuracies: Reals) -> None:
+        """Make what did better than the baseline more likely."""
+        self._rewards = MOMENTUM * self._rewards + (1 - MOMENTUM) * accuracies
+        self._weights = MOMENTUM * self._weights + (1 - MOMENTUM)
+        advantage = accuracies - self._rewards / self._weights
+        score = self._policy.one_hot(choices) - self._policy.probabilities()
+        self._adam.ascend(advantage[..., None, None] * score)
+
+
+METHODS = (policy_method("reinforce", "REINFORCE (AutoDL-Projects, exps/NATS-algos/reinforce.py)", Reinforce),)
