@@ -5,18 +5,24 @@ from __future__ import annotations
 import importlib
 from importlib.metadata import EntryPoint, entry_points
 
-from baselines import gdas, local_search, random_search, regularized_evolution, reinforce, score_function
+from baselines import (
+    gdas,
+    local_search,
+    optuna_sampler,
+    random_search,
+    regularized_evolution,
+    reinforce,
+    score_function,
+)
 from harness.method import Method
 
 GROUP = "genius_replay.optimisers"
 """The entry-point group under which a package offers optimisers."""
 
-METHODS: dict[str, Method] = {
-    method.name: method
-    for module in (random_search, regularized_evolution, local_search, reinforce, score_function, gdas)
-    for method in module.METHODS
-}
-"""The methods of this folder, in the order in which they are listed."""
+MODULES = (random_search, regularized_evolution, local_search, reinforce, score_function, gdas, optuna_sampler)
+
+METHODS: dict[str, Method] = {method.name: method for module in MODULES for method in module.METHODS}
+"""The methods of this folder in the order in which they are listed; those of Optuna only where it is installed."""
 
 
 class UnknownMethod(ValueError):
@@ -40,7 +46,8 @@ def find(name: str) -> Method:
     if name in offered.names:
         return _load(offered[name])
     known = ", ".join([*METHODS, *sorted(offered.names)])
-    raise UnknownMethod(f"no method is called {name!r}; there are {known}, and your own as my_module:MyOptimiser")
+    hint = "" if optuna_sampler.METHODS else f"; those of Optuna come with {optuna_sampler.INSTALL}"
+    raise UnknownMethod(f"no method is called {name!r}; there are {known}, and your own as my_module:MyOptimiser{hint}")
 
 
 def _load(entry: EntryPoint) -> Method:

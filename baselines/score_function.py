@@ -3,8 +3,10 @@
 Like SNAS it ascends the expected accuracy under a distribution with one softmax a slot. SNAS differentiates through a
 supernet; a table has no derivative, so the gradient is estimated from evaluations that are paid for: a few
 architectures are drawn, and each one's score ∇ log p is weighted by its accuracy less the mean of the others (the
-leave-one-out baseline of Kool et al. 2019, "Buy 4 REINFORCE samples, get a baseline for free!"), which is unbiased. The learning rate did best or nearly so among
-0.01, 0.03, 0.1 and 0.3 on NAS-Bench-Macro, Channel-Bench-Macro ResNet and NAS-Bench-201 CIFAR-10 at 300 evaluations.
+leave-one-out baseline of Kool et al. 2019, "Buy 4 REINFORCE samples, get a baseline for free!"), which is unbiased.
+
+The learning rate did best or nearly so among 0.01, 0.03, 0.1 and 0.3 on NAS-Bench-Macro, Channel-Bench-Macro ResNet and
+NAS-Bench-201 CIFAR-10 at 300 evaluations.
 """
 
 from __future__ import annotations

@@ -1,0 +1,82 @@
+"""DARTS-style relaxation of a table (Liu et al. 2019, "DARTS: differentiable architecture search", ICLR): an oracle.
+
+An architecture becomes a product distribution, one softmax a slot, and gradient ascent maximises the expected accuracy
+under it: the multilinear extension of the table, whose gradient is exact here. That takes every accuracy of the table
+at every step, which no search that pays for evaluations can know. So this is no ask/tell method and has no place among
+budgets: it shows where the relaxation itself leads when nothing is estimated and no weights are shared.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baselines.policy import Adam, AdamSettings, Reals, Softmax
+from harness.space import Architecture
+
+ADAM = AdamSettings(learning_rate=3e-4, betas=(0.5, 0.999), weight_decay=1e-3)
+"""Of the architecture's logits in DARTS."""
+
+
+@dataclass(frozen=True)
+class Relaxation:
+    """The course of one ascent and where it ended; `expected` and `entropy` are (steps + 1,), the start first.
+
+    `architecture` takes the most probable choice of every slot, `probabilities` are (slots, choices), zero where a slot
+    has fewer; `expected` is the expected accuracy in percent, `entropy` the mean of the slots' entropies in nats;
+    `evaluations` is what it cost, the size of the table.
+    """
+
+    architecture: Architecture
+    probabilities: Reals
+    expected: Reals
+    entropy: Reals
+    evaluations: int
+
+
+def relax(accuracies: Reals, cardinalities: tuple[int, ...], *, steps: int, adam: AdamSettings = ADAM) -> Relaxation:
+    """Ascend from the uniform distribution; `accuracies` are in percent, in the order of `Space.index_of`.
+
+    The objective is the expected accuracy as a fraction, so that it is of the size of the loss that DARTS' weight decay
+    was set for.
+
+    Raises:
+        ValueError: if there is not one accuracy for every architecture.
+    """
+    if accuracies.shape != (np.prod(cardinalities),):
+        raise ValueError(
+            f"expected {np.prod(cardinalities)} accuracies, one for every architecture of slots with {cardinalities} "
+            f"choices, got an array of shape {accuracies.shape}; pass the whole table"
+        )
+    softmax = Softmax(cardinalities)
+    ascent = Adam(adam, softmax)
+    expected, entropy = np.empty(steps + 1), np.empty(steps + 1)
+    for step in range(steps + 1):
+        probabilities = softmax.probabilities()
+        slopes = slopes_of(accuracies, cardinalities, probabilities)
+        expected[step] = probabilities[0] @ slopes[0]
+        entropy[step] = -(probabilities * np.log(np.where(probabilities > 0, probabilities, 1))).sum(axis=1).mean()
+        if step < steps:
+            by_slot = (probabilities * slopes).sum(axis=1, keepdims=True)
+            ascent.ascend(probabilities * (slopes - by_slot) / 100)
+    best = tuple(np.argmax(probabilities, axis=1).tolist())
+    return Relaxation(best, probabilities, expected, entropy, accuracies.size)
+
+
+def slopes_of(accuracies: NDArray[np.float64], cardinalities: tuple[int, ...], probabilities: Reals) -> Reals:
+    """The derivative of the expected accuracy by every probability, (slots, choices): with that choice taken for sure.
+
+    Later slots are averaged out from the back, earlier ones weighted from the front.
+    """
+    by_slot = [probability[:cardinality] for probability, cardinality in zip(probabilities, cardinalities, strict=True)]
+    rest = [accuracies.reshape(-1, cardinalities[-1])]  # [(choices of earlier slots, choices of this slot)], last first
+    for probability, cardinality in zip(by_slot[:0:-1], cardinalities[-2::-1], strict=True):
+        rest.append((rest[-1] @ probability).reshape(-1, cardinality))
+    slopes = np.zeros(probabilities.shape)
+    earlier = np.ones(1)  # the probability of every combination of earlier choices
+    for slot, (probability, averaged) in enumerate(zip(by_slot, reversed(rest), strict=True)):
+        slopes[slot, : probability.size] = earlier @ averaged
+        earlier = np.outer(earlier, probability).ravel()
+    return slopes

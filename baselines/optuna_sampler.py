@@ -1,0 +1,93 @@
+"""Optuna's samplers as search methods, TPE first (Bergstra et al. 2011, "Algorithms for hyper-parameter optimization").
+
+TPE and NSGA-II are listed; any other sampler, such as Optuna's GP or CMA-ES with the packages they need, becomes a
+method through `optuna_method`. Trials run one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from harness.method import Method
+from harness.protocol import Proposal, Trial
+from harness.space import Space
+from harness.streams import Stream
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+    from optuna.samplers import BaseSampler
+
+MakeSampler = Callable[[int], "BaseSampler"]
+"""Makes a sampler from a seed."""
+
+INSTALL = "pip install 'genius-replay[optuna]'"
+
+
+class OptunaSearch:
+    """One trial: a study whose single parameters are the slots.
+
+    Choices are categorical or, with `ordered`, whole numbers, which samplers for continuous spaces such as CMA-ES need.
+
+    Raises:
+        ImportError: if Optuna is not installed.
+    """
+
+    def __init__(self, space: Space, stream: Stream, make_sampler: MakeSampler, *, ordered: bool = False) -> None:
+        try:
+            import optuna
+        except ImportError as error:
+            raise ImportError(f"this method needs Optuna, which is not installed; {INSTALL}") from error
+        optuna.logging.set_verbosity(optuna.logging.WARNING)  # otherwise every evaluation is a line
+        self._failed = optuna.trial.TrialState.FAIL
+        self._study = optuna.create_study(direction="maximize", sampler=make_sampler(stream.getrandbits(32)))
+        self._distributions: dict[str, BaseDistribution] = {
+            str(position): (
+                optuna.distributions.IntDistribution(0, cardinality - 1)
+                if ordered
+                else optuna.distributions.CategoricalDistribution(tuple(range(cardinality)))
+            )
+            for position, cardinality in enumerate(space.cardinalities)
+        }
+        self._trial = self._study.ask(self._distributions)
+
+    def ask(self) -> Proposal:
+        """What the sampler suggests."""
+        return Proposal(tuple(self._trial.params[name] for name in self._distributions))
+
+    def tell(self, trial: Trial) -> None:
+        """Report the accuracy, or that the suggestion failed, and have the sampler suggest again."""
+        if trial.accuracy is None:
+            self._study.tell(self._trial, state=self._failed)
+        else:
+            self._study.tell(self._trial, trial.accuracy)
+        self._trial = self._study.ask(self._distributions)
+
+
+def optuna_method(name: str, title: str, make_sampler: MakeSampler, *, ordered: bool = False) -> Method:
+    """The method of a sampler."""
+    return Method(name, title, lambda space, stream: OptunaSearch(space, stream, make_sampler, ordered=ordered))
+
+
+def _tpe(seed: int) -> BaseSampler:
+    from optuna.samplers import TPESampler
+
+    return TPESampler(seed=seed)
+
+
+def _nsga2(seed: int) -> BaseSampler:
+    from optuna.samplers import NSGAIISampler
+
+    return NSGAIISampler(seed=seed)
+
+
+METHODS = (
+    (
+        optuna_method("tpe", "Optuna's TPESampler with its defaults", _tpe),
+        optuna_method("nsga2", "Optuna's NSGAIISampler with its defaults", _nsga2),
+    )
+    if find_spec("optuna")
+    else ()
+)
+"""Empty where Optuna is not installed."""
