@@ -32,6 +32,7 @@ COMMANDS = {
     "all": "every table and figure into a folder",
     "compare": "search methods beside GENIUS, same tables, same budgets",
     "query": "look up an architecture, or the best of a table",
+    "conformance": "whether a method, space or table of your own holds what it has to",
     "fetch": "bring the published files, verified",
     "audit": "hold the published conversations against the cost model",
     "check": "fail if any recorded run, digest or number has moved",
