@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from baselines.policy import Adam, AdamSettings, Reals, Softmax
 from harness.space import Architecture
@@ -55,28 +54,28 @@ def relax(accuracies: Reals, cardinalities: tuple[int, ...], *, steps: int, adam
     expected, entropy = np.empty(steps + 1), np.empty(steps + 1)
     for step in range(steps + 1):
         probabilities = softmax.probabilities()
-        slopes = slopes_of(accuracies, cardinalities, probabilities)
-        expected[step] = probabilities[0] @ slopes[0]
+        expected[step], gradient = expected_accuracy(accuracies, cardinalities, probabilities)
         entropy[step] = -(probabilities * np.log(np.where(probabilities > 0, probabilities, 1))).sum(axis=1).mean()
         if step < steps:
-            by_slot = (probabilities * slopes).sum(axis=1, keepdims=True)
-            ascent.ascend(probabilities * (slopes - by_slot) / 100)
+            ascent.ascend(gradient / 100)
     best = tuple(np.argmax(probabilities, axis=1).tolist())
     return Relaxation(best, probabilities, expected, entropy, accuracies.size)
 
 
-def slopes_of(accuracies: NDArray[np.float64], cardinalities: tuple[int, ...], probabilities: Reals) -> Reals:
-    """The derivative of the expected accuracy by every probability, (slots, choices): with that choice taken for sure.
+def expected_accuracy(accuracies: Reals, cardinalities: tuple[int, ...], probabilities: Reals) -> tuple[float, Reals]:
+    """The expected accuracy in percent under these probabilities, (slots, choices), and its gradient by the logits.
 
-    Later slots are averaged out from the back, earlier ones weighted from the front.
+    A choice's slope is the expected accuracy with that choice taken for sure: later slots are averaged out from the
+    back, earlier ones weighted from the front.
     """
     by_slot = [probability[:cardinality] for probability, cardinality in zip(probabilities, cardinalities, strict=True)]
-    rest = [accuracies.reshape(-1, cardinalities[-1])]  # [(choices of earlier slots, choices of this slot)], last first
+    rest = [accuracies.reshape(-1, cardinalities[-1])]  # a slot each, last first: (choices before it, its choices)
     for probability, cardinality in zip(by_slot[:0:-1], cardinalities[-2::-1], strict=True):
         rest.append((rest[-1] @ probability).reshape(-1, cardinality))
     slopes = np.zeros(probabilities.shape)
-    earlier = np.ones(1)  # the probability of every combination of earlier choices
+    earlier = np.ones(1)  # the probability of every combination of choices before the slot
     for slot, (probability, averaged) in enumerate(zip(by_slot, reversed(rest), strict=True)):
         slopes[slot, : probability.size] = earlier @ averaged
         earlier = np.outer(earlier, probability).ravel()
-    return slopes
+    expected = float(probabilities[0] @ slopes[0])
+    return expected, probabilities * (slopes - expected)

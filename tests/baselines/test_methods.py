@@ -1,0 +1,152 @@
+"""What holds for every built-in method: one trial is the same alone, as arrays, in any chunks and in any process."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from baselines.catalogue import METHODS
+from harness import engine
+from harness.engine import search
+from harness.loop import Budget
+from harness.method import Method
+from harness.streams import Stream
+from tables.build import build
+from tables.table import Table
+from tables.verdicts import Verdicts
+from tests.baselines.made_up import Problem, evaluated, problem_of, problems, proposed, rejected, space_of
+from tests.tables.made_up import CELLS, published
+
+SMALL = problem_of((2, 3), (4,), (3, 2))
+
+every_method = pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+array_methods = pytest.mark.parametrize(
+    "method", [method for method in METHODS.values() if method.arrays], ids=lambda method: method.name
+)
+
+
+@array_methods
+@settings(max_examples=25, deadline=None)
+@given(
+    problem=problems(),
+    budget=st.one_of(
+        st.integers(1, 60).map(lambda n: Budget(evaluations=n)), st.integers(1, 20).map(lambda n: Budget(unique=n))
+    ),
+    seed=st.integers(0, 2**64),
+    first=st.integers(0, 1000),
+    count=st.integers(1, 5),
+)
+def test_arrays_propose_what_single_trials_do(
+    method: Method, problem: Problem, budget: Budget, seed: int, first: int, count: int
+) -> None:
+    trials = range(first, first + count)
+    arrays = search(method, problem.space, problem.table, budget, trials, seed)
+    single = search(method, problem.space, problem.table, budget, trials, seed, arrays=False)
+    np.testing.assert_array_equal(arrays.proposals, single.proposals)
+    np.testing.assert_array_equal(arrays.incumbents, single.incumbents)
+
+
+@array_methods
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 8, 9, 31, 33, 200])
+def test_no_trial_depends_on_how_many_run(method: Method, count: int) -> None:
+    """Vector instructions treat the ends of arrays apart, so that many lengths are tried."""
+    few = search(method, *SMALL, Budget(evaluations=80), range(count), 3)
+    single = search(method, *SMALL, Budget(evaluations=80), range(count - 1, count), 3, arrays=False)
+    np.testing.assert_array_equal(few.proposals[-1:], single.proposals)
+
+
+@every_method
+def test_chunks_change_nothing(method: Method, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = search(method, *SMALL, Budget(evaluations=25), range(7), 11)
+    monkeypatch.setattr(engine, "CHUNK", 3)
+    chunks = search(method, *SMALL, Budget(evaluations=25), range(7), 11)
+    np.testing.assert_array_equal(whole.proposals, chunks.proposals)
+    np.testing.assert_array_equal(whole.incumbents, chunks.incumbents)
+
+
+ELSEWHERE = """
+import json, sys
+from tests.baselines.test_methods import courses
+print(json.dumps(courses(range(int(sys.argv[1]), int(sys.argv[2])))))
+"""
+
+
+def courses(trials: range) -> dict[str, list[list[int]]]:
+    """The proposals of every method."""
+    return {
+        name: search(method, *SMALL, Budget(evaluations=25), trials, 5).proposals.tolist()
+        for name, method in METHODS.items()
+    }
+
+
+def test_processes_started_apart_agree() -> None:
+    here = courses(range(5))
+    apart = []
+    for first, last, hashing in ((0, 2, "1"), (2, 5, "2")):
+        done = subprocess.run(
+            [sys.executable, "-c", ELSEWHERE, str(first), str(last)],
+            cwd=Path(__file__).parents[2],
+            env={"PYTHONHASHSEED": hashing},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        apart.append(json.loads(done.stdout))
+    assert here == {name: apart[0][name] + apart[1][name] for name in here}
+
+
+@every_method
+def test_seeds_and_trials_differ(method: Method) -> None:
+    problem = problem_of((4, 4, 4), (4, 4, 4))
+    seen = [
+        search(method, *problem, Budget(evaluations=12), range(trial, trial + 1), seed).proposals.tobytes()
+        for trial in range(3)
+        for seed in range(3)
+    ]
+    assert len(set(seen)) == len(seen)
+
+
+@every_method
+def test_asking_changes_nothing_and_a_rejection_is_survived(method: Method) -> None:
+    often = method.factory(SMALL.space, Stream(1, 2))
+    once = method.factory(SMALL.space, Stream(1, 2))
+    for step in range(40):
+        architecture = proposed(once)
+        assert [proposed(often) for _ in range(3)] == [architecture] * 3
+        SMALL.space.validate(architecture)
+        accuracy = float(SMALL.table.accuracy[SMALL.space.index_of(architecture)])
+        told = rejected(architecture) if step % 3 == 0 else evaluated(architecture, accuracy)
+        often.tell(told)
+        once.tell(told)
+
+
+@every_method
+def test_a_method_whose_every_proposal_is_rejected_goes_on(method: Method) -> None:
+    optimizer = method.factory(SMALL.space, Stream(0, 0))
+    for _ in range(2 * SMALL.space.size):
+        optimizer.tell(rejected(SMALL.space.validate(proposed(optimizer))))
+
+
+def test_poisoned_test_accuracies_change_nothing(tmp_path: Path) -> None:
+    entries = published(CELLS)
+    worst_first = sorted(entries, key=lambda key: entries[key]["rank"], reverse=True)
+    for rank, key in enumerate(worst_first, start=1):
+        entries[key] = entries[key] | {"test_acc_200": 100 - rank / 100, "rank": rank}
+    clean = build(json.dumps(published(CELLS)).encode(), CELLS, tmp_path / "clean")
+    poisoned = build(json.dumps(entries).encode(), CELLS, tmp_path / "poisoned")
+    assert not np.array_equal(Verdicts.open(clean).test, Verdicts.open(poisoned).test)
+    space = replace(space_of((2,), (2, 2), (2, 2, 2)), name="cells")
+    for method in METHODS.values():
+        found = [
+            search(method, space, Table.open(path), Budget(evaluations=20), range(3), 0) for path in (clean, poisoned)
+        ]
+        np.testing.assert_array_equal(found[0].proposals, found[1].proposals)
+        np.testing.assert_array_equal(found[0].incumbents, found[1].incumbents)
