@@ -1,0 +1,49 @@
+"""What is known of the methods on the published tables, with a fixed seed and a stated tolerance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from baselines.catalogue import find
+from harness.engine import search
+from harness.loop import Budget
+from harness.spaces import find as find_space
+from reproduce.benchmarks import BENCHMARKS, open_benchmark
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("nas-bench-macro", 92.4323), ("channel-bench-resnet", 93.5236), ("channel-bench-mobilenet", 91.3796)],
+)
+def test_best_of_ten_random_architectures(fetched: Path, name: str, expected: float) -> None:
+    """The mean of 20,000 trials lies within four standard errors of the exact expectation."""
+    table = open_benchmark(name).table
+    courses = search(find("random"), find_space(name).SPACE, table, Budget(evaluations=10), range(20_000), 0)
+    best = table.accuracy[courses.incumbents[:, -1]]
+    assert abs(best.mean() - expected) < 4 * best.std() / np.sqrt(best.size)
+
+
+@pytest.mark.parametrize(
+    ("method", "share"), [("evolution-autodl", 0.33), ("evolution-naslib", 0.78), ("evolution-nni", 0.81)]
+)
+def test_how_often_evolution_finds_the_best_validation_cell(fetched: Path, method: str, share: float) -> None:
+    """Of 2,000 trials with 300 evaluations; within four standard errors and the two points to which it is known."""
+    table = open_benchmark("nas-bench-201-cifar10").table
+    courses = search(find(method), find_space("nas-bench-201").SPACE, table, Budget(evaluations=300), range(2000), 0)
+    found = float((courses.incumbents[:, -1] == np.argmax(table.accuracy)).mean())
+    assert abs(found - share) < 4 * np.sqrt(share * (1 - share) / 2000) + 0.02
+
+
+@pytest.mark.parametrize(
+    ("name", "median"), [("nas-bench-macro", 5), ("channel-bench-resnet", 36), ("channel-bench-mobilenet", 16)]
+)
+def test_median_rank_of_local_search_from_maximum_capacity(fetched: Path, name: str, median: int) -> None:
+    """Of 4,000 trials with 10 evaluations: the rank that the paper counts, and half of the trials on either side."""
+    opened = open_benchmark(name)
+    space = find_space(BENCHMARKS[name].space).SPACE
+    courses = search(find("local-search-max"), space, opened.table, Budget(evaluations=10), range(4000), 0)
+    ranks = opened.verdicts.file_rank[courses.incumbents[:, -1]]
+    assert np.median(ranks) == median
