@@ -153,8 +153,9 @@ def does_not_change_when_asked(method: Method) -> str | None:
     """Asked three times it proposes the same three times, and what follows is what follows on asking once."""
     referee = _referee(UNEVEN)
     for trial in TRIALS:
+        asked_once = _course(method.factory, trial, referee)
         optimizer = method.factory(UNEVEN, Stream(SEED, trial))
-        for step, proposal in enumerate(_course(method.factory, trial, referee)):
+        for step, proposal in enumerate(asked_once):
             asked = [optimizer.ask() for _ in range(3)]
             if asked != [proposal] * 3:
                 shown = ", ".join(str(each.architecture or each.reply) for each in asked)
