@@ -20,7 +20,6 @@ from harness.streams import Stream, Streams
 from tables.table import Table
 
 CHUNK = 1000  # trials at once: bounds the memory of 10,000 trials
-PATIENCE = 20  # a trial that proposes old architectures only is cut off at so many times its budget of new ones
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ def _one_by_one(
     referee = Referee(space, _free, (), objective)
     courses = []
     for trial in trials:
-        trajectory = run(factory(space, Stream(seed, trial)), referee, _bounded(budget))
+        trajectory = run(factory(space, Stream(seed, trial)), referee, budget)
         evaluated = [step.trial.architecture for step in trajectory.evaluated]
         courses.append([space.index_of(architecture) for architecture in evaluated if architecture is not None])
     steps = max(map(len, courses), default=0)
@@ -76,8 +75,7 @@ def _as_arrays(
     factory: ArrayFactory, space: Space, accuracies: NDArray[np.float64], budget: Budget, trials: range, seed: int
 ) -> NDArray[np.int32]:
     optimizer = factory(space, Streams(seed, trials))
-    most = _bounded(budget).proposals
-    assert most is not None
+    most = budget.evaluations or budget.most_proposals  # on a table every proposal is evaluated
     steps = np.full((most, len(trials)), -1, dtype=np.int32)  # a step is a row: written in one piece
     seen = _Seen(len(trials), space.size) if budget.unique is not None else None
     for step in range(most):
@@ -106,12 +104,6 @@ class _Seen:
         self._seen[self._rows[new], proposed[new]] = True
         self.count += new
         return new
-
-
-def _bounded(budget: Budget) -> Budget:
-    """The budget with a bound on proposals, which on a table are evaluations."""
-    bounds = [budget.evaluations, budget.proposals, budget.unique and budget.unique * PATIENCE]
-    return Budget(budget.evaluations, min(bound for bound in bounds if bound is not None), budget.unique)
 
 
 def incumbents(proposals: NDArray[np.int32], accuracies: NDArray[np.float64], budget: Budget) -> NDArray[np.int32]:

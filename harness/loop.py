@@ -89,6 +89,8 @@ class Trajectory:
         Raises:
             ValueError: if nothing was evaluated.
         """
+        if not self.evaluated:
+            raise ValueError(f"expected an evaluated proposal, got none among {len(self.steps)}")
         return max(self.evaluated, key=lambda step: step.told.accuracy or 0.0 if step.told else 0.0)
 
     @property
@@ -97,12 +99,16 @@ class Trajectory:
         return tuple(step.trial.proposal.record for step in self.steps if step.trial.proposal.record is not None)
 
 
+PATIENCE = 20  # proposals for each evaluation that a budget allows
+
+
 @dataclass(frozen=True)
 class Budget:
     """When a run ends: at the first of these numbers that is reached.
 
     `unique` counts architectures evaluated for the first time, `evaluations` repeated ones too, `proposals` rejected
-    ones as well.
+    ones as well. Without a number of proposals there may be `PATIENCE` times as many as of the others, so that a search
+    whose every proposal is rejected ends.
     """
 
     evaluations: int | None = None
@@ -113,9 +119,16 @@ class Budget:
         if self.evaluations is None and self.proposals is None and self.unique is None:
             raise ValueError("a budget needs a number of evaluations, proposals or unique architectures; got none")
 
+    @property
+    def most_proposals(self) -> int:
+        """How many proposals there may be at most."""
+        if self.proposals is not None:
+            return self.proposals
+        return PATIENCE * max(self.evaluations or 0, self.unique or 0)
+
     def left(self, evaluations: int, proposals: int, unique: int) -> bool:
         """Whether a run that has spent this much goes on."""
-        limits = ((self.evaluations, evaluations), (self.proposals, proposals), (self.unique, unique))
+        limits = ((self.evaluations, evaluations), (self.most_proposals, proposals), (self.unique, unique))
         return all(limit is None or spent < limit for limit, spent in limits)
 
 
@@ -126,8 +139,8 @@ Testimony = Callable[[int, int, Trial], Trial | None]
 def run(optimizer: Optimizer, referee: Referee, budget: Budget, testimony: Testimony | None = None) -> Trajectory:
     """Let an optimiser search until its budget is spent, or until it says that it cannot improve.
 
-    Without a testimony the optimiser is told the truth. With one it is told what a published run was told, so that the
-    run can be repeated to the letter even where that was not true.
+    Without a testimony the optimiser is told the truth, and what cannot be measured ends the run. With one it is told
+    what a published run was told, so that the run can be repeated to the letter even where that was not true.
     """
     steps: list[Step] = []
     tested: set[Architecture] = set()
@@ -135,6 +148,8 @@ def run(optimizer: Optimizer, referee: Referee, budget: Budget, testimony: Testi
     while budget.left(iteration, len(steps), len(tested)):
         proposal = optimizer.ask()
         trial = referee.judge(proposal, tested)
+        unmeasured = trial.rejection is None and trial.accuracy is None
+        truth = None if unmeasured else trial
         told = testimony(iteration, turn, trial) if testimony else trial
         steps.append(Step(iteration, turn, trial, told))
         if told is None or (told.rejection is None and told.accuracy is None):

@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         module = import_module(f"reproduce.{args.command}")
         if args.command in COMMANDS:
             return int(module.run(args))
-        if args.command in FIGURES and args.out is not None and args.out.suffix in DRAWN:
+        if args.command in FIGURES and args.format is None and args.out is not None and args.out.suffix in DRAWN:
             module.draw(module.report(), args.out)
         else:
             show(module.report(), args.format, args.out)
@@ -52,7 +52,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         return INTERRUPTED
-    except BrokenPipeError:  # the reader of the pipe has gone, and with it everything that is left to say
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):
+            sys.stderr.write(f"{type(error).__name__}: {error}\n")
+            return 2
+        # The reader of the pipe has gone, and with it everything that is left to say.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 

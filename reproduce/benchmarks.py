@@ -14,7 +14,7 @@ from harness.space import Architecture
 from reproduce.data import Published, home, manifest, path_of, read_published, sha256_of
 from reproduce.errors import DataMissing, UsageError
 from tables.build import SOURCES, build
-from tables.errors import SchemaMismatch, SourceNotFound, TableNotFound
+from tables.errors import DamagedTable, SchemaMismatch, SourceNotFound, TableNotFound
 from tables.schema import file_name
 from tables.sources.analog_nasbench import installed_data
 from tables.table import Table
@@ -41,7 +41,7 @@ class Benchmark:
     @property
     def brings(self) -> str:
         """The command that brings the table."""
-        return f"python -m reproduce fetch {self.file.name}" if self.file else "pip install 'genius-replay[tables]'"
+        return f"python -m reproduce fetch {self.file.name}" if self.file else "pip install '.[tables]'"
 
     def content(self) -> bytes:
         """What the table is built from, verified.
@@ -149,7 +149,7 @@ def table_path(name: str) -> Path:
     path = folder / file_name(name)
     try:
         built_from = Table.open(path).info.source_sha256
-    except (TableNotFound, SchemaMismatch):
+    except (TableNotFound, SchemaMismatch, DamagedTable):
         built_from = None
     if built_from is not None and benchmark.file is not None and built_from == benchmark.file.sha256:
         return path

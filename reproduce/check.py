@@ -15,6 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from cache.errors import CacheError
 from reproduce import audit, benchmarks
 from reproduce.catalogue import FIGURES, REPORTS
 from reproduce.data import read_published
@@ -23,6 +24,7 @@ from reproduce.imagenet import conversation, distinct_conversations, published_r
 from reproduce.output import emit
 from reproduce.replay import Replay
 from reproduce.report import describe
+from reproduce.transcript import embedded
 
 LOCK = Path(__file__).with_name("lock.json")
 
@@ -54,21 +56,28 @@ def run(args: argparse.Namespace) -> int:
     absent = [section for section in locked if section not in now]
     if absent and args.published:
         raise DataMissing(*(section.removeprefix("published ") for section in absent), purpose="check --published")
-    known = [section for section in now if section in locked]
+    moved = [line for section in now for line in _moved(section, locked, now[section])]
     new = [section for section in now if section not in locked]
-    moved = [line for section in known for line in differences(section, locked[section], now[section])]
     lines = [*moved]
     if args.update:
         emit(json.dumps({**locked, **now}, ensure_ascii=False, indent=1, sort_keys=True) + "\n", LOCK)
         lines.append(f"lock.json written: {len(moved)} values moved, new: {', '.join(new) or 'nothing'}")
     else:
-        pinned = sum(len(locked[section]) for section in known)
+        pinned = sum(len(locked[section]) for section in now if section in locked)
         lines.append(f"{len(moved)} of {pinned} values moved" if moved else f"{pinned} values are as locked")
-        lines += [f"{section}: not in the lock (`check --update` adds it)" for section in new]
+        lines += [f"{section}: not in the lock, `check --update` adds it" for section in new]
     if absent:
         lines.append(f"not checked, because not fetched: {', '.join(absent)}")
     sys.stdout.write("\n".join(lines) + "\n")
     return 1 if moved and not args.update else 0
+
+
+def _moved(section: str, locked: Mapping[str, Snapshot], now: Snapshot) -> list[str]:
+    """What is not as locked. Only conversations that this project has never seen may be missing from the lock."""
+    if section in locked:
+        return list(differences(section, locked[section], now))
+    unseen = section.startswith("published ") and section.removeprefix("published ") not in (*embedded(), "tables")
+    return [] if unseen else [f"{section}: missing from the lock"]
 
 
 def embedded_snapshot() -> Snapshot:
@@ -85,6 +94,8 @@ def published_snapshots() -> dict[str, Snapshot]:
             counts = audit.audit(conversation(entry, records), records).counts()
             snapshots[f"published {entry.name}"] = {**_run(replay(str(entry.run))), **dict(_flat("audit", counts))}
     if all(benchmarks.at_hand(name) for name in benchmarks.PUBLISHED):
+        for name in benchmarks.PUBLISHED:
+            benchmarks.find(name).content()  # raises if a file is not the published one
         tabular = [name for name in (*REPORTS, *FIGURES) if name not in IMAGENET_REPORTS]
         snapshots["published tables"] = _reports(tabular, embedded_only=False)
     return snapshots
@@ -94,7 +105,11 @@ def _reports(names: Iterable[str], *, embedded_only: bool) -> Snapshot:
     """Every cell as it is, as it is printed, and its status; every note; every digest; every run."""
     values: dict[str, str] = {}
     for name in names:
-        report = import_module(f"reproduce.{name}").report(embedded_only=embedded_only)
+        try:
+            report = import_module(f"reproduce.{name}").report(embedded_only=embedded_only)
+        except CacheError as error:  # a record that is damaged or not there has moved
+            values[name] = f"{type(error).__name__}: {error}"
+            continue
         values |= {f"{name} / note {n}": note for n, note in enumerate(report.notes, start=1)}
         values |= {f"{name} / digest of {table}": digest for table, digest in report.tables.items()}
         for n, row in enumerate(report.rows, start=1):

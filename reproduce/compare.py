@@ -23,7 +23,7 @@ from reproduce import benchmarks, nas_bench_201
 from reproduce.benchmarks import BENCHMARKS, Opened
 from reproduce.errors import DataMissing, UsageError
 from reproduce.output import DRAWN, add_output_arguments, show
-from reproduce.report import Cell, Column, Report, quoted, recomputed
+from reproduce.report import BLANK, Cell, Column, Report, label, recomputed
 from reproduce.statistics import bootstrap_mean, superiority, superiority_interval
 from reproduce.trials import published_trials
 
@@ -170,10 +170,10 @@ def _row(arena: Arena, contestant: Contestant, budget: int, selected: NDArray[np
     figures = (test.mean(), low, high, *np.quantile(test, [0.05, 0.5, 0.95]))
     regrets = (verdicts.test_at_validation_optimum - test.mean(), verdicts.optimum - test.mean())
     return (
-        quoted(arena.name + MARKS[arena.opened.table.measure.value]),
-        quoted(contestant.name),
-        recomputed(budget),
-        recomputed(len(selected)),
+        label(arena.name + MARKS[arena.opened.table.measure.value]),
+        label(contestant.name),
+        label(budget),
+        label(len(selected)),
         *(recomputed(float(figure), ".2f") for figure in figures),
         *(recomputed(float(regret), ".2f") for regret in regrets),
         recomputed(float(np.median(verdicts.rank[selected])), ".0f"),
@@ -186,7 +186,7 @@ def _against_genius(
 ) -> tuple[Cell, Cell, Cell]:
     """How a GENIUS trial fares against a method at GENIUS' own budget; all its trials on a table count alike."""
     if budget != GENIUS_BUDGET or not arena.genius or contestant in arena.genius:
-        return (recomputed(""),) * 3
+        return (BLANK,) * 3
     ours = arena.opened.verdicts.test[np.concatenate([one.selected[GENIUS_BUDGET] for one in arena.genius])]
     share = superiority(ours, test)
     low, high = superiority_interval(share, len(ours))
@@ -217,7 +217,8 @@ def draw(arenas: Sequence[Arena], count: str, path: Path) -> None:
             axis.plot(GENIUS_BUDGET, regret, color="black", marker="*", markersize=5, linestyle="", label="GENIUS")
         axis.set_xscale("log")
         axis.set_yscale("log")
-        axis.set_title(arena.name + MARKS[arena.opened.table.measure.value])
+        axis.tick_params(axis="y", which="minor", labelleft=False)
+        axis.set_title(arena.name + MARKS[arena.opened.table.measure.value], fontsize=6)
     for axis in axes[-1]:
         axis.set_xlabel(count)
     for axis in axes[:, 0]:

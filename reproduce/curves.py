@@ -18,7 +18,7 @@ from reproduce.benchmarks import Opened
 from reproduce.errors import UsageError
 from reproduce.output import write
 from reproduce.replay import ITERATIONS
-from reproduce.report import Cell, Column, Report, quoted, recomputed
+from reproduce.report import Cell, Column, Report, label, recomputed
 from reproduce.trials import cells, contradicts, published_trials
 from tables.ranking import expected_best
 
@@ -96,7 +96,7 @@ def _baselines(panel: Panel, opened: Opened) -> list[tuple[Cell, ...]]:
 
 
 def _row(panel: Panel, series: str, iteration: int, accuracy: Cell, rank: Cell) -> tuple[Cell, ...]:
-    return (quoted(panel.title), quoted(series), quoted(iteration), accuracy, rank)
+    return (label(panel.title), label(series), label(iteration), accuracy, rank)
 
 
 def draw(report: Report, path: Path) -> None:
@@ -107,7 +107,7 @@ def draw(report: Report, path: Path) -> None:
     """
     panels = list(dict.fromkeys(row[0].text for row in report.rows))
     figure = new_figure(height=3.9)
-    axes = figure.subplots(2, len(panels), sharex=True, squeeze=False)
+    axes = figure.subplots(2, len(panels), sharex=True, sharey="row", squeeze=False)
     for column, panel in enumerate(panels):
         series: dict[str, list[tuple[float, float, float]]] = {}
         for row in report.rows:
@@ -117,9 +117,9 @@ def draw(report: Report, path: Path) -> None:
         for axis, which in ((axes[0, column], 1), (axes[1, column], 2)):
             _draw_panel(axis, series, which)
         axes[0, column].set_title(panel.replace(", ", "\n"))
-        axes[1, column].set_yscale("log")
-        axes[1, column].invert_yaxis()
         axes[1, column].set_xlabel("iteration T")
+    axes[1, 0].set_yscale("log")
+    axes[1, 0].invert_yaxis()
     axes[0, 0].set_ylabel("accuracy (%)")
     axes[1, 0].set_ylabel("rank (1 = best)")
     handles, labels = axes[0, 0].get_legend_handles_labels()
@@ -151,7 +151,7 @@ def new_figure(height: float) -> Figure:
         import matplotlib as mpl
         from matplotlib.figure import Figure
     except ModuleNotFoundError as error:
-        raise UsageError("drawing needs matplotlib; install it with `pip install 'genius-replay[plots]'`") from error
+        raise UsageError("drawing needs matplotlib; install it with `pip install '.[plots]'`") from error
     mpl.rcParams.update({"font.size": 7, "axes.titlesize": 7, "legend.fontsize": 6.5, "svg.hashsalt": "genius-replay"})
     return Figure(figsize=(WIDTH, height), dpi=300, layout="constrained")
 

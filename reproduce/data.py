@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from reproduce.errors import WrongDigest
+from reproduce.errors import CannotRead, WrongDigest
 
 HOME_VARIABLE = "GENIUS_REPLAY_HOME"
 MANIFEST = Path(__file__).with_name("published.json")
@@ -96,12 +96,17 @@ def read_published(entry: Published) -> bytes | None:
 
     Raises:
         WrongDigest: the file is there, but is not the published one.
+        CannotRead: the file is there, but cannot be read.
     """
     path = path_of(entry)
     try:
         content = path.read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise CannotRead(
+            f"{path}: {error.strerror}; make it readable, or set {HOME_VARIABLE} to another folder"
+        ) from error
     found = sha256_of(content)
     if found != entry.sha256:
         remedy = f"`python -m reproduce fetch {entry.name}` deletes it and fetches it again"

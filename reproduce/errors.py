@@ -6,6 +6,7 @@
     ├── NotInMirror          a mirror lacks a file
     ├── MalformedConversation a conversation is not of the published form
     ├── WrongDigest          a file is not the one that was published
+    ├── CannotRead           a file is there and cannot be read
     ├── CannotWrite          the disk is full, or the cache directory is read-only
     └── DownloadFailed       a server answered with an error, or a transfer broke off
         └── Unreachable      no server answered at all, so asking it for the next file is no use
@@ -61,6 +62,10 @@ class WrongDigest(ReproduceError):
 
     def __init__(self, where: str, *, expected: str, found: str, remedy: str) -> None:
         super().__init__(f"{where}: expected sha256 {expected}, found {found}; {remedy}")
+
+
+class CannotRead(ReproduceError):
+    """A file is there and cannot be read."""
 
 
 class CannotWrite(ReproduceError):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from reproduce.curves import COLOURS, MARKERS, new_figure, save
 from reproduce.replay import ITERATIONS
-from reproduce.report import Column, Report, quoted, recomputed
+from reproduce.report import Column, Report, label, quoted, recomputed
 from reproduce.trials import published_trials
 
 TABLES = {1: "table7", 0: "table8"}
@@ -41,8 +41,8 @@ def report(*, embedded_only: bool = False) -> Report:  # noqa: ARG001
             mean, low, high = bootstrap(ranks)
             rows.append(
                 (
-                    quoted(temperature),
-                    quoted(iteration),
+                    label(temperature),
+                    label(iteration),
                     *(quoted(int(rank)) for rank in ranks),
                     *(recomputed(value, ".0f") for value in (mean, low, high)),
                 )
@@ -109,5 +109,5 @@ def draw(report: Report, path: Path) -> None:  # noqa: ARG001
     axis.set_xlabel("iteration T")
     axis.set_ylabel("best rank so far (1 = best)")
     axis.legend(frameon=False)
-    axis.set_title("thick: geometric mean of three trials\nband: its 95 % bootstrap interval")
+    axis.set_title("NAS-Bench-Macro; thick: geometric mean of three trials\nband: its 95 % bootstrap interval")
     save(figure, path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from reproduce.benchmarks import BENCHMARKS, at_hand
 from reproduce.catalogue import FIGURES, REPORTS
 from reproduce.data import conversations, home, manifest, path_of
 from reproduce.imagenet import published_run
@@ -24,6 +25,11 @@ def run(args: argparse.Namespace) -> int:  # noqa: ARG001
         original = published_run(str(entry.run))
         alias = f", the same file as {original.run}" if original.run != entry.run else ""
         lines.append(f"  {entry.run:<20} {_source(str(original.run), path_of(original).exists())}{alias}")
+    lines.append("Benchmark tables:")
+    for name, benchmark in BENCHMARKS.items():
+        lines.append(
+            f"  {name:<30} " + ("at hand" if at_hand(name) else f"not at hand, `{benchmark.brings}` brings it")
+        )
     fetched = sum(path_of(entry).exists() for entry in manifest())
     lines.append(f"Published files: {fetched} of {len(manifest())} in {home()}")
     if fetched < len(manifest()):

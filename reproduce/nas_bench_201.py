@@ -17,7 +17,7 @@ from reproduce import benchmarks
 from reproduce.benchmarks import Opened
 from reproduce.paper import printed
 from reproduce.replay import ITERATIONS
-from reproduce.report import MISSING, Cell, Column, Report, quoted, recomputed
+from reproduce.report import BLANK, MISSING, Cell, Column, Report, label, quoted, recomputed
 
 DATASETS = {"cifar10": "table11", "cifar100": "table12", "imagenet16-120": "table13"}
 """Each data set with the table that prints GENIUS' trials on it."""
@@ -70,12 +70,12 @@ def report(name: str, title: str, dataset: str, *, embedded_only: bool = False) 
     columns = [Column("iteration", "T")]
     for number in range(1, len(courses) + 1):
         columns += [
-            Column(f"trial{number}_validation", f"Trial {number} (%)"),
-            Column(f"trial{number}_candidates", "could be"),
+            Column(f"trial{number}", f"Trial {number} (%)"),
+            Column(f"trial{number}_candidates", "Cells"),
         ]
     rows: list[tuple[Cell, ...]] = []
     for iteration in range(ITERATIONS):
-        row = [quoted(str(iteration))]
+        row = [label(iteration)]
         for course in courses:
             count = MISSING if opened is None else recomputed(candidates(opened, course[iteration]))
             row += [quoted(course[iteration], "g"), count]
@@ -87,13 +87,14 @@ def report(name: str, title: str, dataset: str, *, embedded_only: bool = False) 
         brings = benchmarks.find(f"nas-bench-201-{dataset}").brings
         note = f"Nothing was looked up: `{brings}` brings the table."
         return Report(name, title, tuple(columns), tuple(rows), (note,))
-    notes = [_note(number, best) for number, best in enumerate(bests, start=1)]
+    notes = ["“Cells” counts the architectures whose validation accuracy is printed like this."]
+    notes += [_note(number, best) for number, best in enumerate(bests, start=1)]
     digests = {opened.table.name: opened.table.digest}
     return Report(name, title, tuple(columns), tuple(rows), tuple(notes), tables=digests)
 
 
 def _row(name: str, cells: Sequence[Cell]) -> tuple[Cell, ...]:
-    return (quoted(name), *(cell for one in cells for cell in (one, quoted(""))))
+    return (label(name), *(cell for one in cells for cell in (one, BLANK)))
 
 
 def _either(paper: float, looked_up: float | None) -> Cell:

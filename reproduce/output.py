@@ -16,23 +16,27 @@ if TYPE_CHECKING:
 
 DRAWN = (".png", ".svg", ".pdf")
 FORMATS = ("text", "md", "csv", "json", "latex")
+SUFFIXES = {".txt": "text", ".md": "md", ".csv": "csv", ".json": "json", ".tex": "latex"}
 
 
 def add_output_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare `--format` and `--out`."""
-    parser.add_argument("--format", choices=FORMATS, help="default: colour on a terminal, text otherwise")
+    parser.add_argument(
+        "--format", choices=FORMATS, help="default: by the suffix of --out, colour on a terminal, else text"
+    )
     parser.add_argument("--out", type=Path, metavar="FILE", help="write here instead of printing")
 
 
 def show(report: Report, form: str | None, out: Path | None) -> None:
     """Print a report, or write it to a file; on a terminal without `form` it is drawn in colour.
 
+    Without `form` a file's suffix says which one; a file without a suffix gets text.
+
     Raises:
-        UsageError: if the file's suffix asks for a picture.
+        UsageError: if the file's suffix stands for no form.
         CannotWrite: if the file cannot be written; what was there before stays.
     """
-    if out is not None and out.suffix in DRAWN:
-        raise UsageError(f"--out {out}: a table is no picture; name a file for --format {', '.join(FORMATS)}")
+    form = form or format_of(out)
     if out is None and form is None and sys.stdout.isatty():
         from reproduce.terminal import draw
 
@@ -41,6 +45,21 @@ def show(report: Report, form: str | None, out: Path | None) -> None:
     from reproduce.rendering import render
 
     emit(render(report, form or "text"), out)
+
+
+def format_of(out: Path | None) -> str | None:
+    """The form that a file's suffix stands for.
+
+    Raises:
+        UsageError: if it stands for none.
+    """
+    if out is None:
+        return None
+    suffix = out.suffix.lower()
+    if suffix and suffix not in SUFFIXES:
+        known = ", ".join(SUFFIXES)
+        raise UsageError(f"--out {out}: expected a suffix among {known} (figures: {', '.join(DRAWN)}), or --format")
+    return SUFFIXES.get(suffix, "text")
 
 
 def emit(text: str, out: Path | None) -> None:

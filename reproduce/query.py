@@ -13,14 +13,14 @@ from reproduce import benchmarks
 from reproduce.benchmarks import BENCHMARKS, Opened
 from reproduce.errors import UsageError
 from reproduce.output import add_output_arguments, show
-from reproduce.report import MISSING, Cell, Column, Report, recomputed, recomputed_millions
+from reproduce.report import BLANK, MISSING, Cell, Column, Report, label, quoted, recomputed, recomputed_millions
 from reproduce.transcript import embedded
 from reproduce.trials import PROPOSALS, published_trials
 
 IMAGENET = "mobilenetv2-se"
 COLUMNS = (
     Column("architecture", "Architecture"),
-    Column("told", "Search sees (%)"),
+    Column("search_sees", "Search sees (%)"),
     Column("test", "Test (%)"),
     Column("best_rank", "Rank"),
     Column("worst_rank", "to"),
@@ -81,7 +81,7 @@ def report(table: str, texts: Sequence[str], top: int | None) -> Report:
 
 def _row(space_name: str, table: str, architecture: Architecture, opened: Opened | None) -> tuple[Cell, ...]:
     module = spaces.find(space_name)
-    measured: tuple[Cell, ...] = (MISSING,) * 4
+    measured: tuple[Cell, ...] = (BLANK if table == IMAGENET else MISSING,) * 4
     if opened is not None:
         standing = opened.standing(architecture)
         measured = (
@@ -92,11 +92,11 @@ def _row(space_name: str, table: str, architecture: Architecture, opened: Opened
     cost = module.cost(architecture)
     macs = cost.macs_thop if space_name == IMAGENET else cost.macs  # as the paper, as the benchmark counts
     return (
-        recomputed(module.SPACE.to_native(architecture)),
+        label(module.SPACE.to_native(architecture)),
         *measured,
         recomputed_millions(macs, ".2f"),
         recomputed_millions(cost.params, ".3f"),
-        recomputed("; ".join(proposed_by(table, architecture)) or "–"),
+        quoted("; ".join(proposed_by(table, architecture)) or None),
     )
 
 

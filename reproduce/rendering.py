@@ -20,12 +20,18 @@ _LATEX = {
     "×": r"$\times$",
     "→": r"$\to$",
 }
-_LATEX_MARK = {Status.RECOMPUTED: "c", Status.REPLAYED: "r", Status.QUOTED: "q", Status.MISSING: "-"}
+_LATEX_MARK = {
+    Status.RECOMPUTED: "$^{c}$",
+    Status.REPLAYED: "$^{r}$",
+    Status.QUOTED: "$^{q}$",
+    Status.MISSING: "$^{m}$",
+    Status.LABEL: "",
+}
 
 
 def plain(report: Report) -> str:
     """Aligned columns, without colour: what a pipe gets."""
-    grid = [[column.title for column in report.columns], *_marked(report)]
+    grid = marked(report)
     widths = [max(map(len, column)) for column in zip(*grid, strict=True)]
     grid.insert(1, ["-" * width for width in widths])
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in grid]
@@ -34,19 +40,27 @@ def plain(report: Report) -> str:
 
 def markdown(report: Report) -> str:
     """A GitHub table."""
-    grid = [[column.title for column in report.columns], ["---"] * len(report.columns), *_marked(report)]
+    grid = marked(report)
+    grid.insert(1, ["---"] * len(report.columns))
     lines = ["| " + " | ".join(text.replace("|", "\\|") for text in row) + " |" for row in grid]
     notes = [f"- {note}" for note in (*report.notes, report.origin)]
     return "\n".join([f"## {report.title}", "", *lines, "", legend(report), "", *notes]).rstrip() + "\n"
 
 
 def comma_separated(report: Report) -> str:
-    """Unrounded values; each column is followed by its status."""
+    """Unrounded values; each column is followed by its status, that of a mean also by the standard deviation."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([name for column in report.columns for name in (column.key, f"{column.key}_status")])
+    means = [any(row[n].std is not None for row in report.rows) for n in range(len(report.columns))]
+    header = []
+    for column, mean in zip(report.columns, means, strict=True):
+        header += [column.key, f"{column.key}_status", *([f"{column.key}_std"] if mean else [])]
+    writer.writerow(header)
     for row in report.rows:
-        writer.writerow([field for cell in row for field in (cell.value, cell.status.value)])
+        fields: list[object] = []
+        for cell, mean in zip(row, means, strict=True):
+            fields += [cell.value, cell.status.value, *([cell.std] if mean else [])]
+        writer.writerow(fields)
     return file.getvalue()
 
 
@@ -58,12 +72,12 @@ def as_json(report: Report) -> str:
 def latex(report: Report) -> str:
     """A `tabular` for booktabs; statuses are superscripts, explained in a comment."""
     lines = [f"% {line}" for line in (report.title, *report.notes, report.origin)]
-    lines.append("% superscripts: c recomputed, r replayed, q quoted, - not at hand; needs booktabs")
+    lines.append("% superscripts: c recomputed, r replayed, q quoted, m not at hand; needs booktabs")
     lines += [rf"\begin{{tabular}}{{{'l' * len(report.columns)}}}", r"\toprule"]
     lines.append(" & ".join(_escape(column.title) for column in report.columns) + r" \\")
     lines.append(r"\midrule")
     for row in report.rows:
-        lines.append(" & ".join(f"{_escape(cell.text)}$^{{{_LATEX_MARK[cell.status]}}}$" for cell in row) + r" \\")
+        lines.append(" & ".join(_escape(cell.text) + _LATEX_MARK[cell.status] for cell in row) + r" \\")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
 
 
@@ -84,11 +98,13 @@ def render(report: Report, form: str) -> str:
 def legend(report: Report) -> str:
     """What the marks in this report mean."""
     statuses = {cell.status for row in report.rows for cell in row}
-    return "  ".join(f"{status.mark} {LEGEND[status]}" for status in Status if status in statuses)
+    return "  ".join(f"{status.mark} {LEGEND[status]}" for status in Status if status in statuses and status in LEGEND)
 
 
-def _marked(report: Report) -> list[list[str]]:
-    return [[f"{cell.text} {cell.status.mark}".strip() for cell in row] for row in report.rows]
+def marked(report: Report) -> list[list[str]]:
+    """The headings and the cells as they are printed, with their marks."""
+    rows = [[f"{cell.text} {cell.status.mark}".strip() for cell in row] for row in report.rows]
+    return [[column.title for column in report.columns], *rows]
 
 
 def _escape(text: str) -> str:

@@ -26,11 +26,12 @@ class Status(Enum):
     REPLAYED = "replayed"
     QUOTED = "quoted"
     MISSING = "missing"
+    LABEL = "label"  # what a row or a series is called here
 
     @property
     def mark(self) -> str:
         """The fuller the circle, the more of it was computed here."""
-        return {"recomputed": "●", "replayed": "◐", "quoted": "○", "missing": "·"}[self.value]
+        return {"recomputed": "●", "replayed": "◐", "quoted": "○", "missing": "·", "label": ""}[self.value]
 
 
 LEGEND = {
@@ -43,11 +44,28 @@ LEGEND = {
 
 @dataclass(frozen=True)
 class Cell:
-    """A value as it is, how it is printed, and its status. Rounding happens in `text`, nowhere before."""
+    """A value as it is, how it is printed, and its status; of a mean also the standard deviation.
+
+    Rounding happens in `text`, nowhere before.
+    """
 
     value: Value
     text: str
     status: Status
+    std: float | None = None
+
+    def to_json(self) -> dict[str, Value]:
+        """All of it; the standard deviation only where there is one."""
+        fields: dict[str, Value] = {"value": self.value, "text": self.text, "status": self.status.value}
+        return fields if self.std is None else {**fields, "std": self.std}
+
+
+def label(value: Value) -> Cell:
+    """A cell that says what its row is."""
+    return Cell(value, str(value), Status.LABEL)
+
+
+BLANK = Cell(None, "", Status.LABEL)
 
 
 def recomputed(value: Value, form: str = "") -> Cell:
@@ -115,10 +133,7 @@ class Report:
             "title": self.title,
             "columns": [column.key for column in self.columns],
             "rows": [
-                {
-                    column.key: {"value": cell.value, "text": cell.text, "status": cell.status.value}
-                    for column, cell in zip(self.columns, row, strict=True)
-                }
+                {column.key: cell.to_json() for column, cell in zip(self.columns, row, strict=True)}
                 for row in self.rows
             ],
             "notes": list(self.notes),

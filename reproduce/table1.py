@@ -80,8 +80,8 @@ def _figures(cell: Architecture, opened: Sequence[Opened]) -> list[tuple[float, 
 
 def _cells(figures: Sequence[tuple[float, float]], found: Sequence[tuple[float, float]] | None) -> list[Cell]:
     if found is None:
-        return [Cell(mean, _text(mean, std), Status.QUOTED) for mean, std in figures]
-    return [Cell(mean, _text(mean, std), Status.RECOMPUTED) for mean, std in found]
+        return [Cell(mean, _text(mean, std), Status.QUOTED, std) for mean, std in figures]
+    return [Cell(mean, _text(mean, std), Status.RECOMPUTED, std) for mean, std in found]
 
 
 def _differences(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.spaces.mobilenetv2_se import CHOICES, LAYERS_PER_STAGE, SPACE, STAGES, choice_cost, fixed_cost, input_size
-from reproduce.report import Column, Report, recomputed
+from reproduce.report import Column, Report, label, recomputed
 
 COLUMNS = (
     Column("stage", "Stage"),
@@ -25,8 +25,8 @@ def report(*, embedded_only: bool = False) -> Report:  # noqa: ARG001
         first = stage * LAYERS_PER_STAGE
         rows.append(
             (
-                recomputed(group.name),
-                recomputed(f"{group.slots[0].name} to {group.slots[-1].name}"),
+                label(group.name),
+                label(f"{group.slots[0].name} to {group.slots[-1].name}"),
                 recomputed(f"{size}×{size}×{shape.inputs}"),
                 recomputed(shape.outputs),
                 recomputed(shape.stride),

@@ -44,6 +44,8 @@ def test_a_table_is_built_again_when_it_is_gone_or_of_another_file(
     content = built.read_bytes()
     built.unlink()
     assert benchmarks.table_path(name).read_bytes() == content
+    built.write_bytes(content[:1000])  # damaged
+    assert benchmarks.table_path(name).read_bytes() == content
     file.write_bytes(b"{}")
     built.unlink()
     with pytest.raises(WrongDigest):
@@ -60,7 +62,7 @@ def test_nothing_fetched_and_no_such_table() -> None:
 
 def test_the_wheels_table_has_a_name_of_its_own(home: Path) -> None:
     if not benchmarks.at_hand("nas-bench-201-analog-cifar10"):
-        pytest.skip("needs the wheel analog-nasbench: pip install 'genius-replay[tables]'")
+        pytest.skip("needs the wheel analog-nasbench: pip install '.[tables]'")
     opened = benchmarks.open_benchmark("nas-bench-201-analog-cifar10")
     assert opened.table.measure.value == "no split"
     assert len(opened.table) == 15_625

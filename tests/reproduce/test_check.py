@@ -11,6 +11,7 @@ from reproduce import check
 from reproduce.__main__ import main
 from reproduce.data import conversations, read_published
 from reproduce.imagenet import published_run
+from reproduce.trials import cassette_path
 
 
 @pytest.fixture
@@ -76,3 +77,24 @@ def test_every_distinct_conversation_at_hand_is_locked(fetched: Path) -> None:
     locked = json.loads(check.LOCK.read_text("utf-8"))
     runs = {published_run(str(e.run)).run for e in conversations() if read_published(e) is not None}
     assert {f"published {run}" for run in runs} <= locked.keys()
+
+
+@pytest.mark.parametrize("section", ["embedded", "published tables", "published 329M"])
+def test_a_section_that_is_gone_from_the_lock(
+    section: str, lock: Path, fetched: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    locked = json.loads(lock.read_text("utf-8"))
+    del locked[section]
+    lock.write_text(json.dumps(locked), encoding="utf-8")
+    assert main(["check"]) == 1
+    assert f"{section}: missing from the lock" in capsys.readouterr().out
+
+
+def test_a_damaged_cassette_has_moved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = cassette_path("table7").read_bytes()
+    (tmp_path / "genius-table7.jsonl").write_bytes(content[:-50])
+    monkeypatch.setattr("reproduce.trials.cassette_path", lambda name: tmp_path / f"genius-{name}.jsonl")
+    assert main(["check"]) == 1
+    assert "genius-table7.jsonl" in capsys.readouterr().out

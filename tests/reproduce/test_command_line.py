@@ -17,7 +17,7 @@ from reproduce.catalogue import COMMANDS, FIGURES, REPORTS
 from reproduce.imagenet import cassette_path
 from reproduce.output import FORMATS
 
-STATUSES = {"recomputed", "replayed", "quoted", "missing"}
+STATUSES = {"recomputed", "replayed", "quoted", "missing", "label"}
 
 
 def _json(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, object]:
@@ -143,3 +143,60 @@ def test_nothing_heavy_is_imported_for_a_replay(home: Path) -> None:
         f"print([name for name in {heavy!r} if name in sys.modules], file=sys.stderr)"
     )
     assert _python("-c", code, home=home).stderr.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("table2", "--out", "table.svg"), "expected a suffix among"),
+        (("figure2", "--out", "figure.jpg"), ".png, .svg, .pdf"),
+        (("figure2", "--out", "no/such/folder/figure.png"), "name another file"),
+    ],
+)
+def test_files_that_cannot_be_written(
+    arguments: tuple[str, ...],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(list(arguments)) == 2
+    assert message in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("suffix", "start"), [(".md", "## "), (".csv", "method,"), (".json", "{"), (".tex", "% ")])
+def test_a_suffix_stands_for_a_form(suffix: str, start: str, tmp_path: Path) -> None:
+    out = tmp_path / f"table{suffix}"
+    assert main(["table2", "--out", str(out)]) == 0
+    assert out.read_text("utf-8").startswith(start)
+
+
+def test_means_keep_their_standard_deviation(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["table1", "--format", "csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    (genius,) = [row for row in rows if row["method"] == "GENIUS"]
+    assert round(float(genius["cifar10_test_std"]), 2) == 0.09
+
+
+@pytest.mark.parametrize("columns", [60, 300])
+def test_nothing_is_cut_on_a_terminal(
+    columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert main(["table1"]) == 0
+    text = capsys.readouterr().out
+    assert "…" not in text
+    assert "30.87±16.40" in text
+
+
+def test_a_home_that_is_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("GENIUS_REPLAY_HOME", str(tmp_path / "file"))
+    assert main(["table2"]) == 0
+    assert main(["fetch", "--mirror", str(tmp_path), "401M"]) == 2
+    assert "Traceback" not in capsys.readouterr().err

@@ -59,6 +59,7 @@ def test_without_the_table_costs_are_still_computed(capsys: pytest.CaptureFixtur
         (("nas-bench-macro",), "not both"),
         (("nas-bench-macro", "2222"), "expected 8 entries"),
         (("mobilenetv2-se", "--top", "3"), "no --top"),
+        (("nas-bench-macro", "--top", "-1"), "positive"),
         (("nas-bench-macro", "--top", "3"), "python -m reproduce fetch"),
     ],
 )
@@ -88,3 +89,14 @@ def test_all_into_what_is_no_folder(tmp_path: Path, capsys: pytest.CaptureFixtur
     (tmp_path / "file").touch()
     assert main(["all", "--out", str(tmp_path / "file")]) == 2
     assert "name another --out" in capsys.readouterr().err
+
+
+def test_one_bad_table_does_not_stop_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("reproduce.trials.cassette_path", lambda name: tmp_path / name)
+    out = tmp_path / "results"
+    assert main(["all", "--out", str(out), "--no-figures"]) == 2
+    assert (out / "table14.md").exists()
+    assert "Failed: table7: CassetteError" in (out / "index.md").read_text("utf-8")
+    assert "table7" in capsys.readouterr().err
