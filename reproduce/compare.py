@@ -7,18 +7,19 @@ benchmark has no validation accuracy the two are the same, and the table says so
 from __future__ import annotations
 
 import argparse
+import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines import catalogue
+from baselines import catalogue, darts
 from harness import engine, spaces
 from harness.loop import Budget
 from harness.method import Method
-from harness.space import Space
+from harness.space import Group, Slot, Space
 from reproduce import benchmarks, nas_bench_201
 from reproduce.benchmarks import BENCHMARKS, Opened
 from reproduce.errors import DataMissing, UsageError
@@ -26,9 +27,14 @@ from reproduce.output import DRAWN, add_output_arguments, show
 from reproduce.report import BLANK, Cell, Column, Report, label, recomputed
 from reproduce.statistics import bootstrap_mean, superiority, superiority_interval
 from reproduce.trials import published_trials
+from tables.build import build
+from tables.sources.csv_file import csv_source
+from tables.table import Table
+from tables.verdicts import Verdicts
 
 BUDGETS = (10, 50, 100, 200, 300)
 GENIUS_BUDGET = 10
+ORACLE_STEPS = 5000  # at which the relaxation's most probable architecture has settled
 ONE_BY_ONE = 50  # trials of a method that cannot run as arrays, unless --trials says otherwise
 COLUMNS = (
     Column("table", "Table"),
@@ -82,6 +88,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     trials = f"default: 1000, {ONE_BY_ONE} for methods whose trials run one by one"
     parser.add_argument("--trials", type=int, metavar="N", help=trials)
     parser.add_argument("--seed", type=int, default=0)
+    oracle = f"also the DARTS relaxation of each table ({ORACLE_STEPS} steps), which is given all of it"
+    parser.add_argument("--oracle", action="store_true", help=oracle)
     add_output_arguments(parser)
 
 
@@ -105,6 +113,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"compare: {error}") from error
     budgets = sorted(set(args.budget))
     arenas = [contest(name, methods, budgets, args.count, args.trials, args.seed) for name in names]
+    if args.oracle:
+        arenas = [replace(arena, methods=(*arena.methods, _oracle(arena))) for arena in arenas]
     if args.out is not None and args.out.suffix in DRAWN:
         draw(arenas, args.count, args.out)
     else:
@@ -116,8 +126,7 @@ def contest(
     name: str, methods: Sequence[Method], budgets: Sequence[int], count: str, trials: int | None, seed: int
 ) -> Arena:
     """Let every method search a table once with the largest budget, and see what it selects at each."""
-    opened = benchmarks.open_benchmark(name)
-    space = spaces.find(benchmarks.find(name).space).SPACE
+    opened, space = _open(name)
     budget = Budget(**{count: max(budgets)})
     contestants, curves = [], {}
     for method in methods:
@@ -126,7 +135,34 @@ def contest(
         contestants.append(Contestant(method.name, {b: courses.incumbents[:, b - 1].astype(np.int64) for b in budgets}))
         curves[method.name] = opened.verdicts.test[courses.incumbents].mean(axis=0)
     genius = tuple(_genius(name, space, opened)) if GENIUS_BUDGET in budgets else ()
-    return Arena(name, opened, genius, tuple(contestants), curves)
+    return Arena(opened.table.name, opened, genius, tuple(contestants), curves)
+
+
+def _open(name: str) -> tuple[Opened, Space]:
+    """A table with its space: one of `BENCHMARKS`, or a CSV file of architectures and accuracies.
+
+    Raises:
+        UsageError: if there is no table and no file of this name.
+        MalformedSource: if the file is no complete table.
+    """
+    if name in BENCHMARKS:
+        return benchmarks.open_benchmark(name), spaces.find(benchmarks.find(name).space).SPACE
+    path = Path(name)
+    if not path.is_file():
+        raise UsageError(f"compare: expected one of {', '.join(BENCHMARKS)} or a CSV file, got {name}")
+    content = path.read_bytes()
+    with tempfile.TemporaryDirectory() as folder:
+        built = build(content, csv_source(content, path.stem), Path(folder))
+        opened = Opened(Table.open(built), Verdicts.open(built))
+    slots = tuple(Slot(slot.name, slot.choices) for slot in opened.table.info.slots)
+    return opened, Space(path.stem, path.name, (Group("Slots", slots),))
+
+
+def _oracle(arena: Arena) -> Contestant:
+    """Where gradient ascent on the exact expected accuracy leads; its cost is the whole table."""
+    table = arena.opened.table
+    found = darts.relax(np.asarray(table.accuracy), table.cardinalities, steps=ORACLE_STEPS)
+    return Contestant("DARTS relaxation (oracle)", {len(table): np.array([table.index_of(found.architecture)])})
 
 
 def _genius(name: str, space: Space, opened: Opened) -> Iterator[Contestant]:
@@ -218,7 +254,7 @@ def draw(arenas: Sequence[Arena], count: str, path: Path) -> None:
         axis.set_xscale("log")
         axis.set_yscale("log")
         axis.tick_params(axis="y", which="minor", labelleft=False)
-        axis.set_title(arena.name + MARKS[arena.opened.table.measure.value], fontsize=6)
+        axis.set_title(arena.name.replace("-201-", "-201\n") + MARKS[arena.opened.table.measure.value], fontsize=6)
     for axis in axes[-1]:
         axis.set_xlabel(count)
     for axis in axes[:, 0]:

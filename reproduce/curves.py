@@ -107,7 +107,7 @@ def draw(report: Report, path: Path) -> None:
     """
     panels = list(dict.fromkeys(row[0].text for row in report.rows))
     figure = new_figure(height=3.9)
-    axes = figure.subplots(2, len(panels), sharex=True, sharey="row", squeeze=False)
+    axes = figure.subplots(2, len(panels), sharex=True, squeeze=False)
     for column, panel in enumerate(panels):
         series: dict[str, list[tuple[float, float, float]]] = {}
         for row in report.rows:
@@ -118,8 +118,10 @@ def draw(report: Report, path: Path) -> None:
             _draw_panel(axis, series, which)
         axes[0, column].set_title(panel.replace(", ", "\n"))
         axes[1, column].set_xlabel("iteration T")
-    axes[1, 0].set_yscale("log")
-    axes[1, 0].invert_yaxis()
+    lowest = max(float(row[4].value or 0) for row in report.rows)
+    for axis in axes[1]:
+        axis.set_yscale("log")
+        axis.set_ylim(1.4 * lowest, 0.7)
     axes[0, 0].set_ylabel("accuracy (%)")
     axes[1, 0].set_ylabel("rank (1 = best)")
     handles, labels = axes[0, 0].get_legend_handles_labels()

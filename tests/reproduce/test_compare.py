@@ -83,7 +83,7 @@ def test_the_curves_are_drawn(fetched: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--table", "nas-bench-102"), "there are nas-bench-macro"),
+        (("--table", "nas-bench-102"), "expected one of nas-bench-macro"),
         (("--methods", "evolutoin"), "there are random"),
         (("--optimiser", "no_such_module:Mine"), "no_such_module"),
         (("--budget", "0"), "positive"),
@@ -103,3 +103,16 @@ def test_nothing_at_hand(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 
 def test_methods_that_run_one_by_one_are_left_to_be_named() -> None:
     assert {"random", "random-distinct", "evolution-autodl"} <= catalogue.METHODS.keys()
+
+
+def test_a_table_that_is_a_csv_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "mine.csv"
+    lines = [f"{a}{b}{c},{50 + a + b + c}" for a in range(4) for b in range(4) for c in range(4)]
+    path.write_text("architecture,accuracy\n" + "\n".join(lines) + "\n")
+    rows = _rows(capsys, "--table", str(path), "--methods", "random", "local-search", "--oracle")
+    assert _select(rows, "local-search", 20)["test"]["value"] == 59
+    assert _select(rows, "DARTS relaxation (oracle)", 64)["rank"]["value"] == 1
+    assert rows[0]["table"]["value"] == "mine†"
+    path.write_text("architecture,accuracy\n" + "\n".join(lines[:-1]) + "\n")
+    assert main(["compare", "--table", str(path)]) == 2
+    assert "333" in capsys.readouterr().err
