@@ -24,7 +24,7 @@ from reproduce import benchmarks, nas_bench_201
 from reproduce.benchmarks import BENCHMARKS, Opened
 from reproduce.errors import DataMissing, UsageError
 from reproduce.output import DRAWN, add_output_arguments, show
-from reproduce.report import BLANK, Cell, Column, Report, label, recomputed
+from reproduce.report import BLANK, Cell, Column, Report, estimated, label, recomputed
 from reproduce.statistics import bootstrap_mean, superiority, superiority_interval
 from reproduce.trials import published_trials
 from tables.build import build
@@ -41,9 +41,7 @@ COLUMNS = (
     Column("method", "Method"),
     Column("budget", "Budget"),
     Column("trials", "Trials"),
-    Column("test", "Test (%)"),
-    Column("test_low", "95 % from"),
-    Column("test_high", "to"),
+    Column("test", "Test (%), mean"),
     Column("test_q05", "5 %"),
     Column("test_q50", "50 %"),
     Column("test_q95", "95 %"),
@@ -51,8 +49,6 @@ COLUMNS = (
     Column("regret_to_best_test", "Regret to best test"),
     Column("rank", "Median rank"),
     Column("genius_better", "GENIUS better"),
-    Column("genius_better_low", "95 % from"),
-    Column("genius_better_high", "to"),
 )
 MARKS = {"validation": "", "test only": "*", "no split": "†"}
 """Behind a table's name: what a search on it sees."""
@@ -202,31 +198,28 @@ def report(arenas: Sequence[Arena], count: str) -> Report:
 def _row(arena: Arena, contestant: Contestant, budget: int, selected: NDArray[np.int64]) -> tuple[Cell, ...]:
     verdicts = arena.opened.verdicts
     test = verdicts.test[selected]
-    low, high = bootstrap_mean(test)
-    figures = (test.mean(), low, high, *np.quantile(test, [0.05, 0.5, 0.95]))
-    regrets = (verdicts.test_at_validation_optimum - test.mean(), verdicts.optimum - test.mean())
+    mean = float(test.mean())
+    regrets = (verdicts.test_at_validation_optimum - mean, verdicts.optimum - mean)
     return (
         label(arena.name + MARKS[arena.opened.table.measure.value]),
         label(contestant.name),
         label(budget),
         label(len(selected)),
-        *(recomputed(float(figure), ".2f") for figure in figures),
-        *(recomputed(float(regret), ".2f") for regret in regrets),
+        estimated(mean, bootstrap_mean(test)),
+        *(recomputed(float(quantile), ".2f") for quantile in np.quantile(test, [0.05, 0.5, 0.95])),
+        *(recomputed(regret, ".2f") for regret in regrets),
         recomputed(float(np.median(verdicts.rank[selected])), ".0f"),
-        *_against_genius(arena, contestant, budget, test),
+        _against_genius(arena, contestant, budget, test),
     )
 
 
-def _against_genius(
-    arena: Arena, contestant: Contestant, budget: int, test: NDArray[np.float64]
-) -> tuple[Cell, Cell, Cell]:
+def _against_genius(arena: Arena, contestant: Contestant, budget: int, test: NDArray[np.float64]) -> Cell:
     """How a GENIUS trial fares against a method at GENIUS' own budget; all its trials on a table count alike."""
     if budget != GENIUS_BUDGET or not arena.genius or contestant in arena.genius:
-        return (BLANK,) * 3
+        return BLANK
     ours = arena.opened.verdicts.test[np.concatenate([one.selected[GENIUS_BUDGET] for one in arena.genius])]
     share = superiority(ours, test)
-    low, high = superiority_interval(share, len(ours))
-    return recomputed(share, ".2f"), recomputed(low, ".2f"), recomputed(high, ".2f")
+    return estimated(share, superiority_interval(share, len(ours)))
 
 
 def draw(arenas: Sequence[Arena], count: str, path: Path) -> None:

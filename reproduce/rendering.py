@@ -48,18 +48,19 @@ def markdown(report: Report) -> str:
 
 
 def comma_separated(report: Report) -> str:
-    """Unrounded values; each column is followed by its status, that of a mean also by the standard deviation."""
+    """Unrounded values; each column is followed by its status and, where there are such, by spreads and intervals."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    means = [any(row[n].std is not None for row in report.rows) for n in range(len(report.columns))]
+    columns = list(zip(report.columns, zip(*report.rows, strict=True), strict=True))
+    extras = [list(dict.fromkeys(extra for cell in cells for extra in cell.extras)) for _, cells in columns]
     header = []
-    for column, mean in zip(report.columns, means, strict=True):
-        header += [column.key, f"{column.key}_status", *([f"{column.key}_std"] if mean else [])]
+    for (column, _), names in zip(columns, extras, strict=True):
+        header += [column.key, f"{column.key}_status", *(f"{column.key}_{name}" for name in names)]
     writer.writerow(header)
     for row in report.rows:
         fields: list[object] = []
-        for cell, mean in zip(row, means, strict=True):
-            fields += [cell.value, cell.status.value, *([cell.std] if mean else [])]
+        for cell, names in zip(row, extras, strict=True):
+            fields += [cell.value, cell.status.value, *(cell.extras.get(name) for name in names)]
         writer.writerow(fields)
     return file.getvalue()
 

@@ -44,7 +44,7 @@ LEGEND = {
 
 @dataclass(frozen=True)
 class Cell:
-    """A value as it is, how it is printed, and its status; of a mean also the standard deviation.
+    """A value as it is, how it is printed, and its status; of an estimate also its spread or a 95 % interval.
 
     Rounding happens in `text`, nowhere before.
     """
@@ -53,11 +53,17 @@ class Cell:
     text: str
     status: Status
     std: float | None = None
+    interval: tuple[float, float] | None = None
+
+    @property
+    def extras(self) -> dict[str, float]:
+        """What there is beside the value, by name."""
+        extras = {} if self.std is None else {"std": self.std}
+        return extras if self.interval is None else {**extras, "low": self.interval[0], "high": self.interval[1]}
 
     def to_json(self) -> dict[str, Value]:
-        """All of it; the standard deviation only where there is one."""
-        fields: dict[str, Value] = {"value": self.value, "text": self.text, "status": self.status.value}
-        return fields if self.std is None else {**fields, "std": self.std}
+        """All of it."""
+        return {"value": self.value, "text": self.text, "status": self.status.value, **self.extras}
 
 
 def label(value: Value) -> Cell:
@@ -71,6 +77,12 @@ BLANK = Cell(None, "", Status.LABEL)
 def recomputed(value: Value, form: str = "") -> Cell:
     """A cell computed here."""
     return Cell(value, format(value, form), Status.RECOMPUTED)
+
+
+def estimated(value: float, interval: tuple[float, float]) -> Cell:
+    """An estimate computed here, with its 95 % interval."""
+    low, high = interval
+    return Cell(value, f"{value:.2f} [{low:.2f}, {high:.2f}]", Status.RECOMPUTED, interval=interval)
 
 
 def quoted(value: Value, form: str = "") -> Cell:

@@ -44,15 +44,24 @@ def superiority(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> float
 def superiority_interval(share: float, trials: int) -> tuple[float, float]:
     """An interval for `superiority` that is honest about few trials of ours.
 
-    Clopper and Pearson's exact interval (1934) for as many wins among `trials` as the share amounts to, rounded down
-    for the lower end and up for the upper. A share of wins over many opponents varies less than single wins do, so that
-    this is rather too wide than too narrow.
+    Clopper and Pearson's exact interval (1934) for as many wins among `trials` as the share amounts to, between two
+    counts in proportion. A share of wins over many opponents varies less than single wins do, so that this is rather
+    too wide than too narrow.
     """
     wins = share * trials
+    fewer, more = floor(wins), ceil(wins)
+    low, high = (
+        (1 - wins + fewer) * below + (wins - fewer) * above
+        for below, above in zip(_exact(fewer, trials), _exact(more, trials), strict=True)
+    )
+    return low, high
+
+
+def _exact(wins: int, trials: int) -> tuple[float, float]:
+    """Clopper and Pearson's interval."""
     tail = (1 - LEVEL) / 2
-    fewest, most = floor(wins + 1e-9), ceil(wins - 1e-9)
-    low = 0.0 if fewest == 0 else _solve(lambda p: _at_least(fewest, trials, p) < tail)
-    high = 1.0 if most == trials else _solve(lambda p: 1 - _at_least(most + 1, trials, p) > tail)
+    low = 0.0 if wins == 0 else _solve(lambda p: _at_least(wins, trials, p) < tail)
+    high = 1.0 if wins == trials else _solve(lambda p: 1 - _at_least(wins + 1, trials, p) > tail)
     return low, high
 
 
