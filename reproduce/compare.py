@@ -76,9 +76,9 @@ class Arena:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of `compare`."""
     names, methods = ", ".join(BENCHMARKS), ", ".join(catalogue.METHODS)
-    parser.add_argument("--table", action="append", metavar="NAME", help=f"{names} (default: all at hand), or a CSV")
+    parser.add_argument("--table", nargs="+", metavar="NAME", help=f"{names} (default: all at hand), or a CSV")
     parser.add_argument("--methods", nargs="+", metavar="NAME", help=f"of {methods}")
-    parser.add_argument("--optimiser", action="append", default=[], metavar="MODULE:CLASS", help="one of your own, too")
+    parser.add_argument("--optimiser", nargs="+", default=[], metavar="MODULE:CLASS", help="one of your own, too")
     parser.add_argument("--budget", nargs="+", type=int, default=list(BUDGETS), metavar="N")
     parser.add_argument("--count", choices=("evaluations", "unique"), default="evaluations", help="what budgets count")
     trials = f"default: 1000, {ONE_BY_ONE} for methods whose trials run one by one"

@@ -75,7 +75,7 @@ def test_an_optimiser_of_ones_own(
 def test_the_curves_are_drawn(fetched: Path, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     out = tmp_path / "curves.png"
-    tables = ("--table", "nas-bench-macro", "--table", "channel-bench-resnet", "--table", "nas-bench-201-cifar10")
+    tables = ("--table", "nas-bench-macro", "channel-bench-resnet", "nas-bench-201-cifar10")
     assert main(["compare", *SMALL, *tables, "--methods", "random", "--out", str(out)]) == 0
     assert len(out.read_bytes()) > 10_000
 
