@@ -39,6 +39,7 @@ from tables.table import Table
 
 TRIALS = range(3)
 STEPS = 40  # of each trial
+MOST = 10 * STEPS  # proposals, should many of them be rejected
 
 Subject = TypeVar("Subject")
 Property: TypeAlias = Callable[[Subject], "str | None"]
@@ -74,7 +75,7 @@ def _free(architecture: Architecture) -> int:  # noqa: ARG001
 
 def _course(factory: Factory, trial: int, referee: Referee) -> list[Proposal]:
     """What one trial proposes in `STEPS` steps."""
-    trajectory = run(factory(referee.space, Stream(SEED, trial)), referee, Budget(evaluations=STEPS))
+    trajectory = run(factory(referee.space, Stream(SEED, trial)), referee, Budget(evaluations=STEPS, proposals=MOST))
     return [step.trial.proposal for step in trajectory.steps]
 
 
@@ -97,14 +98,14 @@ def proposes_only_valid_architectures(method: Method) -> str | None:
 
 def respects_the_budget(method: Method) -> str | None:
     """It evaluates nothing but its proposals, and proposes for as long as it is asked, also what it proposed before."""
-    for space, budget in product(
-        (UNEVEN, TINY), (Budget(evaluations=1), Budget(evaluations=STEPS), Budget(unique=5, proposals=STEPS))
-    ):
+    budgets = [Budget(evaluations=evaluations, proposals=MOST) for evaluations in (1, STEPS)]
+    for space, budget in product((UNEVEN, TINY), budgets):
         meter = Metered(TabularObjective(space, table_of(space)))
         referee = Referee(space, _free, (), meter)
         steps = run(method.factory(space, FiniteStream(SEED, 0)), referee, budget).steps
-        if meter.count != sum(step.trial.accuracy is not None for step in steps):
-            return f"expected {len(steps)} evaluations, one a proposal, got {meter.count}"
+        evaluated = sum(step.trial.accuracy is not None for step in steps)
+        if meter.count != evaluated:
+            return f"expected {evaluated} evaluations, those of its proposals, got {meter.count}"
     return None
 
 
@@ -143,7 +144,8 @@ def repeats_a_trial_in_a_second_process(method: Method) -> str | None:
         env={**os.environ, "PYTHONHASHSEED": salt, "PYTHONPATH": path},
     )
     if done.returncode:
-        return f"a second process failed: {done.stderr.strip().splitlines()[-1]}"
+        *_, last = ["it says nothing", *done.stderr.strip().splitlines()]
+        return f"a second process ended with exit code {done.returncode}: {last}"
     if done.stdout.splitlines()[-1] != here:
         return "a second process takes another course; draw all randomness from the stream, and keep sets in order"
     return None
@@ -172,9 +174,9 @@ def survives_rejections(method: Method) -> str | None:
     for parity, trial in product((0, 1), TRIALS):
         referee = _referee(UNEVEN, constraints=(HalfAllowed(parity),))
         optimizer = method.factory(UNEVEN, Stream(SEED, trial))
-        if not run(optimizer, referee, Budget(evaluations=STEPS // 2, proposals=10 * STEPS)).evaluated:
+        if not run(optimizer, referee, Budget(evaluations=STEPS, proposals=MOST)).evaluated:
             return (
-                f"half of the space is allowed, and none of {10 * STEPS} proposals of trial {trial} was; "
+                f"half of the space is allowed, and none of {MOST} proposals of trial {trial} was; "
                 "a rejected proposal is told with `rejection` and without `accuracy`: propose another"
             )
     return None
@@ -238,7 +240,7 @@ def _address(method: Method) -> tuple[str, str] | None:
     """Module and variable that hold a method, the tuple it is in, or its class."""
     for name, module in list(sys.modules.items()):
         if name != "__main__":
-            for variable, value in list(vars(module).items()):
+            for variable, value in list(getattr(module, "__dict__", {}).items()):
                 held = value if isinstance(value, tuple) else (value,)
                 if any(each is method or each is method.factory for each in held):
                     return name, variable
@@ -246,11 +248,11 @@ def _address(method: Method) -> tuple[str, str] | None:
 
 
 def second_process(module: str, variable: str, name: str) -> None:
-    """Write the courses of the method with this address: what `repeats_a_trial_in_a_second_process` runs."""
+    """Write the courses of the method with this address, as the last line; `repeats_a_trial_in_a_second_process`."""
     found: Any = getattr(importlib.import_module(module), variable)
     if isinstance(found, tuple):
         found = next(each for each in found if isinstance(each, Method) and each.name == name)
-    sys.stdout.write(_courses_as_json(found.factory if isinstance(found, Method) else found))
+    sys.stdout.write("\n" + _courses_as_json(found.factory if isinstance(found, Method) else found))
 
 
 def _courses_as_json(factory: Factory) -> str:

@@ -205,7 +205,7 @@ BROKEN = [
     (ProposesNumpyIntegers, conformance.proposes_only_valid_architectures, "Layer 1 expects a choice from 0 to 1, got"),
     (ProposesTuples, conformance.proposes_only_valid_architectures, r"return Proposal\(architecture\)"),
     (ProposesNothing, conformance.proposes_only_valid_architectures, "needs an architecture or a reply"),
-    (EvaluatesOnItsOwn, conformance.respects_the_budget, "expected 1 evaluations, one a proposal, got 2"),
+    (EvaluatesOnItsOwn, conformance.respects_the_budget, "expected 1 evaluations, those of its proposals, got 2"),
     (NeverRepeats, conformance.respects_the_budget, "where nothing new is left, propose an architecture again"),
     (RunsOut, conformance.respects_the_budget, "all 20 proposals are made"),
     (DrawsElsewhere, conformance.repeats_a_trial_in_any_company, "draw all randomness from the stream"),
@@ -231,6 +231,15 @@ BREAKS_MORE = (
 @pytest.mark.parametrize("factory", [Honest, HonestWriter, CannotBePickled])
 def test_an_honest_optimiser_passes(factory: type[Honest]) -> None:
     assert [finding for finding in check(OF_METHODS, Method("honest", "", factory)) if not finding.ok] == []
+
+
+def test_a_writer_without_a_design_ends_and_fails() -> None:
+    class SaysNothing(Honest):
+        def ask(self) -> Proposal:
+            return Proposal(reply="Hm.")
+
+    failed = [finding.property for finding in check(OF_METHODS, Method("silent", "", SaysNothing)) if not finding.ok]
+    assert "survives rejections" in failed
 
 
 def test_nothing_has_to_be_pickled() -> None:
@@ -281,4 +290,4 @@ def test_a_second_process_that_fails_says_why(monkeypatch: pytest.MonkeyPatch) -
     vars(module).update(Mine=Mine)
     monkeypatch.setitem(sys.modules, module.__name__, module)
     reason = conformance.repeats_a_trial_in_a_second_process(Method("mine", "", Mine))
-    assert reason == "a second process failed: ModuleNotFoundError: No module named 'only_in_memory'"
+    assert reason == "a second process ended with exit code 1: ModuleNotFoundError: No module named 'only_in_memory'"
