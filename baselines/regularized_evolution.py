@@ -8,7 +8,9 @@ libraries, and so do the results. The presets name the library whose sizes they 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +20,7 @@ from harness.protocol import Proposal, Trial
 from harness.space import Architecture, Space
 from harness.streams import Stream, Streams
 
-BLOCK = 32  # children whose random numbers are drawn at once
+BLOCK = 16  # children whose random numbers are drawn at once
 
 
 @dataclass(frozen=True)
@@ -74,31 +76,35 @@ class RegularizedEvolution:
             position = sum(groups[:group]) + self._below(groups[group])
         else:
             position = self._below(len(parent))
-        choice = self._below(self._space.cardinalities[position] - 1)
-        choice += choice >= parent[position]
+        cardinality = self._space.cardinalities[position]
+        choice = self._below(cardinality - 1)
+        choice = (choice + (choice >= parent[position])) % cardinality  # a single choice stays
         return (*parent[:position], choice, *parent[position + 1 :])
 
     def _below(self, bound: int) -> int:
         return int(self._stream.random() * bound)
 
 
+Plan: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
+"""What chance alone decides of the next child of every trial.
+
+The places, in the flat array of all members, of those that are drawn, (trials, sample); then, (trials,), cardinality
+and stride of the slot that mutates, and its new choice among the others.
+"""
+
+
 class RegularizedEvolutionArrays:
     """Many trials."""
 
     def __init__(self, space: Space, streams: Streams, settings: Settings) -> None:
-        self._size = space.size
+        self._space = space
         self._streams = streams
         self._settings = settings
-        self._cardinalities, self._strides = np.array(space.cardinalities), np.array(space.strides)
-        self._groups = np.array([len(group.slots) for group in space.groups])
-        self._group_starts = np.cumsum(self._groups) - self._groups
         self._members = np.zeros((len(streams), settings.population), dtype=np.int64)
         self._accuracies = np.zeros((len(streams), settings.population))
         self._told = 0
-        self._draws = settings.sample + (3 if settings.group_first else 2)  # of a child
-        self._block = np.empty((len(streams), 0, self._draws))
-        self._used = 0
         self._rows = np.arange(len(streams))
+        self._plans: Iterator[Plan] = iter(())
         self._next = streams.indices(space.size)
 
     def ask(self) -> NDArray[np.int64]:
@@ -111,34 +117,40 @@ class RegularizedEvolutionArrays:
         self._members[:, place], self._accuracies[:, place] = proposals, accuracies
         self._told += 1
         if self._told < self._settings.population:
-            self._next = self._streams.indices(self._size)
+            self._next = self._streams.indices(self._space.size)
             return
-        sample, draws = self._settings.sample, self._next_draws()
-        age = (draws[:, :sample] * self._settings.population).astype(np.int64)
-        drawn = (age + self._told) % self._settings.population  # the oldest stands behind the newest
-        best = np.argmax(self._accuracies[self._rows[:, None], drawn], axis=1)
-        self._next = self._mutate(self._members[self._rows, drawn[self._rows, best]], draws[:, sample:])
-
-    def _next_draws(self) -> NDArray[np.float64]:
-        """(trials, draws) for one child of every trial; drawn for many children at once, which is faster."""
-        if self._used == self._block.shape[1]:
-            self._block = self._streams.uniform(BLOCK * self._draws).reshape(-1, BLOCK, self._draws)
-            self._used = 0
-        self._used += 1
-        return self._block[:, self._used - 1]
-
-    def _mutate(self, parents: NDArray[np.int64], draws: NDArray[np.float64]) -> NDArray[np.int64]:
-        if self._settings.group_first:
-            group = (draws[:, 0] * len(self._groups)).astype(np.int64)
-            position = self._group_starts[group] + (draws[:, 1] * self._groups[group]).astype(np.int64)
-        else:
-            position = (draws[:, 0] * len(self._strides)).astype(np.int64)
-        cardinality, stride = self._cardinalities[position], self._strides[position]
+        drawn, cardinality, stride, choice = self._next_plan()
+        best = np.argmax(self._accuracies.take(drawn), axis=1)
+        parents = self._members.take(drawn[self._rows, best])
         old = parents // stride % cardinality
-        new = (draws[:, -1] * (cardinality - 1)).astype(np.int64)
-        new += new >= old
-        children: NDArray[np.int64] = parents + (new - old) * stride
-        return children
+        new = (choice + (choice >= old)) % cardinality  # a single choice stays
+        self._next = parents + (new - old) * stride
+
+    def _next_plan(self) -> Plan:
+        plan = next(self._plans, None)
+        if plan is None:
+            self._plans = self._plan()
+            plan = next(self._plans)
+        return plan
+
+    def _plan(self) -> Iterator[Plan]:
+        """Of the next `BLOCK` children at once, which is faster."""
+        settings, groups = self._settings, np.array([len(group.slots) for group in self._space.groups])
+        count = settings.sample + (3 if settings.group_first else 2)
+        draws = self._streams.uniform(BLOCK * count).reshape(-1, BLOCK, count)
+        draws = np.ascontiguousarray(draws.swapaxes(0, 1))  # (BLOCK, trials, count)
+        age = (draws[..., : settings.sample] * settings.population).astype(np.int64)
+        oldest = self._told + np.arange(BLOCK)  # stands behind the newest
+        drawn = (age + oldest[:, None, None]) % settings.population
+        drawn += settings.population * self._rows[:, None]
+        if settings.group_first:
+            group = (draws[..., -3] * len(groups)).astype(np.int64)
+            position = (np.cumsum(groups) - groups)[group] + (draws[..., -2] * groups[group]).astype(np.int64)
+        else:
+            position = (draws[..., -2] * len(self._space.slots)).astype(np.int64)
+        cardinality, stride = np.array(self._space.cardinalities)[position], np.array(self._space.strides)[position]
+        choice = (draws[..., -1] * (cardinality - 1)).astype(np.int64)
+        return zip(drawn, cardinality, stride, choice, strict=True)
 
 
 def _method(preset: str) -> Method:

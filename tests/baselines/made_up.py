@@ -55,8 +55,8 @@ def problem_of(*groups: tuple[int, ...], seed: int = 0) -> Problem:
 
 @st.composite
 def problems(draw: st.DrawFn) -> Problem:
-    """Up to three groups of up to two slots with two to four choices each."""
-    group = st.lists(st.integers(2, 4), min_size=1, max_size=2).map(tuple)
+    """Up to three groups of up to two slots with one to four choices each."""
+    group = st.lists(st.integers(1, 4), min_size=1, max_size=2).map(tuple)
     groups = draw(st.lists(group, min_size=1, max_size=3))
     return problem_of(*groups, seed=draw(st.integers(0, 2**32)))
 
