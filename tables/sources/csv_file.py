@@ -85,11 +85,13 @@ def _read(data: bytes, source: Source) -> Columns:
             f"{source.name}: {size - len(lines)} of {size} architectures are missing, the first is "
             f"{_encode(absent, source.slots)!r}; a search may ask for any of them: add the missing lines"
         )
-    dense = np.ravel_multi_index(tuple(np.array(list(lines)).T), counts)
-    accuracy, test = np.empty(size), np.empty(size)
-    accuracy[dense] = [row.accuracy for row in rows]
-    test[dense] = [math.nan if row.test is None else row.test for row in rows]
-    return Columns(accuracy, dense.astype(np.int32), test=None if rows[0].test is None else test)
+    file_order = np.ravel_multi_index(tuple(np.array(list(lines)).T), counts)
+    by_index = np.argsort(file_order)
+    return Columns(
+        accuracy=np.array([row.accuracy for row in rows])[by_index],
+        file_order=file_order.astype(np.int32),
+        test=None if rows[0].test is None else np.array([row.test for row in rows], np.float64)[by_index],
+    )
 
 
 def _rows(data: bytes, name: str) -> list[Row]:
