@@ -8,6 +8,7 @@ budgets: it shows where the relaxation itself leads when nothing is estimated an
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,9 +45,10 @@ def relax(accuracies: Reals, cardinalities: tuple[int, ...], *, steps: int, adam
     Raises:
         ValueError: if there is not one accuracy for every architecture.
     """
-    if accuracies.shape != (np.prod(cardinalities),):
+    size = math.prod(cardinalities)
+    if accuracies.shape != (size,):
         raise ValueError(
-            f"expected {np.prod(cardinalities)} accuracies, one for every architecture of slots with {cardinalities} "
+            f"expected {size} accuracies, one for every architecture of slots with {cardinalities} "
             f"choices, got an array of shape {accuracies.shape}; pass the whole table"
         )
     softmax = Softmax(cardinalities)
@@ -59,7 +61,7 @@ def relax(accuracies: Reals, cardinalities: tuple[int, ...], *, steps: int, adam
         if step < steps:
             ascent.ascend(gradient / 100)
     best = tuple(np.argmax(probabilities, axis=1).tolist())
-    return Relaxation(best, probabilities, expected, entropy, accuracies.size)
+    return Relaxation(best, probabilities, expected, entropy, size)
 
 
 def expected_accuracy(accuracies: Reals, cardinalities: tuple[int, ...], probabilities: Reals) -> tuple[float, Reals]:

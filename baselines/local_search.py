@@ -88,14 +88,14 @@ class LocalSearchArrays:
         self._neighbours[moved] = np.take_along_axis(self._around(proposals[moved]), order, axis=1)
         self._tried[moved] = 0
         self._next = proposals.copy()
-        open_ = self._all  # trials without a next proposal
-        while len(open_):
-            at_optimum = self._tried[open_] == self._neighbours.shape[1]
-            self._start_anew(open_[at_optimum])
-            open_ = open_[~at_optimum]
-            self._next[open_] = self._neighbours[open_, self._tried[open_]]
-            self._tried[open_] += 1
-            open_ = open_[self._seen[open_, self._next[open_]]]
+        pending = self._all  # trials without a next proposal
+        while len(pending):
+            at_optimum = self._tried[pending] == self._neighbours.shape[1]
+            self._start_anew(pending[at_optimum])
+            pending = pending[~at_optimum]
+            self._next[pending] = self._neighbours[pending, self._tried[pending]]
+            self._tried[pending] += 1
+            pending = pending[self._seen[pending, self._next[pending]]]
 
     def _around(self, architectures: NDArray[np.int64]) -> NDArray[np.int64]:
         """(k, neighbours) in the order of `Space.neighbours`."""
