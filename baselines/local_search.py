@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.method import Method
+from harness.method import Method, UnfitMethod
 from harness.protocol import Proposal, Trial
 from harness.space import Architecture, Space
 from harness.streams import Stream, Streams
@@ -115,7 +115,7 @@ class LocalSearchArrays:
 
 def _largest(space: Space) -> Architecture:
     if space.largest is None:
-        raise ValueError(
+        raise UnfitMethod(
             f"local-search-max starts from the architecture of maximum capacity, and {space.name} names none; "
             "set `largest` where the space is declared, or use local-search"
         )

@@ -4,7 +4,8 @@ HarnessError
 ├── InvalidArchitecture   a tuple that is no architecture of the space
 ├── OptimizerError        an optimiser that broke the ask/tell protocol
 ├── SpaceMismatch         a table of another space
-└── UnknownSpace          no space has this name
+├── UnknownSpace          no space has this name
+└── UnfitMethod           a method that cannot search a space (in harness.method, where optimisers see it)
 """
 
 

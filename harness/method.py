@@ -9,6 +9,7 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.errors import HarnessError
 from harness.protocol import Optimizer
 from harness.space import Space
 from harness.streams import Stream, Streams
@@ -29,6 +30,10 @@ Factory: TypeAlias = Callable[[Space, Stream], Optimizer]
 
 ArrayFactory: TypeAlias = Callable[[Space, Streams], ArrayOptimizer]
 """Makes the optimiser of many trials; it must propose exactly what the one-trial optimiser does."""
+
+
+class UnfitMethod(HarnessError, ValueError):
+    """A method that cannot search a space; the message says what it needs."""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ directory; it can be deleted at any time.
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +18,7 @@ from tables.build import SOURCES, build
 from tables.errors import DamagedTable, SchemaMismatch, SourceNotFound, TableNotFound
 from tables.schema import file_name
 from tables.sources.analog_nasbench import installed_data
+from tables.sources.csv_file import csv_source
 from tables.table import Table
 from tables.verdicts import Verdicts
 
@@ -140,6 +142,24 @@ def open_benchmark(name: str) -> Opened:
     """
     path = table_path(name)
     return Opened(Table.open(path), Verdicts.open(path))
+
+
+def open_file(path: Path) -> Opened:
+    """Open a table of one's own: HDF5 as `python -m tables build` writes it, or a CSV of architectures and accuracies.
+
+    Raises:
+        UsageError: if there is no such file, or it cannot be read.
+        TableError: if it is no complete table.
+    """
+    if path.suffix.lower() != ".csv":
+        return Opened(Table.open(path), Verdicts.open(path))
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}; name a CSV file that can be read") from error
+    with tempfile.TemporaryDirectory() as folder:
+        built = build(content, csv_source(content, path.stem), Path(folder))
+        return Opened(Table.open(built), Verdicts.open(built))
 
 
 def table_path(name: str) -> Path:

@@ -7,7 +7,6 @@ benchmark has no validation accuracy the two are the same, and the table says so
 from __future__ import annotations
 
 import argparse
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from baselines import catalogue, darts
 from harness import engine, spaces
 from harness.loop import Budget
-from harness.method import Method
+from harness.method import Method, UnfitMethod
 from harness.space import Group, Slot, Space
 from reproduce import benchmarks, nas_bench_201
 from reproduce.benchmarks import BENCHMARKS, Opened
@@ -27,10 +26,6 @@ from reproduce.output import DRAWN, add_output_arguments, show
 from reproduce.report import BLANK, Cell, Column, Report, estimated, label, recomputed
 from reproduce.statistics import bootstrap_mean, superiority, superiority_interval
 from reproduce.trials import published_trials
-from tables.build import build
-from tables.sources.csv_file import csv_source
-from tables.table import Table
-from tables.verdicts import Verdicts
 
 BUDGETS = (10, 50, 100, 200, 300)
 GENIUS_BUDGET = 10
@@ -71,6 +66,7 @@ class Arena:
     genius: tuple[Contestant, ...]
     methods: tuple[Contestant, ...]
     curves: dict[str, NDArray[np.float64]]  # mean test accuracy after each unit of the budget, by method
+    left_out: tuple[str, ...]  # methods that cannot search this space, and why
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -124,14 +120,18 @@ def contest(
     """Let every method search a table once with the largest budget, and see what it selects at each."""
     opened, space = _open(name)
     budget = Budget(**{count: max(budgets)})
-    contestants, curves = [], {}
+    contestants, curves, left_out = [], {}, []
     for method in methods:
         number = trials or (1000 if method.arrays is not None else ONE_BY_ONE)
-        courses = engine.search(method, space, opened.table, budget, range(number), seed)
+        try:
+            courses = engine.search(method, space, opened.table, budget, range(number), seed)
+        except UnfitMethod as error:
+            left_out.append(str(error))
+            continue
         contestants.append(Contestant(method.name, {b: courses.incumbents[:, b - 1].astype(np.int64) for b in budgets}))
         curves[method.name] = opened.verdicts.test[courses.incumbents].mean(axis=0)
     genius = tuple(_genius(name, space, opened)) if GENIUS_BUDGET in budgets else ()
-    return Arena(opened.table.name, opened, genius, tuple(contestants), curves)
+    return Arena(opened.table.name, opened, genius, tuple(contestants), curves, tuple(left_out))
 
 
 def _open(name: str) -> tuple[Opened, Space]:
@@ -139,19 +139,15 @@ def _open(name: str) -> tuple[Opened, Space]:
 
     Raises:
         UsageError: if there is no table and no file of this name.
-        MalformedSource: if the file is no complete table.
+        TableError: if the file is no complete table.
     """
     if name in BENCHMARKS:
         return benchmarks.open_benchmark(name), spaces.find(benchmarks.find(name).space).SPACE
-    path = Path(name)
-    if not path.is_file():
+    if not Path(name).is_file():
         raise UsageError(f"compare: expected one of {', '.join(BENCHMARKS)} or a CSV file, got {name}")
-    content = path.read_bytes()
-    with tempfile.TemporaryDirectory() as folder:
-        built = build(content, csv_source(content, path.stem), Path(folder))
-        opened = Opened(Table.open(built), Verdicts.open(built))
+    opened = benchmarks.open_file(Path(name))
     slots = tuple(Slot(slot.name, slot.choices) for slot in opened.table.info.slots)
-    return opened, Space(path.stem, path.name, (Group("Slots", slots),))
+    return opened, Space(opened.table.name, name, (Group("Slots", slots),))
 
 
 def _oracle(arena: Arena) -> Contestant:
@@ -190,6 +186,7 @@ def report(arenas: Sequence[Arena], count: str) -> Report:
         "counting half, with Clopper and Pearson's interval for so few trials; other intervals are bootstraps.",
     ]
     notes += [f"{MARKS[m.value]} a search on this table sees: {m.value}" for m in measures if MARKS[m.value]]
+    notes += [f"left out: {reason}" for arena in arenas for reason in arena.left_out]
     digests = {arena.name: arena.opened.table.digest for arena in arenas}
     title = "Search methods on the benchmark tables: test accuracy of what they select"
     return Report("compare", title, COLUMNS, tuple(rows), tuple(sorted(notes)), tables=digests)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
@@ -20,10 +19,8 @@ from harness import spaces
 from harness.conformance import OF_METHODS, Finding, check
 from harness.soundness import OF_SPACES, OF_TABLES
 from harness.spaces import SpaceModule
+from reproduce.benchmarks import open_file
 from reproduce.errors import UsageError
-from tables.build import build
-from tables.sources.csv_file import csv_source
-from tables.table import Table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,7 +56,7 @@ def _findings(args: argparse.Namespace) -> Iterator[Finding]:
     if args.space is not None:
         return check(OF_SPACES, _space(args.space))
     if args.table is not None:
-        return check(OF_TABLES, _table(args.table))
+        return check(OF_TABLES, open_file(args.table).table)
     try:
         return check(OF_METHODS, catalogue.find(args.method))
     except catalogue.UnknownMethod as error:
@@ -80,14 +77,3 @@ def _space(name: str) -> SpaceModule:
     if not hasattr(module, "SPACE") or not hasattr(module, "cost"):
         raise UsageError(f"conformance: expected {name} to hold SPACE and cost(architecture), as harness/spaces/ do")
     return cast(SpaceModule, module)
-
-
-def _table(path: Path) -> Table:
-    if path.suffix != ".csv":
-        return Table.open(path)
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"conformance: {path}: {error.strerror}; name a CSV file that can be read") from error
-    with tempfile.TemporaryDirectory() as folder:
-        return Table.open(build(data, csv_source(data, path.stem), Path(folder)))

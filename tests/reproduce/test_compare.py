@@ -57,7 +57,7 @@ def test_the_same_twice_and_another_with_another_seed(fetched: Path, capsys: pyt
 def test_an_optimiser_of_ones_own(
     fetched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "my_module.py").write_text(
+    (tmp_path / "constant_module.py").write_text(
         "from harness.protocol import Proposal\n"
         "class Constant:\n"
         "    def __init__(self, space, stream):\n"
@@ -68,8 +68,8 @@ def test_an_optimiser_of_ones_own(
         "        assert trial.accuracy > 90\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
-    rows = _rows(capsys, "--table", "nas-bench-macro", "--methods", "random", "--optimiser", "my_module:Constant")
-    assert _select(rows, "my_module:Constant", 20)["rank"]["text"] == "21"
+    rows = _rows(capsys, "--table", "nas-bench-macro", "--methods", "random", "--optimiser", "constant_module:Constant")
+    assert _select(rows, "constant_module:Constant", 20)["rank"]["text"] == "21"
 
 
 def test_the_curves_are_drawn(fetched: Path, tmp_path: Path) -> None:
@@ -113,6 +113,8 @@ def test_a_table_that_is_a_csv_file(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert _select(rows, "local-search", 20)["test"]["value"] == 59
     assert _select(rows, "DARTS relaxation (oracle)", 64)["rank"]["value"] == 1
     assert rows[0]["table"]["value"] == "mine†"
+    assert main(["compare", *SMALL, "--table", str(path)]) == 0
+    assert "left out: local-search-max" in capsys.readouterr().out
     path.write_text("architecture,accuracy\n" + "\n".join(lines[:-1]) + "\n")
     assert main(["compare", "--table", str(path)]) == 2
     assert "333" in capsys.readouterr().err
