@@ -9,8 +9,9 @@ function and knows of no client.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import resources
 from string import Template
 
@@ -27,6 +28,8 @@ class Prompts:
     `above` and `below` may use $macs, $bound and $difference (millions); `unreadable` may use $reason.
     `as_sent` holds text that was sent where these templates say something else, by iteration and part ("system",
     "statement", "opening", "experiment 2", "closing", "feedback 0"): the slips of a run that was typed by a person.
+    `also_sent` holds the further messages of a user who sent several before an answer, by iteration and turn. An empty
+    system message is not sent.
     """
 
     system: str
@@ -40,6 +43,7 @@ class Prompts:
     above: str = ""
     below: str = ""
     as_sent: Mapping[tuple[int, str], str] = field(default_factory=dict)
+    also_sent: Mapping[tuple[int, int], tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
     def load(cls, name: str, **values: str) -> Prompts:
@@ -54,13 +58,13 @@ class Prompts:
         _, *parts = re.split(r"^## (\w+)\n", source, flags=re.MULTILINE)
         texts = dict(zip(parts[::2], (part.strip() for part in parts[1::2]), strict=True))
         optional = {"above", "below"}  # only where there is a window
-        required = cls.__dataclass_fields__.keys() - {"as_sent"} - optional
+        required = cls.__dataclass_fields__.keys() - {"as_sent", "also_sent"} - optional
         if not required <= texts.keys() <= required | optional:
             raise ValueError(f"{name}.md: expected the parts {sorted(required | optional)}, got {sorted(texts)}")
         for part in ("opening", "experiment"):  # more text follows these, after a blank line
             texts[part] += "\n\n"
         filled = {part: Template(text).safe_substitute(values) for part, text in texts.items()}
-        return cls(**filled, as_sent={})
+        return cls(**filled, as_sent={}, also_sent={})
 
     def write_design(self, space: Space, architecture: Architecture) -> str:
         """An architecture, one line a group."""
@@ -73,9 +77,10 @@ class Prompts:
         return "\n".join(lines)
 
     def write_experiment(self, space: Space, number: int, trial: Trial) -> str:
-        """An evaluated trial, as later iterations list it."""
+        """An evaluated trial, as later iterations list it; it must have an architecture, a cost and an accuracy."""
         assert trial.architecture is not None
         assert trial.macs is not None
+        assert trial.accuracy is not None
         return Template(self.experiment).substitute(
             number=number,
             design=self.write_design(space, trial.architecture),
@@ -117,15 +122,13 @@ class Genius:
     @property
     def turn(self) -> int:
         """The number of proposals rejected in this iteration."""
-        return len(self._dialogue) // 2
+        return sum(message["role"] == "assistant" for message in self._dialogue)
 
     def messages(self) -> list[Message]:
         """The request of the next `ask`."""
-        return [
-            {"role": "system", "content": self._sent("system", self._prompts.system)},
-            {"role": "user", "content": self._sent("statement", self._statement())},
-            *self._dialogue,
-        ]
+        system: Message = {"role": "system", "content": self._sent("system", lambda: self._prompts.system)}
+        statement = self._said_by_user(0, self._sent("statement", self._statement))
+        return [*([system] if system["content"] else []), *statement, *self._dialogue]
 
     def ask(self) -> Proposal:
         """Send the conversation and propose what the model answers."""
@@ -138,22 +141,29 @@ class Genius:
             self._experiments.append(trial)
             self._dialogue = []
             return
-        feedback = self._sent(f"feedback {self.turn}", self._prompts.write_feedback(trial))
-        self._dialogue += [
-            {"role": "assistant", "content": trial.proposal.reply or ""},
-            {"role": "user", "content": feedback},
-        ]
+        feedback = self._sent(f"feedback {self.turn}", lambda: self._prompts.write_feedback(trial))
+        following = self._said_by_user(self.turn + 1, feedback)
+        self._dialogue += [{"role": "assistant", "content": trial.proposal.reply or ""}, *following]
 
     def _statement(self) -> str:
         if not self._experiments:
             return self._prompts.problem
         experiments = (
-            self._sent(f"experiment {number}", self._prompts.write_experiment(self._space, number, trial))
+            self._sent(f"experiment {number}", partial(self._prompts.write_experiment, self._space, number, trial))
             for number, trial in enumerate(self._experiments, start=1)
         )
-        opening = self._sent("opening", self._prompts.opening)
-        closing = self._sent("closing", self._prompts.closing)
+        opening = self._sent("opening", lambda: self._prompts.opening)
+        closing = self._sent("closing", lambda: self._prompts.closing)
         return "".join((opening, *experiments, closing))
 
-    def _sent(self, part: str, text: str) -> str:
-        return self._prompts.as_sent.get((self.iteration, part), text)
+    def _sent(self, part: str, write: Callable[[], str]) -> str:
+        """The part as it was sent, or else as it is written."""
+        sent = self._prompts.as_sent.get((self.iteration, part))
+        return write() if sent is None else sent
+
+    def _said_by_user(self, turn: int, text: str) -> list[Message]:
+        """The messages before the answer of a turn."""
+        return [
+            {"role": "user", "content": said}
+            for said in (text, *self._prompts.also_sent.get((self.iteration, turn), ()))
+        ]

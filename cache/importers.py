@@ -4,43 +4,75 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from cache.errors import ImportFailed
 from cache.key import JSON
 from cache.record import Record
 
+SAMPLES = 1000
+"""More than there are published runs, so that the numbers of their repeated requests are free."""
+
 _ROLES = ("system", "user", "assistant")
 
 
-def chat_history(data: bytes, *, model: str, source: Mapping[str, JSON], sample: int = 0) -> Iterator[Record]:
-    """Yield a record for every assistant turn of a published conversation.
+class Dialogue(NamedTuple):
+    """Messages that belong to one another: every assistant turn answers all that stand before it here."""
 
-    Args:
-        data: a JSON list of `{"role", "content"}`; a new request starts at every `system` message, and an assistant
-            turn answers everything since then.
-        model: the model that answered, which the file does not say.
-        source: where the file is from; becomes the provenance, with `turn`, the turn's position in the file from 0.
-        sample: numbers independent answers to the same request, from 0.
+    position: int  # of the first message in the file, from 0
+    messages: list[dict[str, str]]
+
+
+def dialogues(data: bytes) -> list[Dialogue]:
+    """Cut a published file, a JSON list of `{"role", "content"}`, into its dialogues.
+
+    A dialogue starts at every `system` message. Where that is missing, it starts at a user message that follows an
+    answer and begins with the first line of the file's first user message: the problem is stated anew.
 
     Raises:
-        ImportFailed: the file is no such list; the message names the position. Nothing is yielded before the whole
-            file is checked.
+        ImportFailed: the file is no such list; the message names the position.
 
     References:
         https://github.com/mingkai-zheng/GENIUS (imagenet/chat_history)
     """
-    messages = _messages(data)
-    start = 0
-    for turn, message in enumerate(messages):
-        if message["role"] == "system":
-            start = turn
-        elif message["role"] == "assistant":
+    found: list[Dialogue] = []
+    problem = ""  # its first line
+    for position, message in enumerate(_messages(data)):
+        role, content = message["role"], message["content"]
+        problem = problem or (content.partition("\n")[0].strip() if role == "user" else "")
+        restated = role == "user" and problem and content.startswith(problem)
+        if role == "system" or (restated and found[-1].messages[-1]["role"] == "assistant"):
+            found.append(Dialogue(position, []))
+        found[-1].messages.append(message)
+    return found
+
+
+def chat_history(data: bytes, *, model: str, source: Mapping[str, JSON], sample: int = 0) -> Iterator[Record]:
+    """Yield a record for every assistant turn of a published conversation, with what precedes it in its dialogue.
+
+    Args:
+        data: the file, as `dialogues` takes it.
+        model: the model that answered, which the file does not say.
+        source: where the file is from; becomes the provenance, with `turn`, the turn's position in the file from 0.
+        sample: numbers independent answers to the same request, from 0; a request that the file itself repeats is
+            numbered `SAMPLES` further on each time.
+
+    Raises:
+        ImportFailed: as `dialogues`. Nothing is yielded before the whole file is checked.
+    """
+    asked: list[list[dict[str, str]]] = []
+    for dialogue in dialogues(data):
+        for n, message in enumerate(dialogue.messages):
+            if message["role"] != "assistant":
+                continue
+            said = dialogue.messages[:n]
             yield Record(
-                request={"model": model, "messages": messages[start:turn]},
+                request={"model": model, "messages": [*said]},
                 answer={"choices": [{"index": 0, "message": message}]},
-                sample=sample,
-                provenance={**source, "turn": turn},
+                sample=sample + SAMPLES * asked.count(said),
+                provenance={**source, "turn": dialogue.position + n},
             )
+            asked.append(said)
 
 
 def _messages(data: bytes) -> list[dict[str, str]]:

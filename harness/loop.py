@@ -148,11 +148,9 @@ def run(optimizer: Optimizer, referee: Referee, budget: Budget, testimony: Testi
     while budget.left(iteration, len(steps), len(tested)):
         proposal = optimizer.ask()
         trial = referee.judge(proposal, tested)
-        unmeasured = trial.rejection is None and trial.accuracy is None
-        truth = None if unmeasured else trial
         told = testimony(iteration, turn, trial) if testimony else trial
         steps.append(Step(iteration, turn, trial, told))
-        if told is None or (told.rejection is None and told.accuracy is None):
+        if told is None or (testimony is None and told.rejection is None and told.accuracy is None):
             break
         optimizer.tell(told)
         if told.rejection is not None and told.rejection.reason is Reason.CONCLUDED:

@@ -167,7 +167,7 @@ def test_the_best_step_is_the_earliest_of_the_highest_accuracy() -> None:
 
 
 def test_a_run_without_evaluations_has_no_best_step() -> None:
-    with pytest.raises(ValueError, match="empty"):
+    with pytest.raises(ValueError, match="expected an evaluated proposal"):
         _ = run(scripted(COSTLY), REFEREE, Budget(evaluations=1, proposals=2)).best
 
 
