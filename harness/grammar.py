@@ -34,11 +34,16 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True)
 class Reading:
-    """An architecture, where in the reply it stands, and the other designs of the reply that it supersedes."""
+    """An architecture, where in the reply it stands, and the other designs of the reply that it supersedes.
+
+    `remarks` are lists beside the designs that make no complete one, for instance of a single group: they are talk
+    about the design, and change nothing.
+    """
 
     architecture: Architecture
     span: Span
     superseded: tuple[Span, ...] = ()
+    remarks: tuple[Span, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -107,7 +112,7 @@ def read(space: Space, text: str) -> Reading | Rejection:
     if isinstance(architecture, Rejection):
         return architecture
     others = tuple(design.span for design in designs[:-1] if design.entries != proposal.entries)
-    return Reading(architecture, proposal.span, others)
+    return Reading(architecture, proposal.span, others, tuple(design.span for design in incomplete))
 
 
 def read_all(space: Space, text: str) -> Iterator[Reading | Rejection]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from cache.errors import CacheError
-from reproduce import audit, benchmarks
+from reproduce import audit_file, benchmarks
 from reproduce.catalogue import FIGURES, REPORTS
 from reproduce.data import read_published
 from reproduce.errors import DataMissing, UsageError
@@ -91,7 +91,7 @@ def published_snapshots() -> dict[str, Snapshot]:
     for entry in distinct_conversations():
         if (data := read_published(entry)) is not None:
             records = published_records(entry, data)
-            counts = audit.audit(conversation(entry, records), records).counts()
+            counts = audit_file.audit(conversation(entry, data), records).counts()
             snapshots[f"published {entry.name}"] = {**_run(replay(str(entry.run))), **dict(_flat("audit", counts))}
     if all(benchmarks.at_hand(name) for name in benchmarks.PUBLISHED):
         for name in benchmarks.PUBLISHED:

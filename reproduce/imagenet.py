@@ -11,10 +11,10 @@ from baselines.genius import Prompts
 from cache import cassette
 from cache.cassette import Cassette
 from cache.client import Records
-from cache.importers import chat_history
+from cache.importers import chat_history, dialogues
 from cache.record import Record
 from harness.constraints import MacsWindow, Novelty
-from harness.loop import Referee
+from harness.loop import Budget, Referee
 from harness.space import Architecture
 from harness.spaces import mobilenetv2_se
 from reproduce.conversation import Conversation, parse
@@ -59,7 +59,7 @@ def replay(name: str, *, embedded_only: bool = False) -> Replay:
     """
     entry = published_run(name)
     if not embedded_only and (data := read_published(entry)) is not None:
-        told = conversation(entry, published_records(entry, data))
+        told = conversation(entry, data)
         evidence = f"sha256:{entry.sha256}"
         return search(told.transcript, told.prompts).replay(_published_store(), "published", evidence)
     if entry.run in embedded():
@@ -75,9 +75,13 @@ def published_records(entry: Published, data: bytes) -> list[Record]:
     return list(chat_history(data, model=MODEL, source=source, sample=entry.sample or 0))
 
 
-def conversation(entry: Published, records: Sequence[Record]) -> Conversation:
-    """A published conversation, taken apart."""
-    return parse(records, run=str(entry.run), file=entry.path, sha256=entry.sha256, sample=entry.sample or 0)
+def conversation(entry: Published, data: bytes) -> Conversation:
+    """A published conversation, taken apart.
+
+    Raises:
+        MalformedConversation: if there is no conversation to take apart.
+    """
+    return parse(dialogues(data), run=str(entry.run), file=entry.path, sha256=entry.sha256, sample=entry.sample or 0)
 
 
 def own_prompts(transcript: Transcript) -> Prompts:
@@ -95,7 +99,15 @@ def search(transcript: Transcript, prompts: Prompts) -> Search:
     """The run's rules: its FLOPs window, no design twice, accuracies as published."""
     low, high = transcript.window
     referee = Referee(mobilenetv2_se.SPACE, macs, (MacsWindow(low, high), Novelty()), transcript)
-    return Search(transcript.run, mobilenetv2_se.SPACE, prompts, referee, transcript.testimony, transcript.sample)
+    return Search(
+        transcript.run,
+        mobilenetv2_se.SPACE,
+        prompts,
+        referee,
+        transcript.testimony,
+        transcript.sample,
+        budget=Budget(proposals=len([*transcript.turns])),
+    )
 
 
 def macs(architecture: Architecture) -> int:

@@ -25,7 +25,6 @@ from reproduce.imagenet import (
     conversation,
     distinct_conversations,
     own_prompts,
-    published_records,
     search,
 )
 from reproduce.replay import reconstruct
@@ -44,7 +43,7 @@ def figures() -> str:
     runs = []
     for entry in distinct_conversations():
         if (data := read_published(entry)) is not None:
-            runs.append(to_json(conversation(entry, published_records(entry, data)).transcript))
+            runs.append(to_json(conversation(entry, data).transcript))
     if not runs:
         raise DataMissing("329M", purpose="the figures of the published runs")
     text = json.dumps({"source": SOURCE, "runs": runs}, indent=1)

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from baselines.genius import Genius, Prompts
 from cache import cassette
 from cache.client import Client, Records, Tally
+from cache.importers import SAMPLES
 from cache.key import JSON
 from cache.record import Record
 from harness import grammar
@@ -19,6 +20,7 @@ from harness.space import Architecture, Space
 
 MODEL = "gpt-4"  # what the paper names
 ITERATIONS = 10
+BUDGET = Budget(evaluations=ITERATIONS)  # of a run of the paper
 RECORDED = Path(cassette.__file__).with_name("recorded")
 
 Source: TypeAlias = Literal["published", "reconstructed"]
@@ -29,7 +31,8 @@ Source: TypeAlias = Literal["published", "reconstructed"]
 class Search:
     """All that makes a run: the space, the wording, the rules, what was told, and what a request holds besides.
 
-    `sample` numbers the run among the independent ones (`cache.key`).
+    `sample` numbers the run among the independent ones (`cache.key`). A published run ends with its last proposal, so
+    that is the budget of its repetition.
     """
 
     run: str
@@ -39,6 +42,7 @@ class Search:
     testimony: Testimony
     sample: int
     parameters: Mapping[str, JSON] = field(default_factory=dict)
+    budget: Budget = BUDGET
 
     def request(self, messages: Sequence[Message]) -> dict[str, JSON]:
         """The body of a request."""
@@ -48,16 +52,21 @@ class Search:
     def perform(self, client: Client) -> Trajectory:
         """Run GENIUS' loop; what a person fed back in the published run is fed back again.
 
+        A request that the run itself repeats asks for another sample (`cache.importers.chat_history`).
+
         Raises:
             ReplayMiss: if a rebuilt request was never recorded; it names the run, the iteration and the turn.
         """
+        asked: list[Sequence[Message]] = []
 
         def complete(messages: Sequence[Message]) -> Record:
             where = f"run {self.run}, iteration {genius.iteration}, turn {genius.turn}"
-            return client.complete(self.request(messages), sample=self.sample, where=where)
+            sample = self.sample + SAMPLES * asked.count(messages)
+            asked.append(messages)
+            return client.complete(self.request(messages), sample=sample, where=where)
 
         genius = Genius(self.space, self.prompts, complete)
-        return run(genius, self.referee, Budget(evaluations=ITERATIONS), self.testimony)
+        return run(genius, self.referee, self.budget, self.testimony)
 
     def replay(self, records: Records, source: Source, evidence: str) -> Replay:
         """Perform the search in strict replay."""
@@ -131,10 +140,5 @@ def reconstruct(search: Search, answers: Sequence[str], provenance: Mapping[str,
         made.append(Record(search.request(messages), answer, sample=search.sample, provenance=provenance))
         return made[-1]
 
-    run(
-        Genius(search.space, search.prompts, complete),
-        search.referee,
-        Budget(evaluations=ITERATIONS),
-        search.testimony,
-    )
+    run(Genius(search.space, search.prompts, complete), search.referee, search.budget, search.testimony)
     return made

@@ -20,7 +20,7 @@ from harness.spaces.mobilenetv2_se import SPACE
 RUNS = Path(__file__).with_name("paper") / "imagenet_runs.json"
 
 Verdict: TypeAlias = Literal["accepted", "above", "below", "repeated", "unread"]
-"""What a proposal was told; "unread" stands for feedback that is none of the known sentences."""
+"""What a proposal was told; "unread" stands for feedback that could not be understood."""
 
 _REASONS = {
     "above": Reason.ABOVE_WINDOW,
@@ -34,8 +34,9 @@ _REASONS = {
 class Turn:
     """One proposal and what was said of it.
 
-    `design` is None if no design can be read from the answer; `verdict` is None where the published file ends. `listed`
-    is the design under which later prompts list an accepted proposal, if that is another one.
+    `design` is None if no design can be read from the answer; `verdict` is None where the published file ends. The
+    figures are None where none were told. `listed` is the design under which later prompts list the proposal, if that
+    is another one.
     """
 
     design: Architecture | None
@@ -65,12 +66,16 @@ class Transcript:
         return (turn for iteration in self.iterations for turn in iteration)
 
     def testimony(self, iteration: int, turn: int, trial: Trial) -> Trial | None:
-        """What the optimiser was told of this proposal (`harness.loop.Testimony`)."""
+        """What the optimiser was told of this proposal (`harness.loop.Testimony`).
+
+        The last proposal of an iteration ends it whatever was said, since the next one opened a new conversation.
+        """
         told = self.iterations[iteration][turn]
         if told.verdict is None:
             return None
         macs = trial.macs if told.macs is None else round(told.macs * MILLION)
-        if told.verdict == "accepted":
+        ended = turn + 1 == len(self.iterations[iteration]) and iteration + 1 < len(self.iterations)
+        if told.verdict == "accepted" or ended:
             architecture = told.listed or trial.architecture
             return replace(trial, architecture=architecture, macs=macs, rejection=None, accuracy=told.accuracy)
         bound = {"above": self.window[1], "below": self.window[0]}.get(told.verdict)

@@ -116,7 +116,7 @@ def test_a_changed_character_is_a_miss_that_says_where(fetched: Path) -> None:
     data = read_published(entry)
     assert data is not None
     records = published_records(entry, data)
-    told = conversation(entry, records)
+    told = conversation(entry, data)
     prompts = replace(told.prompts, closing=told.prompts.closing.replace("Please", "please", 1))
     with pytest.raises(ReplayMiss) as miss:
         search(told.transcript, prompts).perform(Client(Cassette(records)))
