@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cache.errors import ImportFailed, ReplayMiss
 from harness.spaces.mobilenetv2_se import cost
+from reproduce.errors import MalformedConversation
 from reproduce.imagenet import available, published_run, replay
 from reproduce.replay import Replay
 from reproduce.report import MISSING, Cell, Column, Report, errata_notes, quoted, recomputed_millions, replayed
@@ -31,15 +33,21 @@ def report(
         Column("flops", "FLOPs (M)"),
         Column("params", "Params (M)"),
     )
-    replays = {
-        run: replay(run, embedded_only=embedded_only) for run in runs if available(run, embedded_only=embedded_only)
-    }
+    replays: dict[str, Replay] = {}
+    failures: list[str] = []
+    for run in runs:
+        try:
+            if available(run, embedded_only=embedded_only):
+                replays[run] = replay(run, embedded_only=embedded_only)
+        except (ReplayMiss, ImportFailed, MalformedConversation) as error:  # one run must not take the others down
+            reason = str(error).partition("\n")[0]
+            failures.append(f"Run {run} could not be replayed, `python -m reproduce audit {run}` says more: {reason}")
     rows = tuple(
         (quoted(value), quoted(accuracy, ".1f"), quoted(days, ".1f"), *_found(replays.get(run)))
         for run, value, accuracy, days in zip(runs, values, top1, cost_days, strict=True)
     )
-    missing = [published_run(run).name for run in runs if run not in replays]
-    notes = errata_notes(list(replays.values()))
+    missing = [published_run(run).name for run in runs if not available(run, embedded_only=embedded_only)]
+    notes = [*errata_notes(list(replays.values())), *failures]
     if missing:
         names = " ".join(missing)
         notes.append(f"The search of {names} is not at hand; `python -m reproduce fetch {names}` brings it.")

@@ -19,7 +19,7 @@ from cache.errors import CacheError
 from reproduce import audit_file, benchmarks
 from reproduce.catalogue import FIGURES, REPORTS
 from reproduce.data import read_published
-from reproduce.errors import DataMissing, UsageError
+from reproduce.errors import DataMissing, MalformedConversation, UsageError
 from reproduce.imagenet import conversation, distinct_conversations, published_records, replay
 from reproduce.output import emit
 from reproduce.replay import Replay
@@ -90,9 +90,12 @@ def published_snapshots() -> dict[str, Snapshot]:
     snapshots: dict[str, Snapshot] = {}
     for entry in distinct_conversations():
         if (data := read_published(entry)) is not None:
-            records = published_records(entry, data)
-            counts = audit_file.audit(conversation(entry, data), records).counts()
-            snapshots[f"published {entry.name}"] = {**_run(replay(str(entry.run))), **dict(_flat("audit", counts))}
+            section = f"published {entry.name}"
+            try:
+                counts = audit_file.audit(conversation(entry, data), published_records(entry, data)).counts()
+                snapshots[section] = {**_run(replay(str(entry.run))), **dict(_flat("audit", counts))}
+            except (CacheError, MalformedConversation) as error:  # one run must not keep the others from being checked
+                snapshots[section] = {f"run {entry.run}": f"{type(error).__name__}: {error}"}
     if all(benchmarks.at_hand(name) for name in benchmarks.PUBLISHED):
         for name in benchmarks.PUBLISHED:
             benchmarks.find(name).content()  # raises if a file is not the published one

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from harness.space import Architecture
 from harness.spaces import mobilenetv2_se
 from reproduce.conversation import Conversation, parse
 from reproduce.data import Published, conversations, home, read_published
-from reproduce.errors import DataMissing, UsageError
+from reproduce.errors import DataMissing, MalformedConversation, UsageError
 from reproduce.replay import MODEL, RECORDED, Replay, Search
 from reproduce.transcript import Transcript, embedded
 
@@ -56,12 +57,16 @@ def replay(name: str, *, embedded_only: bool = False) -> Replay:
     Raises:
         DataMissing: if the run is neither fetched nor embedded.
         ReplayMiss: if a rebuilt request was never recorded.
+        MalformedConversation: if what was fetched tells no winner.
     """
     entry = published_run(name)
     if not embedded_only and (data := read_published(entry)) is not None:
         told = conversation(entry, data)
-        evidence = f"sha256:{entry.sha256}"
-        return search(told.transcript, told.prompts).replay(_published_store(), "published", evidence)
+        with _published_store(published_records(entry, data)) as store:
+            found = search(told.transcript, told.prompts).replay(store, "published", f"sha256:{entry.sha256}")
+        if not found.trajectory.evaluated or found.trajectory.best.trial.architecture is None:
+            raise MalformedConversation(f"{entry.path}: expected a best experiment with a design that can be read")
+        return found
     if entry.run in embedded():
         transcript = embedded()[entry.run]
         recorded = cassette.read(cassette_path(transcript.run))
@@ -121,7 +126,11 @@ def store_path() -> Path:
 
 
 def index_published() -> int:
-    """Put the records of all fetched conversations into the store; returns how many that are."""
+    """Put the records of all fetched conversations into the store; returns how many that are.
+
+    Raises:
+        StoreError: if the store cannot be written; one that is damaged or out of date is built anew.
+    """
     fetched = [(entry, data) for entry in distinct_conversations() if (data := read_published(entry)) is not None]
     if not fetched:
         return 0
@@ -131,8 +140,10 @@ def index_published() -> int:
     cassettes = [Cassette(published_records(entry, data)) for entry, data in fetched]
     try:
         return _load(Store(store_path()), cassettes)
-    except StoreError:  # of another version, or damaged: all of it can be had again
-        shutil.rmtree(store_path(), ignore_errors=True)
+    except StoreError:
+        if not _useless(cassettes):
+            raise
+        shutil.rmtree(store_path(), ignore_errors=True)  # all of it can be had again
         return _load(Store(store_path()), cassettes)
 
 
@@ -143,9 +154,33 @@ def _load(store: Store, cassettes: Sequence[Cassette]) -> int:
         return len(store)
 
 
-def _published_store() -> Records:
+def _useless(cassettes: Sequence[Cassette]) -> bool:
+    """Whether the store is damaged, or holds other records than the files give: not merely unwritable."""
+    from cache.errors import CacheError
     from cache.store import Store
 
-    if not store_path().exists():
-        index_published()
-    return Store(store_path(), read_only=True)
+    records = [record for each in cassettes for record in each.values()]
+    try:
+        with Store(store_path(), read_only=True) as store:
+            held = [(record, store.get(record.key)) for record in records]
+            return any(old is not None and old.to_line() != new.to_line() for new, old in held) or bool(store.verify())
+    except CacheError:
+        return True
+
+
+def _published_store(records: Sequence[Record]) -> AbstractContextManager[Records]:
+    """The store, once it holds the records of a run; the records themselves where it cannot be had."""
+    from cache.errors import CacheError, StoreError
+    from cache.store import Store
+
+    try:
+        with Store(store_path(), read_only=True) as store:
+            held = store.get(records[0].key) is not None
+    except CacheError:
+        held = False
+    try:
+        if not held:
+            index_published()
+        return Store(store_path(), read_only=True)
+    except StoreError:
+        return nullcontext(Cassette(records))

@@ -6,6 +6,7 @@ every later statement. All told figures are true; nothing is told of the last an
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 
 from harness import grammar
@@ -71,9 +72,14 @@ def answer(iteration: int, turn: int) -> str:
     return "I suggest:\n" + grammar.write(SPACE, design(iteration, turn)) + "\nIt is balanced."
 
 
-def conversation() -> Messages:
+def conversation(iterations: int = ITERATIONS) -> Messages:
     """The whole file."""
-    return [message for number in range(ITERATIONS) for message in iteration(number)]
+    return [message for number in range(iterations) for message in iteration(number)]
+
+
+def as_bytes(messages: Messages) -> bytes:
+    """The file as it would be fetched."""
+    return json.dumps([{"role": role, "content": content} for role, content in messages]).encode()
 
 
 def replacing(old: str, new: str, *, first_only: bool = False) -> Edit:

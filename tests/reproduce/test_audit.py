@@ -20,7 +20,8 @@ from reproduce.audit_report import as_json, as_text
 from reproduce.conversation import Conversation
 from reproduce.data import Published, conversations, read_published, sha256_of
 from reproduce.dialogue import cut
-from reproduce.imagenet import conversation, published_records
+from reproduce.imagenet import conversation, published_records, published_run
+from reproduce.transcript import embedded
 from tests.reproduce.conversations import (
     ITERATIONS,
     Edit,
@@ -34,6 +35,7 @@ from tests.reproduce.conversations import (
     replacing,
     told,
 )
+from tests.reproduce.conversations import as_bytes as _bytes
 from tests.reproduce.conversations import conversation as conversation_made_up
 
 WINDOW = "Keep the total FLOPS in [270, 330]"
@@ -59,12 +61,22 @@ def test_a_figure_is_held_against_the_cost_at_its_own_precision(told: float, cos
 def test_every_turn_of_the_published_files_is_classified(fetched: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["audit", "--format", "json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    here = [entry.path for entry in conversations() if read_published(entry) is not None]
-    assert [file["file"] for file in found["files"]] == here
+    here = [entry for entry in conversations() if read_published(entry) is not None]
+    assert [file["file"] for file in found["files"]] == [entry.path for entry in here]
     for file in found["files"]:
-        assert file["unparsed"] == 0
         assert tuple(file["fed_back"]) == FED_BACK
         assert sum(file["fed_back"].values()) == file["assistant_turns"] == len(file["turns"])
+        assert file["unparsed"] == sum(turn["architecture"] is None for turn in file["turns"])
+    answers = found["total"]["assistant_turns"]
+    assert found["replay"] == {"source": "published", "requests": answers, "hits": answers, "misses": 0}
+
+
+def test_what_the_known_files_hold(fetched: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    known = [str(entry.run) for entry in conversations() if published_run(str(entry.run)).run in embedded()]
+    assert main(["audit", *known, "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    for file in found["files"]:
+        assert file["unparsed"] == 0
         assert file["experiments"]["listed"] == 9
         assert file["flops_table"] == {"entries": 700, "wrong": 0}
         assert file["fed_back"]["none"] == 1  # the tenth iteration has no published result
@@ -82,10 +94,6 @@ def test_the_text_names_every_finding(fetched: Path, capsys: pytest.CaptureFixtu
     assert "message 9 (iteration 1, turn 2): 317 M fed back, 312.203 M computed: different" in text
     assert "experiment 5: listed with another design than was proposed" in text
     assert "1.620 M too little" in text
-
-
-def _bytes(messages: Messages) -> bytes:
-    return json.dumps([{"role": role, "content": content} for role, content in messages]).encode()
 
 
 ENTRY = Published("made/up.json", "", sha256_of(b""), None, "conversation", "up", 0, None)
