@@ -1,9 +1,10 @@
 """Free text ↔ architecture: the only reader of what a language model writes.
 
-A reply is cut by a Lark grammar, generated from the space, into headings that name a group, lists, and everything
-else. A *design* is either one list with an entry for every slot, or one list behind the heading of each group ("Stage
-1 (Layer 2 to Layer 7): [1, 0, …]") in the order of the groups; what stands between a heading and its list does not
-matter. The reader returns the architecture with the span it was read from, or a rejection with a reason. It repairs
+A reply is cut by a Lark grammar, generated from the space, into headings that name a group or its slots, lists, and
+everything else. A *design* is either one list with an entry for every slot, or one list behind the heading of each
+group ("Stage 1 (Layer 2 to Layer 7): [1, 0, …]") in the order of the groups; what stands between a heading and its list
+does not matter, and in a reply that has nothing else, lists of the right lengths that follow one another need no
+headings. The reader returns the architecture with the span it was read from, or a rejection with a reason. It repairs
 nothing and guesses nothing.
 
 A reply that works towards its proposal may state several designs. The last one counts if it is announced as a revision
@@ -17,6 +18,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from typing import NamedTuple
 
 from lark import Lark
@@ -59,7 +61,10 @@ class _Design:
 
 
 _REVISION = re.compile(
-    r"\b(final|revis|adjust|updat|correct|modif|chang|improv|instead|new design|new model|therefore|fix)", re.IGNORECASE
+    r"(?<!previous )(?<!than )(?<!than the )(?<!over )(?<!over the )(?<!on the )"  # what is compared with
+    r"\b(final|revis|adjust|updat|correct|modif|chang|improv(?!\w*\s+(?:on|upon|over)\b)|instead|new design|new model"
+    r"|therefore|fix)",
+    re.IGNORECASE,
 )
 _CONCLUSION = re.compile(
     r"\bno (further|more|additional|other) improvements?\b|\b(cannot|can't|can not) be (further )?improved\b"
@@ -79,11 +84,13 @@ _ENTRY = re.compile(rf"{_COMMENT}|([^{_BLANK},\[\]#/]+)")  # comments are matche
 _GRAMMAR = r"""
     start: (HEADING | LIST | NUMBERS | OTHER)*
 
-    HEADING.3: /(?:^[ \t>|#*`_\-–•\d.(){{"'\/]*|(?<=\])[ \t,;.|*`_)}}"']*)(?:{names})/im
+    HEADING.3: /(?:^[ \t>|#*`_\-–•\d.(){{"'\/]*(?:for[ \t]+)?|(?<=\])[ \t,;.|*`_)}}"']*)(?:{names})/im
     LIST.2: /\[{{1,2}}(?:[{blank}]|,|\]\s*,\s*(?:{comment}\n\s*)*\[|{comment}\n|{entry}){{0,2000}}\](?:\s*(?:,\s*)?\])?/
     NUMBERS.2: /[({{]?\d+(?:(?:[ \t]*,[ \t]*|[ \t]+)\d+)+[)}}]?(?=[ \t.,;*`_]*(?:[|(]|{comment}|\r?$))/m
     OTHER.1: /[ \t:=|>*`_]+|[^\[\n:=|>*`_]+|[\[\n]/
 """
+_BLANK_LINE = re.compile(r"\n[ \t]*\r?\n")  # behind it a list is talk about the design
+_NUMBERING = re.compile(r"[\s\d.,;:)(|*`\-–•]*")  # what may stand between lists without headings
 _LIST_ENTRY = rf"[^{_BLANK},\[\]#\/]+(?=[{_BLANK}]*(?:[,\]\n#]|\/\/))"
 
 
@@ -127,7 +134,8 @@ def _designs(space: Space, text: str) -> tuple[list[_Design], list[_Design]]:
     complete: list[_Design] = []
     incomplete: list[_Design] = []
     groups: list[_Design] = []  # of the design that is being read
-    changed: list[_Design] = []  # the same; where a line gives two lists for a group ("from … to …"), the second
+    changed: list[_Design] = []  # the same; where two lists are given for a group ("from … to …"), the second
+    bare: list[_Design] = []  # lists without a heading
 
     def close() -> None:
         if groups:
@@ -165,13 +173,30 @@ def _designs(space: Space, text: str) -> tuple[list[_Design], list[_Design]]:
         elif (
             groups
             and len(entries) == len(groups[-1].entries)
-            and "\n" not in text[groups[-1].span.end : design.span.start]
+            and not _BLANK_LINE.search(text, groups[-1].span.end, design.span.start)
         ):
             changed[-1] = design
         elif _nearly(len(space.slots), entries):
             incomplete.append(design)
+        elif len(entries) in {len(group.slots) for group in space.groups}:
+            bare.append(design)
     close()
-    return complete, incomplete
+    return complete or ([] if incomplete else _without_headings(space, text, bare)), incomplete
+
+
+def _without_headings(space: Space, text: str, lists: list[_Design]) -> list[_Design]:
+    """The designs that lists make of which each has the length of its group, and which follow one another."""
+    sizes = [len(group.slots) for group in space.groups]
+    designs = []
+    for first in range(0, len(lists), len(sizes)):
+        group = lists[first : first + len(sizes)]
+        if [len(each.entries) for each in group] != sizes or not all(
+            _NUMBERING.fullmatch(text, one.span.end, other.span.start) for one, other in pairwise(group)
+        ):
+            return []
+        span = Span(group[0].span.start, group[-1].span.end)
+        designs.append(_Design(tuple(each.lists[0] for each in group), span))
+    return designs
 
 
 def _nearly(length: int, entries: Sequence[str]) -> bool:
@@ -186,11 +211,24 @@ def _group_number(space: Space, heading: str) -> int:
 
 @cache
 def _group_names(space: Space) -> tuple[re.Pattern[str], ...]:
-    """A pattern for each group's name, with or without the space: "Stage 1", "stage1", "Stage_1"."""
-    return tuple(
-        re.compile(r"\s*[_-]?".join(re.escape(word) for word in group.name.split()) + r"(?!\d)", re.IGNORECASE)
-        for group in space.groups
-    )
+    """A pattern for what each group is called.
+
+    Its name, with or without the space ("Stage 1", "stage1", "Stage_1"); its slots ("Layer 2 to Layer 7", "Layers
+    2-7"); its place in the list of all choices ("op_list[0:6]").
+    """
+    patterns = []
+    start = 0
+    for group in space.groups:
+        name = r"\s*[_-]?".join(re.escape(word) for word in group.name.split()) + r"(?!\d)"
+        end = start + len(group.slots)
+        names = [name, rf"\w{{1,30}}\[{start}:{end}\]"]
+        (word, first), (_, last) = (slot.name.rpartition(" ")[::2] for slot in (group.slots[0], group.slots[-1]))
+        if word and first.isdigit() and last.isdigit():
+            slots = re.escape(word)
+            names.append(rf"{slots}s?\s*{first}\s*(?:to|through|-|–)\s*(?:{slots}s?\s*)?{last}(?!\d)")
+        patterns.append(re.compile("|".join(names), re.IGNORECASE))
+        start = end
+    return tuple(patterns)
 
 
 def _choices(space: Space, design: _Design) -> Architecture | Rejection:

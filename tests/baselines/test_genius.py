@@ -166,6 +166,37 @@ def test_a_whole_statement_can_be_as_sent() -> None:
     assert texts(optimizer)[1] == ("user", "Typed by hand.")
 
 
+def test_what_was_sent_is_never_written() -> None:
+    """An experiment without a figure cannot be written, but it can have been sent."""
+    untold = Trial(Proposal(reply="a reply"), None, None, accuracy=None)
+    for sent in ({(1, "statement"): "By hand."}, {(1, "experiment 1"): "By hand."}):
+        optimizer = Genius(WIDTHS, replace(PROMPTS, as_sent=sent), Model())
+        optimizer.tell(untold)
+        assert "By hand." in texts(optimizer)[1][1]
+
+
+def test_further_messages_of_a_user_are_sent_in_their_place() -> None:
+    also_sent = {(1, 0): ("Well?",), (1, 1): ("Hello?", "Are you there?")}
+    optimizer = Genius(WIDTHS, replace(PROMPTS, also_sent=also_sent), Model())
+    optimizer.tell(evaluated(FIRST, 300_000_000, 70.0))
+    optimizer.tell(rejected(Reason.REPEATED))
+    optimizer.tell(rejected(Reason.REPEATED))
+    assert [text for _, text in texts(optimizer)[2:]] == [
+        "Well?",
+        "a reply",
+        "Again?",
+        "Hello?",
+        "Are you there?",
+        "a reply",
+        "Again?",
+    ]
+    assert (optimizer.iteration, optimizer.turn) == (1, 2)
+
+
+def test_an_empty_system_message_is_not_sent() -> None:
+    assert texts(Genius(WIDTHS, replace(PROMPTS, system=""), Model())) == [("user", "Problem.")]
+
+
 PARTS = ("system", "problem", "opening", "experiment", "closing", "group", "above", "below", "repeated", "unreadable")
 
 

@@ -15,7 +15,7 @@ CONVERSATION = [
     {"role": "user", "content": "Too large."},
     {"role": "assistant", "content": "[0]"},
     {"role": "system", "content": "You are an expert."},
-    {"role": "user", "content": "Propose again."},
+    {"role": "user", "content": "Propose.\nOnce more."},
     {"role": "assistant", "content": "[2]"},
 ]
 
@@ -32,6 +32,29 @@ def test_every_assistant_turn_answers_all_since_the_system_message() -> None:
     assert [record.provenance for record in records] == [{"file": "a.json", "turn": turn} for turn in (2, 4, 7)]
     assert {(record.request["model"], record.sample) for record in records} == {("gpt-4", 2)}
     assert [Record.from_line(record.to_line()) for record in records] == records
+
+
+def test_a_problem_that_is_stated_anew_opens_a_dialogue_without_a_system_message() -> None:
+    records = read([*CONVERSATION[:5], *CONVERSATION[6:]])
+    assert [record.request["messages"] for record in records][2] == CONVERSATION[6:7]
+    assert [record.provenance["turn"] for record in records] == [2, 4, 6]
+
+
+def test_a_statement_that_is_sent_twice_opens_one_dialogue() -> None:
+    data = json.dumps([*CONVERSATION[:2], *CONVERSATION[1:]]).encode()
+    assert [len(dialogue.messages) for dialogue in importers.dialogues(data)] == [6, 3]
+
+
+def test_what_nobody_answered_is_in_its_dialogue() -> None:
+    data = json.dumps([*CONVERSATION, {"role": "user", "content": "Too small."}]).encode()
+    assert [dialogue.position for dialogue in importers.dialogues(data)] == [0, 5]
+    assert importers.dialogues(data)[1].messages[-1]["content"] == "Too small."
+
+
+def test_a_repeated_request_is_another_sample() -> None:
+    records = read([*CONVERSATION[:3], *CONVERSATION[:2], {"role": "assistant", "content": "[3]"}])
+    assert [record.sample for record in records] == [2, 2 + importers.SAMPLES]
+    assert len({record.key for record in records}) == 2
 
 
 @pytest.mark.parametrize(

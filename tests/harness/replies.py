@@ -107,6 +107,13 @@ READ = {
     "bullets between": rows("Stage {n}: {l}\n- a cheap first layer\n* then skips\n"),
     "Windows line ends": STAGED.replace("\n", "\r\n"),
     "upper case": STAGED.upper(),
+    # headings by slots, or none
+    "layers": rows("Layer {a} to Layer {z}: {l}"),
+    "layers in short, no stages": rows("- Layers {a}-{z}: {l}"),
+    "slices": "\n".join(f"op_list[{n}:{n + 6}] = {list(DESIGN[n : n + 6])}" for n in range(0, 30, 6)),
+    "for each stage": rows("For Stage {n} (Layer {a} to Layer {z}): {l}"),
+    "no headings": "I choose:\n" + rows("{l}") + "\nfor thirty layers.",
+    "numbers alone": rows("{n}. {l}"),
     # talk about lists
     "costs of all stages": STAGED + "\n\n" + rows("Stage {n} FLOPS: [23.8, 0, 0, 0, 19.9, 0]"),
     "kernels of all stages": STAGED + "\n\n" + rows("Stage {n} kernels: [3, 5, 7]"),

@@ -200,6 +200,11 @@ def test_layouts_that_are_read(layout: str) -> None:
         (Reason.AMBIGUOUS, f"Option A:\n{STAGED}\n\nOption B:\n{OTHER_STAGED}"),
         (Reason.AMBIGUOUS, f"{STAGED}\n\nSo that {OTHER_FLAT}"),
         (Reason.AMBIGUOUS, rows("Stage {n}: from [0, 0, 0, 0, 0, 0] to {l}")),
+        (Reason.AMBIGUOUS, rows("Stage {n}: we replaced [1, 1, 1, 1, 1, 1] with\n{l}")),
+        (Reason.AMBIGUOUS, f"I propose:\n{STAGED}\nThis improves on the previous design:\n{OTHER_STAGED}"),
+        (Reason.AMBIGUOUS, f"I propose:\n{STAGED}\nIt is better than the updated design:\n{OTHER_STAGED}"),
+        (Reason.AMBIGUOUS, rows("{l}") + "\n" + rows("{l}", OTHER)),
+        (Reason.NOTHING_FOUND, rows("{l}", separator=" or ")),
         (Reason.AMBIGUOUS, STAGED.replace("[5, 0, 5, 5, 5, 0]", "[5, 0, 5, 5, 5, 0] -> [5, 0, 5, 5, 5, 5]")),
         (Reason.REFUSED, "I'm sorry, but I cannot help with choosing operations."),
         (Reason.REFUSED, "As an AI language model, I do not train networks."),
@@ -249,6 +254,19 @@ def test_all_superseded_designs_are_listed() -> None:
     reading = read(f"{OTHER_STAGED}\n\nRevised:\n{third}\n\nFinal model:\n{STAGED}\n\nAs a list: {FLAT}")
     assert reading.architecture == DESIGN
     assert len(reading.superseded) == 2
+
+
+def test_lists_beside_a_design_are_remarks() -> None:
+    text = STAGED + "\n\nStage 4 (Adjusted): [5, 5, 5, 4, 0, 0]"
+    reading = read(text)
+    assert reading.architecture == DESIGN
+    (remark,) = reading.remarks
+    assert text[remark.start : remark.end] == "[5, 5, 5, 4, 0, 0]"
+    assert read(STAGED).remarks == ()
+
+
+def test_lists_given_twice_alike_are_no_ambiguity() -> None:
+    assert read(rows("Stage {n}: {l}\n(that is {l})")).architecture == DESIGN
 
 
 def test_a_revision_that_cannot_be_read_does_not_fall_back_on_the_first_design() -> None:

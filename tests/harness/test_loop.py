@@ -161,6 +161,17 @@ def test_a_testimony_of_none_ends_the_run() -> None:
     assert len(trajectory.evaluated) == 1
 
 
+def test_under_a_testimony_only_its_end_ends_the_run() -> None:
+    def testimony(iteration: int, _turn: int, trial: Trial) -> Trial | None:
+        return replace(trial, rejection=None, accuracy=None) if iteration < 2 else None
+
+    optimizer = scripted(GOOD, UNMEASURED, WORSE)
+    trajectory = run(optimizer, REFEREE, Budget(evaluations=10), testimony)
+    assert numbers(trajectory) == [(0, 0), (1, 0), (2, 0)]
+    assert len(optimizer.told) == 2
+    assert trajectory.evaluated == ()
+
+
 def test_the_best_step_is_the_earliest_of_the_highest_accuracy() -> None:
     trajectory = run(scripted(WORSE, EQUAL, GOOD), REFEREE, Budget(evaluations=3))
     assert trajectory.best is trajectory.steps[1]
