@@ -9,10 +9,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 
+from cache.record import Record
 from harness import grammar
 from harness.protocol import in_millions
 from harness.space import Architecture
 from harness.spaces.mobilenetv2_se import SPACE, cost
+from reproduce import imagenet
+from reproduce.audit_file import FileAudit, audit
+from reproduce.conversation import Conversation
+from reproduce.data import Published
 
 Messages = list[tuple[str, str]]
 Edit = Callable[[Messages], Messages]
@@ -98,3 +103,21 @@ def replacing(old: str, new: str, *, first_only: bool = False) -> Edit:
 def listing(experiments: Callable[[int], Sequence[str]]) -> Edit:
     """State other experiments: those that are given for each iteration."""
     return lambda _: [message for number in range(ITERATIONS) for message in iteration(number, experiments(number))]
+
+
+_ENTRY = Published("made/up.json", "", "", None, "conversation", "up", 0, None)
+
+
+def records(messages: Messages) -> list[Record]:
+    """The answers of a file."""
+    return imagenet.published_records(_ENTRY, as_bytes(messages))
+
+
+def taken_apart(messages: Messages) -> Conversation:
+    """A file, taken apart."""
+    return imagenet.conversation(_ENTRY, as_bytes(messages))
+
+
+def audited(messages: Messages) -> FileAudit:
+    """The audit of a file."""
+    return audit(taken_apart(messages), records(messages))
