@@ -8,16 +8,24 @@ CacheError
 ├── CassetteError        a cassette is truncated, edited, of another version, or contradicts another one
 ├── ImportFailed         a published file is not in the form it is said to be in
 ├── StoreError           a store cannot be opened, read or written
-└── ReplayMiss           a request that was never recorded
+├── ReplayMiss           a request that was never recorded
+├── EndpointError        an endpoint gave no answer
+│   ├── Unavailable      rate limit, 5xx, time-out, lost connection: worth asking again, and was asked again
+│   ├── AnswerBroken     what came back is not one whole answer: also worth asking again
+│   └── RequestRefused   the request, the key or the model is wrong: asking again is no use
+│       └── ContextTooLong  the conversation does not fit into the model
+└── LimitReached         a run has used up its calls, tokens or money
 
 Nothing here is ever turned into a miss or an empty answer: an error is an error.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from cache.key import JSON
     from cache.record import Record
 
 
@@ -74,3 +82,47 @@ class ReplayMiss(CacheError):
             f"No recorded answer for {where or 'a request'}: expected a record with key {key}, found none.\n{nearby}\n"
             "Replay never calls an endpoint; ask in record mode to add this answer, or open the cassette that holds it."
         )
+
+
+class EndpointError(CacheError):
+    """An endpoint gave no answer.
+
+    Attributes: `attempts`, what every attempt met, in the form in which a record keeps it; `status` of HTTP, if there
+    was one; `wait_s`, the seconds that the endpoint asked to wait, if it did; `request_id`, the endpoint's name for
+    the attempt, if it gave one.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        wait_s: float | None = None,
+        request_id: str | None = None,
+        attempts: Sequence[JSON] = (),
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.wait_s = wait_s
+        self.request_id = request_id
+        self.attempts = tuple(attempts)
+
+
+class Unavailable(EndpointError):
+    """A rate limit, an error of the server, a time-out or a lost connection: worth asking again."""
+
+
+class AnswerBroken(EndpointError):
+    """What came back is not one whole answer: worth asking again."""
+
+
+class RequestRefused(EndpointError):
+    """The request, the key or the model is wrong: asking again is no use."""
+
+
+class ContextTooLong(RequestRefused):
+    """The conversation does not fit into the model."""
+
+
+class LimitReached(CacheError):
+    """A run has used up its calls, tokens or money; nothing was sent, and everything before is kept."""

@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from cache.errors import CorruptRecord, CredentialFound, RecordError
+from cache.credentials import refuse_credentials
+from cache.errors import CorruptRecord, RecordError
 from cache.key import JSON, canonical, digest_bytes, keyed, question
 from cache.nearest import SKETCH_BYTES, sketch
 
@@ -78,11 +79,7 @@ class Record:
         """
         reply: dict[str, JSON] = {"answer": self.answer, "observed": self.observed, "provenance": self.provenance}
         asked, replied = self.question, canonical(reply)
-        for place in _credentials({"request": self.request, **reply}, "$"):
-            raise CredentialFound(
-                f"Expected no credential in a record, got something that looks like one at {place}. "
-                "Remove it there; pass credentials to the client of the endpoint, never in what is recorded."
-            )
+        refuse_credentials({"request": self.request, **reply})
         key = digest_bytes(asked).encode()
         return _LINE % (_reply_digest(key, replied), key, asked, replied, sketch(asked).hex().encode())
 
@@ -164,46 +161,3 @@ def _verify(line: bytes) -> str:
 
 def _reply_digest(key: bytes, reply: bytes) -> bytes:
     return digest_bytes(b'{"key":"%b","reply":%b}' % (key, reply)).encode()
-
-
-# -- credentials ---
-
-_SECRET_NAMES = {
-    "access_token", "api-key", "api_key", "apikey", "authorization", "client_secret", "password",
-    "proxy-authorization", "x-api-key",
-}  # fmt: skip
-# Long and with a digit: prose about "sk-learn" or "bearer" is no credential.
-_SECRET = re.compile(
-    r"\bsk-(?=[A-Za-z_-]*\d)[A-Za-z0-9_-]{20,}"  # OpenAI, Anthropic
-    r"|\bhf_[A-Za-z0-9]{30,}"  # Hugging Face
-    r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"  # AWS
-    r"|\bAIza[0-9A-Za-z_-]{35}"  # Google
-    r"|\bghp_[A-Za-z0-9]{36}|\bgithub_pat_[A-Za-z0-9_]{22,}"  # GitHub
-    r"|(?i:\bbearer)\s+(?=[A-Za-z._~+/=-]*\d)[A-Za-z0-9._~+/=-]{16,}"
-    r"|(?i:\bauthorization)\W{1,5}(?i:bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"
-)
-# One of these is in every credential above; looking for them first makes the rest of the text cost nothing.
-_HINTS = ("sk-", "hf_", "akia", "asia", "aiza", "ghp_", "github_pat_", "bearer", "authorization")
-
-
-def _secret(text: str) -> bool:
-    folded = text.lower()
-    return any(hint in folded for hint in _HINTS) and _SECRET.search(text) is not None
-
-
-def _credentials(value: JSON, path: str) -> Iterator[str]:
-    """Yield the places in `value` that look like a credential."""
-    if isinstance(value, str):
-        if _secret(value):
-            yield path
-    elif isinstance(value, Mapping):
-        for name, item in value.items():
-            if _secret(name):
-                yield f"{path} (the name of a member)"
-            elif name.lower() in _SECRET_NAMES and isinstance(item, str) and item:
-                yield f"{path}.{name}"
-            else:
-                yield from _credentials(item, f"{path}.{name}")
-    elif isinstance(value, (list, tuple)):
-        for position, item in enumerate(value):
-            yield from _credentials(item, f"{path}[{position}]")

@@ -1,0 +1,71 @@
+"""What looks like a credential, and where it stands: it may be in no record and in no message."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+
+from cache.errors import CredentialFound
+from cache.key import JSON
+
+WITHHELD = "[withheld: a credential stood here]"
+
+_NAMES = {
+    "access_token", "api-key", "api_key", "apikey", "authorization", "client_secret", "password",
+    "proxy-authorization", "x-api-key",
+}  # fmt: skip
+# Long and with a digit: prose about "sk-learn" or "bearer" is no credential.
+_FORMS = re.compile(
+    r"\bsk-(?=[A-Za-z_-]*\d)[A-Za-z0-9_-]{20,}"  # OpenAI, Anthropic
+    r"|\bhf_[A-Za-z0-9]{30,}"  # Hugging Face
+    r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"  # AWS
+    r"|\bAIza[0-9A-Za-z_-]{35}"  # Google
+    r"|\bghp_[A-Za-z0-9]{36}|\bgithub_pat_[A-Za-z0-9_]{22,}"  # GitHub
+    r"|(?i:\bbearer)\s+(?=[A-Za-z._~+/=-]*\d)[A-Za-z0-9._~+/=-]{16,}"
+    r"|(?i:\bauthorization)\W{1,5}(?i:bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"
+)
+# One of these is in every credential above; looking for them first makes the rest of the text cost nothing.
+_HINTS = ("sk-", "hf_", "akia", "asia", "aiza", "ghp_", "github_pat_", "bearer", "authorization")
+
+
+def refuse_credentials(value: JSON, known: Collection[str] = ()) -> None:
+    """Raise CredentialFound if `value` holds a credential of a usual form or one of the `known` ones.
+
+    The message names the first place as a path from `$`, never the credential.
+    """
+    for place in _places(value, "$", known):
+        raise CredentialFound(
+            f"Expected no credential in a record, got something that looks like one at {place}. "
+            "Remove it there; pass credentials to the client of the endpoint, never in what is recorded."
+        )
+
+
+def withhold(text: str, known: Collection[str] = ()) -> str:
+    """Return `text` with `WITHHELD` wherever a credential of a usual form or one of the `known` strings stood."""
+    for secret in known:
+        text = text.replace(secret, WITHHELD)
+    return _FORMS.sub(WITHHELD, text)
+
+
+def _found(text: str, known: Collection[str]) -> bool:
+    folded = text.lower()
+    usual = any(hint in folded for hint in _HINTS) and _FORMS.search(text) is not None
+    return usual or any(secret in text for secret in known)
+
+
+def _places(value: JSON, path: str, known: Collection[str]) -> Iterator[str]:
+    """Yield the places in `value` that look like a credential."""
+    if isinstance(value, str):
+        if _found(value, known):
+            yield path
+    elif isinstance(value, Mapping):
+        for name, item in value.items():
+            if _found(name, known):
+                yield f"{path} (the name of a member)"
+            elif name.lower() in _NAMES and isinstance(item, str) and item:
+                yield f"{path}.{name}"
+            else:
+                yield from _places(item, f"{path}.{name}", known)
+    elif isinstance(value, (list, tuple)):
+        for position, item in enumerate(value):
+            yield from _places(item, f"{path}[{position}]", known)

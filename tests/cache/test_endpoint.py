@@ -1,0 +1,389 @@
+"""The transport against a server on loopback that misbehaves as real ones do."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from cache.client import Reply
+from cache.endpoint import OpenAITransport
+from cache.errors import (
+    AnswerBroken,
+    CacheError,
+    ContextTooLong,
+    CredentialFound,
+    EndpointError,
+    InvalidRequest,
+    LimitReached,
+    RequestRefused,
+    Unavailable,
+)
+from cache.key import JSON
+from cache.limits import Limits, Price, Spent, Usage
+from cache.retries import ATTEMPTS
+from tests.cache.records import chat_request
+from tests.cache.server import Behaviour, Server, completion, cuts, events, fails, running, says, silent
+
+pytestmark = [pytest.mark.enable_socket, pytest.mark.network]
+
+KEY = "sk-test-0123456789abcdefghij"
+ANSWER = completion("[1, 2]")
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with running() as server:
+        yield server
+
+
+class Clock:
+    """Waits in no time, and remembers for how long."""
+
+    def __init__(self) -> None:
+        self.waited: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.waited.append(seconds)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def transport(server: Server, clock: Clock) -> Iterator[OpenAITransport]:
+    with OpenAITransport(server.url, KEY, timeout_s=0.3, sleep=clock.sleep) as transport:
+        yield transport
+
+
+def attempts_of(reply: Reply) -> list[dict[str, Any]]:
+    attempts = reply.observed["attempts"]
+    assert isinstance(attempts, list)
+    return attempts
+
+
+def test_a_request_is_sent_as_it_is_and_its_answer_comes_back_verbatim(
+    server: Server, transport: OpenAITransport
+) -> None:
+    answer = completion("a", "b", unheard_of={"x": [1, None]})
+    server.behaviours = [says(answer, x_request_id="req-1")]
+    request = chat_request("one", n=2, temperature=0, stop=None, user="me", unheard_of={"grammar": "root ::= [0-9]"})
+    reply = transport.send(request)
+    assert server.asked == [request]
+    assert reply.answer == answer
+    assert server.headers[0]["authorization"] == f"Bearer {KEY}"
+    (attempt,) = attempts_of(reply)
+    assert (attempt["status"], attempt["request_id"]) == (200, "req-1")
+    assert reply.observed["latency_s"] == attempt["latency_s"]
+    assert (reply.observed["model"], reply.observed["usage"]) == ("test-1a", answer["usage"])
+    assert set(reply.observed) == {"model", "usage", "time", "latency_s", "attempts", "versions"}
+
+
+@pytest.mark.parametrize(
+    ("failures", "told"),
+    [
+        ([fails(429)], ["status 429: not now"]),
+        ([fails(429, Retry_After="7")], ["status 429: not now"]),
+        ([fails(500), fails(503, "busy")], ["status 500: not now", "status 503: busy"]),
+        ([cuts(ANSWER)], ["a connection that failed (RemoteProtocolError)"]),
+        ([silent], ["nothing for 0.3 s"]),
+        ([says(b"<html>log in</html>")], ["characters: <html>log in</html>"]),
+        ([says(b'{"choices": [')], ['characters: {"choices": [']),
+        ([says(b'{"choices": [], "x": NaN}')], ["at least one choice, got []"]),
+        ([says({**ANSWER, "choices": []})], ["at least one choice, got []"]),
+        ([says({**ANSWER, "choices": [{}]})], ["choice 0 to say something, got {}"]),
+        ([says({**ANSWER, "choices": [{"message": {"content": None}}]})], ["choice 0 to say something"]),
+        ([says({"error": {"message": "overloaded"}})], ["an error in its place"]),
+        ([says({**ANSWER, "created": 2**60})], ["Expected an answer that can be recorded"]),
+    ],
+)
+def test_what_passes_by_itself_is_asked_again_and_kept_in_the_record(
+    failures: list[Behaviour], told: list[str], server: Server, transport: OpenAITransport, clock: Clock
+) -> None:
+    server.behaviours = [*failures, says(ANSWER)]
+    reply = transport.send(chat_request("one"))
+    assert reply.answer == ANSWER
+    assert len(server.asked) == len(failures) + 1 == transport.spent.calls
+    *failed, last = attempts_of(reply)
+    assert last["status"] == 200
+    assert "error" not in last
+    for attempt, text in zip(failed, told, strict=True):
+        assert text in attempt["error"]
+    assert len(clock.waited) == len(failures)
+
+
+def test_the_server_says_how_long_to_wait(server: Server, transport: OpenAITransport, clock: Clock) -> None:
+    server.behaviours = [
+        fails(429, Retry_After="7"),
+        fails(503, Retry_After="Mon, 01 Jan 2001 00:00:00 GMT"),
+        fails(429, Retry_After="soon"),
+        fails(429),
+        says(ANSWER),
+    ]
+    transport.send(chat_request("one"))
+    assert clock.waited[:2] == [7, 0]
+    assert 2 <= clock.waited[2] <= 4 <= clock.waited[3] <= 8
+
+
+def test_nobody_waits_for_hours(server: Server, transport: OpenAITransport, clock: Clock) -> None:
+    server.behaviours = [fails(429, Retry_After="86400")]
+    with pytest.raises(Unavailable, match=r"asks to wait 86400 s. Try again then. Every answer so far is kept"):
+        transport.send(chat_request("one"))
+    assert clock.waited == []
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "kind"), [(fails(500), Unavailable), (says(b"no JSON"), AnswerBroken)], ids=["500", "no JSON"]
+)
+def test_enough_is_enough(
+    behaviour: Behaviour, kind: type[EndpointError], server: Server, transport: OpenAITransport
+) -> None:
+    server.behaviours = [behaviour]
+    with pytest.raises(kind, match=f"attempt {ATTEMPTS}, the last one") as caught:
+        transport.send(chat_request("one"))
+    assert len(server.asked) == len(caught.value.attempts) == ATTEMPTS
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "kind", "advice"),
+    [
+        (fails(400, "temperature must be below 2"), RequestRefused, "below 2 Change the request as the endpoint says"),
+        (fails(401, "who are you?"), RequestRefused, "Check the API key"),
+        (fails(404, "no such model"), RequestRefused, "Check the model's name"),
+        (fails(422), RequestRefused, "Change the request"),
+        (fails(429, "no credit", "insufficient_quota"), RequestRefused, "wants to be paid"),
+        (fails(400, "too many tokens", "context_length_exceeded"), ContextTooLong, "fewer or shorter messages"),
+        (fails(400, "This model's maximum context length is 512 tokens"), ContextTooLong, "longer context"),
+    ],
+)
+def test_what_does_not_pass_is_asked_once_and_says_what_to_change(
+    behaviour: Behaviour, kind: type[EndpointError], advice: str, server: Server, transport: OpenAITransport
+) -> None:
+    server.behaviours = [behaviour]
+    with pytest.raises(kind, match=advice) as caught:
+        transport.send(chat_request("one"))
+    assert type(caught.value) is kind
+    assert len(server.asked) == 1
+
+
+def test_no_server_at_all(server: Server, clock: Clock) -> None:
+    closed = Server()
+    url = closed.url
+    closed.server_close()
+    with OpenAITransport(url, sleep=clock.sleep) as transport, pytest.raises(Unavailable, match="ConnectError"):
+        transport.send(chat_request("one"))
+    assert len(clock.waited) == ATTEMPTS - 1
+
+
+# -- streams ---
+
+
+def piece(index: int, finish: str | None = None, **delta: JSON) -> JSON:
+    choice: JSON = {"index": index, "delta": delta, "finish_reason": finish}
+    return {"id": "c-1", "object": "chat.completion.chunk", "model": "test-1a", "choices": [choice]}
+
+
+PIECES = [
+    piece(0, role="assistant", content=""),
+    piece(0, content="[1,"),
+    piece(1, role="assistant", content="[3"),
+    piece(0, content=" 2]"),
+    piece(1, "length"),
+    piece(0, "stop"),
+]
+USAGE: JSON = {"id": "c-1", "choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 3}}
+
+
+def test_a_stream_becomes_the_body_that_would_have_come_without(server: Server, transport: OpenAITransport) -> None:
+    server.behaviours = [says(events(*PIECES, USAGE), Content_Type="text/event-stream")]
+    reply = transport.send(chat_request("one", n=2, stream=True))
+    assert reply.answer == {
+        "id": "c-1",
+        "object": "chat.completion",
+        "model": "test-1a",
+        "choices": [
+            {"index": 0, "message": {"role": "assistant", "content": "[1, 2]"}, "finish_reason": "stop"},
+            {"index": 1, "message": {"role": "assistant", "content": "[3"}, "finish_reason": "length"},
+        ],
+        "usage": {"prompt_tokens": 7, "completion_tokens": 3},
+    }
+    assert transport.spent.usage == Usage(7, 3)
+
+
+@pytest.mark.parametrize(
+    "cut",
+    [
+        b"",
+        events(*PIECES, end=False),
+        events(*PIECES[:-1]),
+        events(*PIECES[:3], {"error": {"message": "overloaded"}}),
+        events(*PIECES)[:-30],
+        events({"choices": [{"delta": {"content": "x"}}]}),
+    ],
+    ids=["nothing", "no end", "no reason to finish", "an error", "a torn event", "no index"],
+)
+def test_a_stream_that_ends_early_is_never_an_answer(cut: bytes, server: Server, transport: OpenAITransport) -> None:
+    server.behaviours = [says(cut), says(events(*PIECES))]
+    reply = transport.send(chat_request("one", stream=True))
+    assert [attempt.get("error") is None for attempt in attempts_of(reply)] == [False, True]
+    assert len(server.asked) == 2
+
+
+def test_calls_of_tools_are_put_together(server: Server, transport: OpenAITransport) -> None:
+    server.behaviours = [
+        says(
+            events(
+                piece(0, tool_calls=[{"index": 0, "id": "t", "function": {"name": "f", "arguments": '{"a"'}}]),
+                piece(0, tool_calls=[{"index": 1, "id": "u", "function": {"name": "g", "arguments": ""}}]),
+                piece(0, tool_calls=[{"index": 0, "function": {"arguments": ": 1}"}}]),
+                piece(0, "tool_calls"),
+            )
+        )
+    ]
+    choices = transport.send(chat_request("one", stream=True)).answer["choices"]
+    assert isinstance(choices, list)
+    assert choices[0]["message"]["tool_calls"] == [
+        {"index": 0, "id": "t", "function": {"name": "f", "arguments": '{"a": 1}'}},
+        {"index": 1, "id": "u", "function": {"name": "g", "arguments": ""}},
+    ]
+
+
+# -- limits ---
+
+
+def spending(server: Server, **limits: Any) -> OpenAITransport:
+    return OpenAITransport(server.url, limits=Limits(**limits), sleep=lambda _seconds: None)
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        ({"calls": 2}, "at most 2 calls in this run, used 2"),
+        ({"tokens": 20}, "at most 20 tokens in this run, used 20"),
+        ({"cost": 1e-4, "prices": {"test-1": Price(2, 12)}}, "at most 0.0001 in money in this run, used 0.0001"),
+    ],
+)
+def test_a_ceiling_stops_before_it_sends(limits: dict[str, Any], message: str, server: Server) -> None:
+    with spending(server, **limits) as transport:
+        for _ in range(2):
+            transport.send(chat_request("one"))
+        with pytest.raises(LimitReached, match=message):
+            transport.send(chat_request("one"))
+        assert transport.spent == Spent(2, Usage(14, 6), 2 * 5e-5 if "cost" in limits else 0)
+    assert len(server.asked) == 2
+
+
+def test_every_attempt_is_a_call(server: Server) -> None:
+    server.behaviours = [fails(500)]
+    with spending(server, calls=3) as transport, pytest.raises(LimitReached):
+        transport.send(chat_request("one"))
+    assert len(server.asked) == 3
+
+
+def test_a_ceiling_on_money_needs_a_price(server: Server) -> None:
+    with spending(server, cost=1) as transport, pytest.raises(CacheError, match="Expected a price for 'test-1'"):
+        transport.send(chat_request("one"))
+    assert server.asked == []
+
+
+def test_a_ceiling_that_cannot_be_watched_stops_after_the_answer(server: Server) -> None:
+    server.behaviours = [says({**ANSWER, "usage": None})]
+    with spending(server, tokens=1000) as transport:
+        transport.send(chat_request("one"))
+        with pytest.raises(LimitReached, match="include_usage"):
+            transport.send(chat_request("one"))
+
+
+# -- credentials ---
+
+
+def test_key_and_base_url_come_from_the_environment(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(CacheError, match="Set OPENAI_API_KEY"):
+        OpenAITransport()
+    monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+    with OpenAITransport() as transport:
+        transport.send(chat_request("one"))
+    monkeypatch.setenv("OPENAI_API_KEY", KEY + "\n")
+    with OpenAITransport() as transport:
+        transport.send(chat_request("one"))
+    assert [headers["authorization"] for headers in server.headers] == ["Bearer none", f"Bearer {KEY}"]
+
+
+@pytest.mark.parametrize("url", ["localhost:8000", "ftp://secret.example/v1", "http://:80/", "http://[secret"])
+def test_a_base_url_that_is_none_is_not_shown(url: str) -> None:
+    with pytest.raises(CacheError, match="Expected a base URL such as") as caught:
+        OpenAITransport(url, KEY)
+    assert url not in str(caught.value)
+
+
+def test_a_key_that_cannot_be_sent_is_not_shown(server: Server) -> None:
+    with pytest.raises(CacheError, match="not shown") as caught:
+        OpenAITransport(server.url, "sk-plänted")
+    assert "sk-" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", [KEY, "no-usual-form-at-all"])
+@pytest.mark.parametrize("behave", [fails, says], ids=["refused", "broken"])
+def test_neither_key_nor_base_url_is_ever_said(
+    key: str, behave: Any, server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    said = f"Incorrect API key provided: {key}, at {server.url}"
+    server.behaviours = [fails(401, said, x_request_id=key) if behave is fails else says(said.encode())]
+    address = server.url.split("/")[2]
+    with (
+        OpenAITransport(server.url, key, sleep=lambda _seconds: None) as transport,
+        pytest.raises(EndpointError) as caught,
+    ):
+        transport.send(chat_request("one"))
+    shown = "".join(traceback.format_exception(caught.value)) + caplog.text + repr(vars(caught.value)) + repr(transport)
+    assert key not in shown
+    assert address not in shown
+    assert "withheld" in shown
+
+
+@pytest.mark.parametrize("key", [KEY, "no-usual-form-at-all"])
+def test_a_planted_key_is_refused_before_anything_is_sent(key: str, server: Server) -> None:
+    with OpenAITransport(server.url, key) as transport:
+        with pytest.raises(CredentialFound, match=r"at \$\.request\.messages\[1\]\.content"):
+            transport.send(chat_request(f"my key is {key}"))
+        with pytest.raises(InvalidRequest, match=r"got extra_headers, timeout\. Give that to the transport"):
+            transport.send(chat_request("one", extra_headers={"Authorization": f"Bearer {key}"}, timeout=3))
+    assert server.asked == []
+
+
+@pytest.mark.parametrize("key", [KEY, "no-usual-form-at-all"])
+def test_an_answer_that_holds_the_key_is_refused(key: str, server: Server) -> None:
+    server.behaviours = [says(completion("fine", f"you are {key}"))]
+    with (
+        OpenAITransport(server.url, key) as transport,
+        pytest.raises(CredentialFound, match=r"at \$\.answer\.choices\[1\]\.message\.content") as caught,
+    ):
+        transport.send(chat_request("one"))
+    assert key not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", [KEY, "no-usual-form-at-all"])
+def test_a_key_beside_the_answer_is_withheld_at_its_place(key: str, server: Server, clock: Clock) -> None:
+    server.behaviours = [
+        fails(500, f"failed for {key}", x_request_id=f"req-{key}"),
+        says(ANSWER, x_request_id=f"req-{key}"),
+    ]
+    with OpenAITransport(server.url, key, sleep=clock.sleep) as transport:
+        reply = transport.send(chat_request("one"))
+    first, second = attempts_of(reply)
+    assert first["request_id"] == second["request_id"] == "req-[withheld: a credential stood here]"
+    assert "failed for [withheld: a credential stood here]" in first["error"]
+    assert key not in str(reply)
