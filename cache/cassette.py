@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from cache.errors import CassetteError, CorruptRecord
@@ -24,6 +26,7 @@ class Cassette(Mapping[str, Record]):
 
     def __init__(self, records: Iterable[Record] = ()) -> None:
         self._lines: dict[str, bytes] = {}
+        self._claim = threading.Lock()
         for record in records:
             self.put(record)
 
@@ -45,6 +48,10 @@ class Cassette(Mapping[str, Record]):
         """Add `record` unless its key is there already; return whether it was added. The first answer stays."""
         line = record.to_line()
         return self._lines.setdefault(line_key(line), line) is line
+
+    def claim(self, key: str) -> AbstractContextManager[object]:  # noqa: ARG002
+        """Hold every key, not only `key`, against other threads: what is in memory is no place for long recordings."""
+        return self._claim
 
     def nearest(self, question: bytes) -> Record | None:
         """Return the record whose request is most similar to the canonical `question`; None if there is no record."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
@@ -17,7 +19,7 @@ class Mode(Enum):
     """What a miss does."""
 
     REPLAY = "replay"  # raises; nothing is ever sent
-    RECORD = "record"  # is sent once, and stored before it is returned
+    RECORD = "record"  # is sent once, whoever else asks for it, and stored before it is returned
     LIVE = "live"  # everything is sent, nothing is looked up or stored
 
 
@@ -34,7 +36,7 @@ class Transport(Protocol):
     """The seam to an endpoint: everything that opens a socket is behind it."""
 
     def send(self, request: Mapping[str, JSON]) -> Reply:
-        """Send the whole body once and return what came back."""
+        """Send the whole body, again where that is worth it, and return what came back."""
 
 
 class Records(Protocol):
@@ -48,6 +50,9 @@ class Records(Protocol):
 
     def put(self, record: Record, /) -> bool:
         """Keep `record` unless its key is there; return whether it was new. When this returns, it is kept."""
+
+    def claim(self, key: str, /) -> AbstractContextManager[object]:
+        """Wait until nobody else who shares the records holds `key`, and hold it; whoever dies lets go."""
 
     def nearest(self, question: bytes, /) -> Record | None:
         """Return the record whose request is most similar to the canonical `question`; None if there is no record."""
@@ -65,7 +70,8 @@ class Tally:
 class Client:
     """Answers requests from `records`; what happens on a miss is the `mode`.
 
-    A client that records or is live is constructed with a transport; replay takes none, so it cannot send.
+    A client that records or is live is constructed with a transport; replay takes none, so it cannot send. Threads may
+    share a client, and processes the records: of all who miss one answer at the same time, one asks for it.
     """
 
     def __init__(self, records: Records, mode: Mode = Mode.REPLAY, transport: Transport | None = None) -> None:
@@ -75,13 +81,13 @@ class Client:
         self._records = records
         self._mode = mode
         self._transport = transport
-        self._hits = 0
-        self._misses = 0
+        self._tally = Tally()
+        self._counting = threading.Lock()
 
     @property
     def tally(self) -> Tally:
         """Counts since the client was made."""
-        return Tally(self._hits + self._misses, self._hits, self._misses)
+        return self._tally
 
     def complete(self, request: Mapping[str, JSON], *, sample: int = 0, where: str = "") -> Record:
         """Return the answer to `request`.
@@ -94,21 +100,40 @@ class Client:
         Raises:
             ReplayMiss: in replay, the answer was never recorded.
             InvalidRequest: the request is not JSON.
-            CorruptRecord, StoreError: the answer is there but cannot be believed or read.
+            CorruptRecord, StoreError: the answer is there but cannot be believed or read, or cannot be stored.
+            EndpointError, LimitReached, CredentialFound: see `cache.endpoint.OpenAITransport.send`.
         """
         key = request_key(request, kind=CHAT, sample=sample)
-        if self._mode is not Mode.LIVE and (record := self._records.get(key)) is not None:
-            self._hits += 1
-            return record
-        self._misses += 1
-        if self._transport is None:
+        if self._mode is Mode.LIVE:
+            return self._send(request, sample)
+        if (record := self._records.get(key)) is not None:
+            return self._hit(record)
+        if self._mode is Mode.REPLAY:
+            self._count(hits=0)
             raise self._miss(request, sample, where)
-        reply = self._transport.send(request)
-        record = Record(request, reply.answer, sample, CHAT, reply.provenance, reply.observed)
-        if self._mode is Mode.RECORD and not self._records.put(record):
-            # Another process was faster: its answer stays, and everyone who asks gets the same one.
+        with self._records.claim(key):
+            if (record := self._records.get(key)) is not None:  # whoever held the claim before has asked
+                return self._hit(record)
+            record = self._send(request, sample)
+            if self._records.put(record):
+                return record
+            # Somebody put another answer without a claim: it stays, and everyone who asks gets the same one.
             return self._records.get(key) or record
+
+    def _hit(self, record: Record) -> Record:
+        self._count(hits=1)
         return record
+
+    def _send(self, request: Mapping[str, JSON], sample: int) -> Record:
+        assert self._transport is not None
+        self._count(hits=0)
+        reply = self._transport.send(request)
+        return Record(request, reply.answer, sample, CHAT, reply.provenance, reply.observed)
+
+    def _count(self, *, hits: int) -> None:
+        with self._counting:
+            tally = self._tally
+            self._tally = Tally(tally.requests + 1, tally.hits + hits, tally.misses + 1 - hits)
 
     def _miss(self, request: Mapping[str, JSON], sample: int, where: str) -> ReplayMiss:
         asked = Record(request, answer={}, sample=sample)

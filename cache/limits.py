@@ -157,4 +157,4 @@ class Meter:
             self._spent = Spent(spent.calls, spent.usage + usage, cost)
 
 
-_GO_ON = "Every answer so far is kept: the same command with a higher ceiling goes on from here."
+_GO_ON = "Every answer so far is kept: the same command goes on from here."

@@ -15,7 +15,7 @@ import sqlite3
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -25,6 +25,7 @@ from diskcache.core import DBNAME, MODE_RAW
 
 from cache.cassette import Cassette
 from cache.errors import CacheError, StoreError
+from cache.key import DIGEST_PREFIX
 from cache.nearest import nearest_key, sketch
 from cache.record import Record, line_key, line_sketch
 
@@ -39,6 +40,7 @@ _SETTINGS: dict[str, int | str] = {
     "sqlite_synchronous": 2,  # FULL: a commit has reached the disk when it returns
 }
 _PATIENCE = 60  # seconds that a writer waits for the others
+_POLL_S = 0.01  # between two looks at a lock that another process holds
 _FOREIGN = "Nothing here writes such a row: build the store again from its cassettes in an empty folder."
 
 
@@ -203,10 +205,39 @@ class Store:
         return added
 
     @contextmanager
+    def claim(self, key: str) -> Iterator[None]:
+        """Wait until no thread of any process holds `key`, and hold it; a process that dies lets go.
+
+        The operating system holds the lock, on a file in the folder that goes when the record is there.
+
+        Raises:
+            StoreError: no lock can be made, or `filelock` is not installed.
+        """
+        try:
+            from filelock import FileLock  # late: only recording needs it
+        except ImportError:
+            raise StoreError("Expected the package filelock, got none. Install it: `pip install '.[live]'`.") from None
+        if self._cache is None:
+            raise self._read_only()
+        path = self._path.with_name(f"{DBNAME}.{key.removeprefix(DIGEST_PREFIX)}.lock")
+        lock = FileLock(path)
+        try:
+            lock.acquire(poll_interval=_POLL_S)
+        except OSError as error:
+            raise self._failure("lock a key in", error) from error
+        try:
+            yield
+            if self.get(key) is not None:  # so whoever still waits on this file finds the record, and asks nobody
+                with suppress(OSError):  # some systems keep a file that is open
+                    path.unlink()
+        finally:
+            lock.release()
+
+    @contextmanager
     def _writing(self) -> Iterator[Any]:
         """Give diskcache in one transaction: all of it is on the disk afterwards, or nothing and a StoreError."""
         if self._cache is None:
-            raise StoreError(f"Expected a store to write to, got read_only in {self._path.parent}. Open it without.")
+            raise self._read_only()
         try:
             with self._cache.transact():
                 yield self._cache
@@ -267,6 +298,9 @@ class Store:
             connection.close()
             raise
         return connection
+
+    def _read_only(self) -> StoreError:
+        return StoreError(f"Expected a store to write to, got read_only in {self._path.parent}. Open it without.")
 
     def _failure(self, what: str, error: Exception) -> StoreError:
         # diskcache hides SQLite's reason behind a time-out, or behind the roll-back that failed after it.

@@ -1,0 +1,252 @@
+"""Recording from many threads and processes: everyone gets the one answer that was asked for once and stored."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from openai.resources.chat.completions import Completions
+
+from cache.cassette import Cassette
+from cache.client import Client, Mode, Records, Tally
+from cache.endpoint import OpenAITransport
+from cache.errors import CacheError, CredentialFound, LimitReached, RequestRefused, StoreError, Unavailable
+from cache.key import JSON, NOT_IN_KEY, request_key
+from cache.limits import Limits
+from cache.record import CHAT
+from cache.store import Store
+from tests.cache.records import chat_request
+from tests.cache.server import Handler, Server, completion, cuts, events, fails, running, says, silent
+from tests.cache.test_store_processes import fork, join
+
+pytestmark = [pytest.mark.enable_socket, pytest.mark.network]
+
+KEY = "sk-test-0123456789abcdefghij"
+REQUESTS = [chat_request(f"request {number}") for number in range(200)]
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with running() as server:
+        yield server
+
+
+def transport(server: Server, **arguments: Any) -> OpenAITransport:
+    return OpenAITransport(server.url, KEY, timeout_s=0.3, sleep=lambda _seconds: None, **arguments)
+
+
+def echo(handler: Handler) -> None:
+    """Answer with the question."""
+    says(completion(f"answer to {handler.server.asked[-1]['messages'][-1]['content']}"))(handler)
+
+
+def record_all(server: Server, folder: Path) -> None:
+    with Store(folder) as store, OpenAITransport(server.url, KEY) as endpoint:
+        client = Client(store, Mode.RECORD, endpoint)
+        for request in REQUESTS:
+            client.complete(request)
+            assert len(store) >= 1
+
+
+def test_eight_processes_ask_200_times_not_1600(server: Server, tmp_path: Path) -> None:
+    join(*(fork(lambda: record_all(server, tmp_path)) for _ in range(8)))
+    assert len(server.asked) == len(REQUESTS) == 200
+    with Store(tmp_path) as store:
+        assert len(store) == 200
+        assert store.verify() == []
+        client = Client(store)
+        assert all(client.complete(request).text == "[1, 2]" for request in REQUESTS)
+    assert [path.name for path in tmp_path.iterdir() if path.suffix == ".lock"] == []
+
+
+@pytest.mark.parametrize("place", ["store", "cassette"])
+def test_threads_that_share_a_client_ask_once(place: str, server: Server, tmp_path: Path) -> None:
+    with Store(tmp_path) as store, transport(server) as endpoint, ThreadPoolExecutor(8) as pool:
+        records: Records = store if place == "store" else Cassette()
+        client = Client(records, Mode.RECORD, endpoint)
+
+        def ask(request: dict[str, JSON]) -> str:
+            try:
+                return client.complete(request).text
+            finally:
+                store.close()  # the connections of this thread
+
+        texts = set(pool.map(ask, REQUESTS[:10] * 8))
+    assert texts == {"[1, 2]"}
+    assert len(server.asked) == 10
+    assert client.tally == Tally(requests=80, hits=70, misses=10)
+
+
+def test_who_dies_while_asking_blocks_nobody(server: Server, tmp_path: Path) -> None:
+    asked = threading.Event()
+
+    def never(handler: Handler) -> None:
+        asked.set()
+        silent(handler)
+
+    server.behaviours = [never, says(completion("[1, 2]"))]
+
+    def ask() -> None:
+        with Store(tmp_path) as store, OpenAITransport(server.url, KEY) as endpoint:
+            assert Client(store, Mode.RECORD, endpoint).complete(REQUESTS[0]).text == "[1, 2]"
+
+    holder = fork(ask)
+    assert asked.wait(10)
+    waiting = fork(ask)
+    os.kill(holder, signal.SIGKILL)
+    os.waitpid(holder, 0)
+    join(waiting)
+    assert len(server.asked) == 2
+
+
+def test_who_fails_lets_the_next_one_ask(server: Server, tmp_path: Path) -> None:
+    server.behaviours = [fails(400), says(completion("[1, 2]"))]
+    with Store(tmp_path) as store, transport(server) as endpoint:
+        client = Client(store, Mode.RECORD, endpoint)
+        with pytest.raises(RequestRefused):
+            client.complete(REQUESTS[0])
+        assert client.complete(REQUESTS[0]).text == "[1, 2]"
+        assert store.verify() == []
+
+
+def test_an_answer_is_stored_before_it_is_returned(server: Server, tmp_path: Path) -> None:
+    with Store(tmp_path) as store, transport(server) as endpoint:
+        record = Client(store, Mode.RECORD, endpoint).complete(REQUESTS[0])
+        with Store(tmp_path, read_only=True) as another:
+            assert another.get(record.key) == record
+
+
+def test_a_store_that_cannot_be_written_is_never_asked_for(server: Server, tmp_path: Path) -> None:
+    Store(tmp_path).close()
+    with Store(tmp_path, read_only=True) as store, transport(server) as endpoint:
+        client = Client(store, Mode.RECORD, endpoint)
+        with pytest.raises(StoreError, match="read_only"):
+            client.complete(REQUESTS[0])
+    assert server.asked == []
+
+
+FAULTS = {
+    "429": fails(429),
+    "429 with Retry-After": fails(429, Retry_After="1"),
+    "500": fails(500),
+    "cut": cuts(completion("[1, 2]")),
+    "no JSON": says(b"<html>"),
+    "empty choice": says({"choices": [{}]}),
+    "time-out": silent,
+    "stream that ends early": says(events({"choices": [{"index": 0, "delta": {"content": "["}}]}, end=False)),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_after_a_fault_one_answer_is_stored(fault: str, server: Server, tmp_path: Path) -> None:
+    last: JSON = {
+        "choices": [{"index": 0, "delta": {"role": "assistant", "content": "[1, 2]"}, "finish_reason": "stop"}]
+    }
+    streamed = fault.startswith("stream")
+    server.behaviours = [FAULTS[fault], FAULTS[fault], says(events(last) if streamed else completion("[1, 2]"))]
+    request = chat_request("one", stream=True) if streamed else chat_request("one")
+    with Store(tmp_path) as store, transport(server) as endpoint:
+        client = Client(store, Mode.RECORD, endpoint)
+        record = client.complete(request)
+        assert client.complete(request) == record == Client(store).complete(request)
+        assert (len(store), record.text) == (1, "[1, 2]")
+    attempts = record.observed["attempts"]
+    assert isinstance(attempts, list)
+    assert len(attempts) == len(server.asked) == 3
+
+
+def test_a_ceiling_keeps_everything_and_the_next_run_goes_on(server: Server, tmp_path: Path) -> None:
+    def run(ceiling: int) -> None:
+        with transport(server, limits=Limits(calls=ceiling)) as endpoint:
+            client = Client(store, Mode.RECORD, endpoint)
+            for request in REQUESTS:
+                client.complete(request)
+
+    with Store(tmp_path) as store:
+        for ceiling, kept in [(3, 3), (4, 7)]:
+            with pytest.raises(LimitReached, match="the same command goes on from here"):
+                run(ceiling)
+            assert len(store) == kept
+    assert len(server.asked) == 7
+
+
+def test_a_server_that_is_down_stores_nothing(server: Server, tmp_path: Path) -> None:
+    server.behaviours = [fails(503)]
+    with Store(tmp_path) as store, transport(server) as endpoint:
+        with pytest.raises(Unavailable, match="the same command goes on from here"):
+            Client(store, Mode.RECORD, endpoint).complete(REQUESTS[0])
+        assert len(store) == 0
+
+
+@pytest.mark.parametrize("key", [KEY, "AKIAABCDEFGHIJKLMNOP"])
+def test_a_planted_key_reaches_no_record(key: str, server: Server, tmp_path: Path) -> None:
+    server.behaviours = [
+        fails(500, f"failed for {key}", x_request_id=key),
+        says(completion("[1, 2]"), x_request_id=key),
+        says(completion(f"you are {key}")),
+    ]
+    with Store(tmp_path) as store, transport(server) as endpoint:
+        client = Client(store, Mode.RECORD, endpoint)
+        with pytest.raises(CredentialFound, match=r"at \$\.request\.messages\[1\]\.content"):
+            client.complete(chat_request(f"I am {key}"))
+        assert "withheld" in str(client.complete(chat_request("one")).observed)
+        with pytest.raises(CredentialFound, match=r"at \$\.answer\.choices\[0\]\.message\.content"):
+            client.complete(chat_request("two"))
+        assert len(store) == 1
+    assert all(key.encode() not in path.read_bytes() for path in tmp_path.iterdir())
+
+
+# -- the key over the parameters that the client of openai knows ---
+
+NOT_PARAMETERS = {"self", "messages", "model", "extra_query", "extra_body"}  # the last two are no members of a body
+PARAMETERS = sorted(set(inspect.signature(Completions.create).parameters) - NOT_PARAMETERS)
+OPTIONS = sorted(set(inspect.signature(openai.OpenAI.__init__).parameters) & set(NOT_IN_KEY))
+VALUES = st.one_of(st.booleans(), st.integers(-9, 9), st.text(max_size=5), st.lists(st.text(max_size=3), max_size=2))
+
+
+def key_of(request: Mapping[str, JSON]) -> str:
+    return request_key(request, kind=CHAT, sample=0)
+
+
+def test_the_list_of_parameters_is_not_empty() -> None:
+    assert {"temperature", "seed", "response_format", "timeout", "extra_headers"} <= set(PARAMETERS)
+    assert {"api_key", "base_url", "timeout", "max_retries", "default_headers"} <= set(OPTIONS)
+
+
+@settings(max_examples=50)
+@given(st.dictionaries(st.sampled_from(PARAMETERS), VALUES, max_size=4), st.sampled_from(PARAMETERS), VALUES, VALUES)
+def test_every_parameter_is_in_the_key_unless_it_is_written_down(
+    others: dict[str, JSON], name: str, value: JSON, changed: JSON
+) -> None:
+    request = chat_request("one", **others)
+    keys = {key_of(request | {name: value}), key_of(request | {name: changed})}
+    assert (len(keys) == 2) == (name not in NOT_IN_KEY and repr(value) != repr(changed))
+
+
+@settings(max_examples=50)
+@given(st.dictionaries(st.sampled_from(OPTIONS), VALUES))
+def test_no_credential_base_url_or_time_out_changes_the_key(options: dict[str, JSON]) -> None:
+    assert key_of(chat_request("one", **options)) == key_of(chat_request("one"))
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_every_parameter_in_the_key_reaches_the_endpoint(name: str, server: Server) -> None:
+    request = chat_request("one", **{name: None})
+    with transport(server) as endpoint:
+        if name in ("timeout", "extra_headers"):
+            with pytest.raises(CacheError, match="to the transport"):
+                endpoint.send(request)
+        else:
+            endpoint.send(request)
+            assert server.asked == [request]
