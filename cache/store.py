@@ -14,7 +14,7 @@ import os
 import sqlite3
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -203,6 +203,15 @@ class Store:
                         "cassette. Load the cassette into an empty folder."
                     )
         return added
+
+    def remove(self, keys: Iterable[str]) -> int:
+        """Remove the records of `keys`, or after an error none; return how many were there.
+
+        Raises:
+            StoreError: as in `put`.
+        """
+        with self._writing() as cache:
+            return sum(bool(cache.delete(key)) for key in keys)
 
     @contextmanager
     def claim(self, key: str) -> Iterator[None]:
