@@ -241,7 +241,7 @@ def _address(method: Method) -> tuple[str, str] | None:
     for name, module in list(sys.modules.items()):
         if name != "__main__":
             for variable, value in list(getattr(module, "__dict__", {}).items()):
-                held = value if isinstance(value, tuple) else (value,)
+                held = value if issubclass(type(value), tuple) else (value,)  # asks nothing of the value itself
                 if any(each is method or each is method.factory for each in held):
                     return name, variable
     return None
