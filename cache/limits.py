@@ -105,7 +105,8 @@ class Spent:
 class Meter:
     """Counts what is spent and refuses a call once a ceiling is reached; safe for threads.
 
-    Tokens are known when an answer is there, so calls that are underway at the same time may pass that ceiling.
+    Tokens are known when an answer is there, so calls that are underway at the same time may pass that ceiling; what an
+    endpoint bills for an attempt that brought no answer is not known at all.
     """
 
     def __init__(self, limits: Limits) -> None:

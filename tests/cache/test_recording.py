@@ -43,12 +43,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 
 def transport(server: Server, **arguments: Any) -> OpenAITransport:
-    return OpenAITransport(server.url, KEY, timeout_s=0.3, sleep=lambda _seconds: None, **arguments)
-
-
-def echo(handler: Handler) -> None:
-    """Answer with the question."""
-    says(completion(f"answer to {handler.server.asked[-1]['messages'][-1]['content']}"))(handler)
+    return OpenAITransport(server.url, KEY, sleep=lambda _seconds: None, **arguments)
 
 
 def record_all(server: Server, folder: Path) -> None:
@@ -56,7 +51,6 @@ def record_all(server: Server, folder: Path) -> None:
         client = Client(store, Mode.RECORD, endpoint)
         for request in REQUESTS:
             client.complete(request)
-            assert len(store) >= 1
 
 
 def test_eight_processes_ask_200_times_not_1600(server: Server, tmp_path: Path) -> None:
@@ -156,7 +150,8 @@ def test_after_a_fault_one_answer_is_stored(fault: str, server: Server, tmp_path
     streamed = fault.startswith("stream")
     server.behaviours = [FAULTS[fault], FAULTS[fault], says(events(last) if streamed else completion("[1, 2]"))]
     request = chat_request("one", stream=True) if streamed else chat_request("one")
-    with Store(tmp_path) as store, transport(server) as endpoint:
+    patience_s = 1 if fault == "time-out" else 60
+    with Store(tmp_path) as store, transport(server, timeout_s=patience_s) as endpoint:
         client = Client(store, Mode.RECORD, endpoint)
         record = client.complete(request)
         assert client.complete(request) == record == Client(store).complete(request)
