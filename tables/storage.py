@@ -62,13 +62,23 @@ def table_bytes(columns: Columns, source: Source, source_sha256: str) -> bytes:
     )
     image = io.BytesIO()
     with h5py.File(image, "w", libver=("v110", "v110")) as file:
-        file.attrs["about"] = to_json(info)
-        file.attrs["digest"] = digest_of(info)
+        _write_attribute(file, "about", to_json(info))
+        _write_attribute(file, "digest", digest_of(info))
         for name, array in stored.items():
             dataset = file.create_dataset(name, data=array, track_times=False)
-            dataset.attrs["unit"] = COLUMN_KINDS[name].unit
-            dataset.attrs["meaning"] = COLUMN_KINDS[name].meaning
+            _write_attribute(dataset, "unit", COLUMN_KINDS[name].unit)
+            _write_attribute(dataset, "meaning", COLUMN_KINDS[name].meaning)
     return image.getvalue()
+
+
+def _write_attribute(place: h5py.HLObject, name: str, text: str) -> None:
+    """Write text of fixed length: it lies in the object's header, which has a checksum.
+
+    Text of any length would lie in HDF5's global heap, which has none: one flipped bit there makes the library loop for
+    ever.
+    """
+    encoded = text.encode()
+    place.attrs.create(name, encoded, dtype=h5py.string_dtype("utf-8", len(encoded)))
 
 
 def load(path: Path, names: Sequence[str] | None = None) -> tuple[TableInfo, dict[str, NDArray[Any]]]:
@@ -93,8 +103,8 @@ def load(path: Path, names: Sequence[str] | None = None) -> tuple[TableInfo, dic
 
 def _info(file: h5py.File, path: Path) -> TableInfo:
     """`about`, checked against `digest` and against the schema that this package reads."""
-    about: str = file.attrs["about"]
-    if sha256(about.encode()) != file.attrs["digest"]:
+    about = bytes(file.attrs["about"]).decode()
+    if sha256(about.encode()) != bytes(file.attrs["digest"]).decode():
         raise WrongDigest(f"{path}: what the table says of itself is not what was built; {rebuild_command(path.stem)}")
     schema = json.loads(about).get("schema")
     if schema != SCHEMA_VERSION:

@@ -41,7 +41,8 @@ def test_datasets_explain_themselves_to_other_tools(tmp_path: Path) -> None:
     with h5py.File(build(published_bytes(MACRO), MACRO, tmp_path), "r") as file:
         assert set(file) == {"accuracy", "file_order", "runs", "params", "flops"}
         for name, dataset in file.items():
-            assert dict(dataset.attrs) == {"unit": COLUMN_KINDS[name].unit, "meaning": COLUMN_KINDS[name].meaning}
+            told = {attribute: bytes(text).decode() for attribute, text in dataset.attrs.items()}
+            assert told == {"unit": COLUMN_KINDS[name].unit, "meaning": COLUMN_KINDS[name].meaning}
 
 
 def test_a_refused_source_leaves_the_old_table(tmp_path: Path) -> None:
