@@ -11,7 +11,7 @@ import math
 import random
 from collections.abc import Sequence
 
-from harness import grammar, notation
+from harness import grammar, layouts, notation
 from harness.conformance import Property
 from harness.space import Architecture, Space
 from harness.spaces import SpaceModule
@@ -85,9 +85,9 @@ def has_neighbours_in_every_direction(module: SpaceModule) -> str | None:
 def reads_every_layout(module: SpaceModule) -> str | None:
     """The grammar reads an architecture back from every layout in which models write one."""
     space = module.SPACE
-    for layout in grammar.LAYOUTS:
+    for layout in layouts.LAYOUTS:
         for architecture in _some(space)[-SAMPLES // 5 :]:
-            reading = grammar.read(space, text := grammar.write(space, architecture, layout))
+            reading = grammar.read(space, text := layouts.write(space, architecture, layout))
             if not isinstance(reading, grammar.Reading):
                 return f"layout {layout!r} is not read ({reading.detail}): {text!r}"
             if reading.architecture != architecture:

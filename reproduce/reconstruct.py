@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 from cache import cassette
 from cache.record import Record
-from harness import grammar
+from harness import layouts
 from harness.spaces.mobilenetv2_se import SPACE
 from reproduce import trials
 from reproduce.data import read_published
@@ -53,7 +53,7 @@ def figures() -> str:
 
 def records(transcript: Transcript) -> list[Record]:
     """The records of a run that proposes the published designs in answer to this project's prompts."""
-    answers = ["No design." if turn.design is None else grammar.write(SPACE, turn.design) for turn in transcript.turns]
+    answers = ["No design." if turn.design is None else layouts.write(SPACE, turn.design) for turn in transcript.turns]
     provenance = {"origin": ORIGIN, "file": transcript.file, "sha256": transcript.sha256}
     return reconstruct(search(transcript, own_prompts(transcript)), answers, provenance)
 

@@ -13,7 +13,7 @@ from cache.client import Client, Records, Tally
 from cache.importers import SAMPLES
 from cache.key import JSON
 from cache.record import Record
-from harness import grammar
+from harness import layouts
 from harness.loop import Budget, Referee, Step, Testimony, Trajectory, run
 from harness.protocol import MILLION, Message, Trial, in_millions
 from harness.space import Architecture, Space
@@ -123,7 +123,7 @@ class Replay:
             yield Erratum(*place, "verdict", _verdict(told), _verdict(trial))
 
     def _written(self, trial: Trial) -> str:
-        return grammar.write(self.space, trial.architecture, "flat") if trial.architecture else "unreadable"
+        return layouts.write(self.space, trial.architecture, "flat") if trial.architecture else "unreadable"
 
 
 def _verdict(trial: Trial) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from baselines.genius import Prompts
 from cache import cassette
 from cache.record import Record
-from harness import grammar
+from harness import layouts
 from harness.loop import Objective, Referee
 from harness.objectives import TabularObjective
 from harness.protocol import Trial
@@ -105,7 +105,7 @@ def records(trials: Trials) -> list[Record]:
         for number, trial in enumerate(trials.trials)
         for record in reconstruct(
             search(trials, number, Printed(trial)),
-            [*(grammar.write(space, one.architecture) for one in trial), CONCLUSION],
+            [*(layouts.write(space, one.architecture) for one in trial), CONCLUSION],
             provenance,
         )
     ]

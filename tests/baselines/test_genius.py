@@ -11,7 +11,7 @@ import pytest
 
 from baselines import genius
 from baselines.genius import Genius, Prompts
-from harness import grammar
+from harness import layouts
 from harness.constraints import MacsWindow, Novelty
 from harness.loop import Budget, Referee, run
 from harness.protocol import Message, Proposal, Reason, Rejection, Trial
@@ -229,7 +229,7 @@ def test_a_file_with_other_parts_is_refused_with_both_lists(
 def test_own_prompts_leave_nothing_unfilled_in_a_whole_run() -> None:
     space = mobilenetv2_se.SPACE
     another = (*GENIUS_329[:19], 0, 3, *GENIUS_329[21:])
-    written = [grammar.write(space, each) for each in (GENIUS_329, GENIUS_329, (0,) * 30, (6,) * 30, another)]
+    written = [layouts.write(space, each) for each in (GENIUS_329, GENIUS_329, (0,) * 30, (6,) * 30, another)]
     replies = iter([written[0], written[1], written[2], "No idea.", written[3], written[4]])
     requests: list[Message] = []
 

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness import grammar
-from harness.grammar import LAYOUTS, Reading
+from harness import grammar, layouts
+from harness.grammar import Reading
+from harness.layouts import LAYOUTS
 from harness.protocol import Reason, Rejection
 from harness.space import Architecture, Space
 from harness.spaces.mobilenetv2_se import SPACE
@@ -55,7 +56,7 @@ PROSE_AFTER = (
 @given(data=st.data())
 def test_any_architecture_survives_writing_and_reading(space: Space, layout: str, data: st.DataObject) -> None:
     architecture = data.draw(architectures(space))
-    text = grammar.write(space, architecture, layout)
+    text = layouts.write(space, architecture, layout)
     reading = read(text, space)
     assert reading.architecture == architecture
     assert_exact(space, text, reading)
@@ -67,7 +68,7 @@ def test_any_architecture_survives_writing_and_reading(space: Space, layout: str
 def test_prose_around_a_design_changes_nothing(
     layout: str, architecture: Architecture, before: str, after: str
 ) -> None:
-    text = before + grammar.write(SPACE, architecture, layout) + after
+    text = before + layouts.write(SPACE, architecture, layout) + after
     reading = read(text)
     assert reading.architecture == architecture
     assert reading.superseded == ()
@@ -83,13 +84,13 @@ def assert_exact(space: Space, text: str, reading: Reading) -> None:
     else:
         assert lists.count("[") == lists.count("]") == len(space.groups)
         assert [list_.partition("]")[0] for list_ in lists.split("[")[1:]] == [
-            list_.strip("[]") for list_ in grammar.write_lists(space, reading.architecture)
+            list_.strip("[]") for list_ in layouts.write_lists(space, reading.architecture)
         ]
 
 
 def test_writing_refuses_what_is_no_architecture() -> None:
     with pytest.raises(ValueError, match="expected 30 choices"):
-        grammar.write(SPACE, (0,) * 29)
+        layouts.write(SPACE, (0,) * 29)
 
 
 @settings(max_examples=300)

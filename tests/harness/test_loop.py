@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from harness import grammar
+from harness import layouts
 from harness.constraints import MacsWindow, Novelty
 from harness.errors import InvalidArchitecture, OptimizerError
 from harness.loop import Budget, Referee, Testimony, Trajectory, run
@@ -62,7 +62,7 @@ def test_an_architecture_is_judged_without_reading() -> None:
 
 
 def test_a_reply_is_read_first() -> None:
-    proposal = Proposal(reply="I suggest:\n" + grammar.write(WIDTHS, GOOD), record="key")
+    proposal = Proposal(reply="I suggest:\n" + layouts.write(WIDTHS, GOOD), record="key")
     assert REFEREE.judge(proposal, ()) == Trial(proposal, GOOD, 2_000_000, accuracy=72.5)
 
 
@@ -183,7 +183,7 @@ def test_a_run_without_evaluations_has_no_best_step() -> None:
 
 
 def test_records_are_listed_in_order_of_use() -> None:
-    costly = Proposal(reply=grammar.write(WIDTHS, COSTLY), record="first")
-    good = Proposal(reply=grammar.write(WIDTHS, GOOD), record="second")
+    costly = Proposal(reply=layouts.write(WIDTHS, COSTLY), record="first")
+    good = Proposal(reply=layouts.write(WIDTHS, GOOD), record="second")
     trajectory = run(Scripted([costly, good, Proposal(WORSE)]), REFEREE, Budget(evaluations=2))
     assert trajectory.records == ("first", "second")

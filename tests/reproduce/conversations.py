@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Sequence
 
 from cache.record import Record
-from harness import grammar
+from harness import layouts
 from harness.protocol import in_millions
 from harness.space import Architecture
 from harness.spaces.mobilenetv2_se import SPACE, cost
@@ -42,7 +42,7 @@ def experiment(number: int, *, heading: str = "- Experiment{}\n", architecture: 
     tested = architecture or design(number - 1, 1)
     return (
         heading.format(number)
-        + grammar.write(SPACE, tested)
+        + layouts.write(SPACE, tested)
         + f"\nIt stays inside with a total of {told(tested)} FLOPS. It reached an accuracy of 7{number}.39%.\n\n"
     )
 
@@ -74,7 +74,7 @@ def iteration(number: int, experiments: Sequence[str] | None = None) -> Messages
 
 def answer(iteration: int, turn: int) -> str:
     """A proposal."""
-    return "I suggest:\n" + grammar.write(SPACE, design(iteration, turn)) + "\nIt is balanced."
+    return "I suggest:\n" + layouts.write(SPACE, design(iteration, turn)) + "\nIt is balanced."
 
 
 def conversation(iterations: int = ITERATIONS) -> Messages:

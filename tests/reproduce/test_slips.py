@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cache.client import Tally
-from harness import grammar
+from harness import layouts
 from harness.spaces.mobilenetv2_se import SPACE
 from reproduce.audit_file import FileAudit, audit
 from reproduce.audit_report import as_json, as_text
@@ -185,7 +185,7 @@ def test_a_slip_in_an_accuracy(figure: str, accuracy: float | None) -> None:
 
 def test_an_accepted_answer_without_a_design_listed_with_too_many_entries() -> None:
     def edit(messages: Messages) -> Messages:
-        messages = replacing(grammar.write(SPACE, design(2, 1)), "Stage 1: [1, 0, 0, 0, 0, 0, 0]")(messages)
+        messages = replacing(layouts.write(SPACE, design(2, 1)), "Stage 1: [1, 0, 0, 0, 0, 0, 0]")(messages)
         messages[14] = ("assistant", "I cannot say.")
         return messages
 
@@ -359,7 +359,7 @@ def test_figures_that_change_in_a_later_prompt() -> None:
 
 def test_answers_that_state_several_designs_are_counted() -> None:
     def edit(messages: Messages) -> Messages:
-        first = grammar.write(SPACE, (6,) * 30)
+        first = layouts.write(SPACE, (6,) * 30)
         messages[2] = "assistant", f"{first}\nToo much. Final model:\n{messages[2][1]}\nStage 1: [6, 6, 6, 6, 6, 6]"
         return messages
 
