@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -101,6 +101,7 @@ def _parser(space: Space) -> Lark:
     return Lark(grammar, parser="lalr", lexer="basic")
 
 
+@lru_cache(maxsize=512)  # a replay reads each answer more than once
 def read(space: Space, text: str) -> Reading | Rejection:
     """Read the one architecture that a reply proposes. Never raises, whatever the text."""
     designs, incomplete = _designs(space, text)

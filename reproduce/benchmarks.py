@@ -102,13 +102,12 @@ class Standing(NamedTuple):
     """All that a benchmark says of one architecture; accuracies in percent, rank 1 is best.
 
     `told` is what a search sees, `test` what counts; `ties` are the best and worst rank among equal test accuracies;
-    `file_rank` breaks ties as the paper does in tables 7 to 10, `published_rank` as the benchmark itself, if it does.
+    `published_rank` breaks ties as the benchmark itself does, where it does.
     """
 
     told: float
     test: float
     ties: tuple[int, int]
-    file_rank: int
     published_rank: int | None
 
 
@@ -128,7 +127,6 @@ class Opened:
             float(self.table.accuracy[index]),
             float(self.verdicts.test[index]),
             (int(best[index]), int(worst[index])),
-            int(self.verdicts.file_rank[index]),
             None if published is None else int(published[index]),
         )
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TypeAlias
 
 from cache.importers import Dialogue
@@ -135,6 +136,7 @@ def cut(statement: str) -> tuple[str, tuple[Experiment, ...], str]:
     return statement[: starts[0]], experiments, statement[ends[-1] :]
 
 
+@lru_cache(maxsize=512)  # every later statement lists it again
 def _experiment(text: str) -> Experiment:
     """Read a text that begins with the heading of an experiment."""
     heading = _HEADING.match(text)

@@ -9,7 +9,7 @@ import pytest
 from cache import cassette
 from cache.cassette import Cassette
 from harness.protocol import Reason
-from reproduce import table7, table8, table9, table10, trials
+from reproduce import benchmarks, table7, table8, table9, table10, trials
 from reproduce.report import Report, Status
 from reproduce.trials import NAMES, cassette_path, published_trials, records, replay
 
@@ -84,3 +84,11 @@ def test_without_the_table_the_report_says_what_brings_it(name: str) -> None:
 def test_temperatures_keep_the_requests_apart() -> None:
     keys = [set(cassette.read(trials.cassette_path(name))) for name in ("table7", "table8")]
     assert not keys[0] & keys[1]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_architectures_are_those_at_the_printed_ranks(name: str, fetched: Path) -> None:
+    opened = benchmarks.open_benchmark(published_trials()[name].space)
+    for trial in published_trials()[name].trials:
+        for one in trial:
+            assert opened.verdicts.file_rank[opened.table.index_of(one.architecture)] == one.rank
