@@ -75,7 +75,8 @@ def _as_arrays(
     factory: ArrayFactory, space: Space, accuracies: NDArray[np.float64], budget: Budget, trials: range, seed: int
 ) -> NDArray[np.int32]:
     optimizer = factory(space, Streams(seed, trials))
-    most = budget.evaluations or budget.most_proposals  # on a table every proposal is evaluated
+    bounds = (budget.evaluations, budget.most_proposals)  # on a table every proposal is evaluated
+    most = min(bound for bound in bounds if bound is not None)
     steps = np.full((most, len(trials)), -1, dtype=np.int32)  # a step is a row: written in one piece
     seen = _Seen(len(trials), space.size) if budget.unique is not None else None
     for step in range(most):

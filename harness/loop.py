@@ -50,9 +50,10 @@ class Referee:
             architecture = reading.architecture
         else:
             raise OptimizerError("a proposal needs an architecture or a reply to read one from; got neither")
-        trial = Trial(proposal, architecture, self.macs(architecture))
+        macs = self.macs(architecture)
+        trial = Trial(proposal, architecture, macs)
         for constraint in self.constraints:
-            if rejection := constraint.check(architecture, self.macs(architecture), tested):
+            if rejection := constraint.check(architecture, macs, tested):
                 return replace(trial, rejection=rejection)
         return replace(trial, accuracy=self.objective.evaluate(architecture))
 

@@ -52,13 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         return INTERRUPTED
-    except OSError as error:
-        if not isinstance(error, BrokenPipeError):
-            sys.stderr.write(f"{type(error).__name__}: {error}\n")
-            return 2
-        # The reader of the pipe has gone, and with it everything that is left to say.
+    except BrokenPipeError:  # the reader of the pipe has gone, and with it everything that is left to say
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        sys.stderr.write(f"{type(error).__name__}: {error}\n")
+        return 2
 
 
 if __name__ == "__main__":

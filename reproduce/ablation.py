@@ -35,10 +35,13 @@ def report(
     )
     replays: dict[str, Replay] = {}
     failures: list[str] = []
+    missing: list[str] = []
     for run in runs:
+        if not available(run, embedded_only=embedded_only):
+            missing.append(published_run(run).name)
+            continue
         try:
-            if available(run, embedded_only=embedded_only):
-                replays[run] = replay(run, embedded_only=embedded_only)
+            replays[run] = replay(run, embedded_only=embedded_only)
         except (ReplayMiss, ImportFailed, MalformedConversation) as error:  # one run must not take the others down
             reason = str(error).partition("\n")[0]
             failures.append(f"Run {run} could not be replayed, `python -m reproduce audit {run}` says more: {reason}")
@@ -46,7 +49,6 @@ def report(
         (quoted(value), quoted(accuracy, ".1f"), quoted(days, ".1f"), *_found(replays.get(run)))
         for run, value, accuracy, days in zip(runs, values, top1, cost_days, strict=True)
     )
-    missing = [published_run(run).name for run in runs if not available(run, embedded_only=embedded_only)]
     notes = [*errata_notes(list(replays.values())), *failures]
     if missing:
         names = " ".join(missing)

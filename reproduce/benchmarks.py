@@ -101,14 +101,12 @@ def at_hand(name: str) -> bool:
 class Standing(NamedTuple):
     """All that a benchmark says of one architecture; accuracies in percent, rank 1 is best.
 
-    `told` is what a search sees, `test` what counts; `ties` are the best and worst rank among equal test accuracies;
-    `published_rank` breaks ties as the benchmark itself does, where it does.
+    `told` is what a search sees, `test` what counts; `ties` are the best and worst rank among equal test accuracies.
     """
 
     told: float
     test: float
     ties: tuple[int, int]
-    published_rank: int | None
 
 
 @dataclass(frozen=True)
@@ -122,12 +120,10 @@ class Opened:
         """Look an architecture up."""
         index = self.table.index_of(architecture)
         best, worst = self.verdicts.tie_intervals
-        published = self.verdicts.published_rank
         return Standing(
             float(self.table.accuracy[index]),
             float(self.verdicts.test[index]),
             (int(best[index]), int(worst[index])),
-            None if published is None else int(published[index]),
         )
 
 

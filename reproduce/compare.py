@@ -21,6 +21,7 @@ from harness.method import Method, UnfitMethod
 from harness.space import Group, Slot, Space
 from reproduce import benchmarks, nas_bench_201
 from reproduce.benchmarks import BENCHMARKS, Opened
+from reproduce.curves import PALETTE, new_figure, save
 from reproduce.errors import DataMissing, UsageError
 from reproduce.output import DRAWN, add_output_arguments, show
 from reproduce.report import BLANK, Cell, Column, Report, estimated, label, recomputed
@@ -225,8 +226,6 @@ def draw(arenas: Sequence[Arena], count: str, path: Path) -> None:
     Raises:
         UsageError: if matplotlib is not installed.
     """
-    from reproduce.curves import new_figure, save
-
     columns = min(2, len(arenas))
     lines = -(-len(arenas) // columns)
     figure = new_figure(height=1.9 * lines + 1.2)
@@ -253,7 +252,3 @@ def draw(arenas: Sequence[Arena], count: str, path: Path) -> None:
     handles = {label: handle for pairs in named for handle, label in pairs}
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=2, frameon=False)
     save(figure, path)
-
-
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito 2008, without yellow."""

@@ -40,7 +40,9 @@ REPEATED = f"random, best of 10, {REPETITIONS:,} times"
 OPTIMUM = "optimum"
 
 WIDTH = 3.4  # inches: one column of a two-column page
-COLOURS = ("#0072B2", "#D55E00", "#009E73")  # Okabe and Ito 2008: told apart with any colour vision
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Okabe and Ito 2008, without yellow: told apart with any colour vision."""
+COLOURS = PALETTE[:3]
 MARKERS = ("o", "s", "^")
 
 

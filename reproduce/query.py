@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator, Sequence
 
 from harness import spaces
@@ -15,7 +14,7 @@ from reproduce.errors import UsageError
 from reproduce.output import add_output_arguments, show
 from reproduce.report import BLANK, MISSING, Cell, Column, Report, label, quoted, recomputed, recomputed_millions
 from reproduce.transcript import embedded
-from reproduce.trials import PROPOSALS, published_trials
+from reproduce.trials import proposals, published_trials
 
 IMAGENET = "mobilenetv2-se"
 COLUMNS = (
@@ -110,7 +109,7 @@ def proposed_by(table: str, architecture: Architecture) -> Iterator[str]:
                         yield f"GENIUS, {trials.name}, trial {number}, T={iteration}"
     if table.startswith("nas-bench-201-"):
         space = spaces.find("nas-bench-201").SPACE
-        bests = json.loads(PROPOSALS.read_text(encoding="utf-8"))["best_of_trial"]
+        bests = proposals()["best_of_trial"]
         for number, best in enumerate(bests.get(table.removeprefix("nas-bench-201-"), ()), start=1):
             if space.from_native(best["architecture"]) == architecture:
                 yield f"GENIUS, best of trial {number}"

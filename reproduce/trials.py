@@ -12,6 +12,7 @@ import json
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from baselines.genius import Prompts
 from cache import cassette
@@ -52,9 +53,16 @@ class Trials:
 
 
 @cache
+def proposals() -> dict[str, Any]:
+    """`paper/proposals.json` as it is."""
+    content: dict[str, Any] = json.loads(PROPOSALS.read_text(encoding="utf-8"))
+    return content
+
+
+@cache
 def published_trials() -> dict[str, Trials]:
     """The trials of tables 7 to 10, by the name of the table."""
-    content = json.loads(PROPOSALS.read_text(encoding="utf-8"))
+    content = proposals()
     found = {}
     for name in NAMES:
         space = find(content[name]["space"]).SPACE

@@ -54,6 +54,14 @@ def test_arrays_propose_what_single_trials_do(
     np.testing.assert_array_equal(arrays.incumbents, single.incumbents)
 
 
+def test_the_first_number_of_a_budget_that_is_reached_ends_a_trial() -> None:
+    budget = Budget(evaluations=10, proposals=4)
+    together, single = (search(METHODS["random"], *SMALL, budget, range(3), 0, arrays=each) for each in (True, False))
+    assert together.proposals.shape == (3, 4)
+    assert together.proposals.tolist() == single.proposals.tolist()
+    assert together.incumbents.tolist() == single.incumbents.tolist()
+
+
 @array_methods
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 8, 9, 31, 33, 200])
 def test_no_trial_depends_on_how_many_run(method: Method, count: int) -> None:
