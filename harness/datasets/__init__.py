@@ -1,0 +1,1 @@
+"""Image data, one source a file: arrays with a digest."""
