@@ -5,7 +5,17 @@ HarnessError
 ├── OptimizerError        an optimiser that broke the ask/tell protocol
 ├── SpaceMismatch         a table of another space
 ├── UnknownSpace          no space has this name
-└── UnfitMethod           a method that cannot search a space (in harness.method, where optimisers see it)
+├── UnfitMethod           a method that cannot search a space (in harness.method, where optimisers see it)
+└── TrainingError         a job that cannot be trained as it stands
+    ├── InvalidJob        a file that holds no job, or a job that contradicts itself
+    ├── UnknownRecipe     no recipe has this name
+    ├── UnknownDataset    no data set has this name
+    ├── DataNotFound      the data are not where they were looked for
+    ├── MalformedData     the data cannot be read as what they are said to be
+    ├── WrongDigest       the data are not those of the job
+    ├── NotThisJob        a result or a checkpoint of another job, or none at all
+    ├── NoDevice          the device asked for is not in this machine
+    └── OutOfMemory       the job does not fit into the device
 """
 
 
@@ -27,3 +37,43 @@ class SpaceMismatch(HarnessError):
 
 class UnknownSpace(HarnessError):
     """No space has this name."""
+
+
+class TrainingError(HarnessError):
+    """A job that cannot be trained as it stands."""
+
+
+class InvalidJob(TrainingError, ValueError):
+    """A file that holds no job, or a job that contradicts itself."""
+
+
+class UnknownRecipe(TrainingError):
+    """No recipe has this name."""
+
+
+class UnknownDataset(TrainingError):
+    """No data set has this name."""
+
+
+class DataNotFound(TrainingError):
+    """The data are not where they were looked for, or no place was named."""
+
+
+class MalformedData(TrainingError):
+    """The data cannot be read as what they are said to be."""
+
+
+class WrongDigest(TrainingError):
+    """The data are not those that the job names."""
+
+
+class NotThisJob(TrainingError):
+    """A result or a checkpoint of another job, or a file that is neither."""
+
+
+class NoDevice(TrainingError):
+    """The device asked for is not in this machine."""
+
+
+class OutOfMemory(TrainingError):
+    """The job does not fit into the memory of the device."""

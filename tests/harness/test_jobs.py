@@ -1,0 +1,185 @@
+"""Jobs have one key, survive the way through files and records, and are refused with a message that helps."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cache.key import DIGEST_PREFIX
+from cache.record import Record
+from cache.store import Store
+from harness import recipes
+from harness.errors import HarnessError, InvalidArchitecture, InvalidJob, NotThisJob, UnknownRecipe, UnknownSpace
+from harness.jobs import (
+    KIND,
+    Epoch,
+    Job,
+    Observed,
+    Outcome,
+    Result,
+    Scale,
+    from_record,
+    read_result,
+    to_record,
+)
+
+DIGEST = DIGEST_PREFIX + "0" * 64
+JOB = Job("nas-bench-macro", "02012100", "digits", DIGEST, recipes.DIGITS)
+PERCENT = st.floats(0, 100)
+LOSS = st.none() | st.floats(0, 1e6)
+
+
+def result(validation: float | None = 50.0) -> Result:
+    outcome = Outcome((Epoch(0.5, validation, 0.25),), validation, 0.25, 75.0, None)
+    return Result(outcome, Observed("2030-01-01T00:00:00+00:00", 1.5, "cpu", 1, (3,), {"threads": 1}, {"torch": "2"}))
+
+
+@st.composite
+def jobs(draw: st.DrawFn) -> Job:
+    recipe = replace(
+        recipes.DIGITS,
+        epochs=draw(st.integers(1, 500)),
+        learning_rate=draw(st.floats(0, 10)),
+        mixed_precision=draw(st.booleans()),
+    )
+    digits = "".join(draw(st.lists(st.sampled_from("012"), min_size=8, max_size=8)))
+    seed, width = draw(st.integers(0, 2**32 - 1)), draw(st.floats(0.01, 4))
+    return Job("nas-bench-macro", digits, "digits", DIGEST, recipe, seed, Scale(width))
+
+
+# -- keys and files ---
+
+
+@given(jobs())
+@settings(max_examples=30)
+def test_a_job_is_the_same_after_its_file(job: Job) -> None:
+    again = Job.from_request(json.loads(job.to_json()))
+    assert again == job
+    assert again.key == job.key
+
+
+def test_a_key_is_pinned() -> None:
+    """A change of this key is a change of all keys: stored results would no longer be found."""
+    job = replace(JOB, recipe=recipes.NAS_BENCH_MACRO)
+    assert job.key == "sha256:5dcfe92066ad74cbab0bec5055bbcdbd21041cfff8b06c5f5137d7feb48b4036"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(JOB, seed=1),
+        replace(JOB, architecture="02012101"),
+        replace(JOB, digest=DIGEST_PREFIX + "1" * 64),
+        replace(JOB, recipe=replace(JOB.recipe, input_size=16)),
+        replace(JOB, recipe=replace(JOB.recipe, split=recipes.Split(0.5, 0.25, 0.25, seed=1))),
+        replace(JOB, network=Scale(width=0.5)),
+        replace(JOB, code="0"),
+    ],
+)
+def test_whatever_may_change_the_result_changes_the_key(other: Job) -> None:
+    assert other.key != JOB.key
+
+
+def test_a_file_may_name_its_recipe_and_leave_out_defaults(tmp_path: Path) -> None:
+    path = tmp_path / "spec.json"
+    spec = {"space": JOB.space, "architecture": JOB.architecture, "dataset": "digits", "digest": DIGEST}
+    path.write_text(json.dumps({**spec, "recipe": "digits"}))
+    assert Job.read(path) == JOB
+
+
+# -- records ---
+
+
+@given(jobs(), PERCENT, LOSS)
+@settings(max_examples=30)
+def test_a_result_is_the_same_after_its_record(job: Job, percent: float, loss: float | None) -> None:
+    outcome = Outcome((Epoch(loss, percent, loss),) * 2, percent, loss, percent, loss)
+    made = Result(outcome, result().observed)
+    record = Record.from_line(to_record(job, made).to_line(), expected_key=job.key)
+    assert from_record(record) == (job, made)
+
+
+def test_a_result_is_found_in_the_store_by_the_key_of_its_job(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        assert store.put(to_record(JOB, result()))
+        found = store.get(JOB.key)
+        assert found is not None
+        assert from_record(found) == (JOB, result())
+
+
+def test_what_may_differ_between_two_trainings_is_not_in_the_answer() -> None:
+    assert to_record(JOB, result()).answer.keys() == {"curve", "validation", "validation_loss", "test", "test_loss"}
+
+
+def test_a_record_of_another_kind_is_no_job() -> None:
+    with pytest.raises(NotThisJob, match="expected a record of kind training, got chat"):
+        from_record(Record({"model": "m"}, {}))
+
+
+def test_a_record_without_a_result_is_refused() -> None:
+    with pytest.raises(InvalidJob, match="answer: expected also curve, test, test_loss"):
+        from_record(Record(JOB.request(), {"validation": 1}, kind=KIND))
+
+
+def test_the_file_of_a_worker_is_verified(tmp_path: Path) -> None:
+    path = tmp_path / "result.json"
+    path.write_bytes(to_record(JOB, result()).to_line())
+    assert from_record(read_result(path, JOB))[1] == result()
+    path.write_bytes(path.read_bytes().replace(b'"test":75', b'"test":95'))
+    with pytest.raises(NotThisJob, match="were changed"):
+        read_result(path, JOB)
+    path.write_bytes(to_record(replace(JOB, seed=1), result()).to_line())
+    with pytest.raises(NotThisJob, match=rf"expected the result of {JOB.key}"):
+        read_result(path, JOB)
+
+
+# -- refusals ---
+
+
+def spec(**changes: object) -> dict[str, object]:
+    return {**JOB.request(), **changes}
+
+
+@pytest.mark.parametrize(
+    ("content", "error", "message"),
+    [
+        (spec(space="resnet"), UnknownSpace, "no space is called 'resnet'"),
+        (spec(architecture="0201"), InvalidArchitecture, "expected a key such as 00000000"),
+        (spec(recipe="resnet"), UnknownRecipe, "no recipe is called 'resnet'"),
+        (spec(digest="md5"), InvalidJob, "python -m harness.datasets digits prints it"),
+        (spec(seed=-1), InvalidJob, "expects a seed from 0"),
+        (spec(seed=True), InvalidJob, "job.seed: expected int, got True"),
+        (spec(seed="1"), InvalidJob, "job.seed: expected int, got '1'"),
+        (spec(network={"width": 0}), InvalidJob, "expects a width above 0, got 0.0"),
+        (spec(network={"cells_per_stage": 2}), InvalidJob, "only nas-bench-201 has cells"),
+        (spec(network=None), InvalidJob, "job.network: expected Scale, got None"),
+        (spec(lr=1), InvalidJob, "got also lr; leave that out"),
+        ({"space": "nas-bench-macro"}, InvalidJob, "expected also architecture, dataset, digest, recipe"),
+        (spec(recipe={}), InvalidJob, "job.recipe: expected also batch_size"),
+        (spec(recipe={**JOB.request()["recipe"], "augmentation": "cutout"}), InvalidJob, "expected one of none, crop-"),  # type: ignore[dict-item]
+        ([], InvalidJob, "expected a job as a JSON object, got list"),
+    ],
+)
+def test_what_is_no_job_is_refused(tmp_path: Path, content: object, error: type[HarnessError], message: str) -> None:
+    path = tmp_path / "spec.json"
+    path.write_text(json.dumps(content))
+    with pytest.raises(error, match=message):
+        Job.read(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[" * 100_000])
+def test_what_is_no_json_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "spec.json"
+    path.write_bytes(content)
+    with pytest.raises(InvalidJob, match=r"spec.json: expected a job as JSON, found none"):
+        Job.read(path)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(InvalidJob, match="No such file"):
+        Job.read(tmp_path / "spec.json")
