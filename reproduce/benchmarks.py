@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from harness import spaces
 from harness.space import Architecture
 from reproduce.data import Published, home, manifest, path_of, read_published, sha256_of
 from reproduce.errors import DataMissing, UsageError
@@ -85,6 +86,22 @@ def find(name: str) -> Benchmark:
     if name not in BENCHMARKS:
         raise UsageError(f"no table is called {name!r}; there are {', '.join(BENCHMARKS)}")
     return BENCHMARKS[name]
+
+
+def of_space(space: str, name: str | None = None) -> str:
+    """The name of a table of this space: the one that is named, else the first that is at hand, else the first.
+
+    Raises:
+        UnknownSpace: if no space has this name.
+        UsageError: if the space has no table, or the named one is of another space.
+    """
+    spaces.find(space)
+    names = [benchmark.name for benchmark in BENCHMARKS.values() if benchmark.space == space]
+    if (name is not None and find(name).space != space) or not names:
+        raise UsageError(
+            f"{name or space}: expected a table of the space {space}; there are {', '.join(names) or 'none'}"
+        )
+    return name or next(filter(at_hand, names), names[0])
 
 
 def at_hand(name: str) -> bool:

@@ -35,6 +35,8 @@ COMMANDS = {
     "conformance": "whether a method, space or table of your own holds what it has to",
     "fetch": "bring the published files, verified",
     "audit": "hold the published conversations against the cost model",
+    "record": "let a live model search as GENIUS did, and keep every answer",
+    "recordings": "recorded models searched again, with what became of their answers",
     "check": "fail if any recorded run, digest or number has moved",
 }
 """Modules of `reproduce` with functions `add_arguments` and `run`."""

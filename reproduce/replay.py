@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
@@ -19,12 +19,14 @@ from harness.protocol import MILLION, Message, Trial, in_millions
 from harness.space import Architecture, Space
 
 MODEL = "gpt-4"  # what the paper names
+Watch: TypeAlias = Callable[[int, int], None]
+"""Is told the iteration and the turn of every request before it is sent."""
 ITERATIONS = 10
 BUDGET = Budget(evaluations=ITERATIONS)  # of a run of the paper
 RECORDED = Path(cassette.__file__).with_name("recorded")
 
-Source: TypeAlias = Literal["published", "reconstructed"]
-"""Real answers of GPT-4, or answers made of the figures that were published of them."""
+Source: TypeAlias = Literal["published", "reconstructed", "recorded"]
+"""Real answers of GPT-4, answers made of the figures that were published of them, or answers of another model."""
 
 
 @dataclass(frozen=True)
@@ -32,24 +34,25 @@ class Search:
     """All that makes a run: the space, the wording, the rules, what was told, and what a request holds besides.
 
     `sample` numbers the run among the independent ones (`cache.key`). A published run ends with its last proposal, so
-    that is the budget of its repetition.
+    that is the budget of its repetition. Without a testimony the model is told the truth.
     """
 
     run: str
     space: Space
     prompts: Prompts
     referee: Referee
-    testimony: Testimony
+    testimony: Testimony | None
     sample: int
     parameters: Mapping[str, JSON] = field(default_factory=dict)
     budget: Budget = BUDGET
+    model: str = MODEL
 
     def request(self, messages: Sequence[Message]) -> dict[str, JSON]:
         """The body of a request."""
         said: list[JSON] = [{"role": message["role"], "content": message["content"]} for message in messages]
-        return {"model": MODEL, "messages": said, **self.parameters}
+        return {"model": self.model, "messages": said, **self.parameters}
 
-    def perform(self, client: Client) -> Trajectory:
+    def perform(self, client: Client, watch: Watch = lambda iteration, turn: None) -> Trajectory:  # noqa: ARG005
         """Run GENIUS' loop; what a person fed back in the published run is fed back again.
 
         A request that the run itself repeats asks for another sample (`cache.importers.chat_history`).
@@ -60,6 +63,7 @@ class Search:
         asked: list[Sequence[Message]] = []
 
         def complete(messages: Sequence[Message]) -> Record:
+            watch(genius.iteration, genius.turn)
             where = f"run {self.run}, iteration {genius.iteration}, turn {genius.turn}"
             sample = self.sample + SAMPLES * asked.count(messages)
             asked.append(messages)

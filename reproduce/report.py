@@ -11,7 +11,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from cache.key import JSON
 from harness import spaces
+from harness.loop import Trajectory
 from reproduce import __version__
 from reproduce.replay import Replay
 
@@ -184,20 +186,25 @@ def describe(replay: Replay) -> dict[str, Any]:
             "macs_conv_linear": costs.macs,
             "params": costs.params,
         },
-        "course": [
-            {
-                "iteration": step.iteration,
-                "turn": step.turn,
-                "architecture": list(step.trial.architecture) if step.trial.architecture else None,
-                "macs": step.trial.macs,
-                "rejected": step.told.rejection.reason.value if step.told and step.told.rejection else None,
-                "accuracy": step.told.accuracy if step.told else None,
-                "record": step.trial.proposal.record,
-            }
-            for step in replay.trajectory.steps
-        ],
+        "course": course(replay.trajectory),
         "errata": [erratum._asdict() for erratum in replay.errata],
     }
+
+
+def course(trajectory: Trajectory) -> list[dict[str, JSON]]:
+    """Every step of a run: what was proposed, its outcome, and the key of the record that it was read from."""
+    return [
+        {
+            "iteration": step.iteration,
+            "turn": step.turn,
+            "architecture": list(step.trial.architecture) if step.trial.architecture else None,
+            "macs": step.trial.macs,
+            "rejected": step.told.rejection.reason.value if step.told and step.told.rejection else None,
+            "accuracy": step.told.accuracy if step.told else None,
+            "record": step.trial.proposal.record,
+        }
+        for step in trajectory.steps
+    ]
 
 
 def provenance() -> dict[str, str]:

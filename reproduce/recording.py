@@ -1,0 +1,283 @@
+"""Recordings of live models: what makes a run, and a cassette that replays it without an endpoint or a table.
+
+A recording is one cassette. Beside the model's answers it holds, in records of their own kinds, the figures of every
+architecture that was evaluated (`evaluation`), and for each run that came to its end one record (`run`) whose request
+says all that makes the run and whose answer pins its course.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from baselines.genius import Prompts
+from cache import cassette
+from cache.client import Client, Records
+from cache.key import JSON, canonical, digest_bytes, request_key
+from cache.record import Record
+from harness import spaces
+from harness.constraints import Constraint, MacsWindow, Novelty
+from harness.loop import Budget, Referee, Trajectory
+from harness.protocol import Reason
+from harness.space import Architecture, Space
+from harness.spaces import mobilenetv2_se
+from reproduce.errors import BrokenRecording
+from reproduce.replay import ITERATIONS, RECORDED, Replay, Search, Watch
+from reproduce.report import course
+
+EVALUATION, RUN = "evaluation", "run"
+
+ANSWERS: Mapping[str, Callable[[Space], dict[str, JSON]]] = {
+    "free": lambda space: {},  # noqa: ARG005
+    "json-object": lambda space: {"response_format": {"type": "json_object", "schema": space.json_schema()}},
+    "json-schema": lambda space: {
+        "response_format": {"type": "json_schema", "json_schema": {"name": "design", "schema": space.json_schema()}}
+    },
+    "gbnf": lambda space: {"grammar": space.gbnf()},
+}
+"""How a model may answer: in prose, or held to the space by what a server takes (`docs/endpoints.md`)."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that makes one run of a live model; as JSON it is the request of the run's record.
+
+    Attributes:
+        measure: what accuracies are of: `{"table": name, "digest": …}` or the recipe of a training.
+        parameters: of every request besides the model, the messages and what `answers` adds.
+        run: numbers independent runs, from 0; the sample of every request.
+        window: bounds on the cost in millions, for the space whose problem states them.
+    """
+
+    model: str
+    space: str
+    measure: Mapping[str, JSON]
+    answers: str = "free"
+    parameters: Mapping[str, JSON] = field(default_factory=dict)
+    run: int = 0
+    iterations: int = ITERATIONS
+    proposals: int = 2 * ITERATIONS
+    window: tuple[int, int] | None = None
+
+    @property
+    def name(self) -> str:
+        """The run in words."""
+        temperature = self.parameters.get("temperature", "unset")
+        return f"{self.model} on {self.target}, {self.answers}, temperature {temperature}, run {self.run + 1}"
+
+    @property
+    def target(self) -> str:
+        """The table, or the space if architectures are trained."""
+        return str(self.measure.get("table", self.space))
+
+    @classmethod
+    def from_json(cls, request: Mapping[str, Any]) -> Plan:
+        """The inverse of `to_json`; raises TypeError or ValueError for something else."""
+        window = request.get("window")
+        return cls(**{**request, "window": tuple(window) if window else None})
+
+    def to_json(self) -> dict[str, JSON]:
+        """The plan as the request of a record."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+    def search(self, figures: Figures) -> Search:
+        """The run that is planned, with these figures as its objective.
+
+        Raises:
+            UnknownSpace: if no space has this name.
+        """
+        module = spaces.find(self.space)
+        constraints: tuple[Constraint, ...] = (Novelty(),)
+        words: dict[str, str] = {}
+        if self.window is not None:
+            constraints = (MacsWindow(*self.window), Novelty())
+            low, high = map(str, self.window)
+            words = {"low": low, "high": high, "costs": mobilenetv2_se.describe_costs()}
+
+        def macs(architecture: Architecture) -> int:
+            costs = module.cost(architecture)
+            return int(costs.macs if self.window is None else costs.macs_thop)
+
+        return Search(
+            self.name,
+            module.SPACE,
+            Prompts.load(self.space.replace("-", "_"), **words),
+            Referee(module.SPACE, macs, constraints, figures),
+            testimony=None,
+            sample=self.run,
+            parameters={**self.parameters, **ANSWERS[self.answers](module.SPACE)},
+            budget=Budget(evaluations=self.iterations, proposals=self.proposals),
+            model=self.model,
+        )
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The objective of a recorded run: measured once, told from the record ever after.
+
+    `source` gives what is not recorded yet: the validation accuracy that the search is told and the test accuracy that
+    it is not, both in percent.
+    """
+
+    plan: Plan
+    records: Records
+    source: Callable[[Architecture], tuple[float, float]] | None = None
+
+    def evaluate(self, architecture: Architecture) -> float:
+        """The accuracy that the model is told; raises BrokenRecording if it is neither recorded nor to be had."""
+        return self.recorded(architecture)[0]
+
+    def recorded(self, architecture: Architecture) -> tuple[float, float]:
+        """Told and test accuracy in percent; raises BrokenRecording as `evaluate` does."""
+        record = self.records.get(self.key(architecture))
+        if record is None:
+            if self.source is None:
+                raise BrokenRecording(self.plan.name, f"no figures of architecture {list(architecture)}")
+            accuracy, test = self.source(architecture)
+            record = Record(self._request(architecture), {"accuracy": accuracy, "test": test}, kind=EVALUATION)
+            self.records.put(record)
+        match record.answer:
+            case {"accuracy": int() | float() as told, "test": int() | float() as test}:
+                return float(told), float(test)
+        raise BrokenRecording(self.plan.name, f"figures of another form in {record.key}")
+
+    def key(self, architecture: Architecture) -> str:
+        """The key of the record that holds the figures."""
+        return request_key(self._request(architecture), kind=EVALUATION, sample=0)
+
+    def _request(self, architecture: Architecture) -> dict[str, JSON]:
+        native = spaces.find(self.plan.space).SPACE.to_native(architecture)
+        return {**self.plan.measure, "space": self.plan.space, "architecture": native}
+
+
+@dataclass(frozen=True)
+class Validity:
+    """What became of a model's answers: how many were read, and why the others were not evaluated."""
+
+    answers: int = 0
+    evaluated: int = 0
+    rejected: Counter[Reason] = field(default_factory=Counter)
+    attempts: int = 0  # requests sent, with those that failed and were sent again
+    tokens: int = 0
+
+    @property
+    def unread(self) -> int:
+        """Answers in which no design was found."""
+        return sum(self.rejected[reason] for reason in UNREAD)
+
+    @property
+    def retries(self) -> int:
+        """Attempts that brought no answer."""
+        return self.attempts - self.answers
+
+    def __add__(self, other: Validity) -> Validity:
+        return Validity(
+            self.answers + other.answers,
+            self.evaluated + other.evaluated,
+            self.rejected + other.rejected,
+            self.attempts + other.attempts,
+            self.tokens + other.tokens,
+        )
+
+
+UNREAD = (Reason.NOTHING_FOUND, Reason.WRONG_LENGTH, Reason.UNKNOWN_CHOICE, Reason.AMBIGUOUS, Reason.REFUSED)
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A run of a live model, searched again from its recording."""
+
+    plan: Plan
+    replay: Replay
+    validity: Validity
+    provenance: Mapping[str, JSON]  # of its answers
+    selected: Architecture | None  # the best by what the model was told; None if nothing was evaluated
+    test: float | None  # of `selected`, percent
+
+
+def perform(plan: Plan, client: Client, figures: Figures, watch: Watch) -> Iterator[Record]:
+    """Let the model search, and yield every record of the run, the one of kind `run` last.
+
+    Raises:
+        CacheError: what `Client.complete` raises; what was answered before is kept.
+    """
+    search = plan.search(figures)
+    trajectory = search.perform(client, watch)
+    for key in trajectory.records:
+        if (record := figures.records.get(key)) is not None:
+            yield record
+    for step in trajectory.evaluated:
+        assert step.trial.architecture is not None  # what was evaluated had been read
+        if (record := figures.records.get(figures.key(step.trial.architecture))) is not None:
+            yield record
+    ended = Record(plan.to_json(), {"course": _digest(trajectory)}, kind=RUN)
+    figures.records.put(ended)
+    yield ended
+
+
+def read(path: Path) -> list[Recorded]:
+    """Search every run of a recording again, sockets or not.
+
+    Raises:
+        CassetteError, ReplayMiss: if the cassette is damaged, or lacks an answer.
+        BrokenRecording: if it lacks a figure, or a run takes another course than it took.
+    """
+    recorded = cassette.read(path)
+    ended = [record for record in recorded.values() if record.kind == RUN]
+    runs = [_again(_plan(record, path), record, recorded) for record in ended]
+    return sorted(runs, key=lambda run: (run.plan.model, run.plan.name.rpartition(",")[0], run.plan.run))
+
+
+def committed() -> list[Path]:
+    """The recordings that came with the project."""
+    return sorted(RECORDED.glob("local-*.jsonl"))
+
+
+def _plan(record: Record, path: Path) -> Plan:
+    try:
+        return Plan.from_json(record.request)
+    except (TypeError, ValueError) as error:
+        raise BrokenRecording(str(path), f"a run of another form ({error})") from error
+
+
+def _again(plan: Plan, ended: Record, recorded: cassette.Cassette) -> Recorded:
+    figures = Figures(plan, recorded)
+    replay = plan.search(figures).replay(recorded, "recorded", recorded.digest)
+    if ended.answer != {"course": _digest(replay.trajectory)}:
+        raise BrokenRecording(plan.name, "another course than it took when it was recorded")
+    answers = [recorded[key] for key in replay.trajectory.records]
+    selected = test = None
+    if replay.trajectory.evaluated:
+        selected = replay.winner
+        test = figures.recorded(selected)[1]
+    return Recorded(
+        plan, replay, _validity(replay.trajectory, answers), answers[0].provenance if answers else {}, selected, test
+    )
+
+
+def _validity(trajectory: Trajectory, answers: Iterable[Record]) -> Validity:
+    rejections = [step.trial.rejection for step in trajectory.steps]
+    attempts = tokens = 0
+    for record in answers:
+        match record.observed:
+            case {"attempts": [*tried]}:
+                attempts += len(tried)
+            case _:
+                attempts += 1
+        match record.answer:
+            case {"usage": {"total_tokens": int(total)}}:
+                tokens += total
+    return Validity(
+        answers=len(trajectory.steps),
+        evaluated=len(trajectory.evaluated),
+        rejected=Counter(rejection.reason for rejection in rejections if rejection is not None),
+        attempts=attempts,
+        tokens=tokens,
+    )
+
+
+def _digest(trajectory: Trajectory) -> str:
+    return digest_bytes(canonical(course(trajectory)))

@@ -1,0 +1,106 @@
+"""`python -m reproduce recordings`: recorded models searched again, with what became of their answers.
+
+Without a file it shows the recordings that came with the project: small models that run on anybody's machine, held to
+the space by the server or left to answer in prose.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from functools import reduce
+from operator import add
+from pathlib import Path
+
+import numpy as np
+
+from harness.protocol import Reason
+from reproduce import recording
+from reproduce.output import add_output_arguments, show
+from reproduce.recording import Recorded, Validity
+from reproduce.report import Cell, Column, Report, label, replayed
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command line of `recordings`."""
+    parser.add_argument("files", type=Path, nargs="*", metavar="FILE", help="default: those of the project")
+    add_output_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Search again and print.
+
+    Raises:
+        CassetteError, ReplayMiss, BrokenRecording: if a recording does not replay.
+    """
+    paths = args.files or recording.committed()
+    show(report([run for path in paths for run in recording.read(path)]), args.format, args.out)
+    return 0
+
+
+def report(runs: Sequence[Recorded]) -> Report:
+    """A row for every model, table, way to answer and temperature; reasons that never occurred have no column."""
+    groups = list(grouped(runs).items())
+    totals = [reduce(add, (run.validity for run in group), Validity()) for _, group in groups]
+    reasons = [reason for reason in Reason if any(total.rejected[reason] for total in totals)]
+    columns = (
+        Column("model", "Model"),
+        Column("table", "Table"),
+        Column("answers_mode", "Answers are"),
+        Column("temperature", "Temperature"),
+        Column("runs", "Runs"),
+        Column("answers", "Answers"),
+        Column("read", "Read"),
+        *(Column(reason.name.lower(), reason.value.capitalize()) for reason in reasons),
+        Column("evaluated", "Evaluated"),
+        Column("retries", "Retries"),
+        Column("best", "Best told (%), mean"),
+        Column("test", "Its test (%), mean"),
+    )
+    rows = tuple(
+        (
+            *map(label, name),
+            label(len(group)),
+            replayed(total.answers),
+            replayed(total.answers - total.unread),
+            *(replayed(total.rejected[reason]) for reason in reasons),
+            replayed(total.evaluated),
+            replayed(total.retries),
+            _mean([run.replay.trajectory.best.trial.accuracy for run in group if run.selected is not None]),
+            _mean([run.test for run in group if run.selected is not None]),
+        )
+        for (name, group), total in zip(groups, totals, strict=True)
+    )
+    notes = [
+        "An answer that is rejected is told back to the model with the reason, and counts as a proposal.",
+        *(_short(name, group) for name, group in groups if any(run.selected is None for run in group)),
+        *sorted({f"{run.plan.model}: {_written(run)}" for run in runs}),
+    ]
+    replays = tuple({run.replay.evidence: run.replay for run in runs}.values())
+    return Report("recordings", "Recorded models: what became of their answers", columns, rows, tuple(notes), replays)
+
+
+def grouped(runs: Sequence[Recorded]) -> dict[tuple[str, str, str, float | None], list[Recorded]]:
+    """Runs that differ in nothing but their number, by model, table, way to answer and temperature."""
+    groups: dict[tuple[str, str, str, float | None], list[Recorded]] = {}
+    for run in runs:
+        plan = run.plan
+        temperature = plan.parameters.get("temperature")
+        groups.setdefault(
+            (plan.model, plan.target, plan.answers, temperature if isinstance(temperature, int | float) else None), []
+        ).append(run)
+    return groups
+
+
+def _mean(values: Sequence[float | None]) -> Cell:
+    known = [value for value in values if value is not None]
+    return replayed(float(np.mean(known)), ".2f") if known else replayed(None)
+
+
+def _short(name: tuple[str, str, str, float | None], group: Sequence[Recorded]) -> str:
+    without = sum(run.selected is None for run in group)
+    return f"{', '.join(map(str, name))}: in {without} of {len(group)} runs nothing was evaluated"
+
+
+def _written(run: Recorded) -> str:
+    return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in sorted(run.provenance.items()))
