@@ -1,37 +1,39 @@
 """`python -m reproduce compare`: search methods beside GENIUS, on the same tables under the same budgets.
 
 A method selects the architecture that looks best to a search; what is reported of it is its test accuracy. Where a
-benchmark has no validation accuracy the two are the same, and the table says so. GENIUS' trials are the published ones.
+benchmark has no validation accuracy the two are the same, and the table says so. GENIUS' trials are the published ones;
+recorded models (`reproduce.recording`) stand below them under their own names.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines import catalogue, darts
-from harness import engine, spaces
-from harness.loop import Budget
-from harness.method import Method, UnfitMethod
-from harness.space import Group, Slot, Space
-from reproduce import benchmarks, nas_bench_201
-from reproduce.benchmarks import BENCHMARKS, Opened
+from baselines import catalogue
+from reproduce import benchmarks, recording
+from reproduce.arena import (
+    GENIUS_BUDGET,
+    ONE_BY_ONE,
+    ORACLE_STEPS,
+    Arena,
+    Contestant,
+    contest,
+    with_oracle,
+    with_recorded,
+)
+from reproduce.benchmarks import BENCHMARKS
 from reproduce.curves import PALETTE, new_figure, save
 from reproduce.errors import DataMissing, UsageError
 from reproduce.output import DRAWN, add_output_arguments, show
 from reproduce.report import BLANK, Cell, Column, Report, estimated, label, recomputed
 from reproduce.statistics import bootstrap_mean, superiority, superiority_interval
-from reproduce.trials import published_trials
 
 BUDGETS = (10, 50, 100, 200, 300)
-GENIUS_BUDGET = 10
-ORACLE_STEPS = 5000  # at which the relaxation's most probable architecture has settled
-ONE_BY_ONE = 50  # trials of a method that cannot run as arrays, unless --trials says otherwise
 COLUMNS = (
     Column("table", "Table"),
     Column("method", "Method"),
@@ -50,26 +52,6 @@ MARKS = {"validation": "", "test only": "*", "no split": "†"}
 """Behind a table's name: what a search on it sees."""
 
 
-@dataclass(frozen=True)
-class Contestant:
-    """A method on a table: for each budget the dense index of what every trial selects."""
-
-    name: str
-    selected: dict[int, NDArray[np.int64]]  # (trials,)
-
-
-@dataclass(frozen=True)
-class Arena:
-    """A table with everybody who searched it; the first contestants are GENIUS' published trials."""
-
-    name: str
-    opened: Opened
-    genius: tuple[Contestant, ...]
-    methods: tuple[Contestant, ...]
-    curves: dict[str, NDArray[np.float64]]  # mean test accuracy after each unit of the budget, by method
-    left_out: tuple[str, ...]  # methods that cannot search this space, and why
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of `compare`."""
     names, methods = ", ".join(BENCHMARKS), ", ".join(catalogue.METHODS)
@@ -81,6 +63,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     trials = f"default: 1000, {ONE_BY_ONE} for methods whose trials run one by one"
     parser.add_argument("--trials", type=int, metavar="N", help=trials)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--recording", nargs="+", type=Path, default=[], metavar="FILE", help="a model of your own, too"
+    )
     oracle = f"also the DARTS relaxation of each table ({ORACLE_STEPS} steps), which is given all of it"
     parser.add_argument("--oracle", action="store_true", help=oracle)
     add_output_arguments(parser)
@@ -106,8 +91,12 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"compare: {error}") from error
     budgets = sorted(set(args.budget))
     arenas = [contest(name, methods, budgets, args.count, args.trials, args.seed) for name in names]
+    for path in recording.committed():
+        arenas = [with_recorded(arena, path, budgets) for arena in arenas]
+    for path in args.recording:
+        arenas = [with_recorded(arena, path, budgets, f" ({path.name})") for arena in arenas]
     if args.oracle:
-        arenas = [replace(arena, methods=(*arena.methods, _oracle(arena))) for arena in arenas]
+        arenas = [with_oracle(arena) for arena in arenas]
     if args.out is not None and args.out.suffix in DRAWN:
         draw(arenas, args.count, args.out)
     else:
@@ -115,68 +104,11 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def contest(
-    name: str, methods: Sequence[Method], budgets: Sequence[int], count: str, trials: int | None, seed: int
-) -> Arena:
-    """Let every method search a table once with the largest budget, and see what it selects at each."""
-    opened, space = _open(name)
-    budget = Budget(**{count: max(budgets)})
-    contestants, curves, left_out = [], {}, []
-    for method in methods:
-        number = trials or (1000 if method.arrays is not None else ONE_BY_ONE)
-        try:
-            courses = engine.search(method, space, opened.table, budget, range(number), seed)
-        except UnfitMethod as error:
-            left_out.append(str(error))
-            continue
-        contestants.append(Contestant(method.name, {b: courses.incumbents[:, b - 1].astype(np.int64) for b in budgets}))
-        curves[method.name] = opened.verdicts.test[courses.incumbents].mean(axis=0)
-    genius = tuple(_genius(name, space, opened)) if GENIUS_BUDGET in budgets else ()
-    return Arena(opened.table.name, opened, genius, tuple(contestants), curves, tuple(left_out))
-
-
-def _open(name: str) -> tuple[Opened, Space]:
-    """A table with its space: one of `BENCHMARKS`, or a CSV file of architectures and accuracies.
-
-    Raises:
-        UsageError: if there is no table and no file of this name.
-        TableError: if the file is no complete table.
-    """
-    if name in BENCHMARKS:
-        return benchmarks.open_benchmark(name), spaces.find(benchmarks.find(name).space).SPACE
-    if not Path(name).is_file():
-        raise UsageError(f"compare: expected one of {', '.join(BENCHMARKS)} or a CSV file, got {name}")
-    opened = benchmarks.open_file(Path(name))
-    slots = tuple(Slot(slot.name, slot.choices) for slot in opened.table.info.slots)
-    return opened, Space(opened.table.name, name, (Group("Slots", slots),))
-
-
-def _oracle(arena: Arena) -> Contestant:
-    """Where gradient ascent on the exact expected accuracy leads; its cost is the whole table."""
-    table = arena.opened.table
-    found = darts.relax(np.asarray(table.accuracy), table.cardinalities, steps=ORACLE_STEPS)
-    return Contestant("DARTS relaxation (oracle)", {len(table): np.array([table.index_of(found.architecture)])})
-
-
-def _genius(name: str, space: Space, opened: Opened) -> Iterator[Contestant]:
-    """What GENIUS' published trials select: the proposal that looked best to them."""
-    for table, trials in published_trials().items():
-        if trials.space == name:
-            proposals = [[space.index_of(one.architecture) for one in trial] for trial in trials.trials]
-            selected = [max(trial, key=lambda index: opened.table.accuracy[index]) for trial in proposals]
-            yield Contestant(f"GENIUS, {table}", {GENIUS_BUDGET: np.array(selected)})
-    for dataset, table in nas_bench_201.DATASETS.items():
-        if name == f"nas-bench-201-{dataset}":
-            bests = nas_bench_201.best_of_trials(dataset, opened)
-            selected = [space.index_of(best.architecture) for best in bests if best.architecture is not None]
-            yield Contestant(f"GENIUS, {table}", {GENIUS_BUDGET: np.array(selected)})
-
-
 def report(arenas: Sequence[Arena], count: str) -> Report:
     """A row for every contestant at every budget."""
     rows = []
     for arena in arenas:
-        for contestant in (*arena.genius, *arena.methods):
+        for contestant in (*arena.genius, *arena.recorded, *arena.methods):
             for budget, selected in contestant.selected.items():
                 rows.append(_row(arena, contestant, budget, selected))
     measures = {arena.opened.table.measure for arena in arenas}
@@ -187,7 +119,9 @@ def report(arenas: Sequence[Arena], count: str) -> Report:
         "counting half, with Clopper and Pearson's interval for so few trials; other intervals are bootstraps.",
     ]
     notes += [f"{MARKS[m.value]} a search on this table sees: {m.value}" for m in measures if MARKS[m.value]]
-    notes += [f"left out: {reason}" for arena in arenas for reason in arena.left_out]
+    notes += [f"{arena.name}: {remark}" for arena in arenas for remark in arena.remarks]
+    if any(arena.recorded for arena in arenas):
+        notes.append("Recorded models: `python -m reproduce recordings` says what became of their answers.")
     digests = {arena.name: arena.opened.table.digest for arena in arenas}
     title = "Search methods on the benchmark tables: test accuracy of what they select"
     return Report("compare", title, COLUMNS, tuple(rows), tuple(sorted(notes)), tables=digests)

@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     output = parser.add_argument_group("output")
     output.add_argument("--into", type=Path, required=True, metavar="FILE.jsonl", help="the recording")
     output.add_argument("--store", type=Path, metavar="FOLDER", help="of all answers (default: the user's)")
-    add_output_arguments(output)
+    add_output_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -65,8 +65,15 @@ class Plan:
     @property
     def name(self) -> str:
         """The run in words."""
-        temperature = self.parameters.get("temperature", "unset")
-        return f"{self.model} on {self.target}, {self.answers}, temperature {temperature}, run {self.run + 1}"
+        model, target, answers, temperature = self.group
+        return f"{model} on {target}, {answers}, temperature {temperature:g}, run {self.run + 1}"
+
+    @property
+    def group(self) -> tuple[str, str, str, float]:
+        """What independent runs have in common: model, target, way to answer, temperature (nan if unset)."""
+        temperature = self.parameters.get("temperature")
+        known = float(temperature) if isinstance(temperature, int | float) else float("nan")
+        return self.model, self.target, self.answers, known
 
     @property
     def target(self) -> str:
@@ -218,17 +225,25 @@ def perform(plan: Plan, client: Client, figures: Figures, watch: Watch) -> Itera
     yield ended
 
 
-def read(path: Path) -> list[Recorded]:
-    """Search every run of a recording again, sockets or not.
+def read(path: Path, target: str | None = None) -> list[Recorded]:
+    """Search every run of a recording again; with `target` only those on this table.
 
     Raises:
         CassetteError, ReplayMiss: if the cassette is damaged, or lacks an answer.
         BrokenRecording: if it lacks a figure, or a run takes another course than it took.
     """
     recorded = cassette.read(path)
-    ended = [record for record in recorded.values() if record.kind == RUN]
-    runs = [_again(_plan(record, path), record, recorded) for record in ended]
-    return sorted(runs, key=lambda run: (run.plan.model, run.plan.name.rpartition(",")[0], run.plan.run))
+    ended = [(_plan(record, path), record) for record in recorded.values() if record.kind == RUN]
+    runs = [_again(plan, record, recorded) for plan, record in ended if target in (None, plan.target)]
+    return sorted(runs, key=lambda run: (run.plan.group, run.plan.run))
+
+
+def grouped(runs: Iterable[Recorded]) -> dict[tuple[str, str, str, float], list[Recorded]]:
+    """Runs that differ in nothing but their number (`Plan.group`)."""
+    groups: dict[tuple[str, str, str, float], list[Recorded]] = {}
+    for run in runs:
+        groups.setdefault(run.plan.group, []).append(run)
+    return groups
 
 
 def committed() -> list[Path]:

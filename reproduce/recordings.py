@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
 
 def report(runs: Sequence[Recorded]) -> Report:
     """A row for every model, table, way to answer and temperature; reasons that never occurred have no column."""
-    groups = list(grouped(runs).items())
+    groups = list(recording.grouped(runs).items())
     totals = [reduce(add, (run.validity for run in group), Validity()) for _, group in groups]
     reasons = [reason for reason in Reason if any(total.rejected[reason] for total in totals)]
     columns = (
@@ -59,7 +59,7 @@ def report(runs: Sequence[Recorded]) -> Report:
     )
     rows = tuple(
         (
-            *map(label, name),
+            *(label(part) for part in name),
             label(len(group)),
             replayed(total.answers),
             replayed(total.answers - total.unread),
@@ -80,24 +80,12 @@ def report(runs: Sequence[Recorded]) -> Report:
     return Report("recordings", "Recorded models: what became of their answers", columns, rows, tuple(notes), replays)
 
 
-def grouped(runs: Sequence[Recorded]) -> dict[tuple[str, str, str, float | None], list[Recorded]]:
-    """Runs that differ in nothing but their number, by model, table, way to answer and temperature."""
-    groups: dict[tuple[str, str, str, float | None], list[Recorded]] = {}
-    for run in runs:
-        plan = run.plan
-        temperature = plan.parameters.get("temperature")
-        groups.setdefault(
-            (plan.model, plan.target, plan.answers, temperature if isinstance(temperature, int | float) else None), []
-        ).append(run)
-    return groups
-
-
 def _mean(values: Sequence[float | None]) -> Cell:
     known = [value for value in values if value is not None]
     return replayed(float(np.mean(known)), ".2f") if known else replayed(None)
 
 
-def _short(name: tuple[str, str, str, float | None], group: Sequence[Recorded]) -> str:
+def _short(name: tuple[str, str, str, float], group: Sequence[Recorded]) -> str:
     without = sum(run.selected is None for run in group)
     return f"{', '.join(map(str, name))}: in {without} of {len(group)} runs nothing was evaluated"
 
