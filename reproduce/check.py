@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from cache.errors import CacheError
-from reproduce import audit_file, benchmarks
+from reproduce import audit_file, benchmarks, recording
 from reproduce.catalogue import FIGURES, REPORTS
 from reproduce.data import read_published
-from reproduce.errors import DataMissing, MalformedConversation, UsageError
+from reproduce.errors import BrokenRecording, DataMissing, MalformedConversation, UsageError
 from reproduce.imagenet import conversation, distinct_conversations, published_records, replay
 from reproduce.output import emit
 from reproduce.replay import Replay
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
         DataMissing: with `--published`, if a locked conversation has not been fetched.
     """
     locked = _read_lock() if LOCK.exists() or not args.update else {}
-    now = {"embedded": embedded_snapshot(), **published_snapshots()}
+    now = {"embedded": embedded_snapshot(), "recordings": recordings_snapshot(), **published_snapshots()}
     absent = [section for section in locked if section not in now]
     if absent and args.published:
         raise DataMissing(*(section.removeprefix("published ") for section in absent), purpose="check --published")
@@ -80,6 +80,43 @@ def _moved(section: str, locked: Mapping[str, Snapshot], now: Snapshot) -> list[
     return [] if unseen else [f"{section}: missing from the lock"]
 
 
+def recordings_snapshot() -> Snapshot:
+    """Every run of every recording of the project: its course, what it selects, what became of the answers."""
+    values: dict[str, str] = {}
+    for path in recording.committed():
+        try:
+            for run in recording.read(path):
+                validity = {
+                    **{reason.value: count for reason, count in run.validity.rejected.items()},
+                    "answers": run.validity.answers,
+                    "attempts": run.validity.attempts,
+                    "tokens": run.validity.tokens,
+                }
+                found = {
+                    "course": recording.course_digest(run.replay.trajectory),
+                    "selected": list(run.selected or ()),
+                    "test": run.test,
+                    "provenance": dict(run.provenance),
+                    "validity": validity,
+                }
+                values |= _flat(f"{path.name}: {run.plan.name}", found)
+        except (CacheError, BrokenRecording) as error:  # what else is there is still checked
+            values[path.name] = f"{type(error).__name__}: {error}"
+    return values
+
+
+def figures_snapshot() -> Snapshot:
+    """How many figures of the recordings are not what the tables say; the tables have to be at hand."""
+    runs = [(path, run) for path in recording.committed() for run in recording.read(path)]
+    wrong = {path.name: 0 for path, _ in runs}
+    for path, run in runs:
+        opened = benchmarks.open_benchmark(run.plan.target)
+        for architecture, figures in run.figures.items():
+            standing = opened.standing(architecture)
+            wrong[path.name] += figures != (standing.told, standing.test)
+    return {f"{name}: figures that are not the table's": str(count) for name, count in wrong.items()}
+
+
 def embedded_snapshot() -> Snapshot:
     """Every table, figure and run, computed as if nothing had been fetched."""
     return _reports((*REPORTS, *FIGURES), embedded_only=True)
@@ -100,7 +137,7 @@ def published_snapshots() -> dict[str, Snapshot]:
         for name in benchmarks.PUBLISHED:
             benchmarks.find(name).content()  # raises if a file is not the published one
         tabular = [name for name in (*REPORTS, *FIGURES) if name not in IMAGENET_REPORTS]
-        snapshots["published tables"] = _reports(tabular, embedded_only=False)
+        snapshots["published tables"] = {**_reports(tabular, embedded_only=False), **figures_snapshot()}
     return snapshots
 
 

@@ -201,8 +201,17 @@ class Recorded:
     replay: Replay
     validity: Validity
     provenance: Mapping[str, JSON]  # of its answers
-    selected: Architecture | None  # the best by what the model was told; None if nothing was evaluated
-    test: float | None  # of `selected`, percent
+    figures: Mapping[Architecture, tuple[float, float]]  # told and test accuracy of what was evaluated, percent
+
+    @property
+    def selected(self) -> Architecture | None:
+        """The best by what the model was told; None if nothing was evaluated."""
+        return self.replay.winner if self.figures else None
+
+    @property
+    def test(self) -> float | None:
+        """Test accuracy of `selected` in percent."""
+        return self.figures[self.replay.winner][1] if self.figures else None
 
 
 def perform(plan: Plan, client: Client, figures: Figures, watch: Watch) -> Iterator[Record]:
@@ -220,7 +229,7 @@ def perform(plan: Plan, client: Client, figures: Figures, watch: Watch) -> Itera
         assert step.trial.architecture is not None  # what was evaluated had been read
         if (record := figures.records.get(figures.key(step.trial.architecture))) is not None:
             yield record
-    ended = Record(plan.to_json(), {"course": _digest(trajectory)}, kind=RUN)
+    ended = Record(plan.to_json(), {"course": course_digest(trajectory)}, kind=RUN)
     figures.records.put(ended)
     yield ended
 
@@ -261,15 +270,16 @@ def _plan(record: Record, path: Path) -> Plan:
 def _again(plan: Plan, ended: Record, recorded: cassette.Cassette) -> Recorded:
     figures = Figures(plan, recorded)
     replay = plan.search(figures).replay(recorded, "recorded", recorded.digest)
-    if ended.answer != {"course": _digest(replay.trajectory)}:
+    if ended.answer != {"course": course_digest(replay.trajectory)}:
         raise BrokenRecording(plan.name, "another course than it took when it was recorded")
     answers = [recorded[key] for key in replay.trajectory.records]
-    selected = test = None
-    if replay.trajectory.evaluated:
-        selected = replay.winner
-        test = figures.recorded(selected)[1]
+    evaluated = [step.trial.architecture for step in replay.trajectory.evaluated]
     return Recorded(
-        plan, replay, _validity(replay.trajectory, answers), answers[0].provenance if answers else {}, selected, test
+        plan,
+        replay,
+        _validity(replay.trajectory, answers),
+        answers[0].provenance if answers else {},
+        {architecture: figures.recorded(architecture) for architecture in evaluated if architecture is not None},
     )
 
 
@@ -294,5 +304,6 @@ def _validity(trajectory: Trajectory, answers: Iterable[Record]) -> Validity:
     )
 
 
-def _digest(trajectory: Trajectory) -> str:
+def course_digest(trajectory: Trajectory) -> str:
+    """What a run's record pins of it: a digest of every step with the key of its record."""
     return digest_bytes(canonical(course(trajectory)))

@@ -1,0 +1,142 @@
+"""`python -m reproduce record` against an endpoint on loopback: what it asks, keeps, resumes and prints."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cache import cassette
+from cache.record import CHAT
+from reproduce import benchmarks, recording
+from reproduce.__main__ import main
+from tests.cache.server import Handler, Server, completion, fails, running, says
+
+pytestmark = [pytest.mark.enable_socket, pytest.mark.network]
+
+TABLE = "nas-bench-201-analog-cifar10"  # the one table that needs no fetch
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    if not benchmarks.at_hand(TABLE):
+        pytest.skip("needs the table of a wheel: pip install '.[tables]'")
+    with running() as server:
+        server.behaviours = [counting]
+        yield server
+
+
+def counting(handler: Handler) -> None:
+    """Propose the cells in order: the n-th request gets the n-th."""
+    digits = [len(handler.server.asked) // 5**position % 5 for position in range(6)]
+    says(completion(json.dumps({"architecture": digits})))(handler)
+
+
+def command(server: Server, into: Path, *more: str) -> list[str]:
+    fixed = ["record", "--model", "made-up", "--base-url", server.url, "--space", "nas-bench-201", "--table", TABLE]
+    return [*fixed, "--iterations", "3", "--into", str(into), *more]
+
+
+def test_every_run_is_recorded(server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    into = tmp_path / "mine.jsonl"
+    assert main(command(server, into, "--trials", "2", "--temperature", "0", "1", "--seed", "5")) == 0
+    assert len(server.asked) == 12
+    assert [(body["temperature"], body["seed"]) for body in server.asked[::3]] == [(0, 5), (0, 6), (1, 5), (1, 6)]
+    printed = capsys.readouterr()
+    assert "12 requests sent" in printed.err
+    assert "made-up" in printed.out
+    runs = recording.read(into)
+    assert [(run.plan.parameters["temperature"], run.plan.run) for run in runs] == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    assert {run.replay.tally.misses for run in runs} == {0}
+
+
+def test_the_same_command_asks_nothing_again(server: Server, tmp_path: Path) -> None:
+    assert main(command(server, tmp_path / "one.jsonl")) == 0
+    asked = len(server.asked)
+    assert main(command(server, tmp_path / "two.jsonl")) == 0
+    assert len(server.asked) == asked
+    assert (tmp_path / "one.jsonl").read_bytes() == (tmp_path / "two.jsonl").read_bytes()
+
+
+def test_a_ceiling_stops_and_the_same_command_goes_on(
+    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    into = tmp_path / "mine.jsonl"
+    assert main(command(server, into, "--max-calls", "2")) == 2
+    assert "LimitReached" in (said := capsys.readouterr().err)
+    assert "goes on from here" in said
+    assert not into.exists()
+    assert main(command(server, into, "--max-calls", "2")) == 0
+    assert len(server.asked) == 3
+
+
+def test_a_ceiling_on_money_needs_prices(server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    into = tmp_path / "mine.jsonl"
+    assert main(command(server, into, "--max-cost", "1")) == 2
+    assert "--prices FILE" in capsys.readouterr().err
+    prices = tmp_path / "prices.json"
+    prices.write_text('{"made-up": {"prompt": 1000000, "completion": 0}}')
+    assert main(command(server, into, "--max-cost", "14", "--prices", str(prices))) == 2
+    assert len(server.asked) == 2  # seven tokens each
+    assert main(command(server, into, "--max-cost", "14", "--prices", str(prices))) == 0
+
+
+def test_a_failure_of_the_endpoint_keeps_what_was_answered(server: Server, tmp_path: Path) -> None:
+    server.behaviours = [counting, fails(401, "who are you"), counting]
+    assert main(command(server, tmp_path / "mine.jsonl")) == 2
+    assert main(command(server, tmp_path / "mine.jsonl")) == 0
+    assert len(server.asked) == 4
+
+
+def test_a_killed_process_loses_nothing(server: Server, tmp_path: Path) -> None:
+    into = tmp_path / "mine.jsonl"
+    held = [counting, counting, lambda handler: handler.server.over.wait(30), counting]
+    server.behaviours = held  # type: ignore[assignment]
+    arguments = [sys.executable, "-m", "reproduce", *command(server, into)]
+    process = subprocess.Popen(arguments, env=os.environ, stderr=subprocess.PIPE)
+    while len(server.asked) < 3:
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert main(command(server, into)) == 0
+    assert len(server.asked) == 4  # the one that was never answered was asked again, and no other
+    assert sum(record.kind == CHAT for record in cassette.read(into).values()) == 3
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--trials", "0"], "positive --trials"),
+        (["--table", "nas-bench-macro"], "expected a table of the space nas-bench-201"),
+        (["--space", "nas-bench-301"], "no space is called"),
+        (["--parameter", "top_p"], "expected --parameter NAME=JSON"),
+        (["--parameter", "temperature=1"], "expected --parameter NAME=JSON"),
+        (["--into", "nowhere/mine.jsonl"], "make it first"),
+    ],
+)
+def test_what_does_not_fit_is_said_before_anything_is_asked(
+    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], said: str
+) -> None:
+    assert main(command(server, tmp_path / "mine.jsonl", *more)) == 2
+    assert said in capsys.readouterr().err
+    assert not server.asked
+
+
+def test_a_recording_of_ones_own_stands_in_compare(
+    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    into = tmp_path / "mine.jsonl"
+    assert main(command(server, into, "--trials", "2")) == 0
+    compare = ["compare", "--table", TABLE, "--methods", "random", "--budget", "3", "--trials", "10"]
+    capsys.readouterr()
+    assert main([*compare, "--recording", str(into)]) == 0
+    assert "made-up, free, temperature 0 (mine.jsonl)" in capsys.readouterr().out
