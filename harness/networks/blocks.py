@@ -5,6 +5,11 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 
+def scaled(channels: int, width: float) -> int:
+    """A benchmark's number of channels times a factor, rounded, and 1 at least."""
+    return max(1, round(channels * width))
+
+
 def conv_bn(inputs: int, outputs: int, kernel: int, stride: int = 1, *, groups: int = 1) -> nn.Sequential:
     """A convolution without bias that keeps the side at stride 1, and its batch normalisation."""
     return nn.Sequential(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from harness.networks.blocks import classifier, conv_bn
+from harness.networks.blocks import classifier, conv_bn, scaled
 from harness.space import Architecture
 from harness.spaces.channel_bench_resnet import widths
 
@@ -28,15 +28,15 @@ class BasicBlock(nn.Module):
         return z
 
 
-def build(architecture: Architecture, *, classes: int = 10) -> nn.Module:
-    """The network of an architecture: (B, 3, 32, 32) → (B, classes).
+def build(architecture: Architecture, *, classes: int = 10, channels_in: int = 3, width: float = 1.0) -> nn.Module:
+    """The network of an architecture: (B, channels_in, 32, 32) → (B, classes); `width` multiplies all other channels.
 
     Raises:
         InvalidArchitecture: if it is no architecture of the space.
     """
-    c0, c1, c2, c3, c4, c5, c6 = widths(architecture)
+    c0, c1, c2, c3, c4, c5, c6 = (scaled(channels, width) for channels in widths(architecture))
     return nn.Sequential(
-        *(conv_bn(3, c0, 3, stride=2), nn.ReLU()),  # (B, c0, 16, 16)
+        *(conv_bn(channels_in, c0, 3, stride=2), nn.ReLU()),  # (B, c0, 16, 16)
         BasicBlock(c0, c1, c0),
         BasicBlock(c0, c2, c0),
         BasicBlock(c0, c3, c4, stride=2),  # (B, c4, 8, 8)

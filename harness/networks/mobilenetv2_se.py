@@ -8,7 +8,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from harness.costs import make_divisible
-from harness.networks.blocks import InvertedResidual, conv_bn
+from harness.networks.blocks import InvertedResidual, conv_bn, scaled
 from harness.space import Architecture
 from harness.spaces.mobilenetv2_se import BLOCKS, SPACE, STAGES
 
@@ -29,25 +29,26 @@ class SqueezeExcite(nn.Module):
         return x * weights
 
 
-def build(architecture: Architecture, *, classes: int = 1000) -> nn.Module:
-    """The network of an architecture: (B, 3, 224, 224) → (B, classes).
+def build(architecture: Architecture, *, classes: int = 1000, channels_in: int = 3, width: float = 1.0) -> nn.Module:
+    """The network of an architecture: (B, channels_in, 224, 224) → (B, classes); `width` multiplies all other channels.
 
     Raises:
         InvalidArchitecture: if it is no architecture of the space.
     """
+    stem, last, pooled, head = (scaled(channels, width) for channels in (16, 192, 320, 1280))
     layers: list[nn.Module] = [
-        *(conv_bn(3, 16, 3, stride=2), nn.Hardswish()),  # (B, 16, 112, 112)
-        *(conv_bn(16, 16, 3, groups=16), nn.Hardswish(), SqueezeExcite(16), conv_bn(16, 16, 1)),
+        *(conv_bn(channels_in, stem, 3, stride=2), nn.Hardswish()),  # (B, stem, 112, 112)
+        *(conv_bn(stem, stem, 3, groups=stem), nn.Hardswish(), SqueezeExcite(stem), conv_bn(stem, stem, 1)),
     ]
     for stage, choices in zip(STAGES, SPACE.split(SPACE.validate(architecture)), strict=True):
-        inputs, stride = stage.inputs, stage.stride
+        inputs, outputs, stride = scaled(stage.inputs, width), scaled(stage.outputs, width), stage.stride
         for choice in choices:
-            layers.append(_layer(choice, inputs, stage.outputs, stride))
-            inputs, stride = stage.outputs, 1
+            layers.append(_layer(choice, inputs, outputs, stride))
+            inputs, stride = outputs, 1
     return nn.Sequential(
-        *layers,  # (B, 192, 7, 7)
-        *(conv_bn(192, 320, 1), nn.Hardswish(), nn.AdaptiveAvgPool2d(1)),  # (B, 320, 1, 1)
-        *(nn.Conv2d(320, 1280, 1), nn.Hardswish(), nn.Flatten(), nn.Linear(1280, classes)),
+        *layers,  # (B, last, 7, 7)
+        *(conv_bn(last, pooled, 1), nn.Hardswish(), nn.AdaptiveAvgPool2d(1)),  # (B, pooled, 1, 1)
+        *(nn.Conv2d(pooled, head, 1), nn.Hardswish(), nn.Flatten(), nn.Linear(head, classes)),
     )
 
 

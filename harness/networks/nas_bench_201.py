@@ -7,7 +7,7 @@ from functools import reduce
 import torch
 from torch import Tensor, nn
 
-from harness.networks.blocks import classifier
+from harness.networks.blocks import classifier, scaled
 from harness.space import Architecture
 from harness.spaces.nas_bench_201 import CELLS_PER_STAGE, CHANNELS, OPERATIONS, SPACE
 
@@ -59,13 +59,18 @@ class Cell(nn.Module):
         return values[-1]
 
 
+def pool_conv(inputs: int, outputs: int) -> nn.Sequential:
+    """An average pool and a 1×1 convolution: (B, inputs, H, W) → (B, outputs, H / 2, W / 2)."""
+    return nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(inputs, outputs, 1, bias=False))
+
+
 class Reduction(nn.Module):
     """A residual block of stride 2: (B, inputs, H, W) → (B, outputs, H / 2, W / 2)."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         self.residual = nn.Sequential(relu_conv_bn(inputs, outputs, 3, stride=2), relu_conv_bn(outputs, outputs, 3))
-        self.shortcut = nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(inputs, outputs, 1, bias=False))
+        self.shortcut = pool_conv(inputs, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, inputs, H, W) → (B, outputs, H / 2, W / 2)."""
@@ -73,18 +78,36 @@ class Reduction(nn.Module):
         return y
 
 
-def build(architecture: Architecture, *, classes: int = 10) -> nn.Module:
-    """The network of a cell: (B, 3, 32, 32) → (B, classes); for ImageNet16-120, 120 classes and input 16×16.
+def build(
+    architecture: Architecture,
+    *,
+    classes: int = 10,
+    channels_in: int = 3,
+    width: float = 1.0,
+    cells_per_stage: int | None = None,
+    light_reduction: bool = False,
+) -> nn.Module:
+    """The network of a cell: (B, channels_in, 32, 32) → (B, classes).
+
+    Args:
+        architecture: of the cell.
+        classes: 10 for CIFAR-10, 100 for CIFAR-100; for ImageNet16-120, 120 and input 16×16.
+        channels_in: of a picture.
+        width: multiplies all other channels.
+        cells_per_stage: None for the benchmark's own number.
+        light_reduction: between stages only an average pool and a 1×1 convolution, instead of a residual block.
 
     Raises:
         InvalidArchitecture: if it is no architecture of the space.
     """
     choices = SPACE.validate(architecture)
-    channels = CHANNELS[0]
-    layers: list[nn.Module] = [nn.Conv2d(3, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels)]
-    for outputs in CHANNELS:
-        if outputs != channels:
-            layers.append(Reduction(channels, outputs))
-        layers.extend(Cell(choices, outputs) for _ in range(CELLS_PER_STAGE))
+    reduction = pool_conv if light_reduction else Reduction
+    channels = scaled(CHANNELS[0], width)
+    layers: list[nn.Module] = [nn.Conv2d(channels_in, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels)]
+    for stage, full in enumerate(CHANNELS):
+        outputs = scaled(full, width)
+        if stage > 0:
+            layers.append(reduction(channels, outputs))
+        layers.extend(Cell(choices, outputs) for _ in range(cells_per_stage or CELLS_PER_STAGE))
         channels = outputs
     return nn.Sequential(*layers, nn.BatchNorm2d(channels), nn.ReLU(), classifier(channels, classes))

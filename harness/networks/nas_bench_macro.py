@@ -4,30 +4,31 @@ from __future__ import annotations
 
 from torch import nn
 
-from harness.networks.blocks import InvertedResidual, classifier, conv_bn
+from harness.networks.blocks import InvertedResidual, classifier, conv_bn, scaled
 from harness.space import Architecture
 from harness.spaces.nas_bench_macro import BLOCKS, HEAD_CHANNELS, LAYERS, SPACE, STEM_CHANNELS, Layer
 
 
-def build(architecture: Architecture, *, classes: int = 10) -> nn.Module:
-    """The network of an architecture: (B, 3, 32, 32) → (B, classes).
+def build(architecture: Architecture, *, classes: int = 10, channels_in: int = 3, width: float = 1.0) -> nn.Module:
+    """The network of an architecture: (B, channels_in, 32, 32) → (B, classes); `width` multiplies all other channels.
 
     Raises:
         InvalidArchitecture: if it is no architecture of the space.
     """
     choices = SPACE.validate(architecture)
+    stem, last, head = (scaled(channels, width) for channels in (STEM_CHANNELS, LAYERS[-1].outputs, HEAD_CHANNELS))
     return nn.Sequential(
-        *(conv_bn(3, STEM_CHANNELS, 3), nn.ReLU6()),  # (B, 32, 32, 32)
-        *(_layer(layer, choice) for layer, choice in zip(LAYERS, choices, strict=True)),  # (B, 256, 4, 4)
-        *(conv_bn(LAYERS[-1].outputs, HEAD_CHANNELS, 1), nn.ReLU6()),  # (B, 1280, 4, 4)
-        classifier(HEAD_CHANNELS, classes),
+        *(conv_bn(channels_in, stem, 3), nn.ReLU6()),  # (B, stem, 32, 32)
+        *(_layer(layer, choice, width) for layer, choice in zip(LAYERS, choices, strict=True)),  # (B, last, 4, 4)
+        *(conv_bn(last, head, 1), nn.ReLU6()),  # (B, head, 4, 4)
+        classifier(head, classes),
     )
 
 
-def _layer(layer: Layer, choice: int) -> nn.Module:
+def _layer(layer: Layer, choice: int, width: float) -> nn.Module:
     """(B, inputs, stride · size, stride · size) → (B, outputs, size, size)."""
+    inputs, outputs = scaled(layer.inputs, width), scaled(layer.outputs, width)
     if choice == 0:
-        return nn.Identity() if layer.keeps_shape else conv_bn(layer.inputs, layer.outputs, 1, layer.stride)
+        return nn.Identity() if layer.keeps_shape else conv_bn(inputs, outputs, 1, layer.stride)
     kernel, expansion = BLOCKS[choice - 1]
-    expanded = layer.inputs * expansion
-    return InvertedResidual(layer.inputs, expanded, layer.outputs, kernel, layer.stride, activation=nn.ReLU6())
+    return InvertedResidual(inputs, inputs * expansion, outputs, kernel, layer.stride, activation=nn.ReLU6())

@@ -1,0 +1,313 @@
+"""Train one job: `python -m harness.train SPEC.json`. From a specification to a result, top to bottom.
+
+All randomness after the first weights follows from (seed, epoch), so the end of an epoch is a whole checkpoint: a
+training that was killed and taken up again has the result of one that was not. On a CPU, with the same number of
+threads, equal jobs have equal results to the last bit. A GPU adds in whatever order is fastest, unless
+`--deterministic` asks for one order; what held is stated in the result.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import platform
+import resource
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from pathlib import Path
+
+import filelock
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from harness import datasets, networks
+from harness.checkpoint import EVERY_S, Checkpoint, replacing
+from harness.errors import HarnessError, InvalidJob, NoDevice, OutOfMemory, WrongDigest
+from harness.jobs import CODE, Epoch, Job, Observed, Outcome, Result, read_result, to_record
+from harness.pictures import Data, Part, prepare, steps
+from harness.recipes import Recipe
+
+INTERRUPTED = 130  # what a shell reports for a command that Ctrl-C ended
+
+
+# -- training ---
+
+
+def fit(
+    network: nn.Module,
+    data: Data,
+    recipe: Recipe,
+    seed: int,
+    *,
+    curve: bool = True,
+    compiled: bool = False,
+    checkpoint: Checkpoint | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Outcome:
+    """Train a network in place and measure it.
+
+    Args:
+        network: on the device of the data; `torch.manual_seed` before it is built decides its first weights.
+        data: from `prepare`, with the same recipe.
+        recipe: how to train.
+        seed: of the order of the pictures and of their augmentation.
+        curve: whether to validate after each epoch; otherwise only after the last.
+        compiled: whether to run it through `torch.compile`.
+        checkpoint: where to go on from and to save to.
+        say: is told one line an epoch.
+    """
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    device = next(network.parameters()).device
+    autocast = torch.autocast("cuda", torch.bfloat16, enabled=recipe.mixed_precision and device.type == "cuda")
+    model: nn.Module = torch.compile(network) if compiled else network  # type: ignore[assignment]
+    optimizer = torch.optim.SGD(
+        network.parameters(),
+        lr=recipe.learning_rate,
+        momentum=recipe.momentum,
+        weight_decay=recipe.weight_decay,
+        nesterov=recipe.nesterov,
+        fused=True,  # one pass over the weights, also on a CPU
+    )
+    epochs = checkpoint.load(network, optimizer) if checkpoint else []
+    steps_an_epoch = steps(len(data.train), recipe.batch_size)
+    for epoch in range(len(epochs), recipe.epochs):
+        model.train()
+        total = torch.zeros((), device=device)
+        for step, (images, labels) in enumerate(data.train.shuffled(seed, epoch), start=epoch * steps_an_epoch):
+            progress = step / (recipe.epochs * steps_an_epoch)
+            optimizer.param_groups[0]["lr"] = recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
+            with autocast:
+                loss = cross_entropy(model(images), labels)
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            total += loss.detach() * len(labels)
+        validation, validation_loss = None, None
+        if len(data.validation) and (curve or epoch == recipe.epochs - 1):
+            with autocast:
+                validation, validation_loss = evaluate(model, data.validation)
+        epochs.append(Epoch(_finite(total.item() / len(data.train)), validation, validation_loss))
+        say(_line(epoch + 1, recipe.epochs, epochs[-1]))
+        if checkpoint and epoch < recipe.epochs - 1:
+            checkpoint.save(network, optimizer, epochs)
+    with autocast:
+        test, test_loss = evaluate(model, data.test)
+    return Outcome(tuple(epochs), epochs[-1].validation, epochs[-1].validation_loss, test, test_loss)
+
+
+@torch.no_grad()
+def evaluate(network: nn.Module, part: Part) -> tuple[float, float | None]:
+    """Accuracy in percent and mean cross-entropy; None where that is not finite."""
+    network.eval()
+    correct, total = torch.zeros((), dtype=torch.int64), torch.zeros(())
+    for images, labels in part.ordered():
+        logits = network(images)
+        correct = correct.to(labels.device) + (logits.argmax(1) == labels).sum()
+        total = total.to(labels.device) + cross_entropy(logits, labels, reduction="sum")
+    return 100 * correct.item() / len(part), _finite(total.item() / len(part))
+
+
+def _finite(loss: float) -> float | None:
+    return loss if math.isfinite(loss) else None
+
+
+def _line(number: int, epochs: int, epoch: Epoch) -> str:
+    return f"epoch {number} of {epochs}: training loss {_shown(epoch.train_loss)}" + (
+        ""
+        if epoch.validation is None
+        else f", validation {epoch.validation:.2f} %, loss {_shown(epoch.validation_loss)}"
+    )
+
+
+def _shown(loss: float | None) -> str:
+    return "not finite" if loss is None else f"{loss:.4f}"
+
+
+# -- a job ---
+
+
+def build(job: Job, data: Data, device: torch.device) -> nn.Module:
+    """The job's network on the device, its first weights drawn from the job's seed."""
+    torch.manual_seed(job.seed)
+    network = networks.build(job.space, job.choices, classes=data.classes, channels_in=data.channels, scale=job.network)
+    return network.to(device)
+
+
+def train(
+    job: Job,
+    *,
+    path: Path | None = None,
+    device: torch.device,
+    workers: int = 0,
+    deterministic: bool = False,
+    compiled: bool = False,
+    checkpoint: Checkpoint | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Result:
+    """Train a job.
+
+    Args:
+        job: what to train.
+        path: where its data set lies, as `harness.datasets.find` wants it.
+        device: where to train.
+        workers: processes that read a folder of pictures.
+        deterministic: on a GPU, use only operations that add in a fixed order.
+        compiled: whether to use `torch.compile`.
+        checkpoint: where to go on from and to save to.
+        say: is told one line an epoch.
+
+    Raises:
+        InvalidJob: the job is for another version of this module, or its parts do not suit each other.
+        DataNotFound, MalformedData, UnknownDataset: as in `harness.datasets.find`.
+        WrongDigest: the data are not those of the job.
+        NotThisJob: the checkpoint is damaged, or another job's.
+        OutOfMemory: the job does not fit into the device.
+    """
+    if job.code != CODE:
+        raise InvalidJob(f"expected a job for version {CODE} of harness.train, got {job.code}: check out that version")
+    checkpoint = checkpoint or Checkpoint(Path(os.devnull), job.key, every_s=math.inf)
+    log: list[str] = []
+
+    def note(line: str) -> None:
+        log.append(line)
+        say(line)
+
+    torch.use_deterministic_algorithms(deterministic)
+    torch.backends.cudnn.benchmark = not deterministic
+    with _reporting_memory(device):
+        dataset = datasets.find(job.dataset, path)
+        if dataset.digest != job.digest:
+            raise WrongDigest(
+                f"{job.dataset}: the job expects data with digest {job.digest}, got {dataset.digest}; "
+                "name the data it was made for with --data PATH, or make a job for these"
+            )
+        data = prepare(dataset, job.recipe, device, workers=workers)
+        network = build(job, data, device)
+        note(
+            f"{len(data.train)} pictures train, {len(data.validation)} validate, {len(data.test)} test; {_name(device)}"
+        )
+        outcome = fit(network, data, job.recipe, job.seed, compiled=compiled, checkpoint=checkpoint, say=note)
+    note(f"test {outcome.test:.2f} %, loss {_shown(outcome.test_loss)}")
+    observed = Observed(
+        finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        seconds=round(checkpoint.elapsed(), 3),
+        device=_name(device),
+        peak_memory_bytes=_peak_memory(device),
+        resumed_at=checkpoint.resumed_at,
+        settings={
+            "threads": torch.get_num_threads(),
+            "deterministic": deterministic or device.type == "cpu",
+            "cudnn_benchmark": torch.backends.cudnn.benchmark,
+            "tf32": torch.backends.cudnn.allow_tf32,
+            "bfloat16": job.recipe.mixed_precision and device.type == "cuda",
+            "compiled": compiled,
+        },
+        versions={"python": platform.python_version(), "torch": str(torch.__version__), "numpy": np.__version__},
+        log=tuple(log),
+    )
+    return Result(outcome, observed)
+
+
+@contextmanager
+def _reporting_memory(device: torch.device) -> Iterator[None]:
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, (MemoryError, torch.OutOfMemoryError)) and "DefaultCPUAllocator" not in str(error):
+            raise
+        raise OutOfMemory(
+            f"expected the job to fit into the memory of {_name(device)}, got: {str(error).splitlines()[0]}; take a "
+            "device with more memory (a smaller batch or input would be another job)"
+        ) from error
+
+
+def _name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
+
+
+def _peak_memory(device: torch.device) -> int:
+    """In bytes: of the GPU, or of this process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+# -- the command ---
+
+
+def choose(name: str | None) -> torch.device:
+    """The device of this name; without one, the GPU if there is one.
+
+    Raises:
+        NoDevice: a GPU is asked for, and there is none.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise NoDevice("expected a GPU that torch can use, found none; leave out --device, or train with --device cpu")
+    return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Train the job in a file and leave its record in another.
+
+    Returns:
+        0 if the result is there, also from before; 2 if the job cannot be trained as it stands; 130 after Ctrl-C.
+    """
+    parser = argparse.ArgumentParser(prog="python -m harness.train", description=__doc__)
+    parser.add_argument("spec", type=Path, metavar="SPEC.json", help="the job")
+    parser.add_argument("--data", type=Path, metavar="PATH", help="where its data set lies; the digits need no place")
+    parser.add_argument("--result", type=Path, metavar="FILE", help="default: result.json beside the job")
+    parser.add_argument("--device", choices=("cpu", "cuda"), help="default: the GPU, if there is one")
+    parser.add_argument("--workers", type=int, default=min(8, os.cpu_count() or 1), help="processes that read pictures")
+    parser.add_argument("--deterministic", action="store_true", help="on a GPU, slower and repeatable")
+    parser.add_argument("--compile", action="store_true", help="use torch.compile")
+    parser.add_argument(
+        "--checkpoint-every",
+        type=float,
+        default=EVERY_S,
+        metavar="S",
+        help="seconds, at least (default: 60)",
+    )
+    args = parser.parse_args(argv)
+    result: Path = args.result or args.spec.with_name("result.json")
+    try:
+        job = Job.read(args.spec)
+        with filelock.FileLock(result.with_suffix(".lock")):  # one training of a job at a time: the next finds a result
+            if result.exists():
+                read_result(result, job)
+                _say(f"{result}: the result is there already")
+                return 0
+            checkpoint = Checkpoint(result.with_suffix(".checkpoint"), job.key, args.checkpoint_every)
+            trained = train(
+                job,
+                path=args.data,
+                device=choose(args.device),
+                workers=args.workers,
+                deterministic=args.deterministic,
+                compiled=args.compile,
+                checkpoint=checkpoint,
+                say=_say,
+            )
+            with replacing(result) as temporary:
+                temporary.write_bytes(to_record(job, trained).to_line())
+            checkpoint.path.unlink(missing_ok=True)
+    except (HarnessError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted: the same command goes on from the last checkpoint\n")
+        return INTERRUPTED
+    return 0
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
