@@ -35,6 +35,7 @@ COMMANDS = {
     "conformance": "whether a method, space or table of your own holds what it has to",
     "fetch": "bring the published files, verified",
     "audit": "hold the published conversations against the cost model",
+    "serve": "a small language model on this machine, behind an OpenAI-compatible endpoint",
     "record": "let a live model search as GENIUS did, and keep every answer",
     "recordings": "recorded models searched again, with what became of their answers",
     "check": "fail if any recorded run, digest or number has moved",
