@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
         standing = opened.standing(architecture)
         return standing.told, standing.test
 
-    provenance = {"source": "an OpenAI-compatible endpoint", **local_models.describe_served(args.base_url)}
+    provenance = {"source": "an OpenAI-compatible endpoint", **local_models.describe_served(args.base_url, args.model)}
     folder = args.store or home() / "answers"
     with (
         Store(folder) as store,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,11 @@ ANSWERS: Mapping[str, Callable[[Space], dict[str, JSON]]] = {
     "gbnf": lambda space: {"grammar": space.gbnf()},
 }
 """How a model may answer: in prose, or held to the space by what a server takes (`docs/endpoints.md`)."""
+
+AS_JSON = (
+    ' Whatever form the problem asks for, write the {n} numbers as JSON, in their order: {{"architecture": [...]}}.'
+)
+"""Ends the system message where a model is held to the space, so that it is not held to something it was not told."""
 
 
 @dataclass(frozen=True)
@@ -108,10 +113,13 @@ class Plan:
             costs = module.cost(architecture)
             return int(costs.macs if self.window is None else costs.macs_thop)
 
+        prompts = Prompts.load(self.space.replace("-", "_"), **words)
+        if self.answers != "free":
+            prompts = replace(prompts, system=prompts.system + AS_JSON.format(n=len(module.SPACE.slots)))
         return Search(
             self.name,
             module.SPACE,
-            Prompts.load(self.space.replace("-", "_"), **words),
+            prompts,
             Referee(module.SPACE, macs, constraints, figures),
             testimony=None,
             sample=self.run,

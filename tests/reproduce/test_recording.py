@@ -193,4 +193,4 @@ def test_a_model_that_never_names_a_design_selects_nothing(tmp_path: Path) -> No
 def test_the_recordings_of_the_project_replay(path: Path) -> None:
     runs = recording.read(path)
     assert all(run.replay.tally.misses == 0 for run in runs)
-    assert all({"model_file", "sha256"} <= run.provenance.keys() for run in runs)
+    assert all({"file", "sha256", "server"} <= run.provenance.keys() for run in runs)
