@@ -185,6 +185,8 @@ def describe_served(base_url: str | None, model: str | None = None) -> dict[str,
         local = parts.port if parts.hostname in _LOOPBACKS else None
     except ValueError:
         return {}
+    if parts.scheme not in ("http", "https"):
+        return {}
     serving = _announced(local) if local else None
     return _listed(base_url, model) if serving is None else {"source": "a local model", **asdict(serving)}
 
@@ -200,11 +202,10 @@ def _announced(port: int) -> Serving | None:
 
 
 def _listed(base_url: str, model: str | None) -> dict[str, JSON]:
-    headers = {"Accept": "application/json"}
-    if key := os.environ.get("OPENAI_API_KEY"):
-        headers["Authorization"] = f"Bearer {key}"
     try:
-        request = urllib.request.Request(f"{base_url.rstrip('/')}/models", headers=headers)
+        request = urllib.request.Request(f"{base_url.rstrip('/')}/models")
+        if key := os.environ.get("OPENAI_API_KEY"):
+            request.add_unredirected_header("Authorization", f"Bearer {key}")  # for this endpoint alone
         with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as response:
             listed = json.load(response)["data"]
         entries = [entry for entry in listed if model is None or entry["id"] == model]

@@ -158,12 +158,12 @@ def _answers(launch: Launch) -> bool:
 
 
 def _stop(server: subprocess.Popen[bytes]) -> None:
+    """End the server and all its children: first ask, then kill what is left. A second Ctrl-C ends the waiting."""
     for wish, patience_s in ((signal.SIGTERM, STOP_S), (signal.SIGKILL, None)):
-        with suppress(ProcessLookupError):  # nothing of the group is left
+        with suppress(ProcessLookupError):  # nothing is left
             os.killpg(server.pid, wish)
-        with suppress(subprocess.TimeoutExpired, KeyboardInterrupt):  # a second Ctrl-C: not to be waited for
+        with suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
             server.wait(patience_s)
-            return
 
 
 # -- the command ------------------------------------------------------------------------------------------------------
