@@ -27,14 +27,14 @@ class Checkpoint:
     """Where a training stands at the end of an epoch.
 
     Attributes:
-        path: of the file.
+        path: of the file; None for a training that leaves none.
         key: of the job.
         every_s: seconds between two checkpoints, at least.
         seconds: of wall clock that went into what is in the file.
         resumed_at: the epochs before which it was taken up.
     """
 
-    path: Path
+    path: Path | None
     key: str
     every_s: float = EVERY_S
     seconds: float = 0.0
@@ -45,8 +45,7 @@ class Checkpoint:
 
     def save(self, network: nn.Module, optimizer: torch.optim.SGD, curve: Sequence[Epoch]) -> None:
         """Replace the file, unless it is still young."""
-        now = time.monotonic()
-        if now - self._saved < self.every_s:
+        if self.path is None or time.monotonic() - self._saved < self.every_s:
             return
         state = {
             "key": self.key,
@@ -65,7 +64,7 @@ class Checkpoint:
         Raises:
             NotThisJob: the file is damaged, or another job's.
         """
-        if not self.path.exists():
+        if self.path is None or not self.path.exists():
             return []
         try:
             with np.load(self.path, allow_pickle=False) as arrays:
@@ -101,8 +100,11 @@ def _tensors(network: nn.Module, optimizer: torch.optim.SGD) -> Iterator[tuple[s
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary file beside `path` that takes its place, whole and on the disk, once it is written."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    """A temporary file beside `path` that takes its place, whole and on the disk, once it is written.
+
+    Its name is always the same, so what a killed process left is written over. One process at a time may do this.
+    """
+    temporary = path.with_name(f"{path.name}.tmp")
     try:
         yield temporary
         with temporary.open("rb") as file:

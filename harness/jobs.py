@@ -18,7 +18,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
-from cache.errors import CacheError
+from cache.errors import CacheError, InvalidRequest
 from cache.key import JSON, request_key
 from cache.record import Record
 from harness import recipes, spaces
@@ -126,7 +126,12 @@ class Job:
         """
         recipe = request.get("recipe")
         named = {"recipe": asdict(recipes.find(recipe))} if isinstance(recipe, str) else {}
-        return _read(cls, {**request, **named}, "job")
+        job = _read(cls, {**request, **named}, "job")
+        try:
+            assert job.key
+        except InvalidRequest as error:
+            raise InvalidJob(f"job: {error}") from error
+        return job
 
     @classmethod
     def read(cls, path: Path) -> Job:

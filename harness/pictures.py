@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -148,26 +148,25 @@ class InMemory:
 
 # -- in files ---
 
-_Asked: TypeAlias = tuple[int, int | None, int | None]  # number of a picture; seed and epoch, None for its centre
+_Asked: TypeAlias = tuple[int, str | None]  # number of a picture, and what seeds its augmentation, if it has one
 
 
 class _Reader(MapStyle[tuple[Tensor, int]]):
-    """Reads what is asked for, picture by picture, in worker processes that live as long as this."""
+    """Reads a folder's pictures as they are asked for, in worker processes that live for one pass over a part."""
 
     def __init__(self, folder: Folder, recipe: Recipe, device: torch.device, workers: int) -> None:
         self.folder, self.recipe = folder, recipe
         self._device, self._workers = device, workers
-        self._asked: list[list[_Asked]] = []
 
     def __getitem__(self, asked: _Asked) -> tuple[Tensor, int]:
-        number, seed, epoch = asked
-        if epoch is None or self.recipe.augmentation == "none":
+        number, seed = asked
+        if seed is None or self.recipe.augmentation == "none":
             image = self.folder.centre(number, self.recipe.input_size)
         else:
-            image = self.folder.crop(number, self.recipe.input_size, random.Random(f"{seed}/{epoch}/{number}"))
+            image = self.folder.crop(number, self.recipe.input_size, random.Random(seed))
         return torch.from_numpy(image.copy()), int(self.folder.labels[number])
 
-    def read(self, asked: list[list[_Asked]]) -> Iterator[Batch]:
+    def read(self, asked: Iterable[list[_Asked]]) -> Iterator[Batch]:
         """One batch a list."""
         loader: DataLoader[tuple[Tensor, int]] = DataLoader(
             self, batch_sampler=asked, num_workers=self._workers, pin_memory=self._device.type == "cuda"
@@ -191,20 +190,20 @@ class InFiles:
         """As in `Part`; with the recipe's augmentation, cut at random and mirrored at random."""
         generator = torch.Generator().manual_seed(_mixed(seed, epoch))
         order = torch.randperm(len(self), generator=generator)
-        return self._read(self._numbers[order], seed, epoch)
+        numbers = self._dealt(self._numbers[order])
+        return self._reader.read([(number, f"{seed}/{epoch}/{number}") for number in batch] for batch in numbers)
 
     def ordered(self) -> Iterator[Batch]:
         """As in `Part`: the centres."""
-        return self._read(self._numbers, None, None)
+        return self._reader.read([(number, None) for number in batch] for batch in self._dealt(self._numbers))
 
-    def _read(self, numbers: Tensor, seed: int | None, epoch: int | None) -> Iterator[Batch]:
-        batches = _dealt(numbers, self._reader.recipe.batch_size)
-        return self._reader.read([[(number, seed, epoch) for number in batch.tolist()] for batch in batches])
+    def _dealt(self, numbers: Tensor) -> Iterator[list[int]]:
+        return (batch.tolist() for batch in _dealt(numbers, self._reader.recipe.batch_size))
 
 
 def _dealt(order: Tensor, batch_size: int) -> tuple[Tensor, ...]:
     """Parts of at most `batch_size`, equal give or take one: no stray picture is a batch of its own."""
-    return order.tensor_split(math.ceil(len(order) / batch_size)) if len(order) else ()
+    return order.tensor_split(steps(len(order), batch_size)) if len(order) else ()
 
 
 def steps(count: int, batch_size: int) -> int:

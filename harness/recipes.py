@@ -6,6 +6,7 @@ weight decay acts on every parameter. `dataclasses.replace` makes a variant of a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -83,7 +84,7 @@ class Recipe:
             if getattr(self, name) < least:
                 raise InvalidJob(f"a recipe expects {name} from {least} on, got {getattr(self, name)}: mend the recipe")
         for name in ("learning_rate", "weight_decay", "momentum"):
-            if not getattr(self, name) >= 0:
+            if not 0 <= getattr(self, name) < math.inf:
                 raise InvalidJob(f"a recipe expects {name} from 0 on, got {getattr(self, name)}: mend the recipe")
         if self.nesterov and self.momentum == 0:
             raise InvalidJob("Nesterov's momentum expects a momentum above 0, got 0: mend the recipe")

@@ -104,11 +104,12 @@ def fit(
 def evaluate(network: nn.Module, part: Part) -> tuple[float, float | None]:
     """Accuracy in percent and mean cross-entropy; None where that is not finite."""
     network.eval()
-    correct, total = torch.zeros((), dtype=torch.int64), torch.zeros(())
+    device = next(network.parameters()).device
+    correct, total = torch.zeros((), dtype=torch.int64, device=device), torch.zeros((), device=device)
     for images, labels in part.ordered():
         logits = network(images)
-        correct = correct.to(labels.device) + (logits.argmax(1) == labels).sum()
-        total = total.to(labels.device) + cross_entropy(logits, labels, reduction="sum")
+        correct += (logits.argmax(1) == labels).sum()
+        total += cross_entropy(logits, labels, reduction="sum")
     return 100 * correct.item() / len(part), _finite(total.item() / len(part))
 
 
@@ -170,13 +171,15 @@ def train(
     """
     if job.code != CODE:
         raise InvalidJob(f"expected a job for version {CODE} of harness.train, got {job.code}: check out that version")
-    checkpoint = checkpoint or Checkpoint(Path(os.devnull), job.key, every_s=math.inf)
+    checkpoint = checkpoint or Checkpoint(None, job.key)
     log: list[str] = []
 
     def note(line: str) -> None:
         log.append(line)
         say(line)
 
+    if deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS refuses to be deterministic
     torch.use_deterministic_algorithms(deterministic)
     torch.backends.cudnn.benchmark = not deterministic
     with _reporting_memory(device):
@@ -218,7 +221,8 @@ def _reporting_memory(device: torch.device) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        if not isinstance(error, (MemoryError, torch.OutOfMemoryError)) and "DefaultCPUAllocator" not in str(error):
+        exhausted = isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError))
+        if not exhausted and "DefaultCPUAllocator" not in str(error):
             raise
         raise OutOfMemory(
             f"expected the job to fit into the memory of {_name(device)}, got: {str(error).splitlines()[0]}; take a "
@@ -281,7 +285,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 read_result(result, job)
                 _say(f"{result}: the result is there already")
                 return 0
-            checkpoint = Checkpoint(result.with_suffix(".checkpoint"), job.key, args.checkpoint_every)
+            checkpoint = result.with_suffix(".checkpoint")
             trained = train(
                 job,
                 path=args.data,
@@ -289,12 +293,12 @@ def main(argv: Sequence[str] | None = None) -> int:
                 workers=args.workers,
                 deterministic=args.deterministic,
                 compiled=args.compile,
-                checkpoint=checkpoint,
+                checkpoint=Checkpoint(checkpoint, job.key, args.checkpoint_every),
                 say=_say,
             )
             with replacing(result) as temporary:
                 temporary.write_bytes(to_record(job, trained).to_line())
-            checkpoint.path.unlink(missing_ok=True)
+            checkpoint.unlink(missing_ok=True)
     except (HarnessError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 2

@@ -9,6 +9,8 @@ import numpy as np
 from harness.datasets.dataset import Arrays
 from harness.errors import DataNotFound, MalformedData
 
+TRAIN, TEST = ("x_train", "y_train"), ("x_test", "y_test")
+
 
 def load(path: Path) -> Arrays:
     """The pictures of the file: uint8 of shape (N, side, side, 1 or 3), labels from 0.
@@ -21,17 +23,20 @@ def load(path: Path) -> Arrays:
 
     if not path.is_file():
         raise DataNotFound(f"{path}: expected an HDF5 file with x_train, y_train, x_test, y_test, found no file")
-    names = ("x_train", "x_test"), ("y_train", "y_test")
     try:
         with h5py.File(path) as file:
-            pictures, labels = ([file[name][()] for name in each if name in file] for each in names)
+            content = {name: file[name][()] for name in (*TRAIN, *TEST) if name in file}
     except (OSError, TypeError, AttributeError) as error:
         raise MalformedData(f"{path}: expected an HDF5 file of arrays, got {error}; bring the file again") from error
-    if len(pictures) != len(labels) or not pictures:
-        raise MalformedData(f"{path}: expected x_train with y_train, and x_test with y_test or neither; add the others")
+    if not content.keys() >= {*TRAIN} or len(content.keys() & {*TEST}) == 1:
+        raise MalformedData(
+            f"{path}: expected {' and '.join(TRAIN)}, and {' and '.join(TEST)} or neither, got "
+            f"{', '.join(sorted(content)) or 'nothing'}; add what is missing"
+        )
+    pictures, labels = zip(*((content[x], content[y]) for x, y in (TRAIN, TEST) if x in content), strict=True)
     try:
-        images, classes = np.concatenate(pictures), np.concatenate(labels)
-        own_test = len(pictures[1]) if len(pictures) == 2 else 0
-        return Arrays(images, classes.astype(np.int64, casting="safe"), int(classes.max()) + 1, own_test)
+        numbers = np.concatenate(labels).astype(np.int64, casting="safe")
+        own_test = len(labels[1]) if len(labels) == 2 else 0
+        return Arrays(np.concatenate(pictures), numbers, int(numbers.max()) + 1, own_test)
     except (MalformedData, ValueError, TypeError) as error:
         raise MalformedData(f"{path}: {error}") from error

@@ -1,0 +1,62 @@
+"""Arrays come from HDF5 as they are, and what is not of this form is refused with the file's name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from harness.datasets import arrays
+from harness.errors import DataNotFound, MalformedData
+
+X, Y = np.arange(4 * 8 * 8 * 3, dtype=np.uint8).reshape(4, 8, 8, 3), np.array([0, 1, 2, 1], np.uint8)
+
+
+def write(path: Path, **content: object) -> Path:
+    with h5py.File(path, "w") as file:
+        for name, value in content.items():
+            file[name] = value
+    return path
+
+
+def test_train_and_test_pictures(tmp_path: Path) -> None:
+    loaded = arrays.load(write(tmp_path / "a.h5", x_train=X, y_train=Y, x_test=X[:1], y_test=Y[:1]))
+    assert (loaded.images == np.concatenate((X, X[:1]))).all()
+    assert loaded.labels.tolist() == [0, 1, 2, 1, 0]
+    assert (loaded.classes, loaded.own_test, loaded.channels) == (3, 1, 3)
+
+
+def test_train_pictures_alone(tmp_path: Path) -> None:
+    loaded = arrays.load(write(tmp_path / "a.h5", x_train=X, y_train=Y))
+    assert (len(loaded.labels), loaded.own_test) == (4, 0)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"x_train": X}, "expected x_train and y_train"),
+        ({"x_test": X, "y_test": Y}, "expected x_train and y_train"),
+        ({"x_train": X, "y_train": Y, "x_test": X}, "and x_test and y_test or neither"),
+        ({"x_train": X / 255, "y_train": Y}, "got float64"),
+        ({"x_train": X, "y_train": Y / 2}, "Cannot cast"),
+        ({"x_train": X, "y_train": Y[:2]}, "expected 4 labels"),
+        ({"x_train": X, "y_train": Y, "x_test": X[:, :4, :4], "y_test": Y}, "must match"),
+        ({"x_train": X, "y_train": "text"}, "a.h5"),
+        ({"x_train/x": X, "y_train": Y}, "expected an HDF5 file of arrays"),
+    ],
+)
+def test_another_form_is_refused(tmp_path: Path, content: dict[str, object], message: str) -> None:
+    with pytest.raises(MalformedData, match=message) as caught:
+        arrays.load(write(tmp_path / "a.h5", **content))
+    assert "a.h5" in str(caught.value)
+
+
+def test_another_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    with pytest.raises(DataNotFound, match="found no file"):
+        arrays.load(path)
+    path.write_bytes(b"not HDF5")
+    with pytest.raises(MalformedData, match="expected an HDF5 file of arrays"):
+        arrays.load(path)
