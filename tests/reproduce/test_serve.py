@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import os
+import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -20,10 +23,10 @@ from typing import Any
 
 import pytest
 
-from reproduce import serve
+from reproduce import record, serve
 from reproduce.__main__ import main
 from reproduce.data import HOME_VARIABLE
-from reproduce.local_models import INSTALL, announcement, describe_served
+from reproduce.local_models import INSTALL, Serving, announcement, describe_served
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.network]
 
@@ -54,7 +57,7 @@ HANGS = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + ANSWE
 RUN = f"""
 import sys
 from dataclasses import replace
-from reproduce import serve
+from reproduce import record, serve
 from reproduce.__main__ import main
 from reproduce.local_models import MODELS
 
@@ -191,6 +194,18 @@ def test_a_port_in_use_is_said_and_its_server_left_alone(port: int, tmp_path: Pa
         assert f"--port {port}: expected a free port" in err
         assert announcement(port).read_bytes() == before
         assert describe_served(f"http://localhost:{port}/v1")["model"] == "smollm2"
+
+
+def test_the_lines_that_are_shown_are_understood() -> None:
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    record.add_arguments(parser)
+    page = (ROOT / "docs" / "endpoints.md").read_text(encoding="utf-8").replace("\\\n", "")
+    printed = serve.served(Serving("smollm2", "made-up.gguf", "0" * 64, "made-up-server 1.2", 512, 1, 2), 8001)
+    for text in (page, printed):
+        (line,) = re.findall(r"python -m reproduce record (--.*)", text)
+        args = parser.parse_args(shlex.split(line))
+        assert args.answers == "json-object"
+        assert "repeat_penalty=1" in args.parameter
 
 
 # -- wrong use --------------------------------------------------------------------------------------------------------
