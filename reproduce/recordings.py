@@ -76,7 +76,7 @@ def report(runs: Sequence[Recorded]) -> Report:
         *(_short(name, group) for name, group in groups if any(run.selected is None for run in group)),
         *sorted({f"{run.plan.model}: {_written(run)}" for run in runs}),
     ]
-    replays = tuple({run.replay.evidence: run.replay for run in runs}.values())
+    replays = tuple(run.replay for run in runs)
     return Report("recordings", "Recorded models: what became of their answers", columns, rows, tuple(notes), replays)
 
 

@@ -18,6 +18,7 @@ from reproduce import __version__
 from reproduce.replay import Replay
 
 Value: TypeAlias = str | int | float | None
+LISTED = 6  # runs of one file that are named one by one
 PACKAGES = ("baselines", "cache", "harness", "reproduce", "tables")
 
 
@@ -137,7 +138,11 @@ class Report:
         made_of: dict[str, list[str]] = {code_digest(): ["code"]}
         for name, digest in [*((replay.run, replay.evidence) for replay in self.replays), *self.tables.items()]:
             made_of.setdefault(digest, []).append(name)
-        digests = (f"{', '.join(names)}: {digest.removeprefix('sha256:')[:12]}" for digest, names in made_of.items())
+        listed = {
+            digest: ", ".join(names) if len(names) <= LISTED else f"{len(names)} runs"
+            for digest, names in made_of.items()
+        }
+        digests = (f"{names}: {digest.removeprefix('sha256:')[:12]}" for digest, names in listed.items())
         return f"genius-replay {__version__}; sha256 of {'; '.join(digests)}"
 
     def to_json(self) -> dict[str, Any]:
@@ -159,11 +164,11 @@ class Report:
 
 
 def summary(replays: Sequence[Replay]) -> dict[str, Any]:
-    """The counts of all replays together; the source is "published" only if every run was, None without a replay."""
+    """The counts of all replays together; the source is theirs if they share one, else "reconstructed", or None."""
     tallies = [replay.tally for replay in replays]
     sources = {replay.source for replay in replays}
     return {
-        "source": None if not sources else "published" if sources == {"published"} else "reconstructed",
+        "source": next(iter(sources), None) if len(sources) < 2 else "reconstructed",
         "requests": sum(tally.requests for tally in tallies),
         "hits": sum(tally.hits for tally in tallies),
         "misses": sum(tally.misses for tally in tallies),
@@ -172,22 +177,26 @@ def summary(replays: Sequence[Replay]) -> dict[str, Any]:
 
 def describe(replay: Replay) -> dict[str, Any]:
     """A replayed run: its winner with exact costs, its course, the keys of the records used, and its errata."""
-    best = replay.trajectory.best
-    costs = spaces.find(replay.space.name).cost(replay.winner)
     return {
         "run": replay.run,
         "source": replay.source,
         "evidence": replay.evidence,
-        "winner": {
-            "experiment": best.iteration + 1,
-            "architecture": list(replay.winner),
-            "search_accuracy": best.told.accuracy if best.told else None,
-            "macs": costs.macs_thop,
-            "macs_conv_linear": costs.macs,
-            "params": costs.params,
-        },
+        "winner": _winner(replay) if replay.trajectory.evaluated else None,
         "course": course(replay.trajectory),
         "errata": [erratum._asdict() for erratum in replay.errata],
+    }
+
+
+def _winner(replay: Replay) -> dict[str, Any]:
+    best = replay.trajectory.best
+    costs = spaces.find(replay.space.name).cost(replay.winner)
+    return {
+        "experiment": best.iteration + 1,
+        "architecture": list(replay.winner),
+        "search_accuracy": best.told.accuracy if best.told else None,
+        "macs": costs.macs_thop,
+        "macs_conv_linear": costs.macs,
+        "params": costs.params,
     }
 
 
