@@ -181,6 +181,10 @@ class Queue:
         attempts = tuple(_read_attempts(folder))
         return Status(key, self._state(key, attempts), attempts, added, folder)
 
+    def statuses(self) -> list[Status]:
+        """Look at all jobs, first come first."""
+        return [self.status(key) for key in self.keys()]
+
     def result(self, key: str) -> Record | None:
         """The verified record that a worker has left, None if there is none or it is damaged."""
         try:
