@@ -16,6 +16,7 @@ import numpy as np
 
 from harness.protocol import Reason
 from reproduce import recording
+from reproduce.local_models import MODELS
 from reproduce.output import add_output_arguments, show
 from reproduce.recording import Recorded, Validity
 from reproduce.report import Cell, Column, Report, label, replayed
@@ -91,4 +92,5 @@ def _short(name: tuple[str, str, str, float], group: Sequence[Recorded]) -> str:
 
 
 def _written(run: Recorded) -> str:
-    return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in sorted(run.provenance.items()))
+    titles = [model.title for model in MODELS.values() if model.sha256 == run.provenance.get("sha256")]
+    return "; ".join([*titles, *(f"{key} {value}" for key, value in sorted(run.provenance.items()) if key != "model")])
