@@ -133,6 +133,11 @@ class Opened:
     table: Table
     verdicts: Verdicts
 
+    def figures(self, architecture: Architecture) -> tuple[float, float]:
+        """What a search is told, and the test accuracy."""
+        standing = self.standing(architecture)
+        return standing.told, standing.test
+
     def standing(self, architecture: Architecture) -> Standing:
         """Look an architecture up."""
         index = self.table.index_of(architecture)

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 from cache import cassette
 from cache.client import Client, Mode
@@ -21,13 +22,23 @@ from cache.limits import Limits, Spent, read_prices
 from cache.record import Record
 from cache.store import Store
 from harness import spaces
+from harness.objectives import TrainedObjective
 from harness.space import Architecture
-from reproduce import benchmarks, local_models, recordings
+from reproduce import benchmarks, local_models, recordings, training
 from reproduce.data import home
 from reproduce.errors import UsageError
 from reproduce.output import add_output_arguments, show
 from reproduce.recording import ANSWERS, Figures, Plan, perform, read
 from reproduce.replay import ITERATIONS, Watch
+
+WINDOWED = "mobilenetv2-se"  # the space whose problem states a window of costs
+
+
+class Source(Protocol):
+    """What measures architectures that no run has measured yet."""
+
+    def figures(self, architecture: Architecture) -> tuple[float, float]:
+        """What a search is told and what it is not: validation and test accuracy in percent."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,12 +48,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     endpoint.add_argument("--base-url", metavar="URL", help="such as http://127.0.0.1:8000/v1; else OPENAI_BASE_URL")
     search = parser.add_argument_group("search")
     search.add_argument("--space", required=True, metavar="NAME", help=", ".join(spaces.NAMES))
+    search.add_argument("--objective", choices=("table", "train"), default="table", help="look accuracies up, or train")
     search.add_argument("--table", metavar="NAME", help=f"of the space, one of {', '.join(benchmarks.BENCHMARKS)}")
     search.add_argument("--trials", type=int, default=1, metavar="N", help="runs for each temperature")
     search.add_argument("--temperature", type=float, nargs="+", default=[0.0], metavar="T")
     search.add_argument("--iterations", type=int, default=ITERATIONS, metavar="N", help="architectures evaluated a run")
     search.add_argument(
         "--proposals", type=int, metavar="N", help="answers a run, rejected ones too (default: twice the iterations)"
+    )
+    search.add_argument(
+        "--window", type=int, nargs=2, metavar=("LOW", "HIGH"), help=f"of the cost in millions; {WINDOWED} needs one"
     )
     search.add_argument("--answers", choices=ANSWERS, default="free", help="free, or held to the space by the server")
     search.add_argument("--seed", type=int, metavar="N", help="sent as N plus the number of the run")
@@ -56,6 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ceiling.add_argument(
         "--prices", type=Path, metavar="FILE", help='{"model": {"prompt": 2.5, "completion": 10}}, per million tokens'
     )
+    training.add_arguments(parser)
     output = parser.add_argument_group("output")
     output.add_argument("--into", type=Path, required=True, metavar="FILE.jsonl", help="the recording")
     output.add_argument("--store", type=Path, metavar="FOLDER", help="of all answers (default: the user's)")
@@ -70,18 +86,44 @@ def run(args: argparse.Namespace) -> int:
         DataMissing: if the table has not been fetched.
         CacheError: if the endpoint gives no answer, a ceiling is reached, or an answer cannot be kept.
     """
-    plans = planned(args)
+    if not args.into.parent.is_dir():
+        raise UsageError(f"record: expected a folder {args.into.parent} for {args.into.name}, got none; make it first")
     limits = _limits(args)
-    opened = benchmarks.open_benchmark(str(plans[0].measure["table"]))
+    with measured(args) as (measure, source):
+        plans = planned(args, measure)
+        _record(args, plans, source, limits)
+        if isinstance(source, TrainedObjective):  # the trainings are evidence too
+            trained = [source.record(architecture) for run in read(args.into) for architecture in run.figures]
+            cassette.write(args.into, [*cassette.read(args.into).values(), *trained])
+    _say(f"{args.into}: replay it with `python -m reproduce recordings {args.into}`")
+    show(recordings.report(read(args.into)), args.format, args.out)
+    return 0
 
-    def source(architecture: Architecture) -> tuple[float, float]:
-        standing = opened.standing(architecture)
-        return standing.told, standing.test
 
-    provenance = {"source": "an OpenAI-compatible endpoint", **local_models.describe_served(args.base_url, args.model)}
-    folder = args.store or home() / "answers"
+@contextmanager
+def measured(args: argparse.Namespace) -> Iterator[tuple[dict[str, JSON], Source]]:
+    """What accuracies are of, and what gives them: a table, or trainings.
+
+    Raises:
+        UsageError, DataMissing: the table is of another space, or not fetched.
+        HarnessError: see `reproduce.training.described`.
+    """
+    if args.objective == "train":
+        how = training.described(args, args.space)
+        with training.opened(args, how) as objective:
+            yield {"training": how.to_json()}, objective
+        return
+    table = benchmarks.of_space(args.space, args.table)
+    opened = benchmarks.open_benchmark(table)
+    yield {"table": table, "digest": opened.table.digest}, opened
+
+
+def _record(args: argparse.Namespace, plans: Sequence[Plan], source: Source, limits: Limits) -> None:
+    """Perform every run and write the recording; what was answered before an error is kept."""
+    known = local_models.describe_served(args.base_url, args.model)
+    provenance = {"source": "an OpenAI-compatible endpoint", **known}
     with (
-        Store(folder) as store,
+        Store(args.store or home() / "answers") as store,
         OpenAITransport(args.base_url, limits=limits, provenance=provenance) as transport,
         progress(plans) as watches,
     ):
@@ -89,20 +131,16 @@ def run(args: argparse.Namespace) -> int:
         records: dict[str, Record] = {}
         try:
             for plan, watch in zip(plans, watches, strict=True):
-                records |= {record.key: record for record in perform(plan, client, Figures(plan, store, source), watch)}
+                figures = Figures(plan, store, source.figures)
+                records |= {record.key: record for record in perform(plan, client, figures, watch)}
         except BaseException:
             _say(f"{_spent(transport.spent)}; all of it is kept, the same command goes on from here")
             raise
         _say(f"{_spent(transport.spent)}; {client.tally.hits} answers were there")
     cassette.write(args.into, records.values())
-    _say(
-        f"{args.into}: {len(records)} records of {len(plans)} runs; replay: python -m reproduce recordings {args.into}"
-    )
-    show(recordings.report(read(args.into)), args.format, args.out)
-    return 0
 
 
-def planned(args: argparse.Namespace) -> list[Plan]:
+def planned(args: argparse.Namespace, measure: Mapping[str, JSON]) -> list[Plan]:
     """The runs of a command line, temperature by temperature.
 
     Raises:
@@ -112,10 +150,11 @@ def planned(args: argparse.Namespace) -> list[Plan]:
         number = getattr(args, name)
         if number is not None and number < 1:
             raise UsageError(f"record: expected a positive --{name}, got {number}")
-    if not args.into.parent.is_dir():
-        raise UsageError(f"record: expected a folder {args.into.parent} for {args.into.name}, got none; make it first")
-    table = benchmarks.of_space(args.space, args.table)
-    measure: dict[str, JSON] = {"table": table, "digest": benchmarks.open_benchmark(table).table.digest}
+    if (args.space == WINDOWED) != (args.window is not None):
+        raise UsageError(
+            f"record: expected --window LOW HIGH for {WINDOWED}, whose problem states it, and for no other space; "
+            "GENIUS' own was 270 330"
+        )
     parameters = _parameters(args.parameter)
     return [
         Plan(
@@ -131,6 +170,7 @@ def planned(args: argparse.Namespace) -> list[Plan]:
             number,
             args.iterations,
             args.proposals or 2 * args.iterations,
+            tuple(args.window) if args.window else None,
         )
         for temperature in dict.fromkeys(args.temperature)
         for number in range(args.trials)

@@ -131,6 +131,29 @@ def test_what_does_not_fit_is_said_before_anything_is_asked(
     assert not server.asked
 
 
+def test_a_search_by_training_replays_without_torch(server: Server, tmp_path: Path) -> None:
+    into = tmp_path / "mine.jsonl"
+    model = ["record", "--model", "made-up", "--base-url", server.url, "--space", "nas-bench-201", "--iterations", "2"]
+    small = ["--width", "0.25", "--cells-per-stage", "1", "--light-reduction", "--epochs", "1", "--processes", "1"]
+    assert main([*model, "--objective", "train", *small, "--into", str(into)]) == 0
+    records = list(cassette.read(into).values())
+    assert sorted(record.kind for record in records) == [CHAT, CHAT, *["evaluation"] * 2, "run", *["training"] * 2]
+    script = (
+        "import sys; sys.modules.update(dict.fromkeys(('torch', 'sklearn', 'openai')))\n"
+        "from pathlib import Path; from reproduce import recording\n"
+        f"[run] = recording.read(Path({str(into)!r})); print(sorted(run.figures.values()))"
+    )
+    replayed = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout
+    [run] = recording.read(into)
+    assert replayed.strip() == str(sorted(run.figures.values()))
+
+
+def test_the_space_with_a_window_needs_one(server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = command(server, tmp_path / "mine.jsonl", "--space", "mobilenetv2-se", "--objective", "train")
+    assert main(arguments) == 2
+    assert "--window LOW HIGH" in capsys.readouterr().err
+
+
 def test_a_recording_of_ones_own_stands_in_compare(
     server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
