@@ -67,7 +67,7 @@ class Checkpoint:
         if self.path is None or not self.path.exists():
             return []
         try:
-            with np.load(self.path, allow_pickle=False) as arrays:
+            with self.path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 state = json.loads(str(arrays["state"]))
                 if state["key"] != self.key:
                     raise NotThisJob(f"{self.path}: expected a checkpoint of {self.key}, got {state['key']}; delete it")

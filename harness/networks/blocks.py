@@ -11,8 +11,16 @@ def scaled(channels: int, width: float) -> int:
 
 
 def conv_bn(inputs: int, outputs: int, kernel: int, stride: int = 1, *, groups: int = 1) -> nn.Sequential:
-    """A convolution without bias that keeps the side at stride 1, and its batch normalisation."""
+    """A convolution without bias that keeps the side at stride 1, and its batch normalisation.
+
+    With kernel 1 the stride goes before it, which is the same function: the oneDNN of PyTorch 2.13 writes out of bounds
+    in the backward pass of a 1×1 convolution with a stride, with fewer than 8 input channels last in memory.
+    """
+    before: list[nn.Module] = []
+    if kernel == 1 and stride > 1:
+        before, stride = [nn.MaxPool2d(1, stride)], 1
     return nn.Sequential(
+        *before,
         nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, groups=groups, bias=False),
         nn.BatchNorm2d(outputs),
     )
