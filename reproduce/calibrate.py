@@ -74,8 +74,8 @@ def run(args: argparse.Namespace) -> int:
     opened = benchmarks.open_benchmark(name)
     if args.executor == "local" and args.scale is None and not gpus():
         raise UsageError(
-            "calibrate: expected a GPU, found none: on a CPU the published recipe takes about a day an architecture. Name a "
-            "cluster with --executor slurm, or rehearse with --scale 0.02, which calibrates nothing"
+            "calibrate: expected a GPU, found none: on a CPU the published recipe takes about a day an architecture. "
+            "Name a cluster with --executor slurm, or rehearse with --scale 0.02, which calibrates nothing"
         )
     args.recipe = args.recipe or RECIPES[name]
     how = scaled(training.described(args, args.space), args.scale or 1)

@@ -115,10 +115,10 @@ def described(args: argparse.Namespace, space: str) -> Training:
         kept = recipe.split.train + recipe.split.validation - args.validation
         recipe = replace(recipe, split=replace(recipe.split, train=kept, validation=args.validation))
     network = Scale(args.width, args.cells_per_stage, args.light_reduction)
-    return Training(space, args.dataset, _digest(args.dataset, args.data), recipe, network, args.train_seed)
+    return Training(space, args.dataset, digest_of(args.dataset, args.data), recipe, network, args.train_seed)
 
 
-def _digest(dataset: str, data: Path | None) -> str:
+def digest_of(dataset: str, data: Path | None) -> str:
     if dataset == "digits":
         return DIGITS
     from harness import datasets  # late: a replay reads no data
@@ -137,7 +137,7 @@ def opened(args: argparse.Namespace, training: Training) -> Iterator[TrainedObje
         StoreError: the results cannot be opened.
     """
     with Store(home() / "results") as results:
-        yield TrainedObjective(training.job, results, Workshop(queue(), lambda: _executor(args), _tell))
+        yield TrainedObjective(training.job, results, Workshop(queue(), lambda: executor(args), _tell))
 
 
 def queue() -> Queue:
@@ -145,8 +145,8 @@ def queue() -> Queue:
     return Queue(home() / "jobs")
 
 
-def _executor(args: argparse.Namespace) -> Executor:
-    """What the command line names.
+def executor(args: argparse.Namespace) -> Executor:
+    """What works the queue off, as the command line says.
 
     Raises:
         UsageError: what trains is not installed.

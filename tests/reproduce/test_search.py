@@ -1,0 +1,391 @@
+"""`python -m reproduce search`: on tables, by training, ahead of training, and again from a cassette without torch."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from cache import cassette
+from cache.cassette import Cassette
+from cache.record import Record
+from harness import datasets
+from harness.jobs import KIND, Job, Scale, from_record
+from harness.objectives import TrainedObjective, Workshop
+from harness.recipes import DIGITS
+from harness.space import Architecture
+from harness.spaces import nas_bench_201
+from reproduce import benchmarks, imagenet, searching, training
+from reproduce.__main__ import main
+from reproduce.recording import Figures, Plan
+from reproduce.training import Training
+from tests.harness.instant import Instant, made_up
+
+TRAIN = ("--space", "nas-bench-201", "--objective", "train")
+WITHOUT_TORCH = """
+import sys
+class Forbid:
+    def find_spec(self, name, path=None, target=None):
+        assert name.partition(".")[0] not in ("torch", "sklearn"), f"{name} was asked for"
+sys.meta_path.insert(0, Forbid())
+from reproduce.__main__ import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.fixture
+def executor(monkeypatch: pytest.MonkeyPatch) -> Instant:
+    """In the place of what would train."""
+    instant = Instant()
+    monkeypatch.setattr(training, "executor", lambda _: instant)
+    return instant
+
+
+def rows(capsys: pytest.CaptureFixture[str], *arguments: str, command: str = "search") -> list[dict[str, Any]]:
+    assert main([command, *arguments, "--format", "json"]) == 0
+    found: list[dict[str, Any]] = json.loads(capsys.readouterr().out)["rows"]
+    return found
+
+
+def without_torch(*arguments: str, home: Path) -> list[dict[str, Any]]:
+    environment = {**os.environ, "GENIUS_REPLAY_HOME": str(home)}
+    command = [sys.executable, "-c", WITHOUT_TORCH, "search", *arguments, "--format", "json"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found: list[dict[str, Any]] = json.loads(done.stdout)["rows"]
+    return found
+
+
+def values(found: list[dict[str, Any]], *columns: str) -> list[tuple[Any, ...]]:
+    return [tuple(row[column]["value"] for column in columns) for row in found]
+
+
+# -- on a table ---
+
+
+def test_on_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    if not benchmarks.at_hand("nas-bench-201-analog-cifar10"):
+        pytest.skip("needs the table of a wheel: pip install '.[tables]'")
+    arguments = ("--method", "evolution-autodl", "--space", "nas-bench-201", "--table", "nas-bench-201-analog-cifar10")
+    found = rows(capsys, *arguments, "--budget", "5", "--trials", "2")
+    assert values(found, "trial", "iteration") == [(trial, t) for trial in (1, 2) for t in range(5)]
+    opened = benchmarks.open_benchmark("nas-bench-201-analog-cifar10")
+    for row in found:
+        standing = opened.standing(nas_bench_201.SPACE.from_native(row["architecture"]["value"]))
+        assert row["validation"]["value"] == standing.told
+        assert row["test"]["value"] in (None, standing.test)
+    assert sum(row["test"]["value"] is not None for row in found) == 2
+
+
+# -- by training ---
+
+
+def test_jobs_that_are_known_are_trained_at_once_and_never_again(
+    executor: Instant, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("--method", "random", *TRAIN, "--budget", "4", "--trials", "2")
+    found = rows(capsys, *arguments)
+    assert [len(each) for each in executor.rounds] == [8]
+    assert rows(capsys, *arguments) == found
+    assert len(executor.rounds) == 1
+    for trial in (1, 2):
+        course = [row for row in found if row["trial"]["value"] == trial]
+        best = max(course, key=lambda row: row["validation"]["value"])
+        assert [row for row in course if row["test"]["value"] is not None] == [best]
+        assert best["test"]["value"] == pytest.approx(best["validation"]["value"] - 1)
+        assert best["validation"]["status"] == "recomputed"
+
+
+def test_a_method_that_learns_is_told_each_result_before_it_goes_on(
+    executor: Instant, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("--method", "local-search", *TRAIN, "--budget", "6", "--trials", "2")
+    found = rows(capsys, *arguments)
+    assert [len(each) for each in executor.rounds] == [2] * 6
+    method = searching.find_method("local-search")
+    how = Training("nas-bench-201", "digits", training.DIGITS, DIGITS, Scale())
+
+    class Truth:
+        def evaluate(self, architecture: Architecture) -> float | None:
+            return made_up(how.job(architecture)).outcome.validation
+
+    for trial in range(2):
+        course = searching.trajectory(method, "nas-bench-201", Truth(), 6, 0, trial)
+        proposed = [step.trial.architecture for step in course.steps]
+        assert [nas_bench_201.SPACE.to_native(each) for each in proposed if each] == [
+            row["architecture"]["value"] for row in found if row["trial"]["value"] == trial + 1
+        ]
+
+
+def test_every_setting_of_the_command_line_is_in_the_job(executor: Instant) -> None:
+    settings = ("--epochs", "2", "--batch-size", "32", "--input-size", "16", "--validation", "0.1", "--width", "0.5")
+    more = ("--cells-per-stage", "1", "--light-reduction", "--train-seed", "7")
+    assert main(["search", "--method", "random", *TRAIN, "--budget", "1", *settings, *more]) == 0
+    ((job,),) = executor.rounds
+    recipe, network = job.recipe, job.network
+    assert (recipe.epochs, recipe.batch_size, recipe.input_size) == (2, 32, 16)
+    assert recipe.split.train == pytest.approx(0.65)
+    assert (recipe.split.validation, recipe.split.test) == (0.1, 0.25)
+    assert (network.width, network.cells_per_stage, network.light_reduction, job.seed) == (0.5, 1, True, 7)
+    assert (job.dataset, job.digest) == ("digits", datasets.find("digits").digest)
+
+
+def test_a_failure_ends_the_search_and_keeps_the_rest(executor: Instant, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["search", "--method", "random", *TRAIN, "--budget", "3"]
+    failing: list[Job] = []
+    executor.fails = lambda job: not failing and not failing.append(job)  # type: ignore[func-returns-value]
+    assert main(arguments) == 2
+    said = capsys.readouterr().err
+    assert "the dog ate the pictures" in said
+    assert f"jobs retry {failing[0].key}" in said
+    assert main(["jobs", "retry", failing[0].key]) == 0
+    assert main(arguments) == 0
+    assert [len(each) for each in executor.rounds] == [3, 1]
+
+
+def test_a_method_that_draws_elsewhere_is_found_out(
+    executor: Instant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "restless.py").write_text(
+        "import random\n"
+        "from harness.protocol import Proposal\n"
+        "class Restless:\n"
+        "    def __init__(self, space, stream):\n"
+        "        self.space, self.architecture = space, space.sample(random)\n"
+        "    def ask(self):\n"
+        "        return Proposal(self.architecture)\n"
+        "    def tell(self, trial):\n"
+        "        self.architecture = self.space.sample(random)\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert main(["search", "--method", "restless:Restless", *TRAIN]) == 2
+    assert "all randomness must come from the stream" in capsys.readouterr().err
+
+
+def test_a_live_model_is_told_the_same(executor: Instant) -> None:
+    """What `record --objective train` needs: figures for `recording.Figures`, and the records behind them."""
+    described = Training("nas-bench-201", "digits", training.DIGITS, DIGITS, Scale(width=0.5))
+    how = Training.from_json(json.loads(json.dumps(described.to_json())))
+    assert how == described
+    at_work = TrainedObjective(how.job, Cassette(), Workshop(training.queue(), lambda: executor))
+    figures = Figures(Plan("made-up", how.space, how.to_json()), Cassette(), at_work.figures)
+    architecture = (0,) * 6
+    assert figures.recorded(architecture) == at_work.figures(architecture)
+    assert from_record(at_work.record(architecture))[0] == how.job(architecture)
+
+
+# -- ahead of training ---
+
+
+def test_a_dry_run_prints_what_is_known_and_trains_nothing(
+    executor: Instant, capsys: pytest.CaptureFixture[str]
+) -> None:
+    everything = rows(capsys, "--method", "random", *TRAIN, "--budget", "4", "--dry-run")
+    assert len(everything) == 4
+    assert {row["state"]["value"] for row in everything} == {"to be trained"}
+    assert all(row["operations"]["value"] > 0 for row in everything)
+    firsts = rows(capsys, "--method", "local-search", *TRAIN, "--budget", "4", "--trials", "2", "--dry-run")
+    assert values(firsts, "trial", "iteration") == [(1, 0), (2, 0)]
+    assert main(["search", "--method", "local-search", *TRAIN, "--budget", "4", "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert "1 of 4 evaluations are known before anything is trained; the others depend on results" in said
+    assert "Hours: assumed" in said
+    assert executor.rounds == []
+
+
+def test_hours_are_those_of_trainings_that_are_done(executor: Instant, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ("--method", "random", *TRAIN, "--trials", "2")
+    trained = rows(capsys, *arguments, "--budget", "1")
+    ahead = rows(capsys, *arguments, "--budget", "2", "--dry-run")
+    assert [row["state"]["value"] for row in ahead] == ["trained", "to be trained"] * 2
+    done = [row for row in ahead if row["state"]["value"] == "trained"]
+    assert values(done, "architecture") == values(trained, "architecture")
+    macs, hours = zip(*values(ahead, "macs", "hours"), strict=True)
+    assert hours == pytest.approx([0.01 * each * (1 / macs[0] + 1 / macs[2]) / 2 for each in macs])  # 36 s each
+    assert main(["search", *arguments, "--dry-run"]) == 0
+    assert "from finished trainings of the same recipe" in capsys.readouterr().out
+
+
+# -- again, without torch ---
+
+
+def test_what_was_trained_is_replayed_without_torch(
+    executor: Instant, home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    into = tmp_path / "mine.jsonl"
+    arguments = ("--method", "local-search", *TRAIN, "--budget", "3", "--trials", "2")
+    trained = rows(capsys, *arguments, "--into", str(into))
+    from_the_store = without_torch(*arguments, home=home)
+    assert from_the_store == trained
+    from_the_cassette = without_torch("--from", str(into), home=tmp_path / "empty")
+    columns = ("trial", "iteration", "architecture", "validation", "test")
+    assert values(from_the_cassette, *columns) == values(trained, *columns)
+    assert {row["validation"]["status"] for row in from_the_cassette} == {"replayed"}
+    assert len(cassette.read(into)) == len({row["architecture"]["value"] for row in trained}) + 1
+    once = into.read_bytes()
+    rows(capsys, *arguments, "--into", str(into))
+    assert into.read_bytes() == once
+
+
+@pytest.fixture
+def recorded(executor: Instant, tmp_path: Path) -> Path:
+    into = tmp_path / "mine.jsonl"
+    assert main(["search", "--method", "local-search", *TRAIN, "--budget", "3", "--into", str(into)]) == 0
+    return into
+
+
+def rewritten(path: Path) -> Iterator[Record]:
+    """All records of a cassette, before the cassette is written again."""
+    yield from list(cassette.read(path).values())
+
+
+def test_a_cassette_that_lacks_a_training_is_refused(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, *rest = (record for record in rewritten(recorded) if record.kind == KIND)
+    searched = [record for record in rewritten(recorded) if record.kind != KIND]
+    cassette.write(recorded, [*rest, *searched])
+    assert main(["search", "--from", str(recorded)]) == 2
+    assert f"the result of {first.key}" in capsys.readouterr().err
+
+
+def test_a_cassette_of_another_course_is_refused(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    changed = [
+        Record(each.request, {**each.answer, "validation": 1.0}, kind=KIND, observed=each.observed)
+        if each.kind == KIND
+        else each
+        for each in rewritten(recorded)
+    ]
+    cassette.write(recorded, changed)
+    assert main(["search", "--from", str(recorded)]) == 2
+    assert "BrokenRecording" in capsys.readouterr().err
+
+
+def test_a_cassette_without_a_search_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cassette.write(tmp_path / "none.jsonl", [])
+    assert main(["search", "--from", str(tmp_path / "none.jsonl")]) == 2
+    assert "0 searches where there is to be one" in capsys.readouterr().err
+
+
+# -- GENIUS on ImageNet ---
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """ImageNet in small: two classes of 40 and 4 pictures, one darker than the other."""
+    rng = random.Random(0)
+    for label in (0, 1):
+        for part, count in (("train", 40), ("val", 4)):
+            folder = tmp_path / "pictures" / part / f"class{label}"
+            folder.mkdir(parents=True)
+            for number in range(count):
+                colour = tuple(rng.randrange(100) + 150 * label for _ in range(3))
+                Image.new("RGB", (40, 36), colour).save(folder / f"{number}.jpeg")
+    return tmp_path / "pictures"
+
+
+GENIUS = ("--method", "genius", "--run", "329M", "--objective", "train", "--dataset", "imagenet")
+
+
+def test_genius_ahead_of_training(pictures: Path, executor: Instant, capsys: pytest.CaptureFixture[str]) -> None:
+    found = rows(capsys, *GENIUS, "--data", str(pictures), "--recipe", "genius-imagenet", "--dry-run")
+    assert values(found, "iteration") == [(t,) for t in range(10)]
+    assert found[3]["macs"]["value"] == 329_412_864
+    operations = [row["operations"]["value"] for row in found]
+    by_hand = 6 * 300e6 * (196 / 224) ** 2 * 0.99 * 1_281_167 * 20  # 300 M multiply-accumulates, thrice, two each
+    assert sum(operations) == pytest.approx(10 * by_hand / 1e12, rel=0.05)
+    assert executor.rounds == []
+
+
+SHRUNK = ("--epochs", "1", "--input-size", "32", "--batch-size", "16", "--width", "0.25", "--validation", "0.2")
+
+
+def check_genius_to_its_end(pictures: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Propose, FLOPs feedback, train, feed back, best by validation; then the same from records, without torch."""
+    into = folder / "genius.jsonl"
+    assert main(["search", *GENIUS, "--data", str(pictures), *SHRUNK, "--into", str(into), "--format", "json"]) == 0
+    content = json.loads(capsys.readouterr().out)
+    found = content["rows"]
+    steps = imagenet.replay("329M").trajectory.steps
+    accepted = [step for step in steps if (step.told or step.trial).rejection is None]
+    assert values(found, "iteration", "told") == [
+        (step.iteration, step.told.accuracy if step.told else None) for step in accepted
+    ]
+    assert "26 proposals; sent back: " in str(content["notes"])
+    best = max(found, key=lambda row: float(row["validation"]["value"]))
+    assert [row for row in found if row["test"]["value"] is not None] == [best]
+    trained = [from_record(each) for each in cassette.read(into).values() if each.kind == KIND]
+    assert {row["architecture"]["value"]: row["validation"]["value"] for row in found} == {
+        job.architecture: result.outcome.validation for job, result in trained
+    }
+    columns = ("iteration", "architecture", "validation", "told", "test")
+    again = without_torch("--from", str(into), home=folder / "empty")
+    assert values(again, *columns) == values(found, *columns)
+
+
+def test_genius_to_its_end(
+    pictures: Path, executor: Instant, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    check_genius_to_its_end(pictures, tmp_path, capsys)
+    assert [len(each) for each in executor.rounds] == [10]
+
+
+@pytest.mark.slow
+def test_genius_to_its_end_with_real_trainings(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    check_genius_to_its_end(pictures, tmp_path, capsys)
+
+
+def test_one_real_training_on_a_folder_of_pictures(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ("--method", "random", "--space", "mobilenetv2-se", *GENIUS[4:], "--data", str(pictures), *SHRUNK)
+    (row,) = rows(capsys, *arguments, "--budget", "1")
+    assert row["validation"]["value"] * 16 / 100 == int(row["validation"]["value"] * 16 / 100)  # of 16 pictures
+    (job,) = rows(capsys, command="jobs")
+    assert job["state"]["value"] == "done"
+    assert job["hours"]["value"] > 0
+
+
+# -- wrong use ---
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "expected --method NAME --space NAME"),
+        (("--method", "random"), "expected --method NAME --space NAME"),
+        (("--method", "genius"), "expected --method NAME --space NAME"),
+        (("--method", "random", "--space", "nas-bench-201", "--run", "329M"), "--run names a published run"),
+        (("--method", "genius", "--run", "329M", "--space", "nas-bench-201"), "--run names a published run"),
+        (("--method", "genius", "--run", "329M"), "for --objective train"),
+        (("--method", "random", "--space", "nas-bench-201", "--dry-run"), "for --objective train"),
+        (("--method", "nobody", *TRAIN), "no method is called 'nobody'"),
+        (("--method", "genius", "--run", "1M", "--objective", "train"), "no run is called '1M'"),
+        (("--method", "random", "--space", "nowhere", "--objective", "train"), "no space is called 'nowhere'"),
+        (("--method", "random", *TRAIN, "--budget", "0"), "positive --budget"),
+        (("--method", "random", *TRAIN, "--into", "no/such/folder/x.jsonl"), "expected a folder no/such/folder"),
+        (("--from", "x.jsonl", "--method", "random"), "leave out the rest"),
+        (("--from", "x.jsonl"), "Expected a cassette"),
+        (("--method", "random", *TRAIN, "--dataset", "cifar10"), "--data PATH"),
+        (("--method", "random", *TRAIN, "--recipe", "mine"), "no recipe is called 'mine'"),
+        (("--method", "random", *TRAIN, "--epochs", "0"), "epochs from 1 on"),
+        (("--method", "random", *TRAIN, "--width", "0"), "width above 0"),
+    ],
+)
+def test_wrong_use(arguments: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["search", *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_without_torch_nothing_is_trained_and_it_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    assert main(["search", "--method", "random", *TRAIN]) == 2
+    assert "pip install '.[train]'" in capsys.readouterr().err
