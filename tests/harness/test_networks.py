@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -35,7 +36,7 @@ def space_module(name: str) -> ModuleType:
     return import_module(f"harness.spaces.{name}")
 
 
-def build(name: str, architecture: Architecture, **options: int) -> Any:
+def build(name: str, architecture: Architecture, **options: float) -> Any:
     return import_module(f"harness.networks.{name}").build(architecture, **options)
 
 
@@ -56,6 +57,23 @@ def test_torch_counts_what_the_cost_model_says(name: str, data: st.DataObject) -
     architecture = data.draw(architectures(space.SPACE))
     cost: Cost = space.cost(architecture)
     assert count(name, architecture, INPUT_SIZE[name]) == (cost.macs, cost.params)
+
+
+@every_space
+@pytest.mark.filterwarnings("ignore:distutils Version classes are deprecated")  # as thop is imported
+def test_the_hooks_of_thop_count_what_the_cost_model_says(name: str) -> None:
+    """With its own rules `macs_thop`; with normalisation and pooling free, `macs`."""
+    thop = pytest.importorskip("thop", reason="the test counts with thop: install the extra `test`")
+    nn = torch.nn
+    free = dict.fromkeys((nn.BatchNorm2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d), lambda *_: None)
+    images = torch.zeros(1, 3, INPUT_SIZE[name], INPUT_SIZE[name])
+    space = space_module(name)
+    for seed in range(3):
+        architecture = space.SPACE.sample(random.Random(seed))
+        cost: Cost = space.cost(architecture)
+        for rules, macs in ((None, cost.macs_thop), (free, cost.macs)):
+            network = build(name, architecture).eval()
+            assert thop.profile(network, (images,), custom_ops=rules, verbose=False) == (macs, cost.params)
 
 
 @pytest.mark.parametrize(("design", "params"), [(GENIUS_329, 6_967_464), (GENIUS_401, 7_452_328)])
@@ -82,6 +100,24 @@ def test_a_forward_and_a_backward_pass_run(name: str, choice: int) -> None:
     assert all(torch.isfinite(gradient).all() for gradient in gradients)
     cut_off = name == "nas_bench_201" and choice == 0  # no operation anywhere: what stands before a cell learns nothing
     assert cut_off or len(gradients) == len(list(network.parameters()))
+
+
+@every_space
+def test_a_smaller_network_has_fewer_weights(name: str) -> None:
+    """`width` scales what is between input and classifier, nothing else."""
+    architecture = (2,) * len(space_module(name).SPACE.slots)
+    grey = build(name, architecture, width=0.125, classes=7, channels_in=1)
+    assert grey(torch.zeros(2, 1, 8, 8)).shape == (2, 7)
+    sizes = [sum(map(torch.numel, build(name, architecture, width=width).parameters())) for width in (0.125, 1)]
+    assert sizes[0] < sizes[1] / 10
+
+
+def test_a_cell_may_be_stacked_less_often_and_reduced_lightly() -> None:
+    architecture = (3,) * 6
+    _, whole = count("nas_bench_201", architecture, 32)
+    _, single = count("nas_bench_201", architecture, 32, cells_per_stage=1)
+    _, light = count("nas_bench_201", architecture, 32, cells_per_stage=1, light_reduction=True)
+    assert light < single < whole / 4
 
 
 @every_space
