@@ -132,22 +132,27 @@ def _read(status: Status) -> Job | None:
 
 
 def _remaining(status: Status, job: Job, pace: Pace) -> float | None:
-    """Hours; None where nothing can be said."""
+    """Hours that an unfinished job still takes; None where nothing can be said."""
     hours = pace.hours(job)
     if status.is_final or hours is None:
         return None
+    return max(0.0, hours - _so_far(status))
+
+
+def _so_far(status: Status) -> float:
+    """Hours since the attempt began that is running; 0 if none is."""
     if status.state is not State.RUNNING or not status.attempts:
-        return hours
-    return max(0.0, hours - (time.time() - status.attempts[-1].started) / 3600)
+        return 0.0
+    return (time.time() - status.attempts[-1].started) / 3600
 
 
 def _row(queue: Queue, status: Status, job: Job | None, left: float | None) -> tuple[Cell, ...]:
     record = queue.result(status.key)
     match record.observed if record else {}:
         case {"seconds": int() | float() as seconds}:
-            taken = recomputed(seconds / 3600, ".2g")
+            hours = seconds / 3600
         case _:
-            taken = BLANK
+            hours = _so_far(status)
     what = (
         (BLANK, label("no training of one architecture"), BLANK, BLANK)
         if job is None
@@ -158,6 +163,6 @@ def _row(queue: Queue, status: Status, job: Job | None, left: float | None) -> t
         label(status.state.value),
         *what,
         label(len(status.attempts)),
-        taken,
+        recomputed(hours, ".2g") if hours else BLANK,
         BLANK if status.is_final else MISSING if left is None else recomputed(left, ".2g"),
     )
