@@ -41,6 +41,7 @@ COMMANDS = {
     "search": "search a table or by real training, any method; GENIUS' ImageNet runs with their designs trained",
     "jobs": "the queue of trainings: list, log, cancel, retry, and how many hours remain",
     "calibrate": "train published architectures by the published recipe, and compare",
+    "supernets": "where searches with shared weights went: DARTS and GDAS on small pictures, recorded",
     "check": "fail if any recorded run, digest or number has moved",
 }
 """Modules of `reproduce` with functions `add_arguments` and `run`."""

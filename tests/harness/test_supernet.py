@@ -114,7 +114,8 @@ def test_results_are_read_without_torch() -> None:
 
 
 def double(*shape: int, seed: int) -> Tensor:
-    return torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    drawn: Tensor = torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    return drawn
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -130,7 +131,8 @@ def test_the_unrolled_gradient_is_that_of_autograd(seed: int) -> None:
         hidden = x @ at[0]
         tanh, sine, plus = torch.softmax(logits, 0)
         mixed = tanh * torch.tanh(hidden) + sine * torch.sin(hidden) + plus * nn.functional.softplus(hidden)
-        return ((mixed @ at[1] - y) ** 2).mean()
+        squared: Tensor = ((mixed @ at[1] - y) ** 2).mean()
+        return squared
 
     steps = torch.autograd.grad(loss(0, weights), weights, create_graph=True)
     after = [weight - xi * step for weight, step in zip(weights, steps, strict=True)]
@@ -172,7 +174,7 @@ def test_with_one_operation_an_edge_a_supernet_is_the_benchmarks_network(archite
     network = networks.build(SPACE.name, architecture, classes=10, channels_in=1, scale=JOB.network)
     cells = [module for module in network.modules() if isinstance(module, Cell)]
     for edges, cell in zip(supernet.cells, cells, strict=True):
-        layers = [layer for node in cell.nodes for layer in node]  # type: ignore[union-attr, attr-defined]
+        layers = [layer for node in cell.nodes for layer in node]  # type: ignore[attr-defined]
         for edge, layer, choice in zip(edges, layers, architecture, strict=True):
             layer.load_state_dict(edge.operations[choice].state_dict(), strict=False)
     for mixed, plain in zip(supernet.network.children(), network.children(), strict=True):
