@@ -45,7 +45,7 @@ from harness.train import _name as device_name
 from harness.train import _peak_memory as peak_memory
 from harness.train import _reporting_memory as reporting_memory
 
-SHAPE = len(SPACE.slots), len(OPERATIONS)  # of logits and weights: (6, 5)
+SHAPE = len(SPACE.slots), len(OPERATIONS)  # of the logits: (6, 5)
 FIRST_LOGITS = 1e-3  # standard deviation
 CLIP = 5.0  # norm of the gradient by the network's weights, at most
 EPSILON = 0.01  # length of the finite difference of second order
@@ -72,17 +72,17 @@ class Supernet(nn.Module):
         self.register_buffer("exp_avg_sq", torch.zeros(SHAPE))
         self.register_buffer("course", torch.zeros(job.recipe.epochs + 1, *SHAPE))
 
-    def forward(self, images: Tensor, weights: Tensor | None = None) -> Tensor:
-        """(B, channels, H, W) → (B, classes), the operations weighted as given, else as in `weights`."""
-        weights = self.weights() if weights is None else weights
-        numbered = [list(zip(*both, strict=True)) for both in zip(weights, weights.tolist(), strict=True)]
+    def forward(self, images: Tensor, mixture: Tensor | None = None) -> Tensor:
+        """(B, channels, H, W) → (B, classes), the operations weighted by this mixture, (6, 5), or by `mixture()`."""
+        mixture = self.mixture() if mixture is None else mixture
+        numbered = [list(zip(*both, strict=True)) for both in zip(mixture, mixture.tolist(), strict=True)]
         for edges in self.cells:
-            for edge, its_weights in zip(edges, numbered, strict=True):
-                edge.weights = its_weights
+            for edge, weights in zip(edges, numbered, strict=True):
+                edge.weights = weights
         logits: Tensor = self.network(images)
         return logits
 
-    def weights(self) -> Tensor:
+    def mixture(self) -> Tensor:
         """What the operations weigh when nothing is sampled: of DARTS the softmax, of GDAS the best alone, 1."""
         if self.sampled:
             return one_hot(self.logits.argmax(1), len(OPERATIONS)).float()
@@ -191,7 +191,7 @@ def search(
                 (logits.grad,) = grad(_loss(supernet, validated, sample), logits)
             adam.step()
             with torch.no_grad():
-                mixture = straight_through(logits, noise[step, 1], tau) if supernet.sampled else supernet.weights()
+                mixture = straight_through(logits, noise[step, 1], tau) if supernet.sampled else supernet.mixture()
             loss = _loss(supernet, trained, mixture)
             sgd.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
@@ -211,9 +211,9 @@ def search(
     return SupernetOutcome(best, tuple(map(_short, supernet.course)), tuple(curve))
 
 
-def _loss(supernet: Supernet, batch: Batch, weights: Tensor | None = None) -> Tensor:
+def _loss(supernet: Supernet, batch: Batch, mixture: Tensor | None = None) -> Tensor:
     images, labels = batch
-    return cross_entropy(supernet(images, weights), labels)
+    return cross_entropy(supernet(images, mixture), labels)
 
 
 def _noise(seed: int, epoch: int, steps: int) -> Tensor:

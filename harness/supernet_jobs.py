@@ -38,7 +38,7 @@ class Search:
 
     Attributes:
         method: DARTS by the gradient of the validation loss at the weights as they are, or after one more step of
-            theirs (Liu et al. 2019, arXiv:1806.09055); or GDAS, one sampled cell a step (Dong & Yang 2019,
+            theirs (Liu et al. 2019, arXiv:1806.09055); or GDAS, one sampled cell a pass (Dong & Yang 2019,
             arXiv:1910.04465).
         learning_rate: of Adam.
         weight_decay: of the logits.
@@ -76,7 +76,8 @@ class SupernetJob:
     Attributes:
         dataset: name of the data set, as in `harness.datasets.find`.
         digest: of the data set, "sha256:…".
-        recipe: how the weights are trained; its split has two equal parts for training and validation.
+        recipe: how the weights are trained; its split has two equal parts for training and validation, and its
+            augmentation is for the former alone.
         search: how the logits are learned.
         seed: of first weights and logits, the order of the pictures, and GDAS' noise.
         network: how the supernet differs in size from the benchmark's networks.
