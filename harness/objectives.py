@@ -129,8 +129,8 @@ class TrainedObjective:
         outcome = self.outcome(architecture)
         if outcome.validation is None:
             raise InvalidJob(
-                "a search expects a validation accuracy, and this recipe trains on all pictures: hold some back with "
-                "--validation 0.1, or take another recipe"
+                f"a search expects a validation accuracy, and the recipe of {self.job(architecture).key} trains on all "
+                "pictures: give its split a fraction for validation"
             )
         return outcome.validation, outcome.test
 

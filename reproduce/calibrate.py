@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
             "Name a cluster with --executor slurm, or rehearse with --scale 0.02, which calibrates nothing"
         )
     args.recipe = args.recipe or RECIPES[name]
-    how = scaled(training.described(args, args.space), args.scale or 1)
+    how = scaled(training.described(args, args.space, searched=False), args.scale or 1)
     chosen = drawn(opened, args.n)
     with training.opened(args, how) as objective:
         objective.train(chosen)

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from harness import spaces
-from harness.executors.local import gpus
 from harness.jobs import KIND, Job, Result, from_record
 from harness.queue import Queue
 from harness.recipes import Recipe
@@ -21,6 +20,7 @@ PICTURES: Mapping[str, int] = {"digits": 1_797, "cifar10": 50_000, "cifar100": 5
 """How many pictures of each data set are not set aside for testing."""
 
 BACKWARD = 2  # a backward pass costs two forward ones
+START_S = 5.0  # of a worker, before it trains
 GPU, CPU = 5e12, 2e10  # operations a second, assumed: a GPU of today at small networks, and one core
 _SIDES = {"mobilenetv2-se": 224}  # input at which a space's `cost` counts
 _SIDE = 32  # of the other spaces
@@ -60,7 +60,7 @@ class Pace:
         if known is not None:
             return known * macs(job) / 3600
         work = operations(job)
-        return None if work is None else work / self.assumed / 3600
+        return None if work is None else (START_S + work / self.assumed) / 3600
 
     def basis(self, jobs: Iterable[Job]) -> str:
         """In one line what estimates of these jobs rest on."""
@@ -83,12 +83,12 @@ def total(values: Iterable[float | None]) -> float | None:
     return sum_
 
 
-def pace(queue: Queue) -> Pace:
-    """What the finished jobs of a queue say."""
+def pace(queue: Queue, *, on_gpu: bool) -> Pace:
+    """What the finished jobs of a queue say; `on_gpu` decides what is assumed where they say nothing."""
     times = defaultdict(list)
     for job, result in finished(queue):
         times[job.digest, job.recipe].append(result.observed.seconds / macs(job))
-    return Pace({alike: statistics.median(each) for alike, each in times.items()}, GPU if gpus() else CPU)
+    return Pace({alike: statistics.median(each) for alike, each in times.items()}, GPU if on_gpu else CPU)
 
 
 def finished(queue: Queue) -> Iterator[tuple[Job, Result]]:

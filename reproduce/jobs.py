@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 from cache.key import DIGEST_PREFIX
 from harness.errors import TrainingError
+from harness.executors.local import gpus
 from harness.jobs import Job
 from harness.queue import SPEC, Queue, State, Status
 from reproduce import estimates, training
@@ -100,7 +101,7 @@ ACTIONS: Mapping[str, Callable[[Queue, str], str]] = {"log": log, "cancel": canc
 
 def report(queue: Queue) -> Report:
     """A row a job, first come first."""
-    pace = estimates.pace(queue)
+    pace = estimates.pace(queue, on_gpu=bool(gpus()))
     statuses = [queue.status(key) for key in queue.keys()]  # noqa: SIM118
     rows, unfinished, remaining = [], [], []
     for status in statuses:

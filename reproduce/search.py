@@ -21,6 +21,7 @@ from harness.space import Architecture
 from harness.spaces import mobilenetv2_se
 from reproduce import benchmarks, estimates, imagenet, searching, training
 from reproduce.errors import UsageError
+from reproduce.estimates import Pace
 from reproduce.output import add_output_arguments, show
 from reproduce.report import BLANK, MISSING, Cell, Column, Report, label, recomputed, recomputed_millions, replayed
 from reproduce.searching import BUDGET, GENIUS, Candidate, Plan, candidates
@@ -65,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         plan = _planned(args)
         with training.opened(args, plan.training) as objective:
             if args.dry_run:
-                report = ahead(plan, objective)
+                report = ahead(plan, objective, estimates.pace(training.queue(), on_gpu=training.on_gpu(args)))
             else:
                 found = candidates(plan, objective)
                 if args.into is not None:
@@ -144,7 +145,7 @@ def by_training(
     hours, devices = sum(each.seconds for each in observed) / 3600, sorted({each.device for each in observed})
     notes = [
         SELECTED,
-        f"{how.dataset}, {how.recipe.epochs} epochs, input {how.recipe.input_size}, batch {how.recipe.batch_size}, "
+        f"{how.dataset}, epochs {how.recipe.epochs}, input {how.recipe.input_size}, batch {how.recipe.batch_size}, "
         f"width {how.network.width:g}: {len(observed)} trainings, {hours:.2g} h in all, on {', '.join(devices)}.",
     ]
     columns, rows = _rows(how.space, found, objective.figures, cell)
@@ -213,9 +214,9 @@ def _name(plan: Plan) -> str:
     return f"{plan.method} {plan.run}" if plan.run else plan.method
 
 
-def ahead(plan: Plan, objective: TrainedObjective) -> Report:
+def ahead(plan: Plan, objective: TrainedObjective, pace: Pace) -> Report:
     """The jobs that are known before anything is trained, and what they and the whole budget will take."""
-    how, pace = plan.training, estimates.pace(training.queue())
+    how = plan.training
     found = searching.foreseen(plan)
     jobs = [how.job(each.architecture) for each in found]
     rows = tuple(

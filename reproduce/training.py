@@ -22,7 +22,8 @@ from pathlib import Path
 from cache.key import DIGEST_PREFIX, JSON
 from cache.store import Store
 from harness import recipes, spaces
-from harness.executors.local import LocalExecutor
+from harness.errors import InvalidJob
+from harness.executors.local import LocalExecutor, gpus
 from harness.executors.slurm import Resources, SlurmExecutor
 from harness.executors.worker import TRAIN
 from harness.jobs import CODE, Job, Result, Scale
@@ -99,8 +100,8 @@ def add_arguments(parser: argparse.ArgumentParser, *, dataset: str = "digits") -
     where.add_argument("--minutes", type=int, default=Resources.minutes, metavar="N", help="slurm: of each attempt")
 
 
-def described(args: argparse.Namespace, space: str) -> Training:
-    """What the command line says.
+def described(args: argparse.Namespace, space: str, *, searched: bool = True) -> Training:
+    """What the command line says; what is `searched` with it needs a validation accuracy.
 
     Raises:
         UnknownSpace, UnknownRecipe, InvalidJob: a name or a number does not fit.
@@ -114,11 +115,17 @@ def described(args: argparse.Namespace, space: str) -> Training:
     if args.validation is not None:
         kept = recipe.split.train + recipe.split.validation - args.validation
         recipe = replace(recipe, split=replace(recipe.split, train=kept, validation=args.validation))
+    if searched and recipe.split.validation == 0:
+        raise InvalidJob(
+            "a search expects pictures that validate, and this recipe trains on all: hold some back with "
+            "--validation 0.1, or take another recipe"
+        )
     network = Scale(args.width, args.cells_per_stage, args.light_reduction)
     return Training(space, args.dataset, digest_of(args.dataset, args.data), recipe, network, args.train_seed)
 
 
 def digest_of(dataset: str, data: Path | None) -> str:
+    """The digest of a data set; raises as `harness.datasets.find` does."""
     if dataset == "digits":
         return DIGITS
     from harness import datasets  # late: a replay reads no data
@@ -143,6 +150,11 @@ def opened(args: argparse.Namespace, training: Training) -> Iterator[TrainedObje
 def queue() -> Queue:
     """The user's queue of jobs."""
     return Queue(home() / "jobs")
+
+
+def on_gpu(args: argparse.Namespace) -> bool:
+    """Whether trainings will run on GPUs, as far as can be told from here."""
+    return bool(gpus()) if args.executor == "local" else args.gres != "none"
 
 
 def executor(args: argparse.Namespace) -> Executor:

@@ -103,5 +103,5 @@ def test_a_recipe_without_validation_is_no_objective_of_a_search() -> None:
     outcome = Outcome(result.outcome.curve, None, None, 50.0, 1.0)
     objective = TrainedObjective(lambda _: blind, Cassette([to_record(blind, replace(result, outcome=outcome))]))
     assert objective.outcome(ONE).test == 50
-    with pytest.raises(InvalidJob, match="--validation"):
+    with pytest.raises(InvalidJob, match="give its split a fraction"):
         objective.evaluate(ONE)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -273,6 +275,26 @@ def test_a_cassette_without_a_search_is_refused(tmp_path: Path, capsys: pytest.C
     assert "0 searches where there is to be one" in capsys.readouterr().err
 
 
+def test_the_page_on_training_shows_what_is_printed(
+    executor: Instant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
+    ahead, search, replay, *_ = re.findall(r"^python -m reproduce (search .*)$", page, re.MULTILINE)
+    monkeypatch.chdir(tmp_path)
+    assert main(shlex.split(ahead)) == 0
+    assert executor.rounds == []
+    for command in (search, replay):
+        capsys.readouterr()
+        assert main(shlex.split(command)) == 0
+        printed = capsys.readouterr().out.splitlines()
+        shown = re.search(r"```text\n(.*?)```", page, re.DOTALL)
+        assert shown is not None
+        until_macs = shown[1].index("Validation")  # what follows is of a real training
+        heads = [line[:until_macs].rstrip(" ●◐") for line in shown[1].splitlines()]
+        assert [line[:until_macs].rstrip(" ●◐") for line in printed[2:10]] == heads
+    assert [len(each) for each in executor.rounds] == [6]
+
+
 # -- GENIUS on ImageNet ---
 
 
@@ -375,6 +397,7 @@ def test_one_real_training_on_a_folder_of_pictures(pictures: Path, capsys: pytes
         (("--method", "random", *TRAIN, "--dataset", "cifar10"), "--data PATH"),
         (("--method", "random", *TRAIN, "--recipe", "mine"), "no recipe is called 'mine'"),
         (("--method", "random", *TRAIN, "--epochs", "0"), "epochs from 1 on"),
+        (("--method", "random", *TRAIN, "--validation", "0"), "expects pictures that validate"),
         (("--method", "random", *TRAIN, "--width", "0"), "width above 0"),
     ],
 )
