@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
 from cache.errors import CacheError, InvalidRequest
-from cache.key import JSON, request_key
+from cache.key import JSON, canonical, request_key
 from cache.record import Record
 from harness import recipes, spaces
 from harness.errors import InvalidJob, NotThisJob
@@ -128,7 +128,7 @@ class Job:
         named = {"recipe": asdict(recipes.find(recipe))} if isinstance(recipe, str) else {}
         job = _read(cls, {**request, **named}, "job")
         try:
-            assert job.key
+            canonical(job.request())
         except InvalidRequest as error:
             raise InvalidJob(f"job: {error}") from error
         return job

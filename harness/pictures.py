@@ -75,13 +75,12 @@ def prepare(dataset: Arrays | Folder, recipe: Recipe, device: torch.device, *, w
         reader = _Reader(dataset, recipe, device, workers)
         train, validation, test = (InFiles(reader, part) for part in (divided.train, divided.validation, divided.test))
         return Data(train, validation, test, dataset.classes, dataset.channels)
-    kept = _scaled(dataset, divided.train, recipe.input_size)
-    std, mean = torch.std_mean(kept, dim=(0, 1, 2))
+    std, mean = torch.std_mean(_scaled(dataset, divided.train, recipe.input_size), dim=(0, 1, 2))
     padding = recipe.input_size // 8 if recipe.augmentation == "crop-flip" else 0
 
     def part(numbers: Indices, padding: int) -> InMemory:
-        images = functional.pad(_scaled(dataset, numbers, recipe.input_size), (0, 0, *(padding,) * 4))
-        images.sub_(mean).div_(std.clamp_min(1e-6))
+        images = functional.pad(_scaled(dataset, numbers, recipe.input_size), (0, 0, *(padding,) * 4))  # with black
+        images.sub_(mean).div_(std.clamp_min(1e-6))  # a channel may be constant
         return InMemory(images, torch.from_numpy(dataset.labels[numbers]), padding, recipe.batch_size, device)
 
     return Data(

@@ -16,9 +16,9 @@ from harness.errors import InvalidJob, UnknownRecipe
 Augmentation: TypeAlias = Literal["none", "crop-flip", "resized-crop-flip"]
 """What is done to a training picture each time it is seen.
 
-`crop-flip` pads with black by an eighth of the side (4 at side 32), crops at a random place and mirrors every other
-picture; `resized-crop-flip` cuts a random 8 % to 100 % of the picture at an aspect ratio from 3:4 to 4:3 (Szegedy et
-al. 2015), scales it to the input size, and mirrors. Pictures in a folder allow the latter, arrays the former.
+`crop-flip` pads with black by an eighth of the side (4 at side 32), crops at random and mirrors one time in two;
+`resized-crop-flip` cuts a random 8 % to 100 % of the picture at an aspect ratio from 3:4 to 4:3 (Szegedy et al. 2015),
+scales it to the input size and mirrors likewise. Pictures in a folder allow the latter, arrays the former.
 """
 
 

@@ -162,6 +162,7 @@ def spec(**changes: object) -> dict[str, object]:
         ({"space": "nas-bench-macro"}, InvalidJob, "expected also architecture, dataset, digest, recipe"),
         (spec(recipe={}), InvalidJob, "job.recipe: expected also batch_size"),
         (spec(recipe={**JOB.request()["recipe"], "augmentation": "cutout"}), InvalidJob, "expected one of none, crop-"),  # type: ignore[dict-item]
+        (spec(recipe={**JOB.request()["recipe"], "epochs": 2**60}), InvalidJob, "beyond"),  # type: ignore[dict-item]
         ([], InvalidJob, "expected a job as a JSON object, got list"),
     ],
 )
