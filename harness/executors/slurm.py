@@ -14,7 +14,7 @@ import shlex
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -25,6 +25,7 @@ from harness.queue import LOG, SPEC, Attempt, Queue, QueueError, State, Status
 _WHERE = "Slurm task "
 _OUTPUT = "slurm"  # folder in the queue's: batch scripts, and what Slurm itself has to say about a task
 _ARRAY = 1000  # tasks; Slurm's MaxArraySize is 1001 unless the cluster says otherwise
+_NEVER = {"BadConstraints", "PartitionConfig", "PartitionNodeLimit", "PartitionTimeLimit"}  # reasons of a task to wait
 _TRIES = 20  # of squeue, before a controller that does not answer is an error
 
 
@@ -101,6 +102,9 @@ class SlurmExecutor:
         tries = 1
         while waiting or tasks:
             alive, tries = self._alive(tries), _TRIES
+            _refuse_endless_waiting(
+                queue, {name: task for name, task in tasks.items() if alive.get(name) in _NEVER}, alive
+            )
             for name, task in list(tasks.items()):
                 status = queue.status(task.key)
                 if name in alive and status.state is State.CANCELLED:
@@ -169,22 +173,35 @@ class SlurmExecutor:
         names = [f"{array}_{number}" for number in range(len(keys))]
         return {name: _Task(key, queue.begin(key, _WHERE + name)) for name, key in zip(names, keys, strict=True)}
 
-    def _alive(self, tries: int) -> set[str]:
-        """The names of this user's tasks that wait or run."""
+    def _alive(self, tries: int) -> dict[str, str]:
+        """This user's tasks that wait or run: names, and why they still wait."""
         for attempt in range(tries):
             if attempt:
                 time.sleep(self._poll_s)
-            command = ["squeue", "--me", "--array", "--noheader", "--format=%i"]
+            command = ["squeue", "--me", "--array", "--noheader", "--format=%i %r"]
             asked = subprocess.run(command, capture_output=True, text=True, check=False)
             if asked.returncode == 0:
-                return set(asked.stdout.split())
+                return dict(line.split(maxsplit=1) for line in asked.stdout.splitlines())
         raise QueueError(
             f"expected squeue to list tasks, got: {asked.stderr.strip()}; what was submitted goes on, and the same "
             "command takes it up when Slurm answers again"
         )
 
 
-def _submitted(status: Status, alive: set[str]) -> dict[str, _Task] | None:
+def _refuse_endless_waiting(queue: Queue, tasks: Mapping[str, _Task], alive: Mapping[str, str]) -> None:
+    """Take tasks back that Slurm keeps though no node of the partition can ever run them."""
+    if not tasks:
+        return
+    subprocess.run(["scancel", *tasks], check=False)
+    for task in tasks.values():
+        queue.withdraw(task.key, task.attempt)
+    raise QueueError(
+        f"expected a partition that can run {len(tasks)} tasks, but Slurm says {alive[next(iter(tasks))]}; ask for "
+        "less time, fewer cores or other GPUs, or name another partition"
+    )
+
+
+def _submitted(status: Status, alive: Collection[str]) -> dict[str, _Task] | None:
     """The task of a job that another master has submitted, and that waits or runs; None if there is none."""
     for attempt in status.attempts:
         name = attempt.where.removeprefix(_WHERE)

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from sysconfig import get_path
@@ -74,4 +75,14 @@ def children() -> list[int]:
             continue
         if int(parent) == os.getpid() and state != "Z":
             found.append(int(entry.parent.name))
+    return found
+
+
+def processes_in(folder: Path) -> list[int]:
+    """The processes that are at work in a folder or below."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cwd"):
+        with suppress(OSError):  # ended in between
+            if entry.readlink().is_relative_to(folder):
+                found.append(int(entry.parent.name))
     return found

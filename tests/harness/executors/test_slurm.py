@@ -17,26 +17,11 @@ import pytest
 from harness.executors.slurm import Resources, SlurmExecutor
 from harness.queue import Queue, QueueError, State, Status
 from tests.cache.test_store_processes import fork
-from tests.harness.executors import cluster
-from tests.harness.executors.scene import NOOP, check_done_once, jobs, wait_until
+from tests.harness.executors.scene import NOOP, check_done_once, jobs, processes_in, wait_until
 
 JOBS = 20
 
 # -- a real one ---
-
-
-@pytest.fixture(scope="module")
-def _cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    if reason := cluster.missing():
-        pytest.skip(reason)
-    with cluster.one_node_cluster(tmp_path_factory.mktemp("slurm") / "node") as configuration:
-        yield configuration
-
-
-@pytest.fixture
-def slurm(_cluster: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cluster of one node with two GPUs that are only files."""
-    monkeypatch.setenv("SLURM_CONF", str(_cluster))
 
 
 on_a_cluster = [pytest.mark.slow, pytest.mark.enable_socket, pytest.mark.usefixtures("slurm")]
@@ -52,16 +37,6 @@ def tasks() -> list[str]:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
 
 
-def workers(queue: Queue) -> list[int]:
-    """The processes that are at work in the folders of a queue."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/cwd"):
-        with suppress(OSError):  # ended in between
-            if queue.folder in entry.readlink().parents:
-                found.append(int(entry.parent.name))
-    return found
-
-
 @contextmanager
 def disturbing(queue: Queue, seed: int) -> Iterator[list[str]]:
     """In turn kill a random worker and cancel a random task, some time apart; gives the list of what was done."""
@@ -69,7 +44,7 @@ def disturbing(queue: Queue, seed: int) -> Iterator[list[str]]:
 
     def disturb() -> None:
         while not over.wait(moments.uniform(0.5, 1.5)):
-            if len(done) % 2 == 0 and (processes := workers(queue)):
+            if len(done) % 2 == 0 and (processes := processes_in(queue.folder)):
                 with suppress(ProcessLookupError):
                     os.kill(moments.choice(processes), signal.SIGKILL)
                     done.append("killed")
@@ -103,13 +78,13 @@ class TestOnACluster:
         used = {record.observed["device"] for key in keys if (record := queue.result(key)) is not None}
         assert used == {"0", "1"}
         wait_until(lambda: not tasks())
-        assert workers(queue) == []
+        assert processes_in(queue.folder) == []
 
     def test_tasks_outlive_their_master_and_the_next_one_takes_them_up(self, tmp_path: Path) -> None:
         queue, todo = Queue(tmp_path / "jobs"), jobs(6)
         keys = [queue.add(job) for job in todo]
         master = fork(lambda: executor(*NOOP, "1", "0").run(queue, keys))
-        wait_until(lambda: all(queue.status(key).attempts for key in keys) and workers(queue))
+        wait_until(lambda: all(queue.status(key).attempts for key in keys) and processes_in(queue.folder))
         os.kill(master, signal.SIGKILL)
         os.waitpid(master, 0)
         executor(*NOOP, "1", "0").run(queue, keys)
@@ -139,7 +114,7 @@ class TestOnACluster:
         keys = [queue.add(job) for job in jobs(4)]
         master = threading.Thread(target=executor(*NOOP, "60", "0").run, args=(queue, keys, seen.append))
         master.start()
-        wait_until(lambda: len(workers(queue)) == 2)
+        wait_until(lambda: len(processes_in(queue.folder)) == 2)
         for key in keys:
             queue.cancel(key)
         master.join()
@@ -152,6 +127,14 @@ class TestOnACluster:
         with pytest.raises(QueueError, match=r"invalid partition specified: nowhere(.|\n)*mend the resources"):
             SlurmExecutor(Resources(partition="nowhere")).run(queue, [key])
         assert queue.status(key).attempts == ()
+
+    def test_tasks_that_no_node_can_ever_run_are_taken_back(self, tmp_path: Path) -> None:
+        queue = Queue(tmp_path)
+        keys = [queue.add(job) for job in jobs(2)]
+        with pytest.raises(QueueError, match=r"can run 2 tasks, but Slurm says PartitionConfig; ask for less"):
+            SlurmExecutor(Resources(cpus=1000), poll_s=0.3).run(queue, keys)
+        assert [status.attempts for status in queue.statuses()] == [(), ()]
+        wait_until(lambda: not tasks())
 
 
 # -- none, or one that is made up ---
