@@ -118,11 +118,10 @@ def _finite(loss: float) -> float | None:
 
 
 def _line(number: int, epochs: int, epoch: Epoch) -> str:
-    return f"epoch {number} of {epochs}: training loss {_shown(epoch.train_loss)}" + (
-        ""
-        if epoch.validation is None
-        else f", validation {epoch.validation:.2f} %, loss {_shown(epoch.validation_loss)}"
-    )
+    measured = ""
+    if epoch.validation is not None:
+        measured = f", validation {epoch.validation:.2f} %, loss {_shown(epoch.validation_loss)}"
+    return f"epoch {number} of {epochs}: training loss {_shown(epoch.train_loss)}{measured}"
 
 
 def _shown(loss: float | None) -> str:
