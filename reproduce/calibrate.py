@@ -71,12 +71,12 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"calibrate: expected a space with published trainings on CIFAR-10: {known}; got {args.space}")
     if args.n < 2 or (args.scale is not None and not 0 < args.scale <= 1):
         raise UsageError(f"calibrate: expected --n from 2 on and --scale above 0 to 1, got {args.n} and {args.scale}")
-    opened = benchmarks.open_benchmark(name)
     if args.executor == "local" and args.scale is None and not gpus():
         raise UsageError(
             "calibrate: expected a GPU, found none: on a CPU the published recipe takes about a day an architecture. "
             "Name a cluster with --executor slurm, or rehearse with --scale 0.02, which calibrates nothing"
         )
+    opened = benchmarks.open_benchmark(name)
     args.recipe = args.recipe or RECIPES[name]
     how = scaled(training.described(args, args.space, searched=False), args.scale or 1)
     chosen = drawn(opened, args.n)
@@ -120,7 +120,8 @@ def report(opened: Opened, how: Training, chosen: Sequence[Architecture], here: 
     published, rank, runs = opened.verdicts.test[indices], opened.verdicts.rank[indices], opened.table.runs
     spread = None if runs is None else runs[indices].std(axis=1, ddof=1)
     differences = here - published
-    deviations = None if spread is None else differences / spread
+    with np.errstate(divide="ignore"):  # published runs may agree to the last digit
+        deviations = None if spread is None else differences / spread
     space = spaces.find(how.space).SPACE
     rows = tuple(
         (

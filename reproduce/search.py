@@ -26,6 +26,8 @@ from reproduce.output import add_output_arguments, show
 from reproduce.report import BLANK, MISSING, Cell, Column, Report, label, recomputed, recomputed_millions, replayed
 from reproduce.searching import BUDGET, GENIUS, Candidate, Plan, candidates
 
+SELECTED = "The row with a test accuracy is the best of its trial by validation."
+
 # -- the command ---
 
 
@@ -90,6 +92,8 @@ def _check(args: argparse.Namespace) -> None:
         raise UsageError("search: expected --method NAME --space NAME, or --method genius --run NAME, or --from FILE")
     if (args.run is not None) != genius or (genius and args.space not in (None, mobilenetv2_se.SPACE.name)):
         raise UsageError("search: --run names a published run, for --method genius on mobilenetv2-se alone")
+    if genius and (args.trials, args.budget) != (1, BUDGET):
+        raise UsageError("search: a published run is one trial and has its own budget; leave out --trials and --budget")
     if args.objective == "table" and (genius or args.into or args.dry_run):
         raise UsageError(
             "search: genius, --into and --dry-run are for --objective train; on tables, `table1` and `table7` to "
@@ -156,9 +160,6 @@ def by_training(
         notes += _conversation(plan.run)
     title = f"{_name(plan)} on {how.space}, by training on {how.dataset}"
     return Report("search", title, columns, rows, tuple(notes), tables=dict(evidence))
-
-
-SELECTED = "The row with a test accuracy is the best of its trial by validation."
 
 
 def _rows(
@@ -241,7 +242,7 @@ def ahead(plan: Plan, objective: TrainedObjective, pace: Pace) -> Report:
     known, every = len(found), len(found) if plan.run else plan.budget * plan.trials
     rest = "" if known == every else "; the others depend on results, and are taken to cost as much"
     totals = [
-        f"{total * every / known:.2g} {unit}"
+        f"{total * every / max(known, 1):.2g} {unit}"
         for total, unit in (
             (estimates.total(map(estimates.operations, jobs)), "operations"),
             (estimates.total(map(pace.hours, jobs)), "hours of one device"),

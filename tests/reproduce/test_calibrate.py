@@ -92,9 +92,7 @@ def test_rank_correlation() -> None:
     assert np.isnan(calibrate.rank_correlation(rising, np.ones(4)))
 
 
-def test_without_a_gpu_it_says_so(
-    table: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_without_a_gpu_it_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(calibrate, "gpus", lambda: ())
     assert main(["calibrate"]) == 2
     said = capsys.readouterr().err

@@ -385,6 +385,7 @@ def test_one_real_training_on_a_folder_of_pictures(pictures: Path, capsys: pytes
         (("--method", "genius"), "expected --method NAME --space NAME"),
         (("--method", "random", "--space", "nas-bench-201", "--run", "329M"), "--run names a published run"),
         (("--method", "genius", "--run", "329M", "--space", "nas-bench-201"), "--run names a published run"),
+        ((*GENIUS, "--trials", "2"), "leave out --trials"),
         (("--method", "genius", "--run", "329M"), "for --objective train"),
         (("--method", "random", "--space", "nas-bench-201", "--dry-run"), "for --objective train"),
         (("--method", "nobody", *TRAIN), "no method is called 'nobody'"),
