@@ -96,15 +96,13 @@ def prepared(folder: Path, number: int) -> Queue:
 
 
 def in_turn(commands: list[list[str]], folders: list[Path], processes: int = PROCESSES) -> None:
-    """Run commands, some at a time."""
+    """Run commands, some at a time, each in a session of its own as the executor does, so that they compete alike."""
+
+    def one(command: list[str], folder: Path) -> None:
+        subprocess.run(command, cwd=folder, stderr=subprocess.DEVNULL, start_new_session=True, check=True)
+
     with ThreadPoolExecutor(processes) as threads:
-        list(
-            threads.map(
-                lambda command, folder: subprocess.run(command, cwd=folder, stderr=subprocess.DEVNULL, check=True),
-                commands,
-                folders,
-            )
-        )
+        list(threads.map(one, commands, folders))
 
 
 def pool(number: int) -> None:

@@ -102,9 +102,7 @@ class SlurmExecutor:
         tries = 1
         while waiting or tasks:
             alive, tries = self._alive(tries), _TRIES
-            _refuse_endless_waiting(
-                queue, {name: task for name, task in tasks.items() if alive.get(name) in _NEVER}, alive
-            )
+            _refuse_endless_waiting(queue, tasks, alive)
             for name, task in list(tasks.items()):
                 status = queue.status(task.key)
                 if name in alive and status.state is State.CANCELLED:
@@ -190,14 +188,15 @@ class SlurmExecutor:
 
 def _refuse_endless_waiting(queue: Queue, tasks: Mapping[str, _Task], alive: Mapping[str, str]) -> None:
     """Take tasks back that Slurm keeps though no node of the partition can ever run them."""
-    if not tasks:
+    hopeless = {name: alive[name] for name in tasks if alive.get(name) in _NEVER}
+    if not hopeless:
         return
-    subprocess.run(["scancel", *tasks], check=False)
-    for task in tasks.values():
-        queue.withdraw(task.key, task.attempt)
+    subprocess.run(["scancel", *hopeless], check=False)
+    for name in hopeless:
+        queue.withdraw(tasks[name].key, tasks[name].attempt)
     raise QueueError(
-        f"expected a partition that can run {len(tasks)} tasks, but Slurm says {alive[next(iter(tasks))]}; ask for "
-        "less time, fewer cores or other GPUs, or name another partition"
+        f"expected a partition that can run {len(hopeless)} tasks, but Slurm says "
+        f"{', '.join(sorted({*hopeless.values()}))}; ask for less time, fewer cores or other GPUs, or name another one"
     )
 
 
