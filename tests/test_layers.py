@@ -25,13 +25,9 @@ SEEN_BY_BASELINES = {"harness.protocol", "harness.space", "harness.method", "har
 """The ask/tell protocol and a space; for methods that run as arrays also their form and their randomness."""
 LIBRARIES_OF_BASELINES = {"numpy", "optuna", "torch"}
 HEAVY = {"torch", "openai", "matplotlib", "h5py", "numpy", "rich"}
-HEAVY_PARTS = {
-    "networks",
-    "train",
-    "engine",
-    "method",
-    "streams",
-}  # of the harness
+METHODS = {"engine", "method", "streams"}  # parts of the harness that work on arrays
+TRAINING = {"checkpoint", "datasets", "networks", "noisy_digits", "pictures", "supernet", "train"}  # and on networks
+HEAVY_PARTS = METHODS | TRAINING
 SOURCES = sorted(path for package in MAY_IMPORT for path in (ROOT / package).rglob("*.py"))
 
 
