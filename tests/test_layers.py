@@ -26,7 +26,16 @@ SEEN_BY_BASELINES = {"harness.protocol", "harness.space", "harness.method", "har
 LIBRARIES_OF_BASELINES = {"numpy", "optuna", "torch"}
 HEAVY = {"torch", "openai", "matplotlib", "h5py", "numpy", "rich"}
 METHODS = {"engine", "method", "streams"}  # parts of the harness that work on arrays
-TRAINING = {"checkpoint", "datasets", "networks", "noisy_digits", "pictures", "supernet", "train"}  # and on networks
+TRAINING = {
+    "checkpoint",
+    "datasets",
+    "digits_table",
+    "networks",
+    "noisy_digits",
+    "pictures",
+    "supernet",
+    "train",
+}  # and on networks
 HEAVY_PARTS = METHODS | TRAINING
 SOURCES = sorted(path for package in MAY_IMPORT for path in (ROOT / package).rglob("*.py"))
 
