@@ -60,7 +60,7 @@ def report(runs: Sequence[Recorded]) -> Report:
     )
     rows = tuple(
         (
-            *(label(part) for part in name),
+            *(label(int(part) if isinstance(part, float) and part.is_integer() else part) for part in name),
             label(len(group)),
             replayed(total.answers),
             replayed(total.answers - total.unread),
