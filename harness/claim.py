@@ -44,11 +44,13 @@ def claim(result: Path) -> Iterator[None]:
         if mark.exists():
             raise ClaimRefused(f"{mark}: expected a job to do, got one that was cancelled; retry it to have it done")
         over = threading.Event()
-        threading.Thread(target=_die_when_there, args=(mark, over), daemon=True).start()
+        watch = threading.Thread(target=_die_when_there, args=(mark, over), daemon=True)
+        watch.start()
         try:
             yield
         finally:
             over.set()
+            watch.join()  # an interpreter that ends under a running thread may crash
 
 
 def is_held(result: Path) -> bool:
