@@ -73,6 +73,11 @@ class Columns:
     flops: NDArray[np.int64] | None = None  # (n,) as published
     test: NDArray[np.float64] | None = None  # (n,) held-out accuracy, where the benchmark has both
     published_rank: NDArray[np.int32] | None = None  # (n,) by test accuracy, 1 = best
+    test_runs: NDArray[np.float64] | None = None  # (n, r) single trainings behind `test`
+    validation_loss: NDArray[np.float64] | None = None  # (n,) cross-entropy in nats, mean over runs, as are the next
+    test_loss: NDArray[np.float64] | None = None  # (n,)
+    training: NDArray[np.float64] | None = None  # (n,) accuracy on the training data
+    training_loss: NDArray[np.float64] | None = None  # (n,)
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,7 @@ class Source:
     origin: Origin
     codec: Codec
     read: Callable[[bytes, Source], Columns]
+    compressed: bool = False  # smaller and slower to open: for a table that is kept in git
 
 
 @dataclass(frozen=True)
@@ -136,6 +142,11 @@ COLUMN_KINDS = {
     "flops": ColumnKind("<i8", "multiply-accumulates", "as published, under the name flops"),
     "test": ColumnKind("<f8", "percent", "held-out test accuracy, which no search is told"),
     "published_rank": ColumnKind("<i4", "rank", "by test accuracy as published, 1 = best"),
+    "test_runs": ColumnKind("<f8", "percent", "single trainings behind test"),
+    "validation_loss": ColumnKind("<f4", "nats", "mean cross-entropy"),
+    "test_loss": ColumnKind("<f4", "nats", "mean cross-entropy, which no search is told"),
+    "training": ColumnKind("<f4", "percent", "accuracy on the training data at the end of training"),
+    "training_loss": ColumnKind("<f4", "nats", "mean cross-entropy at the end of training"),
 }
 
 

@@ -1,0 +1,170 @@
+"""The run that trains a table, which any kill may interrupt, and the check that trains some of its rows again.
+
+Outcomes are appended to `NAME.jsonl`, one unit a line, each on disk before the next is written: a kill costs the units
+under way. The first seed of all architectures comes first, then the second: a run may end after any seed.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import random
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+
+from tables.build import build
+from tables.errors import BuildFailed, SchemaMismatch
+from tables.schema import Architecture
+from tables.storage import load
+from tables.trainable import Run, TrainedTable, Unit, find, from_lines, outcomes_file, source_of, to_line
+
+
+def train(table: TrainedTable, folder: Path, *, processes: int, seeds: int, progress: TextIO) -> Path:
+    """Train what is not yet trained, build the table from the first `seeds` seeds, and return its path.
+
+    Args:
+        table: what to train.
+        folder: where the outcomes are kept, and the table; a run that was interrupted is taken up from there.
+        processes: of one thread each.
+        seeds: at least 1.
+        progress: where a line is written after every unit.
+
+    Raises:
+        MalformedSource: what lies in the folder is not of this table and setting.
+        BuildFailed: another run works in the folder, or a process ended in the middle of its work.
+    """
+    from filelock import FileLock, Timeout  # training is an extra, and so is what it needs
+
+    path = outcomes_file(table, folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(f"{path}.lock", timeout=0):
+            done = from_lines(path.read_bytes() if path.exists() else b"", table, path)
+            _cut_after_last_line(path)
+            pending = [unit for unit in table.units(seeds) if unit not in done]
+            started = time.monotonic()
+            for count, (unit, runs) in enumerate(_in_processes(table, pending, processes), start=1):
+                _append(path, to_line(table, unit, runs))
+                done[unit] = runs
+                minutes = (time.monotonic() - started) / 60
+                progress.write(
+                    f"{table.name}: {count} of {len(pending)} units, seed {unit.seed}, {minutes:.1f} min, "
+                    f"{minutes / count * (len(pending) - count):.0f} min left\n"
+                )
+                progress.flush()
+    except Timeout:
+        raise BuildFailed(f"{table.name}: another run trains into {folder}; wait for it, or name another") from None
+    content = b"".join(to_line(table, unit, done[unit]) for unit in table.units(seeds))
+    return build(content, source_of(table, seeds), folder)
+
+
+def _cut_after_last_line(path: Path) -> None:
+    """Remove what a kill left of a line that was being written."""
+    with path.open("a+b") as file:
+        file.seek(0)
+        file.truncate(file.read().rfind(b"\n") + 1)
+
+
+def _append(path: Path, line: bytes) -> None:
+    with path.open("ab") as file:
+        file.write(line)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _in_processes(table: TrainedTable, units: Iterable[Unit], processes: int) -> Iterator[tuple[Unit, tuple[Run, ...]]]:
+    """Outcomes as they come. Workers end with this process, however it ends: their pipe closes."""
+    context = multiprocessing.get_context("spawn")
+    waiting = iter(units)
+    workers: dict[Connection, tuple[BaseProcess, Unit]] = {}
+    try:
+        for unit in islice(waiting, processes):
+            ours, theirs = context.Pipe()
+            process: BaseProcess = context.Process(target=_work, args=(table.name, theirs), daemon=True)
+            process.start()
+            theirs.close()
+            workers[ours] = process, unit
+            ours.send(unit)
+        while workers:
+            for pipe in wait(list(workers)):
+                assert isinstance(pipe, Connection)
+                process, unit = workers[pipe]
+                try:
+                    runs = pipe.recv()
+                except EOFError:
+                    process.join()
+                    raise BuildFailed(
+                        f"{table.name}: the process that trained {unit} ended with code {process.exitcode}, its own "
+                        "message is above; what was trained is kept, run the command again"
+                    ) from None
+                following = next(waiting, None)
+                if following is None:
+                    del workers[pipe]
+                    pipe.close()
+                else:
+                    workers[pipe] = process, following
+                    pipe.send(following)
+                yield unit, runs
+    finally:
+        for pipe, (process, _) in workers.items():
+            pipe.close()
+            process.terminate()
+
+
+def _work(name: str, pipe: Connection) -> None:
+    """A worker process: train what comes through the pipe until it closes."""
+    table = find(name)
+    try:
+        while True:
+            unit = pipe.recv()
+            pipe.send(table.train(table.block(unit.block), unit.seed))
+    except (EOFError, BrokenPipeError):
+        return
+
+
+@dataclass(frozen=True)
+class Retrained:
+    """A row of a table beside what training it again gave: validation and test accuracy in percent, by seed."""
+
+    architecture: Architecture
+    stored: tuple[tuple[float, float], ...]
+    again: tuple[tuple[float, float], ...]
+
+    @property
+    def difference(self) -> float:
+        """The largest difference of an accuracy, in percentage points."""
+        return float(np.abs(np.subtract(self.stored, self.again)).max())
+
+
+def retrain(table: TrainedTable, path: Path, count: int, seed: int = 0) -> Iterator[Retrained]:
+    """Train `count` distinct rows of the table at `path` again, drawn by `seed`, each by itself under all its seeds.
+
+    Raises:
+        TableError: see `tables.storage.load`.
+        SchemaMismatch: the table was made with another setting than `table` has now.
+    """
+    info, columns = load(path, ["runs", "test_runs"])
+    if info.origin.revision != table.setting:
+        raise SchemaMismatch(
+            f"{path} was trained with the setting {info.origin.revision!r}, this version trains {table.setting!r}; "
+            f"train it again: python -m tables train {table.name} --into FOLDER"
+        )
+    stored = np.stack((columns["runs"], columns["test_runs"]), axis=2)  # (architectures, seeds, 2)
+    for number in random.Random(seed).sample(range(len(table.distinct)), count):
+        architecture = table.distinct[number]
+        again = [_accuracies(table.train([architecture], each)) for each in range(stored.shape[1])]
+        row = stored[table.number_of.index(number)]
+        yield Retrained(architecture, tuple((float(a), float(b)) for a, b in row), tuple(again))
+
+
+def _accuracies(runs: Sequence[Run]) -> tuple[float, float]:
+    (run,) = runs
+    return run.validation, run.test
