@@ -6,6 +6,8 @@ HarnessError
 ├── SpaceMismatch         a table of another space
 ├── UnknownSpace          no space has this name
 ├── UnfitMethod           a method that cannot search a space (in harness.method, where optimisers see it)
+├── QueueError            a folder that holds no such job, or cannot be worked on (in harness.queue)
+├── ClaimRefused          a job that was cancelled, or cannot be locked (in harness.claim)
 └── TrainingError         a job that cannot be trained as it stands
     ├── InvalidJob        a file that holds no job, or a job that contradicts itself
     ├── UnknownRecipe     no recipe has this name
@@ -15,7 +17,9 @@ HarnessError
     ├── WrongDigest       the data are not those of the job
     ├── NotThisJob        a result or a checkpoint of another job, or none at all
     ├── NoDevice          the device asked for is not in this machine
-    └── OutOfMemory       the job does not fit into the device
+    ├── OutOfMemory       the job does not fit into the device
+    ├── NotTrained        a job without a result, where nothing may be trained (in harness.objectives)
+    └── TrainingFailed    jobs that were given up (in harness.objectives)
 """
 
 

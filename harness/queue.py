@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 SPEC, RESULT, LOG = "spec.json", "result.json", "log.txt"
 ATTEMPTS = 3  # before a job is given up
+REFUSED = "exit code 2"  # how an attempt ends if the job cannot be trained as it stands: another would end likewise
 TAIL = 20  # lines of its log that a failure shows
 _DIGEST = re.compile("[0-9a-f]{64}")
 _ATTEMPT = re.compile(r"attempt-([1-9]\d*)\.json")
@@ -227,7 +228,7 @@ class Queue:
         status = self.status(key)
         how = "\n".join(f"  attempt {one.number}, {one.where}: {one.how}" for one in status.attempts)
         return (
-            f"the job {key} died in each of {len(status.attempts)} attempts:\n{how}\nthe end of {status.log}:\n"
+            f"the job {key} came to nothing in {len(status.attempts)} attempts:\n{how}\nthe end of {status.log}:\n"
             f"{self.tail(key)}"
         )
 
@@ -281,7 +282,8 @@ class Queue:
         if self.result(key) is not None:  # left between the first look and the lock
             return State.DONE
         # An attempt without an end may be about to take the lock, or wait in Slurm; `take` settles it.
-        if len(attempts) >= self.attempts and all(attempt.ended is not None for attempt in attempts):
+        used_up = len(attempts) >= self.attempts or any(attempt.how == REFUSED for attempt in attempts)
+        if used_up and all(attempt.ended is not None for attempt in attempts):
             return State.FAILED
         return State.QUEUED
 

@@ -19,7 +19,6 @@ from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 
-import filelock
 import numpy as np
 import torch
 from torch import nn
@@ -27,6 +26,7 @@ from torch.nn.functional import cross_entropy
 
 from harness import datasets, networks
 from harness.checkpoint import EVERY_S, Checkpoint, replacing
+from harness.claim import claim
 from harness.errors import HarnessError, InvalidJob, NoDevice, OutOfMemory, WrongDigest
 from harness.jobs import CODE, Epoch, Job, Observed, Outcome, Result, read_result, to_record
 from harness.pictures import Data, Part, prepare, steps
@@ -279,7 +279,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     result: Path = args.result or args.spec.with_name("result.json")
     try:
         job = Job.read(args.spec)
-        with filelock.FileLock(result.with_suffix(".lock")):  # one training of a job at a time: the next finds a result
+        with claim(result):  # one training of a job at a time: the next finds a result
             if result.exists():
                 read_result(result, job)
                 _say(f"{result}: the result is there already")

@@ -97,6 +97,7 @@ def add_arguments(parser: argparse.ArgumentParser, *, dataset: str = "digits") -
     where.add_argument("--processes", type=int, metavar="N", help="local: at once (default: one a GPU, else a core)")
     where.add_argument("--partition", metavar="NAME", help="slurm")
     where.add_argument("--gres", default="gpu:1", help="slurm: what a job asks for, or none (default: gpu:1)")
+    where.add_argument("--cpus", type=int, default=Resources.cpus, metavar="N", help="slurm: of a job (default: 4)")
     where.add_argument("--minutes", type=int, default=Resources.minutes, metavar="N", help="slurm: of each attempt")
 
 
@@ -170,7 +171,8 @@ def executor(args: argparse.Namespace) -> Executor:
     if args.executor == "local":
         return LocalExecutor(processes=args.processes, command=command)
     gres = None if args.gres == "none" else args.gres
-    return SlurmExecutor(Resources(partition=args.partition, minutes=args.minutes, gres=gres), command=command)
+    asked = Resources(partition=args.partition, minutes=args.minutes, gres=gres, cpus=args.cpus)
+    return SlurmExecutor(asked, command=command)
 
 
 def _tell(job: Job, result: Result) -> None:

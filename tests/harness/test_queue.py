@@ -251,5 +251,5 @@ def test_the_end_of_a_log_is_shown_whatever_is_in_it(queue: Queue) -> None:
     assert queue.tail(JOB.key, 2) == "\ufffd\nlast"
     die(queue)
     assert queue.failure(JOB.key).startswith(
-        f"the job {JOB.key} died in each of 1 attempts:\n  attempt 1, here: killed"
+        f"the job {JOB.key} came to nothing in 1 attempts:\n  attempt 1, here: killed"
     )

@@ -112,11 +112,18 @@ def test_a_job_that_keeps_dying_is_failed_with_the_end_of_its_log(tmp_path: Path
     LocalExecutor(command=(*NOOP, "0", "2")).run(queue, [key], seen.append)
     assert [status.state for status in seen] == [State.FAILED]
     assert [attempt.how for attempt in seen[0].attempts] == ["exit code 7", "exit code 7"]
-    assert f"the job {key} died in each of 2 attempts" in queue.failure(key)
+    assert f"the job {key} came to nothing in 2 attempts" in queue.failure(key)
     assert queue.failure(key).endswith("working\ndying as asked")
     queue.retry(key)
     LocalExecutor(command=(*NOOP, "0", "2")).run(queue, [key], seen.append)
     assert seen[1].state is State.DONE
+
+
+def test_a_job_that_cannot_be_trained_as_it_stands_is_not_tried_again(tmp_path: Path) -> None:
+    queue, seen = Queue(tmp_path), list[Status]()
+    key = queue.add(jobs(1)[0])
+    LocalExecutor(command=(sys.executable, "-S", "-c", "import sys; sys.exit(2)")).run(queue, [key], seen.append)
+    assert [(status.state, len(status.attempts)) for status in seen] == [(State.FAILED, 1)]
 
 
 def test_a_cancelled_job_is_ended_where_it_runs_and_not_begun_where_it_waits(tmp_path: Path) -> None:
