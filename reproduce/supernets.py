@@ -1,8 +1,8 @@
 """`python -m reproduce supernets`: where searches with shared weights went, DARTS and GDAS, from their records.
 
 NAS-Bench-201 reports that DARTS ends in the cell of skip connections alone, 54.30 % on CIFAR-10 (Dong & Yang 2020).
-These searches look for the way there: small supernets on small pictures, three seeds each, with the weight of every
-operation after every epoch. With `--out FILE.png` or `.svg` the weights are drawn.
+These searches look for the way there: small supernets on small pictures, with the weight of every operation after every
+epoch. With `--out FILE.png` or `.svg` the weights are drawn.
 """
 
 from __future__ import annotations
