@@ -207,12 +207,12 @@ def draw(groups: Sequence[Group], path: Path) -> None:
             for name, colour, course in zip(OPERATIONS, PALETTE, weights(searched).mean(axis=1).T, strict=False):
                 first = searched is group.searches[0]
                 axis.plot(course, color=colour, linewidth=0.9, alpha=0.8, label=name if first else None)
-        axis.set_title(group.title.replace(", rate", "\nrate"))
+        axis.set_title(group.title.replace(f", {group.data}", f"\n{group.data}"))
     for axis in axes.flat[len(groups) :]:
         axis.set_axis_off()
     for axis in axes[:, 0]:
         axis.set_ylabel("softmax weight")
-    for axis in axes[-1]:
+    for axis in axes.flat[max(len(groups) - columns, 0) : len(groups)]:
         axis.set_xlabel("epoch")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, columnspacing=1)
