@@ -14,17 +14,22 @@ from pathlib import Path
 
 import numpy as np
 
+from harness import grammar
+from harness.grammar import Reading
 from harness.protocol import Reason
 from reproduce import recording
 from reproduce.local_models import MODELS
-from reproduce.output import add_output_arguments, show
+from reproduce.output import add_output_arguments, emit, show
 from reproduce.recording import Recorded, Validity
-from reproduce.report import Cell, Column, Report, label, replayed
+from reproduce.report import BLANK, Cell, Column, Report, label, replayed
+
+OPEN, CLOSE = "⟦", "⟧"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of `recordings`."""
     parser.add_argument("files", type=Path, nargs="*", metavar="FILE", help="default: those of the project")
+    parser.add_argument("--text", action="store_true", help=f"every answer, with what was read {OPEN}so marked{CLOSE}")
     add_output_arguments(parser)
 
 
@@ -35,8 +40,28 @@ def run(args: argparse.Namespace) -> int:
         CassetteError, ReplayMiss, BrokenRecording: if a recording does not replay.
     """
     paths = args.files or recording.committed()
-    show(report([run for path in paths for run in recording.read(path)]), args.format, args.out)
+    runs = [run for path in paths for run in recording.read(path)]
+    if args.text:
+        emit("".join(map(text, runs)), args.out)
+    else:
+        show(report(runs), args.format, args.out)
     return 0
+
+
+def text(run: Recorded) -> str:
+    """Every answer of a run with its outcome; the part that a design was read from is marked."""
+    lines = [f"== {run.plan.name} =="]
+    for step in run.replay.trajectory.steps:
+        trial, reply = step.trial, step.trial.proposal.reply or ""
+        outcome = f"{trial.accuracy:.2f} %" if trial.accuracy is not None else "no outcome"
+        if trial.rejection is not None:
+            outcome = f"{trial.rejection.reason.value}: {trial.rejection.detail}"
+        reading = grammar.read(run.replay.space, reply)
+        if isinstance(reading, Reading):
+            start, end = reading.span
+            reply = f"{reply[:start]}{OPEN}{reply[start:end]}{CLOSE}{reply[end:]}"
+        lines += [f"-- iteration {step.iteration}, turn {step.turn}: {outcome}", reply]
+    return "\n".join(lines) + "\n"
 
 
 def report(runs: Sequence[Recorded]) -> Report:
@@ -83,7 +108,7 @@ def report(runs: Sequence[Recorded]) -> Report:
 
 def _mean(values: Sequence[float | None]) -> Cell:
     known = [value for value in values if value is not None]
-    return replayed(float(np.mean(known)), ".2f") if known else replayed(None)
+    return replayed(float(np.mean(known)), ".2f") if known else BLANK
 
 
 def _short(name: tuple[str, str, str, float], group: Sequence[Recorded]) -> str:

@@ -189,6 +189,14 @@ def test_a_model_that_never_names_a_design_selects_nothing(tmp_path: Path) -> No
     assert [column.title for column in report.columns if column.key == "nothing_found"] == ["Nothing found"]
 
 
+def test_what_was_read_of_an_answer_is_marked(tmp_path: Path) -> None:
+    lines = recordings.text(again(tmp_path)).splitlines()
+    assert lines[1] == "-- iteration 0, turn 0: 80.00 %"
+    assert lines[2] == '{"architecture": ⟦[0, 0, 0, 0, 0, 0, 0, 0]⟧}'
+    assert lines[7].startswith("-- iteration 1, turn 2: nothing found")
+    assert lines[8] == "I do not know."
+
+
 @pytest.mark.parametrize("path", recording.committed(), ids=lambda path: path.stem)
 def test_the_recordings_of_the_project_replay(path: Path) -> None:
     runs = recording.read(path)
