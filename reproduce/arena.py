@@ -116,13 +116,11 @@ def with_recorded(arena: Arena, path: Path, budgets: Sequence[int], source: str 
     for (model, _, answers, temperature), group in recording.grouped(recording.read(path, arena.name)).items():
         name = f"{model}, {answers}, temperature {temperature:g}{source}"
         same = [run for run in group if run.plan.measure.get("digest") == table.digest]
-        short = [run for run in same if len(run.replay.trajectory.evaluated) < run.plan.iterations]
         empty = [run for run in same if run.selected is None]
         remarks += [
             f"{name}: {count} of {len(group)} runs {what}"
             for count, what in (
                 (len(group) - len(same), "searched another version of this table and are left out"),
-                (len(short), "had used up their proposals before their evaluations"),
                 (len(empty), "evaluated nothing and are left out"),
             )
             if count
