@@ -122,8 +122,8 @@ def report(arenas: Sequence[Arena], count: str) -> Report:
     notes += [f"{arena.name}: {remark}" for arena in arenas for remark in arena.remarks]
     if any(arena.recorded for arena in arenas):
         notes.append(
-            "Recorded models: `python -m reproduce recordings` says what became of their answers. A run whose answers are "
-            "used up by repetitions has fewer evaluations than its budget."
+            "Recorded models: `python -m reproduce recordings` says what became of their answers. A run whose answers "
+            "are used up by repetitions has fewer evaluations than its budget."
         )
     digests = {arena.name: arena.opened.table.digest for arena in arenas}
     title = "Search methods on the benchmark tables: test accuracy of what they select"
