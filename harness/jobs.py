@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Literal, Protocol, TypeVar, cast
 
 from cache.errors import CacheError, InvalidRequest
 from cache.key import JSON, canonical, request_key
@@ -31,6 +31,15 @@ CODE = "1"  # version of `harness.train`; raised whenever the result of a job ma
 PROVENANCE: Mapping[str, JSON] = {"source": "trained by harness.train"}
 
 T = TypeVar("T")
+
+
+class Keyed(Protocol):
+    """A job, as far as its result is concerned."""
+
+    @property
+    def key(self) -> str:
+        """The key of its record."""
+
 
 # -- what is trained ---
 
@@ -126,7 +135,7 @@ class Job:
         """
         recipe = request.get("recipe")
         named = {"recipe": asdict(recipes.find(recipe))} if isinstance(recipe, str) else {}
-        job = _read(cls, {**request, **named}, "job")
+        job = read_as(cls, {**request, **named}, "job")
         try:
             canonical(job.request())
         except InvalidRequest as error:
@@ -136,14 +145,7 @@ class Job:
     @classmethod
     def read(cls, path: Path) -> Job:
         """The job in a file; errors as in `from_request`, each with the file's name."""
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
-            reason = error.strerror if isinstance(error, OSError) else error
-            raise InvalidJob(f"{path}: expected a job as JSON, found none ({reason}); name a file with one") from error
-        if not isinstance(content, dict):
-            raise InvalidJob(f"{path}: expected a job as a JSON object, got {type(content).__name__}")
-        return cls.from_request(content)
+        return cls.from_request(read_object(path))
 
 
 # -- what came out ---
@@ -236,11 +238,23 @@ def from_record(record: Record) -> tuple[Job, Result]:
     """
     if record.kind != KIND:
         raise NotThisJob(f"expected a record of kind {KIND}, got {record.kind}: ask for a job's key")
-    outcome = _read(Outcome, record.answer, "answer")
-    return Job.from_request(record.request), Result(outcome, _read(Observed, record.observed, "observed"))
+    outcome = read_as(Outcome, record.answer, "answer")
+    return Job.from_request(record.request), Result(outcome, read_as(Observed, record.observed, "observed"))
 
 
-def read_result(path: Path, job: Job) -> Record:
+def read_object(path: Path) -> dict[str, JSON]:
+    """The JSON object in a job's file; raises InvalidJob if there is none."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InvalidJob(f"{path}: expected a job as JSON, found none ({reason}); name a file with one") from error
+    if not isinstance(content, dict):
+        raise InvalidJob(f"{path}: expected a job as a JSON object, got {type(content).__name__}")
+    return content
+
+
+def read_result(path: Path, job: Keyed) -> Record:
     """The verified record in the file that a worker left.
 
     Raises:
@@ -259,15 +273,15 @@ def read_result(path: Path, job: Job) -> Record:
 # -- JSON → dataclasses ---
 
 
-def _read(kind: type[T], value: object, path: str) -> T:
+def read_as(kind: type[T], value: object, path: str) -> T:
     """The value as `kind`: a number, text, None, a union or a literal of such, a tuple, a mapping, or a dataclass."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if is_dataclass(kind) and isinstance(value, Mapping):
         return _read_fields(kind, value, path)
     if origin is types.UnionType:
-        return cast(T, None) if value is None else cast(T, _read(arguments[0], value, path))
+        return cast(T, None) if value is None else cast(T, read_as(arguments[0], value, path))
     if origin is tuple and isinstance(value, (list, tuple)):
-        return cast(T, tuple(_read(arguments[0], each, f"{path}[{n}]") for n, each in enumerate(value)))
+        return cast(T, tuple(read_as(arguments[0], each, f"{path}[{n}]") for n, each in enumerate(value)))
     if origin is Mapping and isinstance(value, Mapping):
         return cast(T, value)
     if kind is float and type(value) is int:
@@ -289,4 +303,4 @@ def _read_fields(kind: type[T], value: Mapping[str, Any], path: str) -> T:
         )
     if unknown := sorted(value.keys() - hints.keys()):
         raise InvalidJob(f"{path}: expected {', '.join(hints)}, got also {', '.join(unknown)}; leave that out")
-    return kind(**{name: _read(hints[name], each, f"{path}.{name}") for name, each in value.items()})
+    return kind(**{name: read_as(hints[name], each, f"{path}.{name}") for name, each in value.items()})

@@ -14,7 +14,6 @@ has the result of one that was not; on a CPU equal jobs have equal results to th
 
 from __future__ import annotations
 
-import argparse
 import math
 import platform
 import sys
@@ -23,27 +22,23 @@ from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 
-import filelock
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.autograd import grad
 from torch.nn.functional import cross_entropy, log_softmax, one_hot, softmax
 
-from cache.errors import CacheError
 from cache.record import Record
-from harness import datasets, networks
-from harness.checkpoint import EVERY_S, Checkpoint, replacing
-from harness.errors import HarnessError, InvalidJob, TrainingError, WrongDigest
+from harness import datasets, devices, networks
+from harness.checkpoint import Checkpoint
+from harness.command import job_parser, perform, say
+from harness.errors import InvalidJob, TrainingError
 from harness.jobs import Epoch, Observed
 from harness.networks.mixed_cell import mix
 from harness.pictures import Batch, Data, prepare, steps
 from harness.spaces.nas_bench_201 import OPERATIONS, SPACE
 from harness.supernet_jobs import ANY_CELL, CODE, Logits, Search, Searched, SupernetJob, SupernetOutcome
-from harness.train import INTERRUPTED, choose, evaluate
-from harness.train import _name as device_name
-from harness.train import _peak_memory as peak_memory
-from harness.train import _reporting_memory as reporting_memory
+from harness.train import evaluate
 
 SHAPE = len(SPACE.slots), len(OPERATIONS)  # of the logits: (6, 5)
 FIRST_LOGITS = 1e-3  # standard deviation
@@ -252,22 +247,16 @@ def train(
     if job.code != CODE:
         raise InvalidJob(f"expected a job for version {CODE} of harness.supernet, got {job.code}: check that one out")
     checkpoint = checkpoint or Checkpoint(None, job.key)
-    with reporting_memory(device):
-        dataset = datasets.find(job.dataset, path)
-        if dataset.digest != job.digest:
-            raise WrongDigest(
-                f"{job.dataset}: the job expects data with digest {job.digest}, got {dataset.digest}; "
-                "name the data it was made for with --data PATH, or make a job for these"
-            )
-        data = prepare(dataset, job.recipe, device)
+    with devices.reporting_memory(device):
+        data = prepare(datasets.verified(job.dataset, job.digest, path), job.recipe, device)
         torch.manual_seed(job.seed)
         supernet = Supernet(job, classes=data.classes, channels=data.channels).to(device)
         outcome = search(supernet, data, job, checkpoint=checkpoint, say=say)
     observed = Observed(
         finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         seconds=round(checkpoint.elapsed(), 3),
-        device=device_name(device),
-        peak_memory_bytes=peak_memory(device),
+        device=devices.name(device),
+        peak_memory_bytes=devices.peak_memory(device),
         resumed_at=checkpoint.resumed_at,
         settings={"threads": torch.get_num_threads(), "deterministic": device.type == "cpu"},
         versions={"python": platform.python_version(), "torch": str(torch.__version__), "numpy": np.__version__},
@@ -277,39 +266,13 @@ def train(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Make the search in a file and leave its record in another; exit codes as in `harness.train.main`."""
-    parser = argparse.ArgumentParser(prog="python -m harness.supernet", description=__doc__)
-    parser.add_argument("spec", type=Path, metavar="SPEC.json", help="the job")
-    parser.add_argument("--data", type=Path, metavar="PATH", help="where its data set lies; the digits need no place")
-    parser.add_argument("--result", type=Path, metavar="FILE", help="default: result.json beside the job")
-    parser.add_argument("--device", choices=("cpu", "cuda"), help="default: the GPU, if there is one")
-    parser.add_argument("--checkpoint-every", type=float, default=EVERY_S, metavar="S", help="seconds; default: 60")
-    args = parser.parse_args(argv)
-    result: Path = args.result or args.spec.with_name("result.json")
-    try:
-        job = SupernetJob.read(args.spec)
-        with filelock.FileLock(result.with_suffix(".lock")):  # one search of a job at a time: the next finds a result
-            if result.exists():
-                Record.from_line(result.read_bytes(), job.key)
-                _say(f"{result}: the result is there already")
-                return 0
-            unfinished = result.with_suffix(".checkpoint")
-            checkpoint = Checkpoint(unfinished, job.key, args.checkpoint_every)
-            searched = train(job, path=args.data, device=choose(args.device), checkpoint=checkpoint, say=_say)
-            with replacing(result) as temporary:
-                temporary.write_bytes(searched.to_record().to_line())
-            unfinished.unlink(missing_ok=True)
-    except (HarnessError, CacheError, OSError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    except KeyboardInterrupt:
-        sys.stderr.write("interrupted: the same command goes on from the last checkpoint\n")
-        return INTERRUPTED
-    return 0
+    args = job_parser("python -m harness.supernet", __doc__).parse_args(argv)
 
+    def work(job: SupernetJob, checkpoint: Checkpoint) -> Record:
+        found = train(job, path=args.data, device=devices.choose(args.device), checkpoint=checkpoint, say=say)
+        return found.to_record()
 
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+    return perform(args, SupernetJob.read, work)
 
 
 if __name__ == "__main__":

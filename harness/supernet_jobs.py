@@ -18,8 +18,7 @@ from typing import Literal, TypeAlias
 from cache.key import JSON, request_key
 from cache.record import Record
 from harness.errors import InvalidJob, NotThisJob
-from harness.jobs import Epoch, Job, Observed, Scale
-from harness.jobs import _read as read_as
+from harness.jobs import Epoch, Job, Observed, Scale, read_as, read_object
 from harness.recipes import Recipe
 from harness.spaces.nas_bench_201 import OPERATIONS, SPACE
 
@@ -134,14 +133,7 @@ class SupernetJob:
     @classmethod
     def read(cls, path: Path) -> SupernetJob:
         """The job in a file; errors as in `from_request`, and InvalidJob if there is none in it."""
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
-            reason = error.strerror if isinstance(error, OSError) else error
-            raise InvalidJob(f"{path}: expected a job as JSON, found none ({reason}); name a file with one") from error
-        if not isinstance(content, dict):
-            raise InvalidJob(f"{path}: expected a job as a JSON object, got {type(content).__name__}")
-        return cls.from_request(content)
+        return cls.from_request(read_object(path))
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,11 @@ threads, equal jobs have equal results to the last bit. A GPU adds in whatever o
 
 from __future__ import annotations
 
-import argparse
 import math
 import os
 import platform
-import resource
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -24,16 +21,14 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from harness import datasets, networks
-from harness.checkpoint import EVERY_S, Checkpoint, replacing
-from harness.claim import claim
-from harness.errors import HarnessError, InvalidJob, NoDevice, OutOfMemory, WrongDigest
-from harness.jobs import CODE, Epoch, Job, Observed, Outcome, Result, read_result, to_record
+from cache.record import Record
+from harness import datasets, devices, networks
+from harness.checkpoint import Checkpoint
+from harness.command import job_parser, perform, say
+from harness.errors import InvalidJob
+from harness.jobs import CODE, Epoch, Job, Observed, Outcome, Result, to_record
 from harness.pictures import Data, Part, prepare, steps
 from harness.recipes import Recipe
-
-INTERRUPTED = 130  # what a shell reports for a command that Ctrl-C ended
-
 
 # -- training ---
 
@@ -181,25 +176,18 @@ def train(
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS refuses to be deterministic
     torch.use_deterministic_algorithms(deterministic)
     torch.backends.cudnn.benchmark = not deterministic
-    with _reporting_memory(device):
-        dataset = datasets.find(job.dataset, path)
-        if dataset.digest != job.digest:
-            raise WrongDigest(
-                f"{job.dataset}: the job expects data with digest {job.digest}, got {dataset.digest}; "
-                "name the data it was made for with --data PATH, or make a job for these"
-            )
-        data = prepare(dataset, job.recipe, device, workers=workers)
+    with devices.reporting_memory(device):
+        data = prepare(datasets.verified(job.dataset, job.digest, path), job.recipe, device, workers=workers)
         network = build(job, data, device)
-        note(
-            f"{len(data.train)} pictures train, {len(data.validation)} validate, {len(data.test)} test; {_name(device)}"
-        )
+        note(f"{len(data.train)} pictures train, {len(data.validation)} validate, {len(data.test)} test")
+        note(f"on {devices.name(device)}")
         outcome = fit(network, data, job.recipe, job.seed, compiled=compiled, checkpoint=checkpoint, say=note)
     note(f"test {outcome.test:.2f} %, loss {_shown(outcome.test_loss)}")
     observed = Observed(
         finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         seconds=round(checkpoint.elapsed(), 3),
-        device=_name(device),
-        peak_memory_bytes=_peak_memory(device),
+        device=devices.name(device),
+        peak_memory_bytes=devices.peak_memory(device),
         resumed_at=checkpoint.resumed_at,
         settings={
             "threads": torch.get_num_threads(),
@@ -215,43 +203,7 @@ def train(
     return Result(outcome, observed)
 
 
-@contextmanager
-def _reporting_memory(device: torch.device) -> Iterator[None]:
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        exhausted = isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError))
-        if not exhausted and "DefaultCPUAllocator" not in str(error):
-            raise
-        raise OutOfMemory(
-            f"expected the job to fit into the memory of {_name(device)}, got: {str(error).splitlines()[0]}; take a "
-            "device with more memory (a smaller batch or input would be another job)"
-        ) from error
-
-
-def _name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
-
-
-def _peak_memory(device: torch.device) -> int:
-    """In bytes: of the GPU, or of this process."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-
-
 # -- the command ---
-
-
-def choose(name: str | None) -> torch.device:
-    """The device of this name; without one, the GPU if there is one.
-
-    Raises:
-        NoDevice: a GPU is asked for, and there is none.
-    """
-    if name == "cuda" and not torch.cuda.is_available():
-        raise NoDevice("expected a GPU that torch can use, found none; leave out --device, or train with --device cpu")
-    return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -260,56 +212,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         0 if the result is there, also from before; 2 if the job cannot be trained as it stands; 130 after Ctrl-C.
     """
-    parser = argparse.ArgumentParser(prog="python -m harness.train", description=__doc__)
-    parser.add_argument("spec", type=Path, metavar="SPEC.json", help="the job")
-    parser.add_argument("--data", type=Path, metavar="PATH", help="where its data set lies; the digits need no place")
-    parser.add_argument("--result", type=Path, metavar="FILE", help="default: result.json beside the job")
-    parser.add_argument("--device", choices=("cpu", "cuda"), help="default: the GPU, if there is one")
+    parser = job_parser("python -m harness.train", __doc__)
     parser.add_argument("--workers", type=int, default=min(8, os.cpu_count() or 1), help="processes that read pictures")
     parser.add_argument("--deterministic", action="store_true", help="on a GPU, slower and repeatable")
     parser.add_argument("--compile", action="store_true", help="use torch.compile")
-    parser.add_argument(
-        "--checkpoint-every",
-        type=float,
-        default=EVERY_S,
-        metavar="S",
-        help="seconds, at least (default: 60)",
-    )
     args = parser.parse_args(argv)
-    result: Path = args.result or args.spec.with_name("result.json")
-    try:
-        job = Job.read(args.spec)
-        with claim(result):  # one training of a job at a time: the next finds a result
-            if result.exists():
-                read_result(result, job)
-                _say(f"{result}: the result is there already")
-                return 0
-            checkpoint = result.with_suffix(".checkpoint")
-            trained = train(
-                job,
-                path=args.data,
-                device=choose(args.device),
-                workers=args.workers,
-                deterministic=args.deterministic,
-                compiled=args.compile,
-                checkpoint=Checkpoint(checkpoint, job.key, args.checkpoint_every),
-                say=_say,
-            )
-            with replacing(result) as temporary:
-                temporary.write_bytes(to_record(job, trained).to_line())
-            checkpoint.unlink(missing_ok=True)
-    except (HarnessError, OSError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    except KeyboardInterrupt:
-        sys.stderr.write("interrupted: the same command goes on from the last checkpoint\n")
-        return INTERRUPTED
-    return 0
 
+    def work(job: Job, checkpoint: Checkpoint) -> Record:
+        result = train(
+            job,
+            path=args.data,
+            device=devices.choose(args.device),
+            workers=args.workers,
+            deterministic=args.deterministic,
+            compiled=args.compile,
+            checkpoint=checkpoint,
+            say=say,
+        )
+        return to_record(job, result)
 
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+    return perform(args, Job.read, work)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from pathlib import Path
 from harness.datasets import arrays, cifar, digits, image_folder
 from harness.datasets.dataset import Arrays
 from harness.datasets.image_folder import Folder
-from harness.errors import DataNotFound, UnknownDataset
+from harness.errors import DataNotFound, UnknownDataset, WrongDigest
 
 NEEDS = {
     "digits": "nothing: scikit-learn ships them",
@@ -43,3 +43,19 @@ def find(name: str, path: Path | None = None) -> Arrays | Folder:
     if name == "imagenet":
         return image_folder.load(path)
     return cifar.load(cifar.CIFAR10 if name == "cifar10" else cifar.CIFAR100, path)
+
+
+def verified(name: str, digest: str, path: Path | None = None) -> Arrays | Folder:
+    """The data set of this name and digest.
+
+    Raises:
+        WrongDigest: what is there is another.
+        UnknownDataset, DataNotFound, MalformedData: as in `find`.
+    """
+    dataset = find(name, path)
+    if dataset.digest != digest:
+        raise WrongDigest(
+            f"{name}: the job expects data with digest {digest}, got {dataset.digest}; "
+            "name the data it was made for with --data PATH, or make a job for these"
+        )
+    return dataset
