@@ -27,14 +27,8 @@ LIBRARIES_OF_BASELINES = {"numpy", "optuna", "torch"}
 HEAVY = {"torch", "openai", "matplotlib", "h5py", "numpy", "rich"}
 METHODS = {"engine", "method", "streams"}  # parts of the harness that work on arrays
 TRAINING = {
-    "checkpoint",
-    "datasets",
-    "digits_table",
-    "networks",
-    "noisy_digits",
-    "pictures",
-    "supernet",
-    "train",
+    *("checkpoint", "command", "devices", "pictures", "supernet", "train"),
+    *("datasets", "networks", "digits_table", "noisy_digits"),
 }  # and on networks
 HEAVY_PARTS = METHODS | TRAINING
 SOURCES = sorted(path for package in MAY_IMPORT for path in (ROOT / package).rglob("*.py"))
