@@ -104,14 +104,16 @@ def assess(path: Path) -> str:
     """How far the runs of the table at `path` rank its architectures, in a few lines.
 
     Raises:
-        SourceNotFound: the table holds no single trainings, or only one of each architecture.
+        SourceNotFound: the table holds no single trainings, or too few to compare.
         TableError: see `tables.storage.load`.
     """
     info, columns = load(path, ["runs"])
-    runs = columns.get("runs")
-    if runs is None or runs.shape[1] < 2:
-        raise SourceNotFound(f"{path}: expected at least two trainings of an architecture, got none or one")
-    return "\n".join(report(info.name, measure(runs))) + "\n"
+    if "runs" not in columns:
+        raise SourceNotFound(f"{path}: expected a table with single trainings, got one that publishes means alone")
+    try:
+        return "\n".join(report(info.name, measure(columns["runs"]))) + "\n"
+    except ValueError as error:
+        raise SourceNotFound(f"{path}: {error}") from error
 
 
 def check(table: TrainedTable, path: Path, count: int, seed: int) -> int:

@@ -55,18 +55,20 @@ class Quality:
 
 
 def measure(runs: Runs) -> Quality:
-    """Compare the runs of a table with at least two seeds.
+    """Compare the runs of a table with at least two seeds and two architectures that differ.
 
     The upper half is that by the mean of all seeds. Cutting by a sum of the two groups that are compared lowers their
     correlation, so that the figure for it errs on the low side.
 
     Raises:
-        ValueError: there is only one seed.
+        ValueError: there are fewer.
     """
     seeds = runs.shape[1]
     if seeds < 2:
         raise ValueError("expected at least two trainings of an architecture, got one: their spread cannot be told")
     distinct = np.unique(runs, axis=0)
+    if len(distinct) < 2:
+        raise ValueError("expected at least two architectures that differ, got one: there is nothing to rank")
     means = distinct.mean(axis=1)
     variance = float(distinct.var(axis=1, ddof=1).mean())
     upper = distinct[means >= np.median(means)]
@@ -101,8 +103,8 @@ def _centred_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _lengthened(correlation: float, times: float) -> float:
-    """Spearman and Brown: the correlation between means of `times` as many measurements."""
-    return times * correlation / (1 + (times - 1) * correlation)
+    """Spearman and Brown: the correlation between means of `times` as many measurements; none is left as it is."""
+    return times * correlation / (1 + (times - 1) * correlation) if correlation > 0 else correlation
 
 
 def _needed(correlation: float, goal: float) -> float:

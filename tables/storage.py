@@ -64,8 +64,9 @@ def table_bytes(columns: Columns, source: Source, source_sha256: str) -> bytes:
     with h5py.File(image, "w", libver=("v110", "v110")) as file:
         _write_attribute(file, "about", to_json(info))
         _write_attribute(file, "digest", digest_of(info))
-        filters = {"compression": "gzip", "compression_opts": 9, "shuffle": True} if source.compressed else {}
         for name, array in stored.items():
+            # In one chunk and unshuffled, so that equal rows are found: what was trained as one has them.
+            filters = {"compression": "gzip", "compression_opts": 9, "chunks": array.shape} if source.compressed else {}
             dataset = file.create_dataset(name, data=array, track_times=False, **filters)
             _write_attribute(dataset, "unit", COLUMN_KINDS[name].unit)
             _write_attribute(dataset, "meaning", COLUMN_KINDS[name].meaning)
