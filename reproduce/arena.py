@@ -14,7 +14,8 @@ from harness import engine, spaces
 from harness.loop import Budget
 from harness.method import Method, UnfitMethod
 from harness.space import Group, Slot, Space
-from reproduce import benchmarks, nas_bench_201, recording
+from harness.spaces import nas_bench_201 as nas_bench_201_space
+from reproduce import benchmarks, nas_bench_201, recording, supernets
 from reproduce.benchmarks import BENCHMARKS, Opened
 from reproduce.errors import UsageError
 from reproduce.trials import published_trials
@@ -62,7 +63,8 @@ def contest(
         contestants.append(Contestant(method.name, {b: courses.incumbents[:, b - 1].astype(np.int64) for b in budgets}))
         curves[method.name] = opened.verdicts.test[courses.incumbents].mean(axis=0)
     genius = tuple(_genius(name, space, opened)) if GENIUS_BUDGET in budgets else ()
-    return Arena(opened.table.name, opened, genius, (), tuple(contestants), curves, tuple(remarks))
+    arena = Arena(opened.table.name, opened, genius, (), tuple(contestants), curves, tuple(remarks))
+    return with_supernets(arena, space)
 
 
 def open_table(name: str) -> tuple[Opened, Space]:
@@ -87,6 +89,23 @@ def with_oracle(arena: Arena) -> Arena:
     found = darts.relax(np.asarray(table.accuracy), table.cardinalities, steps=ORACLE_STEPS)
     oracle = Contestant("DARTS relaxation (oracle)", {len(table): np.array([table.index_of(found.architecture)])})
     return replace(arena, methods=(*arena.methods, oracle))
+
+
+def with_supernets(arena: Arena, space: Space) -> Arena:
+    """The arena with the cells that searches with shared weights settled on, if they are of this space.
+
+    They evaluate nothing on the table, so their budget is 0; the pictures they saw stand in their names.
+    """
+    if space is not nas_bench_201_space.SPACE:
+        return arena
+    found = tuple(
+        Contestant(
+            f"{group.title}, shared weights",
+            {0: np.array([space.index_of(space.from_native(one.outcome.architecture)) for one in group.searches])},
+        )
+        for group in supernets.read([supernets.COMMITTED])
+    )
+    return replace(arena, recorded=(*arena.recorded, *found))
 
 
 def _genius(name: str, space: Space, opened: Opened) -> Iterator[Contestant]:

@@ -1,7 +1,7 @@
-"""The benchmark tables of the paper: which space and published file each belongs to, and opening them.
+"""The benchmark tables: which space each belongs to, where it comes from, and opening it.
 
-A table is built from its published file when it is fetched, or when it is first asked for, into the user's cache
-directory; it can be deleted at any time.
+One was trained by this project and comes with it. The others are built from their published files when these are
+fetched, or when a table is first asked for, into the user's cache directory, where they can be deleted at any time.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from tables.schema import file_name
 from tables.sources.analog_nasbench import installed_data
 from tables.sources.csv_file import csv_source
 from tables.table import Table
+from tables.trained import embedded
 from tables.verdicts import Verdicts
 
 
@@ -28,13 +29,14 @@ from tables.verdicts import Verdicts
 class Benchmark:
     """A table of accuracies: its name, its space, and where it comes from.
 
-    `path` is that of a published file, or None for the table in the wheel `analog-nasbench` (extra `tables`), which
-    needs no download and is never taken for the published one.
+    `path` is that of a published file. Without one a table is `trained` by this project and comes with it, or lies in
+    the wheel `analog-nasbench` (extra `tables`), which is never taken for the published one.
     """
 
     name: str
     space: str
     path: str | None = None
+    trained: bool = False
 
     @property
     def file(self) -> Published | None:
@@ -44,6 +46,8 @@ class Benchmark:
     @property
     def brings(self) -> str:
         """The command that brings the table."""
+        if self.trained:
+            return "git checkout tables/trained"
         return f"python -m reproduce fetch {self.file.name}" if self.file else "pip install '.[tables]'"
 
     def content(self) -> bytes:
@@ -64,6 +68,7 @@ class Benchmark:
 BENCHMARKS = {
     benchmark.name: benchmark
     for benchmark in (
+        Benchmark("nas-bench-201-digits", "nas-bench-201", trained=True),
         Benchmark("nas-bench-macro", "nas-bench-macro", "benchmark/nas-bench-macro_cifar10.json"),
         Benchmark("channel-bench-resnet", "channel-bench-resnet", "benchmark/Results_ResNet.json"),
         Benchmark("channel-bench-mobilenet", "channel-bench-mobilenet", "benchmark/Results_MobileNet.json"),
@@ -105,13 +110,13 @@ def of_space(space: str, name: str | None = None) -> str:
 
 
 def at_hand(name: str) -> bool:
-    """Whether a table can be opened: its published file has been fetched, or its wheel is installed."""
-    file = find(name).file
-    if file is not None:
-        return path_of(file).exists()
+    """Whether a table can be opened: it comes with this project, has been fetched, or its wheel is installed."""
+    benchmark = find(name)
+    if benchmark.file is not None:
+        return path_of(benchmark.file).exists()
     try:
-        return installed_data().exists()
-    except SourceNotFound:
+        return (embedded(name) if benchmark.trained else installed_data()).exists()
+    except (SourceNotFound, TableNotFound):
         return False
 
 
@@ -181,6 +186,8 @@ def open_file(path: Path) -> Opened:
 def table_path(name: str) -> Path:
     """The built table; builds it unless it is there, of this schema, and made of the right file."""
     benchmark = find(name)
+    if benchmark.trained:
+        return embedded(name)
     folder = home() / "tables"
     path = folder / file_name(name)
     try:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from cache.errors import CacheError
-from reproduce import audit_file, benchmarks, recording
+from reproduce import audit_file, benchmarks, recording, supernets
 from reproduce.catalogue import FIGURES, REPORTS
 from reproduce.data import read_published
 from reproduce.errors import BrokenRecording, DataMissing, MalformedConversation, UsageError
@@ -102,6 +102,10 @@ def recordings_snapshot() -> Snapshot:
                 values |= _flat(f"{path.name}: {run.plan.name}", found)
         except (CacheError, BrokenRecording) as error:  # what else is there is still checked
             values[path.name] = f"{type(error).__name__}: {error}"
+    for group in supernets.read([supernets.COMMITTED]):
+        for one in group.searches:
+            cell = {"cell": one.outcome.architecture, "job": one.job.key}
+            values |= _flat(f"{supernets.COMMITTED.name}: {group.title}, seed {one.job.seed}", cell)
     return values
 
 
