@@ -52,7 +52,7 @@ def test_serve_record_stop_replay(model: str, tmp_path: Path, home: Path) -> Non
             assert MODELS[model].sha256 in "".join(said)
             into = tmp_path / "mine.jsonl"
             record = ["-m", "reproduce", "record", "--model", model, "--base-url", f"http://127.0.0.1:{PORT}/v1"]
-            search = ["--space", "nas-bench-201", "--table", "nas-bench-201-analog-cifar10", "--temperature", "1"]
+            search = ["--space", "nas-bench-201", "--table", "nas-bench-201-digits", "--temperature", "1"]
             answers = ["--answers", "json-object", "--seed", "0", "--iterations", "2", "--parameter", "max_tokens=256"]
             recorded = python(*record, *search, *answers, "--into", str(into), "--format", "json")
         finally:
