@@ -10,7 +10,7 @@ import multiprocessing
 import os
 import random
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from multiprocessing.connection import Connection, wait
@@ -24,7 +24,7 @@ from tables.build import build
 from tables.errors import BuildFailed, SchemaMismatch
 from tables.schema import Architecture
 from tables.storage import load
-from tables.trainable import Run, TrainedTable, Unit, find, from_lines, outcomes_file, source_of, to_line
+from tables.trainable import BLOCK, Run, TrainedTable, Unit, find, from_lines, outcomes_file, source_of, to_line
 
 
 def train(table: TrainedTable, folder: Path, *, processes: int, seeds: int, progress: TextIO) -> Path:
@@ -144,8 +144,17 @@ class Retrained:
         return float(np.abs(np.subtract(self.stored, self.again)).max())
 
 
-def retrain(table: TrainedTable, path: Path, count: int, seed: int = 0) -> Iterator[Retrained]:
-    """Train `count` distinct rows of the table at `path` again, drawn by `seed`, each by itself under all its seeds.
+def retrain(table: TrainedTable, path: Path, count: int, seed: int = 0) -> tuple[Retrained, ...]:
+    """Train some rows of the table at `path` again, under all its seeds.
+
+    They are rows of one block, which is trained whole, as it was: on the same machine with the same libraries the same
+    bits come out.
+
+    Args:
+        table: what made the table.
+        path: the table.
+        count: how many rows to compare; a block has no more than `BLOCK`.
+        seed: draws the block and the rows.
 
     Raises:
         TableError: see `tables.storage.load`.
@@ -157,14 +166,15 @@ def retrain(table: TrainedTable, path: Path, count: int, seed: int = 0) -> Itera
             f"{path} was trained with the setting {info.origin.revision!r}, this version trains {table.setting!r}; "
             f"train it again: python -m tables train {table.name} --into FOLDER"
         )
-    stored = np.stack((columns["runs"], columns["test_runs"]), axis=2)  # (architectures, seeds, 2)
-    for number in random.Random(seed).sample(range(len(table.distinct)), count):
-        architecture = table.distinct[number]
-        again = [_accuracies(table.train([architecture], each)) for each in range(stored.shape[1])]
-        row = stored[table.number_of.index(number)]
-        yield Retrained(architecture, tuple((float(a), float(b)) for a, b in row), tuple(again))
-
-
-def _accuracies(runs: Sequence[Run]) -> tuple[float, float]:
-    (run,) = runs
-    return run.validation, run.test
+    rng = random.Random(seed)
+    number = rng.randrange(table.blocks)
+    block = table.block(number)
+    again = [table.train(block, each) for each in range(columns["runs"].shape[1])]
+    rows = []
+    for place in sorted(rng.sample(range(len(block)), min(count, len(block)))):
+        row = table.number_of.index(number * BLOCK + place)
+        stored = zip(columns["runs"][row].tolist(), columns["test_runs"][row].tolist(), strict=True)
+        rows.append(
+            Retrained(block[place], tuple(stored), tuple((runs[place].validation, runs[place].test) for runs in again))
+        )
+    return tuple(rows)

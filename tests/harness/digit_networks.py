@@ -35,10 +35,13 @@ def plain_network(architecture: Architecture) -> nn.Sequential:
     return network
 
 
-def pairs(plain: nn.Sequential, batch: CellBatch, number: int) -> list[tuple[nn.Parameter, torch.Tensor, slice]]:
+def pairs(plain: nn.Sequential, batch: CellBatch, number: int) -> list[tuple[torch.Tensor, torch.Tensor, slice]]:
     """Each weight of `plain` with the tensor that holds the same of network `number` in `batch`, and where in it."""
 
-    def one(parameter: nn.Parameter, held: torch.Tensor, row: int) -> tuple[nn.Parameter, torch.Tensor, slice]:
+    def one(
+        parameter: torch.Tensor | nn.Module, held: torch.Tensor, row: int
+    ) -> tuple[torch.Tensor, torch.Tensor, slice]:
+        assert isinstance(parameter, torch.Tensor)
         return parameter, held, slice(row, row + 1)
 
     found = [

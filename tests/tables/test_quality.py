@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from tables.quality import measure, report
 
 SEEDS = 8
 
 
-def noisy(seed: int, architectures: int, between: float, within: float) -> np.ndarray:  # type: ignore[type-arg]
+def noisy(seed: int, architectures: int, between: float, within: float) -> NDArray[np.float64]:
     rng = np.random.default_rng(seed)
     true = rng.normal(60, between, (architectures, 1))
     return true + rng.normal(0, within, (architectures, SEEDS))
