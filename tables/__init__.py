@@ -1,1 +1,1 @@
-"""Benchmark tables that others measured or this project trained: read-only, keyed by architecture; knows nothing of optimisers."""
+"""Benchmark tables that others published or this project trained, keyed by architecture; knows of no optimiser."""

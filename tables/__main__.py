@@ -46,12 +46,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     training = commands.add_parser("train", help="train every architecture of a table of this project's own; resumes")
     training.add_argument("name", metavar="NAME")
     training.add_argument("--into", type=Path, metavar="FOLDER", required=True)
-    training.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="of one thread each")
-    training.add_argument("--seeds", type=int, help="stop after so many; all by default")
+    training.add_argument("--processes", type=_positive, default=os.cpu_count() or 1, help="of one thread each")
+    training.add_argument("--seeds", type=_positive, help="stop after so many; all by default")
     checking = commands.add_parser("check", help="train some rows of such a table again and compare")
     checking.add_argument("name", metavar="NAME")
     checking.add_argument("--table", type=Path, metavar="FILE", help="by default the one that comes with this package")
-    checking.add_argument("--n", type=int, default=10, help="how many rows, of one block; 10 by default")
+    checking.add_argument("--n", type=_positive, default=10, help="how many rows, of one block; 10 by default")
     checking.add_argument("--seed", type=int, default=0, help="draws them")
     measuring = commands.add_parser("quality", help="what differs between architectures, and what between seeds")
     measuring.add_argument("tables", nargs="+", type=Path, metavar="FILE")
@@ -129,6 +129,12 @@ def check(table: TrainedTable, path: Path, count: int, seed: int) -> int:
     worst = max(row.difference for row in rows)
     sys.stdout.write(f"{len(rows)} rows, at most {worst:.2f} points off where {TOLERANCE} are allowed\n")
     return 0 if worst <= TOLERANCE else 1
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1, got {text!r}")
+    return int(text)
 
 
 def _published(source: Source, path: Path | None) -> bytes:

@@ -123,10 +123,9 @@ def _bundles(cells: Sequence[Sequence[Edge]]) -> tuple[_Bundle, ...]:
 
 
 class _Step(NamedTuple):
-    """A bundle made ready for one cell: whose edges, where they end, and the weights and norms of a convolution."""
+    """A bundle in one of the two cells, with the weights and the normalisation of a convolution."""
 
-    source: int
-    operation: int
+    bundle: _Bundle
     networks: Tensor
     ends: tuple[tuple[int, slice], ...]
     layer: tuple[Tensor, _Norm] | None
@@ -155,8 +154,7 @@ class CellBatch:
         self.cells = [
             [
                 _Step(
-                    bundle.source,
-                    bundle.operation,
+                    bundle,
                     bundle.networks,
                     bundle.ends,
                     (
@@ -196,8 +194,8 @@ def _through(cell: Sequence[_Step], x: Tensor, learning: bool) -> Tensor:
     """From node 0 of all networks to their last."""
     nodes = [x, *(torch.zeros_like(x) for _ in range(1, NODES))]
     for step in cell:
-        y = nodes[step.source].index_select(0, step.networks)
-        if step.operation == POOL:
+        y = nodes[step.bundle.source].index_select(0, step.networks)
+        if step.bundle.operation == POOL:
             y = torch.matmul(_SMOOTH[y.shape[2]], y)
         elif step.layer is not None:
             weight, norm = step.layer

@@ -85,14 +85,14 @@ def some_weights_agree(one: Architecture, other: Architecture) -> bool:
     return False
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(pair=PAIRS)
 def test_the_same_form_is_the_same_function(pair: tuple[Architecture, Architecture]) -> None:
     one, other = pair
     assert (form_of(one) == form_of(other)) == some_weights_agree(one, other)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(cell=CELLS)
 def test_without_its_dead_edges_a_cell_computes_the_same_and_without_a_live_one_it_does_not(cell: Architecture) -> None:
     live = live_edges(cell)
