@@ -90,8 +90,19 @@ def start(command: list[str], home: Path, *site: Path) -> subprocess.Popen[str]:
     path = os.pathsep.join(map(str, (*site, ROOT)))
     environment = {**os.environ, HOME_VARIABLE: str(home), "PYTHONPATH": path, "SEED": "3", "CACHE": "1"}
     return subprocess.Popen(
-        [sys.executable, *command], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, *command],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=heed_signals,
     )
+
+
+def heed_signals() -> None:
+    """Whoever runs the tests in the background may have them ignored, and a child inherits that."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 @contextmanager
