@@ -28,7 +28,7 @@ from reproduce.arena import (
 )
 from reproduce.benchmarks import BENCHMARKS
 from reproduce.curves import PALETTE, new_figure, save
-from reproduce.errors import DataMissing, UsageError
+from reproduce.errors import UsageError
 from reproduce.output import DRAWN, add_output_arguments, show
 from reproduce.report import BLANK, Cell, Column, Report, estimated, label, recomputed
 from reproduce.statistics import bootstrap_mean, superiority, superiority_interval
@@ -76,14 +76,12 @@ def run(args: argparse.Namespace) -> int:
 
     Raises:
         UsageError: if a name is unknown or a number is not positive.
-        DataMissing: if no table has been fetched.
+        DataMissing: if a table that is named has not been fetched.
     """
     for number in (*args.budget, *([] if args.trials is None else [args.trials])):
         if number < 1:
             raise UsageError(f"compare: expected positive budgets and trials, got {number}")
     names = args.table or [name for name in BENCHMARKS if benchmarks.at_hand(name)]
-    if not names:
-        raise DataMissing("nas-bench-macro_cifar10", purpose="compare, or any other table")
     chosen = args.methods or [name for name, method in catalogue.METHODS.items() if method.arrays is not None]
     try:
         methods = [catalogue.find(name) for name in (*chosen, *args.optimiser)]

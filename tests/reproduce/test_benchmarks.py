@@ -14,11 +14,23 @@ from tables.build import SOURCES
 from tables.errors import SourceNotFound
 
 
-@pytest.mark.parametrize("name", BENCHMARKS)
+@pytest.mark.parametrize("name", [name for name, benchmark in BENCHMARKS.items() if not benchmark.trained])
 def test_a_table_and_its_space_are_declared_alike(name: str) -> None:
     space, source = spaces.find(BENCHMARKS[name].space).SPACE, SOURCES[name]
     assert [(slot.name, slot.choices) for slot in source.slots] == [(slot.name, slot.choices) for slot in space.slots]
     assert BENCHMARKS[name].path in (source.origin.path, None)
+
+
+@pytest.mark.parametrize("name", [name for name, benchmark in BENCHMARKS.items() if benchmark.trained])
+def test_the_tables_of_the_project_need_no_fetch(name: str) -> None:
+    space = spaces.find(BENCHMARKS[name].space).SPACE
+    assert benchmarks.of_space(space.name) == name
+    opened = benchmarks.open_benchmark(name)
+    slots = opened.table.info.slots
+    assert [(slot.name, slot.choices) for slot in slots] == [(slot.name, slot.choices) for slot in space.slots]
+    told, test = opened.figures(space.largest)
+    assert 0 < told < 100
+    assert test == opened.standing(space.largest).test
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -56,7 +68,7 @@ def test_nothing_fetched_and_no_such_table() -> None:
     assert not benchmarks.at_hand("nas-bench-macro")
     with pytest.raises(DataMissing, match="python -m reproduce fetch nas-bench-macro_cifar10"):
         benchmarks.open_benchmark("nas-bench-macro")
-    with pytest.raises(UsageError, match="there are nas-bench-macro"):
+    with pytest.raises(UsageError, match="there are nas-bench-201-digits, nas-bench-macro"):
         benchmarks.at_hand("nas-bench-102")
 
 

@@ -83,7 +83,7 @@ def test_the_curves_are_drawn(fetched: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--table", "nas-bench-102"), "expected one of nas-bench-macro"),
+        (("--table", "nas-bench-102"), "expected one of nas-bench-201-digits"),
         (("--methods", "evolutoin"), "there are random"),
         (("--optimiser", "no_such_module:Mine"), "no_such_module"),
         (("--budget", "0"), "positive"),
