@@ -95,9 +95,14 @@ def test_wrong_use(arguments: tuple[str, ...], message: str, fetched: Path, caps
     assert message in capsys.readouterr().err
 
 
-def test_nothing_at_hand(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr("reproduce.benchmarks.at_hand", lambda _: False)
-    assert main(["compare"]) == 2
+def test_before_anything_is_fetched_the_tables_of_the_project_are_searched(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", "--methods", "random", "--budget", "10", "--trials", "10"]) == 0
+    assert "nas-bench-201-digits" in (printed := capsys.readouterr().out)
+    assert "nas-bench-macro" not in printed
+
+
+def test_a_table_that_is_named_has_to_be_there(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", "--table", "nas-bench-macro"]) == 2
     assert "python -m reproduce fetch" in capsys.readouterr().err
 
 
