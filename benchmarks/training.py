@@ -22,10 +22,11 @@ from torch.nn.functional import cross_entropy
 from harness import networks, recipes
 from harness.datasets import digits
 from harness.datasets.dataset import Arrays
+from harness.devices import choose
 from harness.jobs import Scale
 from harness.pictures import Data, Part, prepare
 from harness.recipes import Recipe, Split
-from harness.train import choose, fit
+from harness.train import fit
 
 
 class Workload(NamedTuple):
