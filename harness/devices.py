@@ -1,16 +1,20 @@
-"""The device that a training runs on: choosing it, naming it, and saying that its memory was not enough."""
+"""The device that a training runs on: choosing it, what is observed on it, and that its memory was not enough."""
 
 from __future__ import annotations
 
 import platform
 import resource
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime, timezone
 
+import numpy as np
 import torch
 
+from harness.checkpoint import Checkpoint
 from harness.errors import NoDevice, OutOfMemory
+from harness.jobs import Observed
 
 
 def choose(wanted: str | None) -> torch.device:
@@ -49,3 +53,19 @@ def peak_memory(device: torch.device) -> int:
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def observed(
+    device: torch.device, checkpoint: Checkpoint, settings: Mapping[str, bool | int | str], log: Sequence[str] = ()
+) -> Observed:
+    """What may differ between two trainings of a job, of one that has just ended; the threads join the settings."""
+    return Observed(
+        finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        seconds=round(checkpoint.elapsed(), 3),
+        device=name(device),
+        peak_memory_bytes=peak_memory(device),
+        resumed_at=checkpoint.resumed_at,
+        settings={"threads": torch.get_num_threads(), **settings},
+        versions={"python": platform.python_version(), "torch": str(torch.__version__), "numpy": np.__version__},
+        log=tuple(log),
+    )

@@ -122,7 +122,7 @@ class Job:
 
     def to_json(self) -> str:
         """The job as the text of a file."""
-        return json.dumps(self.request(), indent=2, ensure_ascii=False) + "\n"
+        return written(self.request())
 
     @classmethod
     def from_request(cls, request: Mapping[str, JSON]) -> Job:
@@ -240,6 +240,11 @@ def from_record(record: Record) -> tuple[Job, Result]:
         raise NotThisJob(f"expected a record of kind {KIND}, got {record.kind}: ask for a job's key")
     outcome = read_as(Outcome, record.answer, "answer")
     return Job.from_request(record.request), Result(outcome, read_as(Observed, record.observed, "observed"))
+
+
+def written(request: Mapping[str, JSON]) -> str:
+    """A request as the text of a job's file, which `read_object` reads."""
+    return json.dumps(request, indent=2, ensure_ascii=False) + "\n"
 
 
 def read_object(path: Path) -> dict[str, JSON]:

@@ -15,10 +15,8 @@ has the result of one that was not; on a CPU equal jobs have equal results to th
 from __future__ import annotations
 
 import math
-import platform
 import sys
 from collections.abc import Callable, Sequence
-from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 
@@ -33,7 +31,7 @@ from harness import datasets, devices, networks
 from harness.checkpoint import Checkpoint
 from harness.command import job_parser, perform, say
 from harness.errors import InvalidJob, TrainingError
-from harness.jobs import Epoch, Observed
+from harness.jobs import Epoch
 from harness.networks.mixed_cell import mix
 from harness.pictures import Batch, Data, prepare, steps
 from harness.spaces.nas_bench_201 import OPERATIONS, SPACE
@@ -252,16 +250,7 @@ def train(
         torch.manual_seed(job.seed)
         supernet = Supernet(job, classes=data.classes, channels=data.channels).to(device)
         outcome = search(supernet, data, job, checkpoint=checkpoint, say=say)
-    observed = Observed(
-        finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        seconds=round(checkpoint.elapsed(), 3),
-        device=devices.name(device),
-        peak_memory_bytes=devices.peak_memory(device),
-        resumed_at=checkpoint.resumed_at,
-        settings={"threads": torch.get_num_threads(), "deterministic": device.type == "cpu"},
-        versions={"python": platform.python_version(), "torch": str(torch.__version__), "numpy": np.__version__},
-    )
-    return Searched(job, outcome, observed)
+    return Searched(job, outcome, devices.observed(device, checkpoint, {"deterministic": device.type == "cpu"}))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

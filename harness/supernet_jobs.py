@@ -7,7 +7,6 @@ is the answer: the cell, the logits at the end of every epoch, the accuracy of t
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -18,7 +17,7 @@ from typing import Literal, TypeAlias
 from cache.key import JSON, request_key
 from cache.record import Record
 from harness.errors import InvalidJob, NotThisJob
-from harness.jobs import Epoch, Job, Observed, Scale, read_as, read_object
+from harness.jobs import Epoch, Job, Observed, Scale, read_as, read_object, written
 from harness.recipes import Recipe
 from harness.spaces.nas_bench_201 import OPERATIONS, SPACE
 
@@ -116,7 +115,7 @@ class SupernetJob:
 
     def to_json(self) -> str:
         """The job as the text of a file."""
-        return json.dumps(self.request(), indent=2, ensure_ascii=False) + "\n"
+        return written(self.request())
 
     @classmethod
     def from_request(cls, request: Mapping[str, JSON]) -> SupernetJob:

@@ -10,13 +10,10 @@ from __future__ import annotations
 
 import math
 import os
-import platform
 import sys
 from collections.abc import Callable, Sequence
-from datetime import datetime, timezone
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
@@ -26,7 +23,7 @@ from harness import datasets, devices, networks
 from harness.checkpoint import Checkpoint
 from harness.command import job_parser, perform, say
 from harness.errors import InvalidJob
-from harness.jobs import CODE, Epoch, Job, Observed, Outcome, Result, to_record
+from harness.jobs import CODE, Epoch, Job, Outcome, Result, to_record
 from harness.pictures import Data, Part, prepare, steps
 from harness.recipes import Recipe
 
@@ -183,24 +180,14 @@ def train(
         note(f"on {devices.name(device)}")
         outcome = fit(network, data, job.recipe, job.seed, compiled=compiled, checkpoint=checkpoint, say=note)
     note(f"test {outcome.test:.2f} %, loss {_shown(outcome.test_loss)}")
-    observed = Observed(
-        finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        seconds=round(checkpoint.elapsed(), 3),
-        device=devices.name(device),
-        peak_memory_bytes=devices.peak_memory(device),
-        resumed_at=checkpoint.resumed_at,
-        settings={
-            "threads": torch.get_num_threads(),
-            "deterministic": deterministic or device.type == "cpu",
-            "cudnn_benchmark": torch.backends.cudnn.benchmark,
-            "tf32": torch.backends.cudnn.allow_tf32,
-            "bfloat16": job.recipe.mixed_precision and device.type == "cuda",
-            "compiled": compiled,
-        },
-        versions={"python": platform.python_version(), "torch": str(torch.__version__), "numpy": np.__version__},
-        log=tuple(log),
-    )
-    return Result(outcome, observed)
+    settings = {
+        "deterministic": deterministic or device.type == "cpu",
+        "cudnn_benchmark": torch.backends.cudnn.benchmark,
+        "tf32": torch.backends.cudnn.allow_tf32,
+        "bfloat16": job.recipe.mixed_precision and device.type == "cuda",
+        "compiled": compiled,
+    }
+    return Result(outcome, devices.observed(device, checkpoint, settings, log))
 
 
 # -- the command ---

@@ -18,6 +18,7 @@ from harness.spaces import nas_bench_201 as nas_bench_201_space
 from reproduce import benchmarks, nas_bench_201, recording, supernets
 from reproduce.benchmarks import BENCHMARKS, Opened
 from reproduce.errors import UsageError
+from reproduce.recording import Recorded
 from reproduce.trials import published_trials
 
 GENIUS_BUDGET = 10
@@ -38,6 +39,7 @@ class Arena:
     """A table with everybody who searched it: GENIUS in its published trials, recorded models, methods."""
 
     name: str
+    space: Space
     opened: Opened
     genius: tuple[Contestant, ...]
     recorded: tuple[Contestant, ...]
@@ -63,8 +65,7 @@ def contest(
         contestants.append(Contestant(method.name, {b: courses.incumbents[:, b - 1].astype(np.int64) for b in budgets}))
         curves[method.name] = opened.verdicts.test[courses.incumbents].mean(axis=0)
     genius = tuple(_genius(name, space, opened)) if GENIUS_BUDGET in budgets else ()
-    arena = Arena(opened.table.name, opened, genius, (), tuple(contestants), curves, tuple(remarks))
-    return with_supernets(arena, space)
+    return Arena(opened.table.name, space, opened, genius, (), tuple(contestants), curves, tuple(remarks))
 
 
 def open_table(name: str) -> tuple[Opened, Space]:
@@ -91,19 +92,20 @@ def with_oracle(arena: Arena) -> Arena:
     return replace(arena, methods=(*arena.methods, oracle))
 
 
-def with_supernets(arena: Arena, space: Space) -> Arena:
-    """The arena with the cells that searches with shared weights settled on, if they are of this space.
+def with_supernets(arena: Arena, groups: Sequence[supernets.Group]) -> Arena:
+    """The arena with the cells that searches with shared weights settled on, if they are of its space.
 
     They evaluate nothing on the table, so their budget is 0; the pictures they saw stand in their names.
     """
-    if space is not nas_bench_201_space.SPACE:
+    if arena.space is not nas_bench_201_space.SPACE:
         return arena
+    cells = arena.space.from_native
     found = tuple(
         Contestant(
             f"{group.title}, shared weights",
-            {0: np.array([space.index_of(space.from_native(one.outcome.architecture)) for one in group.searches])},
+            {0: np.array([arena.space.index_of(cells(one.outcome.architecture)) for one in group.searches])},
         )
-        for group in supernets.read([supernets.COMMITTED])
+        for group in groups
     )
     return replace(arena, recorded=(*arena.recorded, *found))
 
@@ -122,17 +124,15 @@ def _genius(name: str, space: Space, opened: Opened) -> Iterator[Contestant]:
             yield Contestant(f"GENIUS, {table}", {GENIUS_BUDGET: np.array(selected)})
 
 
-def with_recorded(arena: Arena, path: Path, budgets: Sequence[int], source: str = "") -> Arena:
-    """The arena with what the models of a recording select on its table, at the iterations of their runs.
+def with_recorded(arena: Arena, runs: Sequence[Recorded], budgets: Sequence[int], source: str = "") -> Arena:
+    """The arena with what recorded models select on its table, at the iterations of their runs.
 
     `source` stands behind their names.
-
-    Raises:
-        CacheError, BrokenRecording: if the recording does not replay.
     """
     table = arena.opened.table
     contestants, remarks = list(arena.recorded), list(arena.remarks)
-    for (model, _, answers, temperature), group in recording.grouped(recording.read(path, arena.name)).items():
+    on_this = [run for run in runs if run.plan.target == arena.name]
+    for (model, _, answers, temperature), group in recording.grouped(on_this).items():
         name = f"{model}, {answers}, temperature {temperature:g}{source}"
         same = [run for run in group if run.plan.measure.get("digest") == table.digest]
         empty = [run for run in same if run.selected is None]

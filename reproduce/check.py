@@ -22,6 +22,7 @@ from reproduce.data import read_published
 from reproduce.errors import BrokenRecording, DataMissing, MalformedConversation, UsageError
 from reproduce.imagenet import conversation, distinct_conversations, published_records, replay
 from reproduce.output import emit
+from reproduce.recording import Recorded
 from reproduce.replay import Replay
 from reproduce.report import describe
 from reproduce.transcript import embedded
@@ -52,7 +53,12 @@ def run(args: argparse.Namespace) -> int:
         DataMissing: with `--published`, if a locked conversation has not been fetched.
     """
     locked = _read_lock() if LOCK.exists() or not args.update else {}
-    now = {"embedded": embedded_snapshot(), "recordings": recordings_snapshot(), **published_snapshots()}
+    recordings = replayed_recordings()
+    now = {
+        "embedded": embedded_snapshot(),
+        "recordings": recordings_snapshot(recordings),
+        **published_snapshots(recordings),
+    }
     absent = [section for section in locked if section not in now]
     if absent and args.published:
         raise DataMissing(*(section.removeprefix("published ") for section in absent), purpose="check --published")
@@ -80,28 +86,43 @@ def _moved(section: str, locked: Mapping[str, Snapshot], now: Snapshot) -> list[
     return [] if unseen else [f"{section}: missing from the lock"]
 
 
-def recordings_snapshot() -> Snapshot:
-    """Every run of every recording of the project: its course, what it selects, what became of the answers."""
-    values: dict[str, str] = {}
+Recordings = Mapping[str, "list[Recorded] | str"]
+"""The runs of each recording of the project, or why it does not replay."""
+
+
+def replayed_recordings() -> Recordings:
+    """Search every run again; one recording that fails must not keep the others from being checked."""
+    found: dict[str, list[Recorded] | str] = {}
     for path in recording.committed():
         try:
-            for run in recording.read(path):
-                validity = {
-                    **{reason.value: count for reason, count in run.validity.rejected.items()},
-                    "answers": run.validity.answers,
-                    "attempts": run.validity.attempts,
-                    "tokens": run.validity.tokens,
-                }
-                found = {
-                    "course": recording.course_digest(run.replay.trajectory),
-                    "selected": list(run.selected or ()),
-                    "test": run.test,
-                    "provenance": dict(run.provenance),
-                    "validity": validity,
-                }
-                values |= _flat(f"{path.name}: {run.plan.name}", found)
-        except (CacheError, BrokenRecording) as error:  # what else is there is still checked
-            values[path.name] = f"{type(error).__name__}: {error}"
+            found[path.name] = recording.read(path)
+        except (CacheError, BrokenRecording) as error:
+            found[path.name] = f"{type(error).__name__}: {error}"
+    return found
+
+
+def recordings_snapshot(recordings: Recordings) -> Snapshot:
+    """Every run of every recording: its course, what it selects, what became of the answers."""
+    values: dict[str, str] = {}
+    for name, runs in recordings.items():
+        if isinstance(runs, str):
+            values[name] = runs
+            continue
+        for run in runs:
+            validity = {
+                **{reason.value: count for reason, count in run.validity.rejected.items()},
+                "answers": run.validity.answers,
+                "attempts": run.validity.attempts,
+                "tokens": run.validity.tokens,
+            }
+            found = {
+                "course": recording.course_digest(run.replay.trajectory),
+                "selected": list(run.selected or ()),
+                "test": run.test,
+                "provenance": dict(run.provenance),
+                "validity": validity,
+            }
+            values |= _flat(f"{name}: {run.plan.name}", found)
     for group in supernets.read([supernets.COMMITTED]):
         for one in group.searches:
             cell = {"cell": one.outcome.architecture, "job": one.job.key}
@@ -109,15 +130,16 @@ def recordings_snapshot() -> Snapshot:
     return values
 
 
-def figures_snapshot() -> Snapshot:
+def figures_snapshot(recordings: Recordings) -> Snapshot:
     """How many figures of the recordings are not what the tables say; the tables have to be at hand."""
-    runs = [(path, run) for path in recording.committed() for run in recording.read(path)]
-    wrong = {path.name: 0 for path, _ in runs}
-    for path, run in runs:
-        opened = benchmarks.open_benchmark(run.plan.target)
-        for architecture, figures in run.figures.items():
-            wrong[path.name] += figures != opened.figures(architecture)
-    return {f"{name}: figures that are not the table's": str(count) for name, count in wrong.items()}
+    values: dict[str, str] = {}
+    for name, runs in recordings.items():
+        wrong = 0
+        for run in [] if isinstance(runs, str) else runs:
+            opened = benchmarks.open_benchmark(run.plan.target)
+            wrong += sum(figures != opened.figures(architecture) for architecture, figures in run.figures.items())
+        values[f"{name}: figures that are not the table's"] = str(wrong)
+    return values
 
 
 def embedded_snapshot() -> Snapshot:
@@ -125,7 +147,7 @@ def embedded_snapshot() -> Snapshot:
     return _reports((*REPORTS, *FIGURES), embedded_only=True)
 
 
-def published_snapshots() -> dict[str, Snapshot]:
+def published_snapshots(recordings: Recordings) -> dict[str, Snapshot]:
     """The replay and the audit of each fetched conversation; what follows from the tables, if all are fetched."""
     snapshots: dict[str, Snapshot] = {}
     for entry in distinct_conversations():
@@ -140,7 +162,7 @@ def published_snapshots() -> dict[str, Snapshot]:
         for name in benchmarks.PUBLISHED:
             benchmarks.find(name).content()  # raises if a file is not the published one
         tabular = [name for name in (*REPORTS, *FIGURES) if name not in IMAGENET_REPORTS]
-        snapshots["published tables"] = {**_reports(tabular, embedded_only=False), **figures_snapshot()}
+        snapshots["published tables"] = {**_reports(tabular, embedded_only=False), **figures_snapshot(recordings)}
     return snapshots
 
 

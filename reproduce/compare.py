@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baselines import catalogue
-from reproduce import benchmarks, recording
+from reproduce import benchmarks, recording, supernets
 from reproduce.arena import (
     GENIUS_BUDGET,
     ONE_BY_ONE,
@@ -25,6 +25,7 @@ from reproduce.arena import (
     contest,
     with_oracle,
     with_recorded,
+    with_supernets,
 )
 from reproduce.benchmarks import BENCHMARKS
 from reproduce.curves import PALETTE, new_figure, save
@@ -89,10 +90,13 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"compare: {error}") from error
     budgets = sorted(set(args.budget))
     arenas = [contest(name, methods, budgets, args.count, args.trials, args.seed) for name in names]
-    for path in recording.committed():
-        arenas = [with_recorded(arena, path, budgets) for arena in arenas]
-    for path in args.recording:
-        arenas = [with_recorded(arena, path, budgets, f" ({path.name})") for arena in arenas]
+    searches = supernets.read([supernets.COMMITTED])
+    arenas = [with_supernets(arena, searches) for arena in arenas]
+    tables = {arena.name for arena in arenas}
+    ours = [(path, "") for path in recording.committed()]
+    for path, source in (*ours, *((path, f" ({path.name})") for path in args.recording)):
+        runs = recording.read(path, tables)
+        arenas = [with_recorded(arena, runs, budgets, source) for arena in arenas]
     if args.oracle:
         arenas = [with_oracle(arena) for arena in arenas]
     if args.out is not None and args.out.suffix in DRAWN:

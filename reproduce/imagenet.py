@@ -14,6 +14,7 @@ from cache.cassette import Cassette
 from cache.client import Records
 from cache.importers import chat_history, dialogues
 from cache.record import Record
+from harness import spaces
 from harness.constraints import MacsWindow, Novelty
 from harness.loop import Budget, Referee
 from harness.space import Architecture
@@ -117,7 +118,7 @@ def search(transcript: Transcript, prompts: Prompts) -> Search:
 
 def macs(architecture: Architecture) -> int:
     """Multiply-accumulates as GENIUS counted them."""
-    return mobilenetv2_se.cost(architecture).macs_thop
+    return spaces.counted_macs(mobilenetv2_se.SPACE.name, architecture)
 
 
 def store_path() -> Path:

@@ -89,7 +89,7 @@ def _row(space_name: str, table: str, architecture: Architecture, opened: Opened
             *(recomputed(rank) for rank in standing.ties),
         )
     cost = module.cost(architecture)
-    macs = cost.macs_thop if space_name == IMAGENET else cost.macs  # as the paper, as the benchmark counts
+    macs = spaces.counted_macs(space_name, architecture)
     return (
         label(module.SPACE.to_native(architecture)),
         *measured,

@@ -8,8 +8,9 @@ says all that makes the run and whose answer pins its course.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +102,7 @@ class Plan:
         Raises:
             UnknownSpace: if no space has this name.
         """
-        module = spaces.find(self.space)
+        space = spaces.find(self.space).SPACE
         constraints: tuple[Constraint, ...] = (Novelty(),)
         words: dict[str, str] = {}
         if self.window is not None:
@@ -109,21 +110,17 @@ class Plan:
             low, high = map(str, self.window)
             words = {"low": low, "high": high, "costs": mobilenetv2_se.describe_costs()}
 
-        def macs(architecture: Architecture) -> int:
-            costs = module.cost(architecture)
-            return int(costs.macs if self.window is None else costs.macs_thop)
-
         prompts = Prompts.load(self.space.replace("-", "_"), **words)
         if self.answers != "free":
-            prompts = replace(prompts, system=prompts.system + AS_JSON.format(n=len(module.SPACE.slots)))
+            prompts = replace(prompts, system=prompts.system + AS_JSON.format(n=len(space.slots)))
         return Search(
             self.name,
-            module.SPACE,
+            space,
             prompts,
-            Referee(module.SPACE, macs, constraints, figures),
+            Referee(space, partial(spaces.counted_macs, self.space), constraints, figures),
             testimony=None,
             sample=self.run,
-            parameters={**self.parameters, **ANSWERS[self.answers](module.SPACE)},
+            parameters={**self.parameters, **ANSWERS[self.answers](space)},
             budget=Budget(evaluations=self.iterations, proposals=self.proposals),
             model=self.model,
         )
@@ -242,8 +239,8 @@ def perform(plan: Plan, client: Client, figures: Figures, watch: Watch) -> Itera
     yield ended
 
 
-def read(path: Path, target: str | None = None) -> list[Recorded]:
-    """Search every run of a recording again; with `target` only those on this table.
+def read(path: Path, targets: Collection[str] | None = None) -> list[Recorded]:
+    """Search every run of a recording again; with `targets` only those on these tables.
 
     Raises:
         CassetteError, ReplayMiss: if the cassette is damaged, or lacks an answer.
@@ -251,7 +248,7 @@ def read(path: Path, target: str | None = None) -> list[Recorded]:
     """
     recorded = cassette.read(path)
     ended = [(_plan(record, path), record) for record in recorded.values() if record.kind == RUN]
-    runs = [_again(plan, record, recorded) for plan, record in ended if target in (None, plan.target)]
+    runs = [_again(plan, record, recorded) for plan, record in ended if targets is None or plan.target in targets]
     return sorted(runs, key=lambda run: (run.plan.group, run.plan.run))
 
 

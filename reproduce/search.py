@@ -125,12 +125,7 @@ def on_table(args: argparse.Namespace) -> Report:
     for trial in range(args.trials):
         course = searching.trajectory(method, args.space, objective, args.budget, args.seed, trial)
         found += searching.evaluations(trial, course)
-
-    def figures(architecture: Architecture) -> tuple[float, float]:
-        standing = opened.standing(architecture)
-        return standing.told, standing.test
-
-    columns, rows = _rows(args.space, found, figures, recomputed)
+    columns, rows = _rows(args.space, found, opened.figures, recomputed)
     title = f"{args.method} on the table {name}"
     notes = (SELECTED, f"What the search sees: {opened.table.measure.value}.")
     return Report("search", title, columns, rows, notes, tables={name: opened.table.digest})
@@ -192,10 +187,8 @@ _PLACE = (
 
 
 def _place(space: str, each: Candidate) -> tuple[Cell, ...]:
-    module = spaces.find(space)
-    costs = module.cost(each.architecture)
-    macs = costs.macs_thop if space == mobilenetv2_se.SPACE.name else costs.macs  # as GENIUS counted them there
-    native = module.SPACE.to_native(each.architecture)
+    native = spaces.find(space).SPACE.to_native(each.architecture)
+    macs = spaces.counted_macs(space, each.architecture)
     return label(each.trial + 1), label(each.iteration), label(native), recomputed_millions(macs, ".1f")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -143,9 +144,9 @@ def find_method(name: str) -> Method:
 
 def trajectory(method: Method, space: str, objective: Objective, budget: int, seed: int, trial: int) -> Trajectory:
     """One trial of a method; it ends early where the objective knows no accuracy."""
-    module = spaces.find(space)
-    referee = Referee(module.SPACE, lambda architecture: module.cost(architecture).macs, (), objective)
-    return run(method.factory(module.SPACE, Stream(seed, trial)), referee, Budget(evaluations=budget))
+    declared = spaces.find(space).SPACE
+    referee = Referee(declared, partial(spaces.counted_macs, space), (), objective)
+    return run(method.factory(declared, Stream(seed, trial)), referee, Budget(evaluations=budget))
 
 
 def evaluations(trial: int, course: Trajectory) -> list[Candidate]:

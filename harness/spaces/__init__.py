@@ -18,6 +18,9 @@ NAMES = (
 )
 """Each is the module of this name with underscores."""
 
+COUNTED_BY_THOP = ("mobilenetv2-se",)
+"""Spaces whose costs GENIUS counted with thop's rule; the other benchmarks count convolutions and linear layers."""
+
 
 class SpaceModule(Protocol):
     """What the module of a space holds."""
@@ -37,3 +40,13 @@ def find(name: str) -> SpaceModule:
     if name not in NAMES:
         raise UnknownSpace(f"no space is called {name!r}; there are {', '.join(NAMES)}")
     return cast(SpaceModule, import_module(f"harness.spaces.{name.replace('-', '_')}"))
+
+
+def counted_macs(name: str, architecture: Architecture) -> int:
+    """Multiply-accumulates by the rule that a space's own publication counts with (`harness.costs`).
+
+    Raises:
+        UnknownSpace: if there is none of this name.
+    """
+    cost = find(name).cost(architecture)
+    return cost.macs_thop if name in COUNTED_BY_THOP else cost.macs
