@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from baselines.policy import Adam, AdamSettings, Reals, Softmax
-from harness.space import Architecture
+from tables.space import Architecture
 
 ADAM = AdamSettings(learning_rate=3e-4, betas=(0.5, 0.999), weight_decay=1e-3)
 """Of the architecture's logits in DARTS."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 from baselines.policy import Adam, AdamSettings, Choices, Reals, Softmax, normalised, policy_method
-from harness.space import Space
+from tables.space import Space
 
 ADAM = AdamSettings(learning_rate=0.1, betas=(0.5, 0.999), weight_decay=1e-3)
 MOMENTUM = 0.9  # of the moving average of accuracies

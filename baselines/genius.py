@@ -16,7 +16,7 @@ from importlib import resources
 from string import Template
 
 from harness.protocol import Complete, Message, Proposal, Reason, Trial, in_millions
-from harness.space import Architecture, Space
+from tables.space import Architecture, Space
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from harness.method import Method, UnfitMethod
 from harness.protocol import Proposal, Trial
-from harness.space import Architecture, Space
 from harness.streams import Stream, Streams
+from tables.space import Architecture, Space
 
 
 class LocalSearch:

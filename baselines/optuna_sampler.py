@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from harness.method import Method
 from harness.protocol import Proposal, Trial
-from harness.space import Space
 from harness.streams import Stream
+from tables.space import Space
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from harness.method import Method
 from harness.protocol import Proposal, Trial
-from harness.space import Space
 from harness.streams import Stream, Streams
+from tables.space import Space
 
 Reals = NDArray[np.float64]
 Choices = NDArray[np.int64]

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from harness.method import Method
 from harness.protocol import Proposal, Trial
-from harness.space import Architecture, Space
 from harness.streams import Stream, Streams
+from tables.space import Architecture, Space
 
 BLOCK = 64  # proposals that are drawn at once
 

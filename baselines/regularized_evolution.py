@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from harness.method import Method
 from harness.protocol import Proposal, Trial
-from harness.space import Architecture, Space
 from harness.streams import Stream, Streams
+from tables.space import Architecture, Space
 
 BLOCK = 16  # children whose random numbers are drawn at once
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from baselines.policy import Adam, AdamSettings, Choices, Reals, Softmax, policy_method
-from harness.space import Space
+from tables.space import Space
 
 ADAM = AdamSettings(learning_rate=0.01)
 MOMENTUM = 0.9

@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 
 from baselines.policy import Adam, AdamSettings, Choices, Reals, Softmax, policy_method
-from harness.space import Space
+from tables.space import Space
 
 SAMPLES = 4  # of an update
 ADAM = AdamSettings(learning_rate=0.1)

@@ -22,9 +22,9 @@ from pathlib import Path
 import submitit
 
 from cache.store import Store
-from harness.executors.local import LocalExecutor, cores
-from harness.executors.slurm import Resources, SlurmExecutor
-from harness.queue import SPEC, Executor, Queue
+from harness.training.executors.local import LocalExecutor, cores
+from harness.training.executors.slurm import Resources, SlurmExecutor
+from harness.training.queue import SPEC, Executor, Queue
 from tests.harness.executors.cluster import missing, one_node_cluster
 from tests.harness.executors.scene import AT_ONCE, jobs
 

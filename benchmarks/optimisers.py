@@ -23,7 +23,7 @@ from itertools import product
 from pathlib import Path
 
 from baselines.catalogue import METHODS
-from harness.engine import search
+from harness.arrays import search
 from harness.loop import Budget
 from harness.spaces.nas_bench_201 import OPERATIONS, SPACE
 from reproduce.benchmarks import at_hand, open_benchmark

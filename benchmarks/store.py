@@ -145,7 +145,7 @@ def explain(client: Client, record: Record) -> None:
     request = fresh(record.request)
     request["messages"][-1]["content"] += "different"
     try:
-        client.complete(request, where="benchmark")
+        client.ask(CHAT, request, where="benchmark")
     except ReplayMiss as error:
         miss = error
     assert miss.nearest == record

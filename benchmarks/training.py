@@ -1,4 +1,4 @@
-"""`python -m benchmarks.training`: `harness.train.fit` beside a plain loop of the same network, in one run.
+"""`python -m benchmarks.training`: `harness.training.train.fit` beside a plain loop of the same network, in one run.
 
 Goal: at most 5 % slower. The plain loop is what one writes without this project: tensors in memory, a permutation an
 epoch, SGD as torch makes it, one validation an epoch; it neither divides data nor keeps a curve. Both take turns on one
@@ -19,14 +19,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from harness import networks, recipes
-from harness.datasets import digits
-from harness.datasets.dataset import Arrays
-from harness.devices import choose
-from harness.jobs import Scale
-from harness.pictures import Data, Part, prepare
-from harness.recipes import Recipe, Split
-from harness.train import fit
+from harness.training import networks, recipes
+from harness.training.data import digits
+from harness.training.data.dataset import Arrays
+from harness.training.devices import choose
+from harness.training.jobs import Scale
+from harness.training.pictures import Data, Part, prepare
+from harness.training.recipes import Recipe, Split
+from harness.training.train import fit
 
 
 class Workload(NamedTuple):

@@ -1,42 +1,45 @@
-"""The client: every answer a run uses passes here, replayed from records, recorded, or live."""
+"""The client: the one way to everything that costs something, replayed from records or made once and recorded.
+
+`ask(kind, request, sample)` finds the record; where there is none, the provider of that kind makes its answer, which is
+stored before it is returned. A client without providers is strict replay: it cannot make anything. A client without
+records is live: it looks nothing up and keeps nothing.
+"""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from enum import Enum
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from cache.errors import CacheError, ReplayMiss
 from cache.key import JSON, request_key
 from cache.nearest import difference
-from cache.record import CHAT, Record
+from cache.record import Record
 
-
-class Mode(Enum):
-    """What a miss does."""
-
-    REPLAY = "replay"  # raises; nothing is ever sent
-    RECORD = "record"  # is sent once, whoever else asks for it, and stored before it is returned
-    LIVE = "live"  # everything is sent, nothing is looked up or stored
+Request: TypeAlias = Mapping[str, JSON]
+"""The whole body of what is asked."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What a transport brings back: the fields of a `Record` beside the request."""
+    """What a provider brings back: the fields of a `Record` beside the request."""
 
     answer: Mapping[str, JSON]
     observed: Mapping[str, JSON] = field(default_factory=dict)
     provenance: Mapping[str, JSON] = field(default_factory=dict)
 
 
-class Transport(Protocol):
-    """The seam to an endpoint: everything that opens a socket is behind it."""
+Provider: TypeAlias = Callable[[Request], Reply]
+"""Makes the answer to a request: an endpoint, a function, a table, the array engine."""
 
-    def send(self, request: Mapping[str, JSON]) -> Reply:
-        """Send the whole body, again where that is worth it, and return what came back."""
+
+class Queue(Protocol):
+    """A provider that makes many answers at once and claims its own work, such as the queue of trainings."""
+
+    def make(self, requests: Sequence[Request], keep: Callable[[Request, Reply], object]) -> None:
+        """Make the answers to all `requests`, and `keep` each as soon as it is there; raises if one cannot be made."""
 
 
 class Records(Protocol):
@@ -68,19 +71,25 @@ class Tally:
 
 
 class Client:
-    """Answers requests from `records`; what happens on a miss is the `mode`.
+    """Answers requests of every kind from `records`, and has what is not there made by the provider of its kind.
 
-    A client that records or is live is constructed with a transport; replay takes none, so it cannot send. Threads may
-    share a client, and processes the records: of all who miss one answer at the same time, one asks for it.
+    Threads may share a client, and processes the records: of all who miss one answer at the same time, one has it made.
     """
 
-    def __init__(self, records: Records, mode: Mode = Mode.REPLAY, transport: Transport | None = None) -> None:
-        if (transport is None) != (mode is Mode.REPLAY):
-            got = "none" if transport is None else "one"
-            raise CacheError(f"Expected {'no' if got == 'one' else 'a'} transport in {mode.value} mode, got {got}.")
+    def __init__(self, records: Records | None = None, providers: Mapping[str, Provider | Queue] | None = None) -> None:
+        """Make a client.
+
+        Args:
+            records: where answers are looked up and kept; None looks up and keeps nothing.
+            providers: by kind of record; a kind that is not here can only be replayed.
+
+        Raises:
+            CacheError: there are neither records nor providers.
+        """
+        if records is None and not providers:
+            raise CacheError("Expected records to replay from, or a provider to ask, got neither. Pass one.")
         self._records = records
-        self._mode = mode
-        self._transport = transport
+        self._providers = dict(providers or {})
         self._tally = Tally()
         self._counting = threading.Lock()
 
@@ -89,57 +98,100 @@ class Client:
         """Counts since the client was made."""
         return self._tally
 
-    def complete(self, request: Mapping[str, JSON], *, sample: int = 0, where: str = "") -> Record:
+    def find(self, kind: str, request: Request, *, sample: int = 0) -> Record | None:
+        """Return the record of `request` if it is there; nothing is made and nothing is counted."""
+        return None if self._records is None else self._records.get(request_key(request, kind=kind, sample=sample))
+
+    def ask(self, kind: str, request: Request, *, sample: int = 0, where: str = "") -> Record:
         """Return the answer to `request`.
 
         Args:
-            request: the whole body: model, messages, every parameter that is set.
+            kind: of the record, which names the provider; for a language model `cache.record.CHAT`.
+            request: the whole body: for a language model its name, the messages, every parameter that is set.
             sample: numbers independent answers to the same request, from 0.
             where: the place in the run, for instance `run 329M, iteration 3, turn 2`; only messages show it.
 
         Raises:
-            ReplayMiss: in replay, the answer was never recorded.
+            ReplayMiss: the answer was never recorded, and there is no provider of its kind.
             InvalidRequest: the request is not JSON.
             CorruptRecord, StoreError: the answer is there but cannot be believed or read, or cannot be stored.
             EndpointError, LimitReached, CredentialFound: see `cache.endpoint.OpenAITransport.send`.
         """
-        key = request_key(request, kind=CHAT, sample=sample)
-        if self._mode is Mode.LIVE:
-            return self._send(request, sample)
-        if (record := self._records.get(key)) is not None:
-            return self._hit(record)
-        if self._mode is Mode.REPLAY:
+        provider, key = self._providers.get(kind), request_key(request, kind=kind, sample=sample)
+        if self._records is None and provider is not None:
             self._count(hits=0)
-            raise self._miss(request, sample, where)
+            return _made(provider, kind, request, sample)
+        if self._records is not None and (record := self._records.get(key)) is not None:
+            return self._hit(record)
+        if self._records is None or provider is None:
+            self._count(hits=0)
+            raise self._miss(kind, request, sample, where)
+        if not callable(provider):
+            return self.ask_all(kind, [request], sample=sample)[0]
         with self._records.claim(key):
             if (record := self._records.get(key)) is not None:  # whoever held the claim before has asked
                 return self._hit(record)
-            record = self._send(request, sample)
-            if self._records.put(record):
-                return record
-            # Somebody put another answer without a claim: it stays, and everyone who asks gets the same one.
-            return self._records.get(key) or record
+            self._count(hits=0)
+            return self._kept(_made(provider, kind, request, sample))
+
+    def ask_all(self, kind: str, requests: Sequence[Request], *, sample: int = 0) -> list[Record]:
+        """Return the answers to many requests, in their order; those that a queue has to make are made at once.
+
+        Raises:
+            as `ask`. What was made before an error is kept.
+        """
+        provider = self._providers.get(kind)
+        if self._records is None or provider is None or callable(provider):
+            return [self.ask(kind, request, sample=sample) for request in requests]
+        missing = [request for request in requests if self.find(kind, request, sample=sample) is None]
+        made: dict[str, Record] = {}
+
+        def keep(request: Request, reply: Reply) -> None:
+            record = Record(request, reply.answer, sample, kind, reply.provenance, reply.observed)
+            made[record.key] = self._kept(record)
+
+        if missing:
+            provider.make(missing, keep)
+        found = []
+        for request in requests:
+            record = made.get(request_key(request, kind=kind, sample=sample))
+            if record is not None:
+                self._count(hits=0)
+            found.append(record or self.ask(kind, request, sample=sample))
+        return found
+
+    def _kept(self, record: Record) -> Record:
+        assert self._records is not None
+        if self._records.put(record):
+            return record
+        # Somebody put another answer without a claim: it stays, and everyone who asks gets the same one.
+        return self._records.get(record.key) or record
 
     def _hit(self, record: Record) -> Record:
         self._count(hits=1)
         return record
-
-    def _send(self, request: Mapping[str, JSON], sample: int) -> Record:
-        assert self._transport is not None
-        self._count(hits=0)
-        reply = self._transport.send(request)
-        return Record(request, reply.answer, sample, CHAT, reply.provenance, reply.observed)
 
     def _count(self, *, hits: int) -> None:
         with self._counting:
             tally = self._tally
             self._tally = Tally(tally.requests + 1, tally.hits + hits, tally.misses + 1 - hits)
 
-    def _miss(self, request: Mapping[str, JSON], sample: int, where: str) -> ReplayMiss:
-        asked = Record(request, answer={}, sample=sample)
-        nearest = self._records.nearest(asked.question)
+    def _miss(self, kind: str, request: Request, sample: int, where: str) -> ReplayMiss:
+        asked = Record(request, answer={}, sample=sample, kind=kind)
+        nearest = None if self._records is None else self._records.nearest(asked.question)
         diff = ""
         if nearest is not None:
             diff = difference(asked.request, nearest.request)
             diff = diff or f"only the sample differs: recorded {nearest.sample}, asked {sample}"
-        return ReplayMiss(asked.key, where, nearest, diff, len(self._records))
+        return ReplayMiss(asked.key, where, nearest, diff, 0 if self._records is None else len(self._records))
+
+
+def _made(provider: Provider | Queue, kind: str, request: Request, sample: int) -> Record:
+    """Have one answer made, of which nothing is looked up or kept."""
+    replies: list[Reply] = []
+    if callable(provider):
+        replies.append(provider(request))
+    else:
+        provider.make([request], lambda _, reply: replies.append(reply))
+    (reply,) = replies
+    return Record(request, reply.answer, sample, kind, reply.provenance, reply.observed)

@@ -18,10 +18,10 @@ from urllib.parse import urlsplit
 
 from cache.answer import read_answer
 from cache.client import Reply
-from cache.credentials import refuse_credentials, withhold
 from cache.errors import AnswerBroken, CacheError, EndpointError, InvalidRequest, Unavailable
 from cache.key import JSON, NOT_IN_KEY
 from cache.limits import Limits, Meter, Spent, usage_of
+from cache.redaction import refuse_credentials, withhold
 from cache.retries import SHOWN, failure_of_status, pause_s
 
 if TYPE_CHECKING:

@@ -18,10 +18,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from cache.credentials import refuse_credentials
 from cache.errors import CorruptRecord, RecordError
 from cache.key import JSON, canonical, digest_bytes, keyed, question
 from cache.nearest import SKETCH_BYTES, sketch
+from cache.redaction import refuse_credentials
 
 CHAT = "chat.completions"
 

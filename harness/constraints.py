@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from harness.protocol import Reason, Rejection, in_millions
-from harness.space import Architecture
+from tables.space import Architecture
 
 
 class Constraint(Protocol):

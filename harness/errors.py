@@ -1,13 +1,12 @@
 """The harness' exceptions.
 
 HarnessError
-├── InvalidArchitecture   a tuple that is no architecture of the space
 ├── OptimizerError        an optimiser that broke the ask/tell protocol
 ├── SpaceMismatch         a table of another space
 ├── UnknownSpace          no space has this name
 ├── UnfitMethod           a method that cannot search a space (in harness.method, where optimisers see it)
-├── QueueError            a folder that holds no such job, or cannot be worked on (in harness.queue)
-├── ClaimRefused          a job that was cancelled, or cannot be locked (in harness.claim)
+├── QueueError            a folder that holds no such job, or cannot be worked on (in harness.training.queue)
+├── ClaimRefused          a job that was cancelled, or cannot be locked (in harness.training.claim)
 └── TrainingError         a job that cannot be trained as it stands
     ├── InvalidJob        a file that holds no job, or a job that contradicts itself
     ├── UnknownRecipe     no recipe has this name
@@ -25,10 +24,6 @@ HarnessError
 
 class HarnessError(Exception):
     """Anything this package raises on purpose."""
-
-
-class InvalidArchitecture(HarnessError, ValueError):
-    """A tuple of the wrong length, or with an entry that is no choice of its slot."""
 
 
 class OptimizerError(HarnessError):

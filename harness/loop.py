@@ -11,11 +11,11 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from harness import grammar
 from harness.constraints import Constraint
 from harness.errors import OptimizerError
 from harness.protocol import Optimizer, Proposal, Reason, Rejection, Trial
-from harness.space import Architecture, Space
+from harness.text import published as grammar
+from tables.space import Architecture, Space
 
 
 class Objective(Protocol):

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from harness.errors import HarnessError
 from harness.protocol import Optimizer
-from harness.space import Space
 from harness.streams import Stream, Streams
+from tables.space import Space
 
 
 class ArrayOptimizer(Protocol):

@@ -12,9 +12,9 @@ from typing import Protocol
 
 from cache.record import Record
 from harness.errors import InvalidJob, SpaceMismatch, TrainingError
-from harness.jobs import Job, Outcome, Result, from_record
-from harness.queue import Executor, Queue, State, Status
-from harness.space import Architecture, Space
+from harness.training.jobs import Job, Outcome, Result, from_record
+from harness.training.queue import Executor, Queue, State, Status
+from tables.space import Architecture, Space
 from tables.table import Table
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol, TypedDict
 
-from harness.space import Architecture
+from tables.space import Architecture
 
 MILLION = 1_000_000
 

@@ -10,9 +10,9 @@ from importlib import import_module
 
 from cache.errors import CacheError
 from harness.errors import HarnessError
-from reproduce.catalogue import COMMANDS, FIGURES, REPORTS
+from reproduce.cli.catalogue import COMMANDS, FIGURES, REPORTS
 from reproduce.errors import ReproduceError
-from reproduce.output import DRAWN, add_output_arguments, show
+from reproduce.report.output import DRAWN, add_output_arguments, show
 from tables.errors import TableError
 
 INTERRUPTED = 130  # what a shell reports for a command that Ctrl-C ended
@@ -35,10 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, title in COMMANDS.items():
         subparser = subparsers.add_parser(name, help=title, description=title)
         if name == called:
-            import_module(f"reproduce.{name}").add_arguments(subparser)
+            import_module(f"reproduce.cli.{name}").add_arguments(subparser)
     args = parser.parse_args(arguments)
     try:
-        module = import_module(f"reproduce.{args.command}")
+        module = import_module(f"reproduce.{'cli' if args.command in COMMANDS else 'paper'}.{args.command}")
         if args.command in COMMANDS:
             return int(module.run(args))
         if args.command in FIGURES and args.format is None and args.out is not None and args.out.suffix in DRAWN:

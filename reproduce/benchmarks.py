@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness import spaces
-from harness.space import Architecture
 from reproduce.data import Published, home, manifest, path_of, read_published, sha256_of
 from reproduce.errors import DataMissing, UsageError
 from tables.build import SOURCES, build
@@ -20,6 +19,7 @@ from tables.errors import DamagedTable, SchemaMismatch, SourceNotFound, TableNot
 from tables.schema import file_name
 from tables.sources.analog_nasbench import installed_data
 from tables.sources.csv_file import csv_source
+from tables.space import Architecture
 from tables.table import Table
 from tables.trained import embedded
 from tables.verdicts import Verdicts

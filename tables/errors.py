@@ -1,6 +1,7 @@
 """What can go wrong with a benchmark table; every message says what mends it.
 
 TableError
+├── InvalidArchitecture   a tuple that is no architecture of the space (also a ValueError)
 ├── UnknownArchitecture   not an architecture of this table (also a LookupError)
 ├── SourceNotFound        the file that a table is built from is not there
 ├── MalformedSource       a published file does not hold what its benchmark publishes
@@ -14,6 +15,10 @@ TableError
 
 class TableError(Exception):
     """Root of this package's errors."""
+
+
+class InvalidArchitecture(TableError, ValueError):
+    """A tuple of the wrong length, or with an entry that is no choice of its slot."""
 
 
 class UnknownArchitecture(TableError, LookupError):

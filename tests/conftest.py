@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from reproduce import fetch
 from reproduce.benchmarks import build_fetched
+from reproduce.cli import fetch
 from reproduce.data import HOME_VARIABLE, manifest
-from reproduce.imagenet import index_published
+from reproduce.published.imagenet import index_published
 
 MIRROR_VARIABLE = "GENIUS_REPLAY_MIRROR"
 """A folder with the published files; tests that need them are skipped without it."""

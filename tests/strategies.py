@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from harness.space import Architecture, Group, Slot, Space
+from tables.space import Architecture, Group, Slot, Space
 
 
 def architectures(space: Space) -> st.SearchStrategy[Architecture]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from reproduce import __version__
-from reproduce.catalogue import COMMANDS, FIGURES, REPORTS
+from reproduce.cli.catalogue import COMMANDS, FIGURES, REPORTS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Protocol, cast
 
-from harness.costs import Cost
 from harness.errors import UnknownSpace
-from harness.space import Architecture, Space
+from harness.spaces.costs import Cost
+from tables.space import Architecture, Space
 
 NAMES = (
     "mobilenetv2-se",
@@ -43,7 +43,7 @@ def find(name: str) -> SpaceModule:
 
 
 def counted_macs(name: str, architecture: Architecture) -> int:
-    """Multiply-accumulates by the rule that a space's own publication counts with (`harness.costs`).
+    """Multiply-accumulates by the rule that a space's own publication counts with (`harness.spaces.costs`).
 
     Raises:
         UnknownSpace: if there is none of this name.

@@ -5,7 +5,7 @@ github.com/xiusu/Channel-Bench-Macro. A choice is written 1 to 4, which is the n
 
 from __future__ import annotations
 
-from harness.space import Architecture, Group, Notation, Slot, Space
+from tables.space import Architecture, Group, Notation, Slot, Space
 
 QUARTERS = (1, 2, 3, 4)
 

@@ -7,9 +7,9 @@ c4→c5→c4, and a 1×1 convolution to c6. Input 32×32, ten classes. `macs` an
 
 from __future__ import annotations
 
-from harness.costs import Cost, conv_bn, global_pool, linear, total
-from harness.space import Architecture
 from harness.spaces.channel_bench import channel_space, scaled
+from harness.spaces.costs import Cost, conv_bn, global_pool, linear, total
+from tables.space import Architecture
 
 FULL_WIDTHS = (128, 768, 768, 768, 256, 1536, 1024)
 

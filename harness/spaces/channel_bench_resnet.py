@@ -7,9 +7,9 @@ benchmark's published `flops` and `params` for all 16,384 networks.
 
 from __future__ import annotations
 
-from harness.costs import Cost, conv_bn, global_pool, linear, total
-from harness.space import Architecture
 from harness.spaces.channel_bench import channel_space, scaled
+from harness.spaces.costs import Cost, conv_bn, global_pool, linear, total
+from tables.space import Architecture
 
 FULL_WIDTHS = (256, 256, 256, 512, 512, 512, 512)
 

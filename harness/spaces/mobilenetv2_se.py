@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import cache
 from typing import NamedTuple
 
-from harness.costs import (
+from harness.spaces.costs import (
     NOTHING,
     Cost,
     conv,
@@ -21,7 +21,7 @@ from harness.costs import (
     squeeze_excite,
     total,
 )
-from harness.space import Architecture, Group, Slot, Space
+from tables.space import Architecture, Group, Slot, Space
 
 
 class Stage(NamedTuple):

@@ -10,8 +10,8 @@ from __future__ import annotations
 from functools import cache
 from itertools import pairwise
 
-from harness.costs import NOTHING, Cost, batch_norm, conv, conv_bn, global_pool, linear, total
-from harness.space import Architecture, Group, Notation, Slot, Space
+from harness.spaces.costs import NOTHING, Cost, batch_norm, conv, conv_bn, global_pool, linear, total
+from tables.space import Architecture, Group, Notation, Slot, Space
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 NODES = 4  # node 0 is the cell's input, the last its output

@@ -10,8 +10,8 @@ from __future__ import annotations
 from functools import cache
 from typing import NamedTuple
 
-from harness.costs import NOTHING, Cost, conv_bn, global_pool, linear, total
-from harness.space import Architecture, Group, Notation, Slot, Space
+from harness.spaces.costs import NOTHING, Cost, conv_bn, global_pool, linear, total
+from tables.space import Architecture, Group, Notation, Slot, Space
 
 
 class Layer(NamedTuple):

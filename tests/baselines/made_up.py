@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from harness.protocol import Optimizer, Proposal, Reason, Rejection, Trial
-from harness.space import Architecture, Group, Slot, Space
 from tables.schema import SCHEMA_VERSION, Measure, Origin, TableInfo
 from tables.schema import Slot as Column
+from tables.space import Architecture, Group, Slot, Space
 from tables.table import Table
 
 

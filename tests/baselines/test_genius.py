@@ -11,12 +11,12 @@ import pytest
 
 from baselines import genius
 from baselines.genius import Genius, Prompts
-from harness import layouts
 from harness.constraints import MacsWindow, Novelty
 from harness.loop import Budget, Referee, run
 from harness.protocol import Message, Proposal, Reason, Rejection, Trial
-from harness.space import Architecture
 from harness.spaces import mobilenetv2_se
+from harness.text import layouts
+from tables.space import Architecture
 from tests.strategies import GENIUS_329, WIDTHS
 
 PROMPTS = Prompts(

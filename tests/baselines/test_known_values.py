@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from baselines.catalogue import find
-from harness.engine import search
+from harness.arrays import search
 from harness.loop import Budget
 from harness.spaces import find as find_space
 from reproduce.benchmarks import BENCHMARKS, open_benchmark

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from baselines.catalogue import find
 from baselines.local_search import LocalSearch
-from harness.engine import search
+from harness.arrays import search
 from harness.loop import Budget
 from harness.spaces import NAMES
 from harness.spaces import find as find_space

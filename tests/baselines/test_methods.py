@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from baselines.catalogue import METHODS
-from harness import engine
-from harness.engine import search
+from harness import arrays as engine
+from harness.arrays import search
 from harness.loop import Budget
 from harness.method import Method
 from harness.streams import Stream

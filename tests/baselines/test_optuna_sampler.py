@@ -13,7 +13,7 @@ import optuna
 
 from baselines.catalogue import find
 from baselines.optuna_sampler import OptunaSearch, optuna_method
-from harness.engine import search
+from harness.arrays import search
 from harness.loop import Budget
 from harness.streams import Stream
 from tests.baselines.made_up import evaluated, problem_of, proposed, rejected

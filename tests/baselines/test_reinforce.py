@@ -8,7 +8,7 @@ import random
 import pytest
 
 from baselines.catalogue import find
-from harness.engine import search
+from harness.arrays import search
 from harness.loop import Budget
 from harness.streams import Stream
 from tests.baselines.made_up import Problem, problem_of

@@ -1,15 +1,15 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from cache.cassette import Cassette
-from cache.client import Client, Mode, Records, Reply, Tally
+from cache.client import Client, Records, Reply, Request, Tally
 from cache.errors import CacheError, InvalidRequest, ReplayMiss
 from cache.key import JSON
-from cache.record import Record
+from cache.record import CHAT, Record
 from cache.store import Store
 from tests.cache.records import chat_record, chat_request
 
@@ -40,7 +40,7 @@ def test_replay_returns_what_was_recorded(records: Records) -> None:
     record = chat_record("one", temperature=1)
     assert records.put(record)
     client = Client(records)
-    assert client.complete(chat_request("one", temperature=1.0, timeout=3)) == record
+    assert client.ask(CHAT, chat_request("one", temperature=1.0, timeout=3)) == record
     assert client.tally == Tally(requests=1, hits=1, misses=0)
 
 
@@ -50,8 +50,10 @@ def test_a_miss_names_the_place_and_shows_what_differs(records: Records) -> None
         records.put(record)
     client = Client(records)
     with pytest.raises(ReplayMiss) as caught:
-        client.complete(
-            chat_request("Design a network.\nBudget: 401 M", "[1]", "Too large."), where="run 329M, iteration 3, turn 2"
+        client.ask(
+            CHAT,
+            chat_request("Design a network.\nBudget: 401 M", "[1]", "Too large."),
+            where="run 329M, iteration 3, turn 2",
         )
     miss = caught.value
     assert miss.nearest == near
@@ -65,27 +67,27 @@ def test_a_miss_names_the_place_and_shows_what_differs(records: Records) -> None
 def test_a_miss_says_if_only_parameters_or_only_the_sample_differ(records: Records) -> None:
     records.put(chat_record("one", temperature=0))
     with pytest.raises(ReplayMiss, match=r'recorded parameters(.|\n)*\+ "temperature": 1') as caught:
-        Client(records).complete(chat_request("one", temperature=1))
+        Client(records).ask(CHAT, chat_request("one", temperature=1))
     assert "messages" not in caught.value.diff
     with pytest.raises(ReplayMiss, match="only the sample differs: recorded 0, asked 4"):
-        Client(records).complete(chat_request("one", temperature=0), sample=4)
+        Client(records).ask(CHAT, chat_request("one", temperature=0), sample=4)
 
 
 def test_a_miss_with_nothing_recorded_says_so(records: Records) -> None:
     with pytest.raises(ReplayMiss, match="Nothing is recorded here at all") as caught:
-        Client(records).complete(chat_request("one"))
+        Client(records).ask(CHAT, chat_request("one"))
     assert caught.value.nearest is None
 
 
 def test_recording_sends_once_and_keeps_the_answer(records: Records) -> None:
     endpoint = Endpoint()
-    client = Client(records, Mode.RECORD, endpoint)
+    client = Client(records, {CHAT: endpoint.send})
     request = chat_request("one", timeout=3)
-    first = client.complete(request)
-    assert client.complete(request) == first == Client(records).complete(request)
+    first = client.ask(CHAT, request)
+    assert client.ask(CHAT, request) == first == Client(records).ask(CHAT, request)
     assert endpoint.sent == [request]
     assert (first.text, first.observed, first.provenance) == ("1", {"model": "test-1a"}, {"api": "test"})
-    assert client.complete(request, sample=1).text == "2"
+    assert client.ask(CHAT, request, sample=1).text == "2"
     assert client.tally == Tally(requests=3, hits=1, misses=2)
 
 
@@ -95,29 +97,68 @@ def test_who_records_second_gets_the_first_answer(records: Records) -> None:
             records.put(chat_record("one", answer="somebody else was faster"))
             return super().send(request)
 
-    assert Client(records, Mode.RECORD, Slow()).complete(chat_request("one")).text == "somebody else was faster"
+    assert Client(records, {CHAT: Slow().send}).ask(CHAT, chat_request("one")).text == "somebody else was faster"
 
 
 def test_live_neither_looks_up_nor_stores(records: Records) -> None:
     records.put(chat_record("one", answer="old"))
-    client = Client(records, Mode.LIVE, Endpoint())
-    assert [client.complete(chat_request("one")).text for _ in range(2)] == ["1", "2"]
+    client = Client(None, {CHAT: Endpoint().send})
+    assert [client.ask(CHAT, chat_request("one")).text for _ in range(2)] == ["1", "2"]
     assert len(records) == 1
     assert client.tally == Tally(requests=2, hits=0, misses=2)
 
 
-def test_only_what_sends_takes_a_transport(records: Records) -> None:
-    with pytest.raises(CacheError, match="Expected no transport in replay mode, got one"):
-        Client(records, Mode.REPLAY, Endpoint())
-    for mode in (Mode.RECORD, Mode.LIVE):
-        with pytest.raises(CacheError, match=f"Expected a transport in {mode.value} mode, got none"):
-            Client(records, mode)
+def test_a_client_needs_records_or_a_provider() -> None:
+    with pytest.raises(CacheError, match="Expected records to replay from, or a provider to ask, got neither"):
+        Client()
+
+
+class Workers:
+    """A queue that makes everything at once, and refuses a request that holds `fail`."""
+
+    def __init__(self) -> None:
+        self.asked: list[list[Request]] = []
+
+    def make(self, requests: Sequence[Request], keep: Callable[[Request, Reply], object]) -> None:
+        self.asked.append([*requests])
+        for request in requests:
+            if "fail" in request:
+                raise CacheError("given up")
+            keep(request, Reply({"result": request["job"]}))
+
+
+def test_a_queue_is_given_all_that_is_missing_at_once(records: Records) -> None:
+    workers = Workers()
+    client = Client(records, {"training": workers})
+    jobs: list[Request] = [{"job": number} for number in range(4)]
+    assert client.ask("training", jobs[1]).answer == {"result": 1}
+    assert [record.answer["result"] for record in client.ask_all("training", jobs)] == [0, 1, 2, 3]
+    assert workers.asked == [[jobs[1]], [jobs[0], jobs[2], jobs[3]]]
+    assert client.tally == Tally(requests=5, hits=1, misses=4)
+    assert [record.answer["result"] for record in Client(records).ask_all("training", jobs)] == [0, 1, 2, 3]
+    with pytest.raises(ReplayMiss):
+        Client(records).ask_all("training", [{"job": 9}])
+
+
+def test_what_a_queue_made_before_it_failed_is_kept(records: Records) -> None:
+    client = Client(records, {"training": Workers()})
+    with pytest.raises(CacheError, match="given up"):
+        client.ask_all("training", [{"job": 1}, {"fail": True}])
+    assert client.find("training", {"job": 1}) is not None
+    assert client.find("training", {"fail": True}) is None
+
+
+def test_kinds_are_apart(records: Records) -> None:
+    client = Client(records, {"figures": lambda _: Reply({"test": 1})})
+    assert client.ask("figures", {"architecture": "0"}).kind == "figures"
+    with pytest.raises(ReplayMiss):
+        client.ask("training", {"architecture": "0"})
 
 
 def test_what_is_not_json_is_never_sent(records: Records) -> None:
     endpoint = Endpoint()
     with pytest.raises(InvalidRequest):
-        Client(records, Mode.LIVE, endpoint).complete({"x": float("nan")})
+        Client(None, {CHAT: endpoint.send}).ask(CHAT, {"x": float("nan")})
     assert endpoint.sent == []
 
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from openai.resources.chat.completions import Completions
 
 from cache.cassette import Cassette
-from cache.client import Client, Mode, Records, Tally
+from cache.client import Client, Records, Tally
 from cache.endpoint import OpenAITransport
 from cache.errors import CacheError, CredentialFound, LimitReached, RequestRefused, StoreError, Unavailable
 from cache.key import JSON, NOT_IN_KEY, request_key
@@ -48,9 +48,9 @@ def transport(server: Server, **arguments: Any) -> OpenAITransport:
 
 def record_all(server: Server, folder: Path) -> None:
     with Store(folder) as store, OpenAITransport(server.url, KEY) as endpoint:
-        client = Client(store, Mode.RECORD, endpoint)
+        client = Client(store, {CHAT: endpoint.send})
         for request in REQUESTS:
-            client.complete(request)
+            client.ask(CHAT, request)
 
 
 def test_eight_processes_ask_200_times_not_1600(server: Server, tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_eight_processes_ask_200_times_not_1600(server: Server, tmp_path: Path) 
         assert len(store) == 200
         assert store.verify() == []
         client = Client(store)
-        assert all(client.complete(request).text == "[1, 2]" for request in REQUESTS)
+        assert all(client.ask(CHAT, request).text == "[1, 2]" for request in REQUESTS)
     assert [path.name for path in tmp_path.iterdir() if path.suffix == ".lock"] == []
 
 
@@ -68,11 +68,11 @@ def test_eight_processes_ask_200_times_not_1600(server: Server, tmp_path: Path) 
 def test_threads_that_share_a_client_ask_once(place: str, server: Server, tmp_path: Path) -> None:
     with Store(tmp_path) as store, transport(server) as endpoint, ThreadPoolExecutor(8) as pool:
         records: Records = store if place == "store" else Cassette()
-        client = Client(records, Mode.RECORD, endpoint)
+        client = Client(records, {CHAT: endpoint.send})
 
         def ask(request: dict[str, JSON]) -> str:
             try:
-                return client.complete(request).text
+                return client.ask(CHAT, request).text
             finally:
                 store.close()  # the connections of this thread
 
@@ -93,7 +93,7 @@ def test_who_dies_while_asking_blocks_nobody(server: Server, tmp_path: Path) -> 
 
     def ask() -> None:
         with Store(tmp_path) as store, OpenAITransport(server.url, KEY) as endpoint:
-            assert Client(store, Mode.RECORD, endpoint).complete(REQUESTS[0]).text == "[1, 2]"
+            assert Client(store, {CHAT: endpoint.send}).ask(CHAT, REQUESTS[0]).text == "[1, 2]"
 
     holder = fork(ask)
     assert asked.wait(10)
@@ -107,16 +107,16 @@ def test_who_dies_while_asking_blocks_nobody(server: Server, tmp_path: Path) -> 
 def test_who_fails_lets_the_next_one_ask(server: Server, tmp_path: Path) -> None:
     server.behaviours = [fails(400), says(completion("[1, 2]"))]
     with Store(tmp_path) as store, transport(server) as endpoint:
-        client = Client(store, Mode.RECORD, endpoint)
+        client = Client(store, {CHAT: endpoint.send})
         with pytest.raises(RequestRefused):
-            client.complete(REQUESTS[0])
-        assert client.complete(REQUESTS[0]).text == "[1, 2]"
+            client.ask(CHAT, REQUESTS[0])
+        assert client.ask(CHAT, REQUESTS[0]).text == "[1, 2]"
         assert store.verify() == []
 
 
 def test_an_answer_is_stored_before_it_is_returned(server: Server, tmp_path: Path) -> None:
     with Store(tmp_path) as store, transport(server) as endpoint:
-        record = Client(store, Mode.RECORD, endpoint).complete(REQUESTS[0])
+        record = Client(store, {CHAT: endpoint.send}).ask(CHAT, REQUESTS[0])
         with Store(tmp_path, read_only=True) as another:
             assert another.get(record.key) == record
 
@@ -124,9 +124,9 @@ def test_an_answer_is_stored_before_it_is_returned(server: Server, tmp_path: Pat
 def test_a_store_that_cannot_be_written_is_never_asked_for(server: Server, tmp_path: Path) -> None:
     Store(tmp_path).close()
     with Store(tmp_path, read_only=True) as store, transport(server) as endpoint:
-        client = Client(store, Mode.RECORD, endpoint)
+        client = Client(store, {CHAT: endpoint.send})
         with pytest.raises(StoreError, match="read_only"):
-            client.complete(REQUESTS[0])
+            client.ask(CHAT, REQUESTS[0])
     assert server.asked == []
 
 
@@ -152,9 +152,9 @@ def test_after_a_fault_one_answer_is_stored(fault: str, server: Server, tmp_path
     request = chat_request("one", stream=True) if streamed else chat_request("one")
     patience_s = 1 if fault == "time-out" else 60
     with Store(tmp_path) as store, transport(server, timeout_s=patience_s) as endpoint:
-        client = Client(store, Mode.RECORD, endpoint)
-        record = client.complete(request)
-        assert client.complete(request) == record == Client(store).complete(request)
+        client = Client(store, {CHAT: endpoint.send})
+        record = client.ask(CHAT, request)
+        assert client.ask(CHAT, request) == record == Client(store).ask(CHAT, request)
         assert (len(store), record.text) == (1, "[1, 2]")
     attempts = record.observed["attempts"]
     assert isinstance(attempts, list)
@@ -164,9 +164,9 @@ def test_after_a_fault_one_answer_is_stored(fault: str, server: Server, tmp_path
 def test_a_ceiling_keeps_everything_and_the_next_run_goes_on(server: Server, tmp_path: Path) -> None:
     def run(ceiling: int) -> None:
         with transport(server, limits=Limits(calls=ceiling)) as endpoint:
-            client = Client(store, Mode.RECORD, endpoint)
+            client = Client(store, {CHAT: endpoint.send})
             for request in REQUESTS:
-                client.complete(request)
+                client.ask(CHAT, request)
 
     with Store(tmp_path) as store:
         for ceiling, kept in [(3, 3), (4, 7)]:
@@ -180,7 +180,7 @@ def test_a_server_that_is_down_stores_nothing(server: Server, tmp_path: Path) ->
     server.behaviours = [fails(503)]
     with Store(tmp_path) as store, transport(server) as endpoint:
         with pytest.raises(Unavailable, match="the same command goes on from here"):
-            Client(store, Mode.RECORD, endpoint).complete(REQUESTS[0])
+            Client(store, {CHAT: endpoint.send}).ask(CHAT, REQUESTS[0])
         assert len(store) == 0
 
 
@@ -192,12 +192,12 @@ def test_a_planted_key_reaches_no_record(key: str, server: Server, tmp_path: Pat
         says(completion(f"you are {key}")),
     ]
     with Store(tmp_path) as store, transport(server) as endpoint:
-        client = Client(store, Mode.RECORD, endpoint)
+        client = Client(store, {CHAT: endpoint.send})
         with pytest.raises(CredentialFound, match=r"at \$\.request\.messages\[1\]\.content"):
-            client.complete(chat_request(f"I am {key}"))
-        assert "withheld" in str(client.complete(chat_request("one")).observed)
+            client.ask(CHAT, chat_request(f"I am {key}"))
+        assert "withheld" in str(client.ask(CHAT, chat_request("one")).observed)
         with pytest.raises(CredentialFound, match=r"at \$\.answer\.choices\[0\]\.message\.content"):
-            client.complete(chat_request("two"))
+            client.ask(CHAT, chat_request("two"))
         assert len(store) == 1
     assert all(key.encode() not in path.read_bytes() for path in tmp_path.iterdir())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from baselines.catalogue import METHODS
-from harness.conformance import OF_METHODS, Property
+from harness.conformance.methods import OF_METHODS, Property
 from harness.method import Method
 
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import pytest
 
 from harness import spaces
+from harness.conformance.made_up import UNEVEN, table_of
 from harness.loop import Objective
 from harness.objectives import TabularObjective
-from harness.proving_ground import UNEVEN, table_of
-from harness.space import Architecture, Space
-from reproduce.transcript import embedded
-from reproduce.trials import Printed, published_trials
+from reproduce.published.transcript import embedded
+from reproduce.published.trials import Printed, published_trials
+from tables.space import Architecture, Space
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from harness import spaces
-from harness.conformance import Property
-from harness.soundness import OF_SPACES
+from harness.conformance.methods import Property
+from harness.conformance.spaces import OF_SPACES
 from harness.spaces import SpaceModule
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.conformance import Property
-from harness.proving_ground import UNEVEN, table_of
-from harness.soundness import OF_TABLES
+from harness.conformance.made_up import UNEVEN, table_of
+from harness.conformance.methods import Property
+from harness.conformance.spaces import OF_TABLES
 from reproduce.benchmarks import BENCHMARKS, open_benchmark
 from tables.build import build
 from tables.schema import Source

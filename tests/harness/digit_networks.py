@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from harness.cells import Edge
-from harness.networks.cell_batch import CHANNELS, CLASSES, CellBatch
-from harness.networks.nas_bench_201 import Cell
-from harness.noisy_digits import KERNEL, PADDING, STRIDE
-from harness.space import Architecture
+from harness.digits.network import CHANNELS, CLASSES, CellBatch
+from harness.digits.pictures import KERNEL, PADDING, STRIDE
+from harness.spaces.cells import Edge
+from harness.training.networks.nas_bench_201 import Cell
+from tables.space import Architecture
 
 
 def plain_network(architecture: Architecture) -> nn.Sequential:

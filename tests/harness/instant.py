@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
-from harness.jobs import Epoch, Job, Observed, Outcome, Result, to_record
-from harness.queue import RESULT, SPEC, Queue, Status
+from harness.training.jobs import Epoch, Job, Observed, Outcome, Result, to_record
+from harness.training.queue import RESULT, SPEC, Queue, Status
 
 OBSERVED = Observed("2026-01-01T00:00:00+00:00", seconds=36.0, device="made up", peak_memory_bytes=1)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from harness.space import Architecture
 from harness.spaces.mobilenetv2_se import SPACE
+from tables.space import Architecture
 from tests.strategies import GENIUS_329
 
 DESIGN: Architecture = GENIUS_329

@@ -10,10 +10,10 @@ import pytest
 torch = pytest.importorskip("torch", reason="networks need torch: install the extra `train`")
 pytest.importorskip("sklearn", reason="digits come with scikit-learn: install the extra `train`")
 
-from harness.cells import CONV1, CONV3, NONE, POOL, SKIP, distinct_cells  # noqa: E402
-from harness.networks import cell_batch  # noqa: E402
-from harness.networks.cell_batch import CellBatch  # noqa: E402
-from harness.noisy_digits import patches  # noqa: E402
+from harness.digits import network as cell_batch  # noqa: E402
+from harness.digits.network import CellBatch  # noqa: E402
+from harness.digits.pictures import patches  # noqa: E402
+from harness.spaces.cells import CONV1, CONV3, NONE, POOL, SKIP, distinct_cells  # noqa: E402
 from tests.harness.digit_networks import copy_weights, pairs, plain_network  # noqa: E402
 
 NOTHING = (NONE,) * 6

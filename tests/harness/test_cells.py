@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.cells import (
+from harness.spaces.cells import (
     CONV1,
     CONV3,
     NONE,
@@ -24,9 +24,9 @@ from harness.cells import (
     form_of,
     live_edges,
 )
-from harness.errors import InvalidArchitecture
-from harness.space import Architecture
 from harness.spaces.nas_bench_201 import SPACE
+from tables.errors import InvalidArchitecture
+from tables.space import Architecture
 from tests.strategies import architectures
 
 CELLS = architectures(SPACE)
@@ -57,7 +57,7 @@ def convolutions(cell: Any, architecture: Architecture) -> list[tuple[Edge, Any]
 
 
 def torch_cell(architecture: Architecture) -> Any:
-    network = pytest.importorskip("harness.networks.nas_bench_201", reason="networks need torch")
+    network = pytest.importorskip("harness.training.networks.nas_bench_201", reason="networks need torch")
     return network.Cell(architecture, CHANNELS).double().eval()
 
 

@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from harness import conformance
-from harness.conformance import OF_METHODS, check
+from harness.conformance import methods as conformance
+from harness.conformance.methods import OF_METHODS, check
 from harness.method import Method
 from harness.protocol import Proposal, Trial
-from harness.space import Architecture, Space
 from harness.streams import Stream, Streams
+from tables.space import Architecture, Space
 from tables.verdicts import Verdicts
 
 

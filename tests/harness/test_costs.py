@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.costs import (
+from harness.spaces.costs import (
     NOTHING,
     Cost,
     batch_norm,

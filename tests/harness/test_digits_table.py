@@ -14,9 +14,9 @@ import pytest
 torch = pytest.importorskip("torch", reason="networks need torch: install the extra `train`")
 pytest.importorskip("sklearn", reason="digits come with scikit-learn: install the extra `train`")
 
-from harness import noisy_digits  # noqa: E402
-from harness.cells import canonical, distinct_cells  # noqa: E402
-from harness.digits_table import NAS_BENCH_201_DIGITS, cost  # noqa: E402
+from harness.digits import pictures as noisy_digits  # noqa: E402
+from harness.digits.table import NAS_BENCH_201_DIGITS, cost  # noqa: E402
+from harness.spaces.cells import canonical, distinct_cells  # noqa: E402
 from harness.spaces.nas_bench_201 import SPACE  # noqa: E402
 from tables.__main__ import main  # noqa: E402
 from tables.table import Table  # noqa: E402

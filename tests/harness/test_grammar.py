@@ -13,12 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness import grammar, layouts
-from harness.grammar import Reading
-from harness.layouts import LAYOUTS
 from harness.protocol import Reason, Rejection
-from harness.space import Architecture, Space
 from harness.spaces.mobilenetv2_se import SPACE
+from harness.text import layouts
+from harness.text import published as grammar
+from harness.text.layouts import LAYOUTS
+from harness.text.published import Reading
+from tables.space import Architecture, Space
 from tests.harness.replies import DESIGN, FLAT, OTHER, OTHER_FLAT, OTHER_STAGED, READ, STAGED, rows
 from tests.strategies import WIDTHS, architectures
 

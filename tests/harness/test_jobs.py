@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from cache.key import DIGEST_PREFIX
 from cache.record import Record
 from cache.store import Store
-from harness import recipes
-from harness.errors import HarnessError, InvalidArchitecture, InvalidJob, NotThisJob, UnknownRecipe, UnknownSpace
-from harness.jobs import (
+from harness.errors import HarnessError, InvalidJob, NotThisJob, UnknownRecipe, UnknownSpace
+from harness.training import recipes
+from harness.training.jobs import (
     KIND,
     Epoch,
     Job,
@@ -27,6 +27,7 @@ from harness.jobs import (
     read_result,
     to_record,
 )
+from tables.errors import InvalidArchitecture
 
 DIGEST = DIGEST_PREFIX + "0" * 64
 JOB = Job("nas-bench-macro", "02012100", "digits", DIGEST, recipes.DIGITS)
@@ -151,7 +152,7 @@ def spec(**changes: object) -> dict[str, object]:
         (spec(space="resnet"), UnknownSpace, "no space is called 'resnet'"),
         (spec(architecture="0201"), InvalidArchitecture, "expected a key such as 00000000"),
         (spec(recipe="resnet"), UnknownRecipe, "no recipe is called 'resnet'"),
-        (spec(digest="md5"), InvalidJob, "python -m harness.datasets digits prints it"),
+        (spec(digest="md5"), InvalidJob, "python -m harness.training.data digits prints it"),
         (spec(seed=-1), InvalidJob, "expects a seed from 0"),
         (spec(seed=True), InvalidJob, "job.seed: expected int, got True"),
         (spec(seed="1"), InvalidJob, "job.seed: expected int, got '1'"),

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from harness import layouts
 from harness.constraints import MacsWindow, Novelty
-from harness.errors import InvalidArchitecture, OptimizerError
+from harness.errors import OptimizerError
 from harness.loop import Budget, Referee, Testimony, Trajectory, run
 from harness.protocol import Proposal, Reason, Trial
-from harness.space import Architecture
+from harness.text import layouts
+from tables.errors import InvalidArchitecture
+from tables.space import Architecture
 from tests.strategies import WIDTHS
 
 CHEAP: Architecture = (0, 0, 0, 0, 0)

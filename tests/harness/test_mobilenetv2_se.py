@@ -10,8 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.errors import InvalidArchitecture
-from harness.space import Architecture
 from harness.spaces.mobilenetv2_se import (
     BLOCKS,
     LAYERS_PER_STAGE,
@@ -22,6 +20,8 @@ from harness.spaces.mobilenetv2_se import (
     describe_costs,
     fixed_cost,
 )
+from tables.errors import InvalidArchitecture
+from tables.space import Architecture
 from tests.strategies import GENIUS_329, GENIUS_401, architectures
 
 POSITIONS = range(len(SPACE.slots))

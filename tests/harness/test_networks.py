@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.costs import Cost
-from harness.errors import InvalidArchitecture
-from harness.space import Architecture
+from harness.spaces.costs import Cost
+from tables.errors import InvalidArchitecture
+from tables.space import Architecture
 from tests.strategies import architectures
 
 torch = pytest.importorskip("torch", reason="networks need torch: install the extra `train`")
@@ -37,7 +37,7 @@ def space_module(name: str) -> ModuleType:
 
 
 def build(name: str, architecture: Architecture, **options: float) -> Any:
-    return import_module(f"harness.networks.{name}").build(architecture, **options)
+    return import_module(f"harness.training.networks.{name}").build(architecture, **options)
 
 
 def count(name: str, architecture: Architecture, size: int, **options: int) -> tuple[int, int]:
@@ -128,7 +128,7 @@ def test_what_is_no_architecture_is_not_built(name: str) -> None:
 
 def test_a_cell_sums_what_enters_each_node() -> None:
     """With x at node 0: node 1 = x, node 2 = x + node 1 = 2x, node 3 = x + node 1 + node 2 = 4x."""
-    cell = import_module("harness.networks.nas_bench_201").Cell
+    cell = import_module("harness.training.networks.nas_bench_201").Cell
     image = torch.randn(1, 16, 4, 4)
     torch.testing.assert_close(cell((1,) * 6, 16)(image), 4 * image)
     torch.testing.assert_close(cell((1, 0, 1, 0, 0, 1), 16)(image), image)

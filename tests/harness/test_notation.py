@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.errors import InvalidArchitecture
-from harness.notation import from_any
-from harness.space import Group, Slot, Space
 from harness.spaces import channel_bench_mobilenet, channel_bench_resnet, mobilenetv2_se, nas_bench_201, nas_bench_macro
+from harness.text.notation import from_any
+from tables.errors import InvalidArchitecture
+from tables.space import Group, Slot, Space
 from tests.strategies import architectures
 
 MACRO, RESNET, CELL = nas_bench_macro.SPACE, channel_bench_resnet.SPACE, nas_bench_201.SPACE

@@ -10,12 +10,12 @@ import pytest
 from cache.cassette import Cassette
 from cache.store import Store
 from harness.errors import InvalidJob
-from harness.jobs import Job, Outcome, to_record
 from harness.objectives import NotTrained, TrainedObjective, TrainingFailed, Workshop
-from harness.queue import Queue, State
-from harness.recipes import DIGITS, Recipe, Split
-from harness.space import Architecture
 from harness.spaces.nas_bench_macro import SPACE
+from harness.training.jobs import Job, Outcome, to_record
+from harness.training.queue import Queue, State
+from harness.training.recipes import DIGITS, Recipe, Split
+from tables.space import Architecture
 from tests.harness.instant import Instant, made_up
 
 DIGEST = "sha256:" + "0" * 64

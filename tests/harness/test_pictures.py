@@ -9,14 +9,15 @@ import h5py
 import numpy as np
 import pytest
 
-from harness import datasets, recipes
 from harness.errors import InvalidJob
-from harness.recipes import Split
+from harness.training import data as datasets
+from harness.training import recipes
+from harness.training.recipes import Split
 from tests.harness.datasets.test_image_folder import fill
 
 torch = pytest.importorskip("torch", reason="training needs torch: install the extra `train`")
 
-from harness.pictures import prepare  # noqa: E402 - needs torch
+from harness.training.pictures import prepare  # noqa: E402 - needs torch
 
 CPU = torch.device("cpu")
 DIGITS = datasets.find("digits")

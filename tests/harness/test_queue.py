@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from cache.record import Record
 from cache.store import Store
-from harness.claim import ClaimRefused, claim, is_held
-from harness.jobs import Job
-from harness.queue import RESULT, SPEC, Queue, QueueError, State
+from harness.training.claim import ClaimRefused, claim, is_held
+from harness.training.jobs import Job
+from harness.training.queue import RESULT, SPEC, Queue, QueueError, State
 from tests.cache.test_store_processes import fork, join
 from tests.harness.executors.noop import outcome
 from tests.harness.executors.scene import jobs

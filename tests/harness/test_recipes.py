@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from harness import recipes
 from harness.errors import InvalidJob, UnknownRecipe
-from harness.recipes import Recipe, Split
+from harness.training import recipes
+from harness.training.recipes import Recipe, Split
 
 
 def test_the_search_recipe_of_genius() -> None:

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike, NDArray
 
-from harness import soundness
-from harness.conformance import check
-from harness.costs import Cost
-from harness.proving_ground import UNEVEN, table_of
-from harness.soundness import OF_SPACES, OF_TABLES
-from harness.space import Architecture, Group, Notation, Slot, Space
+from harness.conformance import spaces as soundness
+from harness.conformance.made_up import UNEVEN, table_of
+from harness.conformance.methods import check
+from harness.conformance.spaces import OF_SPACES, OF_TABLES
+from harness.spaces.costs import Cost
+from tables.space import Architecture, Group, Notation, Slot, Space
 from tables.table import Table
 from tests.strategies import WIDTHS
 

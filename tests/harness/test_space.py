@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.errors import InvalidArchitecture
-from harness.space import Architecture, Space
 from harness.spaces.mobilenetv2_se import SPACE as IMAGENET
+from tables.errors import InvalidArchitecture
+from tables.space import Architecture, Space
 from tests.strategies import WIDTHS, architectures
 
 SPACES = pytest.mark.parametrize("space", [WIDTHS, IMAGENET], ids=lambda space: space.name)

@@ -9,9 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from harness.costs import Cost
-from harness.errors import InvalidArchitecture
-from harness.space import Architecture, Space
 from harness.spaces import (
     channel_bench_mobilenet,
     channel_bench_resnet,
@@ -19,7 +16,10 @@ from harness.spaces import (
     nas_bench_201,
     nas_bench_macro,
 )
+from harness.spaces.costs import Cost
 from tables.build import SOURCES
+from tables.errors import InvalidArchitecture
+from tables.space import Architecture, Space
 
 SMALL = [module.SPACE for module in (nas_bench_macro, channel_bench_resnet, channel_bench_mobilenet, nas_bench_201)]
 TABLE_OF = {space.name: space.name for space in SMALL} | {"nas-bench-201": "nas-bench-201-cifar10"}

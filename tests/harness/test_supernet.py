@@ -18,22 +18,23 @@ from hypothesis import strategies as st
 from cache.key import DIGEST_PREFIX
 from cache.record import Record
 from harness.errors import HarnessError, InvalidJob, NotThisJob, TrainingError
-from harness.jobs import Epoch, Observed, Scale
-from harness.recipes import Recipe, Split
-from harness.space import Architecture
 from harness.spaces.nas_bench_201 import OPERATIONS, SPACE
-from harness.supernet_jobs import Search, Searched, SupernetJob, SupernetOutcome
+from harness.training.jobs import Epoch, Observed, Scale
+from harness.training.recipes import Recipe, Split
+from harness.training.supernet_jobs import Search, Searched, SupernetJob, SupernetOutcome
+from tables.space import Architecture
 
 torch = pytest.importorskip("torch", reason="training needs torch: install the extra `train`")
 pytest.importorskip("sklearn", reason="the digits need scikit-learn: install the extra `train`")
 
 from torch import Tensor, nn  # noqa: E402 - needs torch
 
-from harness import datasets, networks  # noqa: E402
-from harness.checkpoint import Checkpoint  # noqa: E402
-from harness.networks.mixed_cell import MixedEdge  # noqa: E402
-from harness.networks.nas_bench_201 import Cell  # noqa: E402
-from harness.supernet import Supernet, main, straight_through, train, unrolled_gradient  # noqa: E402
+from harness.training import data as datasets  # noqa: E402
+from harness.training import networks  # noqa: E402
+from harness.training.checkpoint import Checkpoint  # noqa: E402
+from harness.training.networks.mixed_cell import MixedEdge  # noqa: E402
+from harness.training.networks.nas_bench_201 import Cell  # noqa: E402
+from harness.training.supernet import Supernet, main, straight_through, train, unrolled_gradient  # noqa: E402
 
 CPU = torch.device("cpu")
 ZEROS = DIGEST_PREFIX + "0" * 64
@@ -106,7 +107,7 @@ def test_what_contradicts_itself_is_refused(made: Callable[[], object], said: st
 
 
 def test_results_are_read_without_torch() -> None:
-    code = "import sys, harness.supernet_jobs; sys.exit('torch' in sys.modules)"
+    code = "import sys, harness.training.supernet_jobs; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
@@ -232,7 +233,16 @@ def test_a_search_goes_on_after_a_kill_and_leaves_the_same_answer(job: SupernetJ
     spec, result = tmp_path / "spec.json", tmp_path / "result.json"
     job = replace(job, recipe=replace(RECIPE, epochs=6))
     spec.write_text(job.to_json())
-    command = [sys.executable, "-m", "harness.supernet", str(spec), "--checkpoint-every", "0", "--device", "cpu"]
+    command = [
+        sys.executable,
+        "-m",
+        "harness.training.supernet",
+        str(spec),
+        "--checkpoint-every",
+        "0",
+        "--device",
+        "cpu",
+    ]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None
@@ -261,7 +271,7 @@ def test_a_result_that_is_there_is_not_made_again(
     ("change", "said"),
     [
         ({"digest": ZEROS}, "--data PATH"),
-        ({"code": "0"}, "version 1 of harness.supernet"),
+        ({"code": "0"}, "version 1 of harness.training.supernet"),
         ({"dataset": "letters"}, "no data set is called"),
         ({"seed": -1}, "seed from 0"),
     ],

@@ -14,18 +14,20 @@ import numpy as np
 import pytest
 
 from cache.record import Record
-from harness import datasets, recipes, spaces
+from harness import spaces
 from harness.errors import HarnessError, InvalidJob, NotThisJob, OutOfMemory, WrongDigest
-from harness.jobs import Job, Outcome, Scale, from_record
-from harness.recipes import Split
+from harness.training import data as datasets
+from harness.training import recipes
+from harness.training.jobs import Job, Outcome, Scale, from_record
+from harness.training.recipes import Split
 from tests.harness.datasets.test_image_folder import fill
 
 torch = pytest.importorskip("torch", reason="training needs torch: install the extra `train`")
 
-from harness import train as training  # noqa: E402 - needs torch
-from harness.checkpoint import Checkpoint  # noqa: E402
-from harness.pictures import Batch, Part, prepare  # noqa: E402
-from harness.train import build, evaluate, fit, main, train  # noqa: E402
+from harness.training import train as training  # noqa: E402 - needs torch
+from harness.training.checkpoint import Checkpoint  # noqa: E402
+from harness.training.pictures import Batch, Part, prepare  # noqa: E402
+from harness.training.train import build, evaluate, fit, main, train  # noqa: E402
 
 CPU = torch.device("cpu")
 DIGITS = datasets.find("digits")
@@ -217,7 +219,16 @@ def test_a_job_that_is_killed_and_asked_for_twice_is_trained_once(tmp_path: Path
     spec.write_text(job.to_json())
 
     def start() -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "harness.train", str(spec), "--device", "cpu", "--checkpoint-every", "0"]
+        command = [
+            sys.executable,
+            "-m",
+            "harness.training.train",
+            str(spec),
+            "--device",
+            "cpu",
+            "--checkpoint-every",
+            "0",
+        ]
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
 

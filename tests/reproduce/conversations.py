@@ -10,14 +10,14 @@ import json
 from collections.abc import Callable, Sequence
 
 from cache.record import Record
-from harness import layouts
 from harness.protocol import in_millions
-from harness.space import Architecture
 from harness.spaces.mobilenetv2_se import SPACE, cost
-from reproduce import imagenet
-from reproduce.audit_file import FileAudit, audit
-from reproduce.conversation import Conversation
+from harness.text import layouts
 from reproduce.data import Published
+from reproduce.published import imagenet
+from reproduce.published.audit import FileAudit, audit
+from reproduce.published.conversation import Conversation
+from tables.space import Architecture
 
 Messages = list[tuple[str, str]]
 Edit = Callable[[Messages], Messages]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from reproduce.cli.fetch import Fetched, fetch
 from reproduce.data import Published, path_of
-from reproduce.fetch import Fetched, fetch
 
 CONTENT = bytes(range(256)) * 1000  # 256,000 bytes: several blocks
 

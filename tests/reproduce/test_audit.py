@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from reproduce.__main__ import main
-from reproduce.audit_file import FED_BACK, verdict
-from reproduce.audit_report import as_json
 from reproduce.data import conversations, read_published
-from reproduce.imagenet import published_run
-from reproduce.transcript import embedded
+from reproduce.published.audit import FED_BACK, verdict
+from reproduce.published.audit_report import as_json
+from reproduce.published.imagenet import published_run
+from reproduce.published.transcript import embedded
 from tests.reproduce.conversations import as_bytes, audited, conversation
 
 WINDOW = "Keep the total FLOPS in [270, 330]"

@@ -12,12 +12,13 @@ import pytest
 from numpy.testing import assert_allclose
 
 from harness.spaces.nas_bench_macro import SPACE
-from reproduce import benchmarks, calibrate, training
+from reproduce import benchmarks
 from reproduce.__main__ import main
+from reproduce.cli import calibrate, training
 from tests.harness.instant import Instant, made_up
 
 CIFAR_VARIABLE = "GENIUS_REPLAY_CIFAR_SUBSET"
-"""An HDF5 file of CIFAR-10 pictures (`harness.datasets.arrays`); without it a test trains on digits."""
+"""An HDF5 file of CIFAR-10 pictures (`harness.training.data.arrays`); without it a test trains on digits."""
 
 
 @pytest.fixture

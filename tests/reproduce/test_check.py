@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from reproduce import check
 from reproduce.__main__ import main
+from reproduce.cli import check
 from reproduce.data import conversations, read_published
-from reproduce.imagenet import published_run
-from reproduce.trials import cassette_path
+from reproduce.published.imagenet import published_run
+from reproduce.published.trials import cassette_path
 
 
 @pytest.fixture
@@ -95,6 +95,6 @@ def test_a_damaged_cassette_has_moved(
 ) -> None:
     content = cassette_path("table7").read_bytes()
     (tmp_path / "genius-table7.jsonl").write_bytes(content[:-50])
-    monkeypatch.setattr("reproduce.trials.cassette_path", lambda name: tmp_path / f"genius-{name}.jsonl")
+    monkeypatch.setattr("reproduce.published.trials.cassette_path", lambda name: tmp_path / f"genius-{name}.jsonl")
     assert main(["check"]) == 1
     assert "genius-table7.jsonl" in capsys.readouterr().out

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from reproduce.__main__ import main
-from reproduce.catalogue import COMMANDS, FIGURES, REPORTS
-from reproduce.imagenet import cassette_path
-from reproduce.output import FORMATS
+from reproduce.cli.catalogue import COMMANDS, FIGURES, REPORTS
+from reproduce.published.imagenet import cassette_path
+from reproduce.report.output import FORMATS
 
 STATUSES = {"recomputed", "replayed", "quoted", "missing", "label"}
 
@@ -113,7 +113,7 @@ def test_a_damaged_cassette_is_named(
     content = cassette_path("329M").read_bytes()
     path = tmp_path / "genius-imagenet-329M.jsonl"
     path.write_bytes(content[:-100] if damage == "truncated" else content.replace(b"[1, 0, 0", b"[2, 0, 0", 1))
-    monkeypatch.setattr("reproduce.imagenet.RECORDED", tmp_path)
+    monkeypatch.setattr("reproduce.published.imagenet.RECORDED", tmp_path)
     assert main(["table2"]) == 2
     message = capsys.readouterr().err
     assert str(path) in message

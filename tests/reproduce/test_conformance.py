@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.conformance import OF_METHODS
-from harness.proving_ground import UNEVEN, build_table
-from harness.soundness import OF_SPACES, OF_TABLES
+from harness.conformance.made_up import UNEVEN, build_table
+from harness.conformance.methods import OF_METHODS
+from harness.conformance.spaces import OF_SPACES, OF_TABLES
 from reproduce.__main__ import main
 
 CSV = "architecture,accuracy\n00,50\n01,60\n10,70\n11,80\n"
@@ -34,7 +34,7 @@ def test_a_space(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch
     assert capsys.readouterr().out.count("pass  ") == len(OF_SPACES)
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "too_cheap_space.py").write_text(
-        "from harness.costs import NOTHING\nfrom harness.proving_ground import TINY as SPACE\n\n"
+        "from harness.spaces.costs import NOTHING\nfrom harness.conformance.made_up import TINY as SPACE\n\n"
         "def cost(architecture):\n    return NOTHING\n"
     )
     assert main(["conformance", "--space", "too_cheap_space"]) == 1
@@ -56,7 +56,7 @@ def test_a_table_as_csv_and_as_hdf5(capsys: pytest.CaptureFixture[str], tmp_path
         (["randm"], "UsageError: conformance: no method is called 'randm'; there are random, "),
         (["no_such_module:Mine"], "my_module:MyOptimiser for MyOptimiser in my_module.py in this folder"),
         (["--space", "no_such_module"], "expected --space to name a module, such as my_space"),
-        (["--space", "harness.space"], "expected harness.space to hold SPACE and cost"),
+        (["--space", "tables.space"], "expected tables.space to hold SPACE and cost"),
         (["--table", "absent.csv"], "absent.csv: No such file or directory; name a CSV file that can be read"),
         (["--table", "absent.h5"], "TableNotFound: no table at absent.h5"),
         (["--table", "incomplete.csv"], "1 of 4 architectures are missing, the first is '11'"),

@@ -137,6 +137,6 @@ def test_every_error_is_drawn_in_the_tree_and_leaves_with_code_2() -> None:
 
 
 def test_importing_fetch_loads_neither_platformdirs_nor_rich_nor_http() -> None:
-    code = "import sys, reproduce.fetch; print({'platformdirs', 'rich', 'http.client'} & set(sys.modules))"
+    code = "import sys, reproduce.cli.fetch; print({'platformdirs', 'rich', 'http.client'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -21,9 +21,9 @@ from pathlib import Path
 
 import pytest
 
+from reproduce.cli.fetch import Fetched, fetch
 from reproduce.data import HOME_VARIABLE, Published, path_of, read_published
 from reproduce.errors import CannotWrite, DownloadFailed, Unreachable, WrongDigest
-from reproduce.fetch import Fetched, fetch
 from tests.reproduce.made_up import CONTENT, Recorder, fetch_one, left_in, made_up, part_of, write
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.network]
@@ -330,7 +330,7 @@ def test_a_full_disk_keeps_the_part_and_the_same_command_goes_on(server: Server,
 
 SCRIPT = """
 import argparse, json, sys
-from reproduce import fetch
+from reproduce.cli import fetch
 from reproduce.data import Published
 fetch.manifest = lambda: (Published(**json.loads(sys.argv[1])),)
 sys.exit(fetch.run(argparse.Namespace(names=[], mirror=None, force=False)))

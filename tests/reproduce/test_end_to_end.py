@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from reproduce.local_models import MODELS
+from reproduce.cli.local_models import MODELS
 
 pytestmark = [
     pytest.mark.slow,

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from reproduce import fetch as command
+from reproduce.cli import fetch as command
+from reproduce.cli.fetch import Fetched, fetch
 from reproduce.data import HOME_VARIABLE, path_of, read_published
 from reproduce.errors import CannotWrite, NotInMirror, UsageError, WrongDigest
-from reproduce.fetch import Fetched, fetch
 from tests.reproduce.made_up import CONTENT, Recorder, fetch_one, left_in, made_up, write
 
 # -- from a mirror ----------------------------------------------------------------------------------------------------

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reproduce import curves, figure2, figure3, figure_temperature
 from reproduce.__main__ import main
-from reproduce.catalogue import FIGURES
+from reproduce.cli.catalogue import FIGURES
 from reproduce.errors import UsageError
-from reproduce.report import Report
+from reproduce.paper import curves, figure2, figure3, figure_temperature
+from reproduce.report.report import Report
 
 
 def _points(report: Report, panel: str, series: str) -> list[float]:

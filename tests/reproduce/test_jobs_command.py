@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from harness.jobs import Job, Scale
-from harness.queue import Queue
-from harness.recipes import DIGITS
 from harness.spaces import nas_bench_201
-from reproduce import training
+from harness.training.jobs import Job, Scale
+from harness.training.queue import Queue
+from harness.training.recipes import DIGITS
 from reproduce.__main__ import main
+from reproduce.cli import training
 from tests.harness.instant import Instant
 
 CELLS = [nas_bench_201.SPACE.architecture_at(index) for index in range(4)]

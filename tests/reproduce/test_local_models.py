@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from cache.key import JSON
+from reproduce.cli.local_models import MODELS, LocalModel, Serving, announced, announcement, describe_served
 from reproduce.errors import UsageError, WrongDigest
-from reproduce.local_models import MODELS, LocalModel, Serving, announced, announcement, describe_served
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.network]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from harness.spaces.nas_bench_201 import SPACE
-from reproduce import table1, table11, table12, table13
-from reproduce.nas_bench_201 import DATASETS, best_of_trials, candidates, open_dataset
-from reproduce.report import Status
-from reproduce.trials import PROPOSALS
+from reproduce.paper import table1, table11, table12, table13
+from reproduce.paper.nas_bench_201 import DATASETS, best_of_trials, candidates, open_dataset
+from reproduce.published.trials import PROPOSALS
+from reproduce.report.report import Status
 
 GENIUS = ["91.05±0.20", "93.79±0.09", "70.96±0.33", "70.91±0.72", "45.29±0.81", "44.96±1.02"]
 

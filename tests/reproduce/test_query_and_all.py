@@ -9,8 +9,8 @@ import pytest
 
 from harness import spaces
 from reproduce.__main__ import main
-from reproduce.catalogue import FIGURES, REPORTS
-from reproduce.query import proposed_by
+from reproduce.cli.catalogue import FIGURES, REPORTS
+from reproduce.cli.query import proposed_by
 
 
 def _rows(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, dict[str, object]]]:
@@ -94,7 +94,7 @@ def test_all_into_what_is_no_folder(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_one_bad_table_does_not_stop_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("reproduce.trials.cassette_path", lambda name: tmp_path / name)
+    monkeypatch.setattr("reproduce.published.trials.cassette_path", lambda name: tmp_path / name)
     out = tmp_path / "results"
     assert main(["all", "--out", str(out), "--no-figures"]) == 2
     assert (out / "table14.md").exists()

@@ -15,8 +15,8 @@ import pytest
 
 from cache import cassette
 from cache.record import CHAT
-from reproduce import recording
 from reproduce.__main__ import main
+from reproduce.cli import recording
 from tests.cache.server import Handler, Server, completion, fails, running, says
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.network]
@@ -138,7 +138,7 @@ def test_a_search_by_training_replays_without_torch(server: Server, tmp_path: Pa
     assert sorted(record.kind for record in records) == [CHAT, CHAT, *["evaluation"] * 2, "run", *["training"] * 2]
     script = (
         "import sys; sys.modules.update(dict.fromkeys(('torch', 'sklearn', 'openai')))\n"
-        "from pathlib import Path; from reproduce import recording\n"
+        "from pathlib import Path; from reproduce.cli import recording\n"
         f"[run] = recording.read(Path({str(into)!r})); print(sorted(run.figures.values()))"
     )
     replayed = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout

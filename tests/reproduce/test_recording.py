@@ -11,16 +11,16 @@ import pytest
 
 from cache import cassette
 from cache.cassette import Cassette
-from cache.client import Client, Mode, Reply
+from cache.client import Client, Reply
 from cache.errors import ReplayMiss
 from cache.key import JSON
-from cache.record import Record
+from cache.record import CHAT, Record
 from harness import spaces
 from harness.protocol import Reason
-from harness.space import Architecture
-from reproduce import recording, recordings
+from reproduce.cli import recording, recordings
+from reproduce.cli.recording import ANSWERS, EVALUATION, RUN, Figures, Plan, Recorded
 from reproduce.errors import BrokenRecording
-from reproduce.recording import ANSWERS, EVALUATION, RUN, Figures, Plan, Recorded
+from tables.space import Architecture
 from tests.cache.server import completion
 
 PLAN = Plan(
@@ -66,7 +66,7 @@ TEXTS = (
 
 def record(folder: Path, plan: Plan = PLAN, texts: tuple[str, ...] = TEXTS) -> Path:
     records = Cassette()
-    client = Client(records, Mode.RECORD, Scripted(*texts))
+    client = Client(records, {CHAT: Scripted(*texts).send})
     made = list(recording.perform(plan, client, Figures(plan, records, accuracy), lambda *_: None))
     cassette.write(folder / "run.jsonl", made)
     return folder / "run.jsonl"
@@ -104,7 +104,7 @@ def test_a_rejection_is_told_to_the_model(tmp_path: Path) -> None:
     model = Scripted(*TEXTS)
     plan = PLAN
     list(
-        recording.perform(plan, Client(records, Mode.RECORD, model), Figures(plan, records, accuracy), lambda *_: None)
+        recording.perform(plan, Client(records, {CHAT: model.send}), Figures(plan, records, accuracy), lambda *_: None)
     )
     last = [request["messages"] for request in model.asked]
     assert "tested already" in str(last[2])

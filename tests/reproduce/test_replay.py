@@ -16,10 +16,11 @@ from cache.cassette import Cassette
 from cache.client import Client, Tally
 from cache.errors import ReplayMiss, StoreError
 from cache.store import Store
-from reproduce import reconstruct, table4
 from reproduce.data import conversations, read_published
 from reproduce.errors import DataMissing, UsageError
-from reproduce.imagenet import (
+from reproduce.paper import table4
+from reproduce.published import reconstruct
+from reproduce.published.imagenet import (
     cassette_path,
     conversation,
     distinct_conversations,
@@ -32,9 +33,9 @@ from reproduce.imagenet import (
     search,
     store_path,
 )
-from reproduce.replay import RECORDED
-from reproduce.report import Status
-from reproduce.transcript import RUNS, embedded
+from reproduce.published.replay import RECORDED
+from reproduce.published.transcript import RUNS, embedded
+from reproduce.report.report import Status
 from tests.reproduce.conversations import ITERATIONS
 from tests.reproduce.conversations import as_bytes as _bytes
 from tests.reproduce.conversations import conversation as conversation_made_up
@@ -169,14 +170,14 @@ def test_an_unknown_run_and_a_run_not_at_hand() -> None:
 def test_a_store_that_was_deleted_is_built_again(
     fetched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reproduce.imagenet.store_path", lambda: tmp_path / "store")
+    monkeypatch.setattr("reproduce.published.imagenet.store_path", lambda: tmp_path / "store")
     assert replay("401M").tally.hits == 17
     assert index_published() >= 160
 
 
 def _bring(monkeypatch: pytest.MonkeyPatch, content: dict[str, bytes]) -> None:
     """Let these runs be what is fetched."""
-    monkeypatch.setattr("reproduce.imagenet.read_published", lambda entry: content.get(str(entry.run)))
+    monkeypatch.setattr("reproduce.published.imagenet.read_published", lambda entry: content.get(str(entry.run)))
 
 
 def test_a_run_that_is_fetched_later_joins_the_store(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,16 +19,18 @@ from PIL import Image
 from cache import cassette
 from cache.cassette import Cassette
 from cache.record import Record
-from harness import datasets
-from harness.jobs import KIND, Job, Scale, from_record
 from harness.objectives import TrainedObjective, Workshop
-from harness.recipes import DIGITS
-from harness.space import Architecture
 from harness.spaces import nas_bench_201
-from reproduce import benchmarks, imagenet, searching, training
+from harness.training import data as datasets
+from harness.training.jobs import KIND, Job, Scale, from_record
+from harness.training.recipes import DIGITS
+from reproduce import benchmarks
 from reproduce.__main__ import main
-from reproduce.recording import Figures, Plan
-from reproduce.training import Training
+from reproduce.cli import searching, training
+from reproduce.cli.recording import Figures, Plan
+from reproduce.cli.training import Training
+from reproduce.published import imagenet
+from tables.space import Architecture
 from tests.harness.instant import Instant, made_up
 
 TRAIN = ("--space", "nas-bench-201", "--objective", "train")

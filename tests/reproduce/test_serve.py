@@ -23,10 +23,10 @@ from typing import Any
 
 import pytest
 
-from reproduce import record, serve
 from reproduce.__main__ import main
+from reproduce.cli import record, serve
+from reproduce.cli.local_models import INSTALL, Serving, announcement, describe_served
 from reproduce.data import HOME_VARIABLE
-from reproduce.local_models import INSTALL, Serving, announcement, describe_served
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.network]
 
@@ -57,9 +57,9 @@ HANGS = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + ANSWE
 RUN = f"""
 import sys
 from dataclasses import replace
-from reproduce import record, serve
+from reproduce.cli import record, serve
 from reproduce.__main__ import main
-from reproduce.local_models import MODELS
+from reproduce.cli.local_models import MODELS
 
 serve.STOP_S = 0.2
 MODELS["smollm2"] = replace(MODELS["smollm2"], sha256="{hashlib.sha256(WEIGHTS).hexdigest()}")

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cache.client import Tally
-from harness import layouts
 from harness.spaces.mobilenetv2_se import SPACE
-from reproduce.audit_file import FileAudit, audit
-from reproduce.audit_report import as_json, as_text
-from reproduce.dialogue import cut
+from harness.text import layouts
+from reproduce.published.audit import FileAudit, audit
+from reproduce.published.audit_report import as_json, as_text
+from reproduce.published.dialogue import cut
 from tests.reproduce.conversations import (
     ITERATIONS,
     Edit,

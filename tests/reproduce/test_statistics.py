@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from reproduce.statistics import bootstrap_mean, superiority, superiority_interval
+from reproduce.compare.statistics import bootstrap_mean, superiority, superiority_interval
 
 
 def test_few_trials_are_resampled_exactly() -> None:

@@ -14,12 +14,12 @@ from cache import cassette
 from cache.errors import CassetteError
 from cache.key import DIGEST_PREFIX
 from cache.record import Record
-from harness.jobs import Epoch, Observed
-from harness.recipes import Recipe, Split
 from harness.spaces.nas_bench_201 import SPACE
-from harness.supernet_jobs import Search, Searched, SupernetJob, SupernetOutcome
-from reproduce import supernets
+from harness.training.jobs import Epoch, Observed
+from harness.training.recipes import Recipe, Split
+from harness.training.supernet_jobs import Search, Searched, SupernetJob, SupernetOutcome
 from reproduce.__main__ import main
+from reproduce.cli import supernets
 from reproduce.errors import BrokenRecording
 
 SPLIT = Split(0.4, 0.4, 0.2)

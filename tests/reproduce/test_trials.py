@@ -9,9 +9,11 @@ import pytest
 from cache import cassette
 from cache.cassette import Cassette
 from harness.protocol import Reason
-from reproduce import benchmarks, table7, table8, table9, table10, trials
-from reproduce.report import Report, Status
-from reproduce.trials import NAMES, cassette_path, published_trials, records, replay
+from reproduce import benchmarks
+from reproduce.paper import table7, table8, table9, table10
+from reproduce.published import trials
+from reproduce.published.trials import NAMES, cassette_path, published_trials, records, replay
+from reproduce.report.report import Report, Status
 
 REPORTS = {"table7": table7, "table8": table8, "table9": table9, "table10": table10}
 CONTRADICTIONS = {"table7": 4, "table8": 0, "table9": 0, "table10": 1}

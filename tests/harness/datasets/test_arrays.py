@@ -8,8 +8,8 @@ import h5py
 import numpy as np
 import pytest
 
-from harness.datasets import arrays
 from harness.errors import DataNotFound, MalformedData
+from harness.training.data import arrays
 
 X, Y = np.arange(4 * 8 * 8 * 3, dtype=np.uint8).reshape(4, 8, 8, 3), np.array([0, 1, 2, 1], np.uint8)
 

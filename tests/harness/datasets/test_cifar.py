@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from harness.datasets import cifar
-from harness.datasets.cifar import CIFAR10, CIFAR100, Archive
 from harness.errors import DataNotFound, MalformedData, WrongDigest
+from harness.training.data import cifar
+from harness.training.data.cifar import CIFAR10, CIFAR100, Archive
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (12, 3, 32, 32), dtype=np.uint8)
 

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness import datasets
-from harness.datasets.dataset import Arrays, parts
 from harness.errors import DataNotFound, InvalidJob, MalformedData, UnknownDataset
-from harness.recipes import Split
+from harness.training import data as datasets
+from harness.training.data.dataset import Arrays, parts
+from harness.training.recipes import Split
 
 DIGITS = "sha256:03d6893f478b843f55eb4b7ec06ca2df043eff9a8b8b0dd1eb68cb3752a474bf"
 
@@ -134,7 +134,7 @@ def test_a_place_that_is_missing_is_asked_for(name: str, tmp_path: Path) -> None
 
 
 def test_the_command_prints_a_digest() -> None:
-    command = [sys.executable, "-m", "harness.datasets"]
+    command = [sys.executable, "-m", "harness.training.data"]
     done = subprocess.run([*command, "digits"], capture_output=True, text=True)
     assert (done.returncode, done.stdout.strip()) == (0, DIGITS)
     done = subprocess.run([*command, "cifar10"], capture_output=True, text=True)

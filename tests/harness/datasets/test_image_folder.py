@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.datasets import image_folder
 from harness.errors import DataNotFound, MalformedData
+from harness.training.data import image_folder
 
 Image = pytest.importorskip("PIL.Image", reason="pictures are read with Pillow: install the extra `train`")
 

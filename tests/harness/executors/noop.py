@@ -14,8 +14,8 @@ from pathlib import Path
 
 from cache.key import JSON
 from cache.record import Record
-from harness.claim import claim
-from harness.queue import RESULT
+from harness.training.claim import claim
+from harness.training.queue import RESULT
 
 TOLD = "told.txt"
 

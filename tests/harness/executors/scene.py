@@ -12,10 +12,10 @@ from pathlib import Path
 from sysconfig import get_path
 
 from cache.store import Store
-from harness.executors.worker import ROOT
-from harness.jobs import Job
-from harness.queue import Queue, State, Status
-from harness.recipes import DIGITS
+from harness.training.executors.worker import ROOT
+from harness.training.jobs import Job
+from harness.training.queue import Queue, State, Status
+from harness.training.recipes import DIGITS
 from tests.harness.executors import noop
 
 NOOP = ("env", f"PYTHONPATH={ROOT}:{get_path('purelib')}", sys.executable, "-S", noop.__file__)

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.executors.slurm import Resources, SlurmExecutor
-from harness.queue import Queue, QueueError, State, Status
+from harness.training.executors.slurm import Resources, SlurmExecutor
+from harness.training.queue import Queue, QueueError, State, Status
 from tests.cache.test_store_processes import fork
 from tests.harness.executors.scene import NOOP, check_done_once, jobs, processes_in, wait_until
 

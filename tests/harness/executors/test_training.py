@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from harness import datasets
-from harness.executors.local import LocalExecutor
-from harness.executors.slurm import Resources, SlurmExecutor
-from harness.executors.worker import TRAIN
-from harness.jobs import Job, Result, Scale, from_record
-from harness.queue import Executor, Queue
-from harness.recipes import DIGITS
+from harness.training import data as datasets
+from harness.training.executors.local import LocalExecutor
+from harness.training.executors.slurm import Resources, SlurmExecutor
+from harness.training.executors.worker import TRAIN
+from harness.training.jobs import Job, Result, Scale, from_record
+from harness.training.queue import Executor, Queue
+from harness.training.recipes import DIGITS
 from tests.harness.executors.scene import processes_in
 
 pytestmark = pytest.mark.slow  # torch is started three times over

@@ -1,0 +1,139 @@
+"""Many independent trials of one method on a benchmark table, one by one or all at once as arrays.
+
+Trial t depends on (seed, t) alone: it is the same whether 1 or 10,000 trials run, in whichever chunks or processes. An
+optimiser is told what the search side of the table says and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.loop import Budget, Objective, Referee, run
+from harness.method import ArrayFactory, Factory, Method
+from harness.objectives import TabularObjective
+from harness.streams import Stream, Streams
+from tables.space import Architecture, Space
+from tables.table import Table
+
+CHUNK = 1000  # trials at once: bounds the memory of 10,000 trials
+
+
+@dataclass(frozen=True)
+class Courses:
+    """What every trial did on a table.
+
+    `proposals` is (trials, steps), indices in the space, -1 behind a trial's end. `incumbents` is (trials, budget): the
+    index of the most accurate proposal when so many units of the budget were spent, the earliest of several; a trial
+    that ended early keeps its last.
+    """
+
+    proposals: NDArray[np.int32]
+    incumbents: NDArray[np.int32]
+
+
+def search(
+    method: Method, space: Space, table: Table, budget: Budget, trials: range, seed: int, *, arrays: bool = True
+) -> Courses:
+    """Run trials of a method, as arrays if it can and `arrays` allows.
+
+    Raises:
+        SpaceMismatch: if the table is of another space.
+    """
+    objective = TabularObjective(space, table)
+    found = []
+    for start in range(0, len(trials), CHUNK):
+        chunk = trials[start : start + CHUNK]
+        if arrays and method.arrays is not None:
+            proposals = _as_arrays(method.arrays, space, table.accuracy, budget, chunk, seed)
+        else:
+            proposals = _one_by_one(method.factory, space, objective, budget, chunk, seed)
+        found.append(Courses(proposals, incumbents(proposals, table.accuracy, budget)))
+    return Courses(_stack([part.proposals for part in found]), np.vstack([part.incumbents for part in found]))
+
+
+def _one_by_one(
+    factory: Factory, space: Space, objective: Objective, budget: Budget, trials: range, seed: int
+) -> NDArray[np.int32]:
+    referee = Referee(space, _free, (), objective)
+    courses = []
+    for trial in trials:
+        trajectory = run(factory(space, Stream(seed, trial)), referee, budget)
+        evaluated = [step.trial.architecture for step in trajectory.evaluated]
+        courses.append([space.index_of(architecture) for architecture in evaluated if architecture is not None])
+    steps = max(map(len, courses), default=0)
+    proposals = np.full((len(trials), steps), -1, dtype=np.int32)
+    for row, course in zip(proposals, courses, strict=True):
+        row[: len(course)] = course
+    return proposals
+
+
+def _as_arrays(
+    factory: ArrayFactory, space: Space, accuracies: NDArray[np.float64], budget: Budget, trials: range, seed: int
+) -> NDArray[np.int32]:
+    optimizer = factory(space, Streams(seed, trials))
+    bounds = (budget.evaluations, budget.most_proposals)  # on a table every proposal is evaluated
+    most = min(bound for bound in bounds if bound is not None)
+    steps = np.full((most, len(trials)), -1, dtype=np.int32)  # a step is a row: written in one piece
+    seen = _Seen(len(trials), space.size) if budget.unique is not None else None
+    for step in range(most):
+        proposed = optimizer.ask()
+        steps[step] = proposed
+        optimizer.tell(proposed, accuracies[proposed])
+        if seen is not None and budget.unique is not None:
+            steps[step, seen.count >= budget.unique] = -1
+            seen.add(proposed)
+            if (seen.count >= budget.unique).all():
+                break
+    return np.ascontiguousarray(steps[: step + 1].T)
+
+
+class _Seen:
+    """Which architectures each trial has proposed, and how many."""
+
+    def __init__(self, trials: int, size: int) -> None:
+        self._seen = np.zeros((trials, size), dtype=bool)
+        self._rows = np.arange(trials)
+        self.count = np.zeros(trials, dtype=np.int64)
+
+    def add(self, proposed: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Add a proposal of every trial, -1 for none; returns which are new."""
+        new = ~self._seen[self._rows, proposed] & (proposed >= 0)
+        self._seen[self._rows[new], proposed[new]] = True
+        self.count += new
+        return new
+
+
+def incumbents(proposals: NDArray[np.int32], accuracies: NDArray[np.float64], budget: Budget) -> NDArray[np.int32]:
+    """(trials, budget) the most accurate proposal at every unit of the budget; see `Courses`."""
+    steps = proposals.shape[1]
+    seen = np.where(proposals >= 0, accuracies[proposals], -np.inf)
+    best = np.maximum.accumulate(seen, axis=1)
+    improves = np.ones(seen.shape, dtype=bool)
+    np.greater(seen[:, 1:], best[:, :-1], out=improves[:, 1:])
+    position = np.maximum.accumulate(np.where(improves, np.arange(steps), 0), axis=1)
+    best_index = np.take_along_axis(proposals, position, axis=1)
+    if budget.unique is None:
+        limit = budget.evaluations or budget.proposals or 0
+        return np.pad(best_index, ((0, 0), (0, limit - steps)), mode="edge")
+    distinct = _Seen(len(proposals), len(accuracies))
+    new = np.array([distinct.add(column) for column in proposals.T.astype(np.int64)]).T
+    unit = np.cumsum(new, axis=1)
+    found = np.repeat(best_index[:, -1:], budget.unique, axis=1)
+    row, step = np.nonzero(new)
+    found[row, unit[row, step] - 1] = best_index[row, step]
+    return found
+
+
+def _stack(parts: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:
+    """Courses of different lengths under one another."""
+    steps = max(part.shape[1] for part in parts)
+    return np.vstack([np.pad(part, ((0, 0), (0, steps - part.shape[1])), constant_values=-1) for part in parts])
+
+
+def _free(architecture: Architecture) -> int:  # noqa: ARG001
+    """Tables are searched without a constraint on cost."""
+    return 0

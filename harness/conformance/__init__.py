@@ -1,0 +1,1 @@
+"""What methods, search spaces and tables have to hold, for this project and for one's own."""

@@ -1,0 +1,261 @@
+"""What every search method has to hold: one function a property (spaces and tables: `harness.conformance.spaces`).
+
+A property is given a method, and returns None if it holds, otherwise the reason why not:
+
+    @pytest.mark.parametrize("holds", conformance.OF_METHODS)
+    def test_my_optimiser(holds):
+        assert holds(Method("mine", "my optimiser", MyOptimiser)) is None
+
+`check` makes findings of them, which `python -m reproduce conformance` prints. Methods are tried on the made-up spaces
+and tables of `harness.conformance.made_up`. Nothing is pickled: a second process imports the method.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar
+
+from harness.arrays import search
+from harness.conformance.made_up import SEED, TINY, UNEVEN, FiniteStream, HalfAllowed, Metered, build_table, table_of
+from harness.constraints import Constraint
+from harness.errors import OptimizerError
+from harness.loop import Budget, Referee, run
+from harness.method import Factory, Method
+from harness.objectives import TabularObjective
+from harness.protocol import Proposal
+from harness.streams import Stream, Streams
+from tables.errors import InvalidArchitecture
+from tables.space import Architecture, Space
+from tables.table import Table
+
+TRIALS = range(3)
+STEPS = 40  # of each trial
+MOST = 10 * STEPS  # proposals, should many of them be rejected
+
+Subject = TypeVar("Subject")
+Property: TypeAlias = Callable[[Subject], "str | None"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Whether a property holds, and if not, why; `property` is what has to hold, in words."""
+
+    property: str
+    ok: bool
+    reason: str = ""
+
+
+def check(properties: Iterable[Property[Subject]], subject: Subject) -> Iterator[Finding]:
+    """Try one property after the other; an exception of the subject is a property that does not hold."""
+    for holds in properties:
+        try:
+            reason = holds(subject)
+        except Exception as error:
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            reason = f"{type(error).__name__}: {error} ({where.filename}, line {where.lineno})"
+        yield Finding(holds.__name__.replace("_", " "), reason is None, reason or "")
+
+
+def _referee(space: Space, table: Table | None = None, constraints: Sequence[Constraint] = ()) -> Referee:
+    return Referee(space, _free, constraints, TabularObjective(space, table or table_of(space)))
+
+
+def _free(architecture: Architecture) -> int:  # noqa: ARG001
+    return 0
+
+
+def _course(factory: Factory, trial: int, referee: Referee) -> list[Proposal]:
+    """What one trial proposes in `STEPS` steps."""
+    trajectory = run(factory(referee.space, Stream(SEED, trial)), referee, Budget(evaluations=STEPS, proposals=MOST))
+    return [step.trial.proposal for step in trajectory.steps]
+
+
+def proposes_only_valid_architectures(method: Method) -> str | None:
+    """Every proposal is a `Proposal` with an architecture of the space, or with a reply that is still to be read."""
+    for space, trial in product((UNEVEN, TINY), TRIALS):
+        referee = _referee(space)
+        optimizer = method.factory(space, Stream(SEED, trial))
+        for _ in range(STEPS):
+            proposal = optimizer.ask()
+            if not isinstance(proposal, Proposal):
+                return f"expected a Proposal, got {proposal!r}; return Proposal(architecture)"
+            try:
+                outcome = referee.judge(proposal, ())
+            except (InvalidArchitecture, OptimizerError) as error:
+                return str(error)
+            optimizer.tell(outcome)
+    return None
+
+
+def respects_the_budget(method: Method) -> str | None:
+    """It evaluates nothing but its proposals, and proposes for as long as it is asked, also what it proposed before."""
+    budgets = [Budget(evaluations=evaluations, proposals=MOST) for evaluations in (1, STEPS)]
+    for space, budget in product((UNEVEN, TINY), budgets):
+        meter = Metered(TabularObjective(space, table_of(space)))
+        referee = Referee(space, _free, (), meter)
+        steps = run(method.factory(space, FiniteStream(SEED, 0)), referee, budget).steps
+        evaluated = sum(step.trial.accuracy is not None for step in steps)
+        if meter.count != evaluated:
+            return f"expected {evaluated} evaluations, those of its proposals, got {meter.count}"
+    return None
+
+
+def repeats_a_trial_in_any_company(method: Method) -> str | None:
+    """A trial depends on (seed, trial) alone: not on what ran before it, nor on what runs beside it."""
+    referee = _referee(UNEVEN)
+    alone = [_course(method.factory, trial, referee) for trial in TRIALS]
+    reverse = [_course(method.factory, trial, referee) for trial in reversed(TRIALS)][::-1]
+    if (trial := _first_difference(alone, reverse)) is not None:
+        return f"trial {trial} takes another course when it runs again; draw all randomness from the stream"
+    optimizers = [method.factory(UNEVEN, Stream(SEED, trial)) for trial in TRIALS]
+    together: list[list[Proposal]] = [[] for _ in TRIALS]
+    for _ in range(STEPS):
+        for course, optimizer in zip(together, optimizers, strict=True):
+            course.append(optimizer.ask())
+            optimizer.tell(referee.judge(course[-1], ()))
+    if (trial := _first_difference(alone, together)) is not None:
+        return f"trial {trial} takes another course when others run beside it; keep all state in the instance"
+    return None
+
+
+def repeats_a_trial_in_a_second_process(method: Method) -> str | None:
+    """A process started apart gives the same trials: no dependence on hashes of strings, addresses, or the clock."""
+    address = _address(method)
+    if address is None:
+        return f"{method.name} cannot be imported by a second process; define it at the top of a module"
+    here = _courses_as_json(method.factory)
+    # Another salt for hashes than this process has: the order of a set of strings must not matter.
+    salt = "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"
+    path = os.pathsep.join(each or str(Path.cwd()) for each in sys.path)
+    script = f"from harness.conformance import methods; methods.second_process(*{(*address, method.name)!r})"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONHASHSEED": salt, "PYTHONPATH": path},
+    )
+    if done.returncode:
+        *_, last = ["it says nothing", *done.stderr.strip().splitlines()]
+        return f"a second process ended with exit code {done.returncode}: {last}"
+    if done.stdout.splitlines()[-1] != here:
+        return "a second process takes another course; draw all randomness from the stream, and keep sets in order"
+    return None
+
+
+def does_not_change_when_asked(method: Method) -> str | None:
+    """Asked three times it proposes the same three times, and what follows is what follows on asking once."""
+    referee = _referee(UNEVEN)
+    for trial in TRIALS:
+        asked_once = _course(method.factory, trial, referee)
+        optimizer = method.factory(UNEVEN, Stream(SEED, trial))
+        for step, proposal in enumerate(asked_once):
+            asked = [optimizer.ask() for _ in range(3)]
+            if asked != [proposal] * 3:
+                shown = ", ".join(str(each.architecture or each.reply) for each in asked)
+                return (
+                    f"asked once for proposal {step} it gives {proposal.architecture or proposal.reply}, "
+                    f"asked three times {shown}; change state in tell"
+                )
+            optimizer.tell(referee.judge(proposal, ()))
+    return None
+
+
+def survives_rejections(method: Method) -> str | None:
+    """Where half of the space is rejected it goes on, and finds the other half."""
+    for parity, trial in product((0, 1), TRIALS):
+        referee = _referee(UNEVEN, constraints=(HalfAllowed(parity),))
+        optimizer = method.factory(UNEVEN, Stream(SEED, trial))
+        if not run(optimizer, referee, Budget(evaluations=STEPS, proposals=MOST)).evaluated:
+            return (
+                f"half of the space is allowed, and none of {MOST} proposals of trial {trial} was; "
+                "a rejected proposal is told with `rejection` and without `accuracy`: propose another"
+            )
+    return None
+
+
+def has_no_access_to_test_accuracies(method: Method) -> str | None:
+    """With other test accuracies in the file of the table it takes the same course."""
+    with tempfile.TemporaryDirectory() as folder:
+        courses = []
+        for test_follows in (True, False):
+            referee = _referee(UNEVEN, build_table(UNEVEN, Path(folder), test_follows=test_follows))
+            courses.append([_course(method.factory, trial, referee) for trial in TRIALS])
+    if (trial := _first_difference(*courses)) is not None:
+        return f"trial {trial} takes another course when test accuracies alone change; use `trial.accuracy` only"
+    return None
+
+
+def runs_as_arrays_what_it_runs_one_by_one(method: Method) -> str | None:
+    """`arrays` proposes exactly what the one-trial form does, however often it is asked; without arrays this holds."""
+    if method.arrays is None:
+        return None
+    for space, budget in product((UNEVEN, TINY), (Budget(evaluations=3 * STEPS), Budget(unique=STEPS))):
+        table = table_of(space)
+        singly, together = (
+            search(method, space, table, budget, TRIALS, SEED, arrays=arrays).proposals.tolist()
+            for arrays in (False, True)
+        )
+        for trial, (expected, got) in enumerate(zip(singly, together, strict=True)):
+            if (step := _first_difference(expected, got)) is not None:
+                return f"{space.name}, {budget}: trial {trial} differs from its one-trial form at proposal {step}"
+    arrays = method.arrays(UNEVEN, Streams(SEED, TRIALS))
+    for step in range(STEPS):
+        first, second, third = (arrays.ask().copy() for _ in range(3))
+        if not (first.tolist() == second.tolist() == third.tolist()):
+            return f"asked three times for proposal {step} the arrays differ; change state in tell"
+        arrays.tell(first, table_of(UNEVEN).accuracy[first])
+    return None
+
+
+OF_METHODS: tuple[Property[Method], ...] = (
+    proposes_only_valid_architectures,
+    respects_the_budget,
+    repeats_a_trial_in_any_company,
+    repeats_a_trial_in_a_second_process,
+    does_not_change_when_asked,
+    survives_rejections,
+    has_no_access_to_test_accuracies,
+    runs_as_arrays_what_it_runs_one_by_one,
+)
+
+
+def _first_difference(these: Sequence[object], those: Sequence[object]) -> int | None:
+    """The first position at which two sequences differ, None if they are equal."""
+    for position, (this, that) in enumerate(zip(these, those, strict=False)):
+        if this != that:
+            return position
+    return None if len(these) == len(those) else min(len(these), len(those))
+
+
+def _address(method: Method) -> tuple[str, str] | None:
+    """Module and variable that hold a method, the tuple it is in, or its class."""
+    for name, module in list(sys.modules.items()):
+        if name != "__main__":
+            for variable, value in list(getattr(module, "__dict__", {}).items()):
+                held = value if issubclass(type(value), tuple) else (value,)  # asks nothing of the value itself
+                if any(each is method or each is method.factory for each in held):
+                    return name, variable
+    return None
+
+
+def second_process(module: str, variable: str, name: str) -> None:
+    """Write the courses of the method with this address, as the last line; `repeats_a_trial_in_a_second_process`."""
+    found: Any = getattr(importlib.import_module(module), variable)
+    if isinstance(found, tuple):
+        found = next(each for each in found if isinstance(each, Method) and each.name == name)
+    sys.stdout.write("\n" + _courses_as_json(found.factory if isinstance(found, Method) else found))
+
+
+def _courses_as_json(factory: Factory) -> str:
+    courses = [_course(factory, trial, _referee(UNEVEN)) for trial in TRIALS]
+    return json.dumps([[(proposal.architecture, proposal.reply) for proposal in course] for course in courses])

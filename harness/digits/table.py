@@ -1,0 +1,51 @@
+"""The private table: every cell of NAS-Bench-201 in a small network on noisy digits, trained by `python -m tables`.
+
+Numbers that were never published, and so in no language model's training data. Cells that compute the same function
+are trained once (`harness.spaces.cells`); costs are those of the network that is trained, in which dead edges are
+absent.
+"""
+
+from __future__ import annotations
+
+from harness.digits.network import CHANNELS, CLASSES, train
+from harness.digits.pictures import KERNEL, SIDE
+from harness.spaces.cells import cell_numbers, distinct_cells, live_edges
+from harness.spaces.costs import Cost, batch_norm, conv_bn, linear, total
+from harness.spaces.nas_bench_201 import SPACE, operation_cost
+from tables.schema import Slot
+from tables.space import Architecture
+from tables.trainable import TrainedTable
+
+SEEDS = 8
+
+
+def cost(architecture: Architecture) -> Cost:
+    """Cost of the network that is trained; edges that are dead cost nothing."""
+    first, second = CHANNELS
+    return total(
+        (
+            conv_bn(1, first, KERNEL, SIDE),
+            *(operation_cost(edge.operation, first, SIDE) for edge in live_edges(architecture)),
+            conv_bn(first, second, 1, SIDE // 2),
+            *(operation_cost(edge.operation, second, SIDE // 2) for edge in live_edges(architecture)),
+            batch_norm(second, SIDE // 2),
+            linear(second, CLASSES),
+        )
+    )
+
+
+def _macs_and_params(architecture: Architecture) -> tuple[int, int]:
+    costs = cost(architecture)
+    return costs.macs, costs.params
+
+
+NAS_BENCH_201_DIGITS = TrainedTable(
+    name="nas-bench-201-digits",
+    setting="nas-bench-201-digits 1",
+    slots=tuple(Slot(slot.name, slot.choices) for slot in SPACE.slots),
+    distinct=distinct_cells(),
+    number_of=cell_numbers(),
+    seeds=SEEDS,
+    train=train,
+    cost=_macs_and_params,
+)

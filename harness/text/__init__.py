@@ -1,0 +1,1 @@
+"""Text ↔ architecture: what people type, and what language models write."""

@@ -1,0 +1,89 @@
+"""Text that a person types ↔ architecture: every notation that the field uses, and no guess between two readings.
+
+`harness.text.published` reads what language models write, which is talk around a design; here the whole text is the
+design.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TypeAlias
+
+from tables.errors import InvalidArchitecture
+from tables.space import Architecture, Space
+
+_WIDTH = re.compile(r"(\d+) channels")
+
+_Vocabulary: TypeAlias = tuple[tuple[str, ...], ...]
+"""How the choices of each slot are written."""
+
+
+def from_any(space: Space, text: str) -> Architecture:
+    """Read an architecture that is written in one of these notations:
+
+    - the benchmark's own key, which goes before all else: "02012100", "4432214", "|nor_conv_3x3~0|+|…|";
+    - the space's symbols: "303010", "3 0 3 0 1 0", "3, 0, 3, 0, 1, 0", "[3, 0, 3, 0, 1, 0]";
+    - the names of its choices: "nor_conv_3x3, none, …", or their widths: "64, 128, …" for "64 channels".
+
+    Symbols and order are those of the space, not those of another library that numbers the same operations.
+
+    Raises:
+        InvalidArchitecture: if the text is none of these, or names different architectures in two of them.
+    """
+    text = text.strip()
+    with suppress(InvalidArchitecture):
+        return space.from_native(text)
+    entries = _entries(text)
+    if len(entries) == 1 and entries[0].isdigit() and len(space.slots) > 1:
+        entries = list(entries[0])
+    vocabularies = _vocabularies(space)
+    readings = {reading for written in vocabularies if (reading := _look_up(entries, written)) is not None}
+    if not readings:
+        raise InvalidArchitecture(
+            f"{space.name}: cannot read {text[:200]!r}: {_problem(space, vocabularies, entries)}; "
+            f"an architecture is written like {space.to_native([0] * len(space.slots))}"
+        )
+    if len(readings) > 1:
+        raise InvalidArchitecture(
+            f"{space.name}: {text[:200]!r} can be read in {len(readings)} ways; write the architecture as the "
+            "benchmark's own key: " + " or ".join(sorted(map(space.to_native, readings)))
+        )
+    return readings.pop()
+
+
+def _vocabularies(space: Space) -> tuple[_Vocabulary, ...]:
+    """The symbols, the names and the widths of the choices; widths equal names where choices are no widths."""
+    return (
+        tuple(tuple(map(str, space.symbols(range(len(slot.choices))))) for slot in space.slots),
+        tuple(slot.choices for slot in space.slots),
+        tuple(tuple(_WIDTH.sub(r"\1", name) for name in slot.choices) for slot in space.slots),
+    )
+
+
+def _entries(text: str) -> list[str]:
+    """The entries of a list, with or without brackets and quotes, separated by commas or else by blanks."""
+    if text[:1] + text[-1:] in ("[]", "()"):
+        text = text[1:-1]
+    parts = text.split(",") if "," in text else text.split()
+    return [part.strip().strip("'\"") for part in parts]
+
+
+def _look_up(entries: Sequence[str], vocabulary: _Vocabulary) -> Architecture | None:
+    """The architecture whose choices are written like this, or None."""
+    if len(entries) != len(vocabulary):
+        return None
+    if not all(entry in written for entry, written in zip(entries, vocabulary, strict=True)):
+        return None
+    return tuple(written.index(entry) for entry, written in zip(entries, vocabulary, strict=True))
+
+
+def _problem(space: Space, vocabularies: Sequence[_Vocabulary], entries: Sequence[str]) -> str:
+    """Why entries are no architecture: their number, the first that means nothing in its slot, or that they mix."""
+    if len(entries) != len(space.slots):
+        return f"expected {len(space.slots)} entries, got {len(entries)}"
+    for slot, entry, *written in zip(space.slots, entries, *vocabularies, strict=True):
+        if not any(entry in choices for choices in written):
+            return f"{slot.name} takes {', '.join(written[0])} (or one of: {'; '.join(slot.choices)}), got {entry!r}"
+    return "expected either symbols or names or widths, got some of each"

@@ -1,0 +1,267 @@
+"""Free text → architecture: the only reader of what a language model writes (`harness.text.layouts` writes).
+
+A reply is cut by a Lark grammar, generated from the space, into headings that name a group or its slots, lists, and
+everything else. A *design* is either one list with an entry for every slot, or one list behind the heading of each
+group ("Stage 1 (Layer 2 to Layer 7): [1, 0, …]") in the order of the groups; what stands between a heading and its list
+does not matter, and in a reply that has nothing else, lists of the right lengths that follow one another need no
+headings. The reader returns the architecture with the span it was read from, or a rejection with a reason. It repairs
+nothing and guesses nothing.
+
+A reply that works towards its proposal may state several designs. The last one counts if it is announced as a revision
+("Final model:", "the adjusted design"), or if all agree; otherwise the reply is ambiguous. A list for a single group,
+after or before a complete design, is talk about the design and changes nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from itertools import pairwise
+from typing import NamedTuple
+
+from lark import Lark
+
+from harness.protocol import Reason, Rejection
+from tables.space import Architecture, Space
+
+
+class Span(NamedTuple):
+    """A range of characters: `text[start:end]`."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Reading:
+    """An architecture, where in the reply it stands, and the other designs of the reply that it supersedes.
+
+    `remarks` are lists beside the designs that make no complete one, for instance of a single group: they are talk
+    about the design, and change nothing.
+    """
+
+    architecture: Architecture
+    span: Span
+    superseded: tuple[Span, ...] = ()
+    remarks: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Design:
+    """Lists of entries as they are written, before they are held against the space: one in all, or one a group."""
+
+    lists: tuple[tuple[str, ...], ...]
+    span: Span
+
+    @property
+    def entries(self) -> tuple[str, ...]:
+        return tuple(entry for entries in self.lists for entry in entries)
+
+
+_REVISION = re.compile(
+    r"(?<!previous )(?<!than )(?<!than the )(?<!over )(?<!over the )(?<!on the )"  # what is compared with
+    r"\b(final|revis|adjust|updat|correct|modif|chang|improv(?!\w*\s+(?:on|upon|over)\b)|instead|new design|new model"
+    r"|therefore|fix)",
+    re.IGNORECASE,
+)
+_CONCLUSION = re.compile(
+    r"\bno (further|more|additional|other) improvements?\b|\b(cannot|can't|can not) be (further )?improved\b"
+    r"|\bunable to (further )?improve\b|\balready (the )?optimal\b",
+    re.IGNORECASE,
+)
+_REFUSAL = re.compile(
+    r"\b(I('m| am) (sorry|unable)|I (cannot|can't|can not|won't|will not)|as an AI( language)? model)\b", re.IGNORECASE
+)
+_BLANK = r"\s\x00-\x1f\u200b\ufeff"  # published answers hold a control character here and there
+_COMMENT = r"(?:#|\/\/)[^\n]{0,200}"
+_ENTRY = re.compile(rf"{_COMMENT}|([^{_BLANK},\[\]#/]+)")  # comments are matched in order to be skipped
+
+# A heading stands at the start of a line, behind any bullet, number, quote or markup, or right behind a list. A list is
+# entries, commas, nested brackets and comments to the end of a line in brackets, or bare numbers to the end of a line
+# or of a table's cell. Lengths are bounded so that the time to read grows with the text and not with its square.
+_GRAMMAR = r"""
+    start: (HEADING | LIST | NUMBERS | OTHER)*
+
+    HEADING.3: /(?:^[ \t>|#*`_\-–•\d.(){{"'\/]*(?:for[ \t]+)?|(?<=\])[ \t,;.|*`_)}}"']*)(?:{names})/im
+    LIST.2: /\[{{1,2}}(?:[{blank}]|,|\]\s*,\s*(?:{comment}\n\s*)*\[|{comment}\n|{entry}){{0,2000}}\](?:\s*(?:,\s*)?\])?/
+    NUMBERS.2: /[({{]?\d+(?:(?:[ \t]*,[ \t]*|[ \t]+)\d+)+[)}}]?(?=[ \t.,;*`_]*(?:[|(]|{comment}|\r?$))/m
+    OTHER.1: /[ \t:=|>*`_]+|[^\[\n:=|>*`_]+|[\[\n]/
+"""
+_BLANK_LINE = re.compile(r"\n[ \t]*\r?\n")  # behind it a list is talk about the design
+_NUMBERING = re.compile(r"[\s\d.,;:)(|*`\-–•]*")  # what may stand between lists without headings
+_LIST_ENTRY = rf"[^{_BLANK},\[\]#\/]+(?=[{_BLANK}]*(?:[,\]\n#]|\/\/))"
+
+
+@cache
+def _parser(space: Space) -> Lark:
+    names = "|".join(name.pattern for name in _group_names(space))
+    grammar = _GRAMMAR.format(names=names, blank=_BLANK, comment=_COMMENT, entry=_LIST_ENTRY)
+    return Lark(grammar, parser="lalr", lexer="basic")
+
+
+@lru_cache(maxsize=512)  # a replay reads each answer more than once
+def read(space: Space, text: str) -> Reading | Rejection:
+    """Read the one architecture that a reply proposes. Never raises, whatever the text."""
+    designs, incomplete = _designs(space, text)
+    if not designs:
+        return _nothing(space, text, incomplete)
+    entries = {design.entries for design in designs}
+    proposal = designs[-1]
+    if len(entries) > 1:
+        last_other = max(n for n, design in enumerate(designs) if design.entries != proposal.entries)
+        if not _REVISION.search(text, designs[last_other].span.end, designs[last_other + 1].span.start):
+            return Rejection(
+                Reason.AMBIGUOUS,
+                f"the reply states {len(entries)} different designs and does not say which one it proposes",
+            )
+    architecture = _choices(space, proposal)
+    if isinstance(architecture, Rejection):
+        return architecture
+    others = tuple(design.span for design in designs[:-1] if design.entries != proposal.entries)
+    return Reading(architecture, proposal.span, others, tuple(design.span for design in incomplete))
+
+
+def read_all(space: Space, text: str) -> Iterator[Reading | Rejection]:
+    """Read every complete design of a text, in order: for prompts that list several."""
+    for design in _designs(space, text)[0]:
+        architecture = _choices(space, design)
+        yield architecture if isinstance(architecture, Rejection) else Reading(architecture, design.span)
+
+
+def _designs(space: Space, text: str) -> tuple[list[_Design], list[_Design]]:
+    """The complete designs of a text in order, and what was begun like one and is none."""
+    complete: list[_Design] = []
+    incomplete: list[_Design] = []
+    groups: list[_Design] = []  # of the design that is being read
+    changed: list[_Design] = []  # the same; where two lists are given for a group ("from … to …"), the second
+    bare: list[_Design] = []  # lists without a heading
+
+    def close() -> None:
+        if groups:
+            for lists in (groups, changed) if changed != groups else (groups,):
+                design = _Design(
+                    tuple(group.lists[0] for group in lists), Span(lists[0].span.start, lists[-1].span.end)
+                )
+                (complete if len(lists) == len(space.groups) else incomplete).append(design)
+            groups.clear()
+            changed.clear()
+
+    heading: int | None = None  # the group whose list is awaited
+    for token in _parser(space).lex(text):
+        if token.type == "HEADING":
+            heading = _group_number(space, token)
+        if token.type in ("HEADING", "OTHER"):
+            continue
+        entries = tuple(entry for entry in _ENTRY.findall(token.strip("(){}")) if entry)
+        if any("." in entry for entry in entries):  # a list of costs
+            continue
+        assert token.start_pos is not None  # a lexer's token always has one
+        design = _Design((entries,), Span(token.start_pos, token.start_pos + len(token)))
+        if len(entries) == len(space.slots):
+            close()
+            complete.append(design)
+        elif heading is not None and _nearly(len(space.groups[heading].slots), entries):
+            if heading != len(groups):
+                close()
+            if heading == len(groups):
+                groups.append(design)
+                changed.append(design)
+            else:
+                incomplete.append(design)
+            heading = None
+        elif (
+            groups
+            and len(entries) == len(groups[-1].entries)
+            and not _BLANK_LINE.search(text, groups[-1].span.end, design.span.start)
+        ):
+            changed[-1] = design
+        elif _nearly(len(space.slots), entries):
+            incomplete.append(design)
+        elif len(entries) in {len(group.slots) for group in space.groups}:
+            bare.append(design)
+    close()
+    return complete or ([] if incomplete else _without_headings(space, text, bare)), incomplete
+
+
+def _without_headings(space: Space, text: str, lists: list[_Design]) -> list[_Design]:
+    """The designs that lists make of which each has the length of its group, and which follow one another."""
+    sizes = [len(group.slots) for group in space.groups]
+    designs = []
+    for first in range(0, len(lists), len(sizes)):
+        group = lists[first : first + len(sizes)]
+        if [len(each.entries) for each in group] != sizes or not all(
+            _NUMBERING.fullmatch(text, one.span.end, other.span.start) for one, other in pairwise(group)
+        ):
+            return []
+        span = Span(group[0].span.start, group[-1].span.end)
+        designs.append(_Design(tuple(each.lists[0] for each in group), span))
+    return designs
+
+
+def _nearly(length: int, entries: Sequence[str]) -> bool:
+    """Whether a list is meant to have this length; others are kernel sizes, bounds and the like."""
+    return length / 2 < len(entries) < 2 * length
+
+
+def _group_number(space: Space, heading: str) -> int:
+    """The index of the group that a heading names."""
+    return next(number for number, name in enumerate(_group_names(space)) if name.search(heading))
+
+
+@cache
+def _group_names(space: Space) -> tuple[re.Pattern[str], ...]:
+    """A pattern for what each group is called.
+
+    Its name, with or without the space ("Stage 1", "stage1", "Stage_1"); its slots ("Layer 2 to Layer 7", "Layers
+    2-7"); its place in the list of all choices ("op_list[0:6]").
+    """
+    patterns = []
+    start = 0
+    for group in space.groups:
+        name = r"\s*[_-]?".join(re.escape(word) for word in group.name.split()) + r"(?!\d)"
+        end = start + len(group.slots)
+        names = [name, rf"\w{{1,30}}\[{start}:{end}\]"]
+        (word, first), (_, last) = (slot.name.rpartition(" ")[::2] for slot in (group.slots[0], group.slots[-1]))
+        if word and first.isdigit() and last.isdigit():
+            slots = re.escape(word)
+            names.append(rf"{slots}s?\s*{first}\s*(?:to|through|-|–)\s*(?:{slots}s?\s*)?{last}(?!\d)")
+        patterns.append(re.compile("|".join(names), re.IGNORECASE))
+        start = end
+    return tuple(patterns)
+
+
+def _choices(space: Space, design: _Design) -> Architecture | Rejection:
+    """Hold the entries against the space."""
+    if len(design.lists) == 1:
+        expected: tuple[tuple[str, int], ...] = ((space.name, len(space.slots)),)
+    else:
+        expected = tuple((group.name, len(group.slots)) for group in space.groups)
+    for (name, length), entries in zip(expected, design.lists, strict=True):
+        if len(entries) != length:
+            return Rejection(Reason.WRONG_LENGTH, f"{name} takes {length} entries, the reply gives {len(entries)}")
+    choices = []
+    for slot, entry in zip(space.slots, design.entries, strict=True):
+        symbols = [str(symbol) for symbol in space.symbols(range(len(slot.choices)))]
+        if entry.strip("'\"`*") not in symbols:
+            return Rejection(
+                Reason.UNKNOWN_CHOICE, f"{slot.name} takes {symbols[0]} to {symbols[-1]}, the reply gives {entry[:40]}"
+            )
+        choices.append(symbols.index(entry.strip("'\"`*")))
+    return tuple(choices)
+
+
+def _nothing(space: Space, text: str, incomplete: list[_Design]) -> Rejection:
+    """Why a reply has no design."""
+    lists = " or ".join(
+        [f"one list of {len(space.slots)} entries"] + ([f"{len(space.groups)} lists"] if len(space.groups) > 1 else [])
+    )
+    if incomplete:
+        got = max(len(design.entries) for design in incomplete)
+        return Rejection(Reason.WRONG_LENGTH, f"expected {lists}, the longest design in the reply has {got} entries")
+    if _CONCLUSION.search(text):
+        return Rejection(Reason.CONCLUDED, "the reply says that no better design is to be found")
+    if _REFUSAL.search(text):
+        return Rejection(Reason.REFUSED, "the reply declines to propose a design")
+    return Rejection(Reason.NOTHING_FOUND, f"expected {lists}, found none in a reply of {len(text)} characters")

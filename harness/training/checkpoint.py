@@ -1,0 +1,114 @@
+"""Where a training stands, in a file that is replaced in one step: arrays in numpy's own format, no pickle."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from harness.errors import NotThisJob
+from harness.training.jobs import Epoch
+
+EVERY_S = 60.0  # seconds between two checkpoints, at least
+
+
+@dataclass
+class Checkpoint:
+    """Where a training stands at the end of an epoch.
+
+    Attributes:
+        path: of the file; None for a training that leaves none.
+        key: of the job.
+        every_s: seconds between two checkpoints, at least.
+        seconds: of wall clock that went into what is in the file.
+        resumed_at: the epochs before which it was taken up.
+    """
+
+    path: Path | None
+    key: str
+    every_s: float = EVERY_S
+    seconds: float = 0.0
+    resumed_at: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        self._since = self._saved = time.monotonic()
+
+    def save(self, network: nn.Module, optimizer: torch.optim.SGD, curve: Sequence[Epoch]) -> None:
+        """Replace the file, unless it is still young."""
+        if self.path is None or time.monotonic() - self._saved < self.every_s:
+            return
+        state = {
+            "key": self.key,
+            "seconds": self.elapsed(),
+            "resumed_at": self.resumed_at,
+            "curve": [asdict(epoch) for epoch in curve],
+        }
+        with replacing(self.path) as temporary, temporary.open("wb") as file:
+            arrays: dict[str, Any] = {name: each.cpu().numpy() for name, each in _tensors(network, optimizer)}
+            np.savez(file, state=np.array(json.dumps(state)), **arrays)
+        self._saved = time.monotonic()
+
+    def load(self, network: nn.Module, optimizer: torch.optim.SGD) -> list[Epoch]:
+        """The curve so far, after bringing network and optimiser to where they were; empty if there is no file.
+
+        Raises:
+            NotThisJob: the file is damaged, or another job's.
+        """
+        if self.path is None or not self.path.exists():
+            return []
+        try:
+            with self.path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+                state = json.loads(str(arrays["state"]))
+                if state["key"] != self.key:
+                    raise NotThisJob(f"{self.path}: expected a checkpoint of {self.key}, got {state['key']}; delete it")
+                for name, parameter in network.named_parameters():
+                    if f"momentum/{name}" in arrays:  # a weight that reaches no output has none
+                        optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+                for name, tensor in _tensors(network, optimizer):
+                    tensor.copy_(torch.from_numpy(arrays[name]))
+                curve = [Epoch(**epoch) for epoch in state["curve"]]
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError, EOFError, zipfile.BadZipFile) as error:
+            raise NotThisJob(
+                f"{self.path}: expected a checkpoint, got: {error}; delete it, to train from the beginning"
+            ) from error
+        self.seconds, self.resumed_at = state["seconds"], (*state["resumed_at"], len(curve))
+        return curve
+
+    def elapsed(self) -> float:
+        """Seconds of wall clock so far, over all attempts."""
+        return self.seconds + time.monotonic() - self._since
+
+
+def _tensors(network: nn.Module, optimizer: torch.optim.SGD) -> Iterator[tuple[str, Tensor]]:
+    """Everything that a step changes, by name: weights, statistics, momentum."""
+    for name, tensor in network.state_dict().items():
+        yield f"network/{name}", tensor
+    for name, parameter in network.named_parameters():
+        if (momentum := optimizer.state[parameter].get("momentum_buffer")) is not None:
+            yield f"momentum/{name}", momentum
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary file beside `path` that takes its place, whole and on the disk, once it is written.
+
+    Its name is always the same, so what a killed process left is written over. One process at a time may do this.
+    """
+    temporary = path.with_name(f"{path.name}.tmp")
+    try:
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,61 @@
+"""Data sets by name, each with a digest: digits, CIFAR-10 and CIFAR-100, arrays in HDF5, ImageNet as a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.errors import DataNotFound, UnknownDataset, WrongDigest
+from harness.training.data import arrays, cifar, digits, image_folder
+from harness.training.data.dataset import Arrays
+from harness.training.data.image_folder import Folder
+
+NEEDS = {
+    "digits": "nothing: scikit-learn ships them",
+    "cifar10": f"the archive {cifar.CIFAR10.file}, or the folder that holds it",
+    "cifar100": f"the archive {cifar.CIFAR100.file}, or the folder that holds it",
+    "arrays": "an HDF5 file with x_train, y_train, x_test, y_test",
+    "imagenet": "a folder with train/<class>/*.JPEG and val/<class>/*.JPEG",
+}
+"""What each data set is read from."""
+
+
+def find(name: str, path: Path | None = None) -> Arrays | Folder:
+    """The data set of this name.
+
+    Args:
+        name: one of `NEEDS`.
+        path: where it lies, as `NEEDS` says; the digits need none.
+
+    Raises:
+        UnknownDataset: no data set has this name.
+        DataNotFound: there is nothing at the path, or a path is needed.
+        MalformedData: what is there is not what it should be.
+        WrongDigest: the archive is not the published one.
+    """
+    if name not in NEEDS:
+        raise UnknownDataset(f"no data set is called {name!r}; there are {', '.join(NEEDS)}")
+    if name == "digits":
+        return digits.load()
+    if path is None:
+        raise DataNotFound(f"{name} needs {NEEDS[name]}, and no path was given: name it with --data PATH")
+    if name == "arrays":
+        return arrays.load(path)
+    if name == "imagenet":
+        return image_folder.load(path)
+    return cifar.load(cifar.CIFAR10 if name == "cifar10" else cifar.CIFAR100, path)
+
+
+def verified(name: str, digest: str, path: Path | None = None) -> Arrays | Folder:
+    """The data set of this name and digest.
+
+    Raises:
+        WrongDigest: what is there is another.
+        UnknownDataset, DataNotFound, MalformedData: as in `find`.
+    """
+    dataset = find(name, path)
+    if dataset.digest != digest:
+        raise WrongDigest(
+            f"{name}: the job expects data with digest {digest}, got {dataset.digest}; "
+            "name the data it was made for with --data PATH, or make a job for these"
+        )
+    return dataset

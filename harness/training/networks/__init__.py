@@ -1,0 +1,27 @@
+"""Torch networks, one builder a file under the name of its space; torch is imported here and where training happens."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from importlib import import_module
+
+from torch import nn
+
+from harness import spaces
+from harness.training.jobs import Scale
+from tables.space import Architecture
+
+
+def build(space: str, architecture: Architecture, *, classes: int, channels_in: int, scale: Scale) -> nn.Module:
+    """The network of an architecture, weights drawn from torch's own generator.
+
+    Raises:
+        UnknownSpace: no space has this name.
+        InvalidArchitecture: it is no architecture of the space.
+    """
+    name = spaces.find(space).SPACE.name.replace("-", "_")
+    options = {option: value for option, value in asdict(scale).items() if value != getattr(Scale(), option)}
+    network: nn.Module = import_module(f"harness.training.networks.{name}").build(
+        architecture, classes=classes, channels_in=channels_in, **options
+    )
+    return network

@@ -1,0 +1,329 @@
+"""The queue: a folder of jobs, one folder a job, that outlives every process that works on it.
+
+    <folder>/<digest>/  spec.json         what is to be done, as `Spec.to_json` gives it
+                        attempt-1.json    when and where it was tried, and how that ended; one file an attempt
+                        log.txt           what all attempts printed
+                        result.json       the line of a `cache.record.Record`, verified by its own digests
+                        result.lock       held by the worker as long as it lives (`harness.training.claim`)
+                        result.cancelled  there if nobody wants the result any more
+
+and whatever else the worker keeps, such as a checkpoint. The state of a job follows from these files alone, so any
+process on any machine that sees the folder can add, watch, run, cancel and collect. Files are renamed into place
+whole. Masters do not lock each other out: if two start one job, the second worker waits for the first and then finds
+its result.
+
+A worker is a command that is run in the job's folder with `spec.json` as its last argument. It works inside
+`harness.training.claim.claim`, takes up what a dead one left, and leaves `result.json`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from cache.errors import CacheError
+from cache.key import DIGEST_PREFIX
+from cache.record import Record
+from harness.errors import HarnessError
+from harness.training.claim import cancellation, is_held
+
+if TYPE_CHECKING:
+    from cache.store import Store
+
+SPEC, RESULT, LOG = "spec.json", "result.json", "log.txt"
+ATTEMPTS = 3  # before a job is given up
+REFUSED = "exit code 2"  # how an attempt ends if the job cannot be trained as it stands: another would end likewise
+TAIL = 20  # lines of its log that a failure shows
+_DIGEST = re.compile("[0-9a-f]{64}")
+_ATTEMPT = re.compile(r"attempt-([1-9]\d*)\.json")
+
+
+class QueueError(HarnessError):
+    """A folder that holds no such job, or cannot be worked on."""
+
+
+class Spec(Protocol):
+    """What the queue needs of a job: `harness.training.jobs.Job` is one."""
+
+    @property
+    def key(self) -> str:
+        """The key of the job's record."""
+
+    def to_json(self) -> str:
+        """The job as the text of a file, which its worker reads."""
+
+
+class State(Enum):
+    """Where a job stands; the last three are final until someone calls `Queue.retry`."""
+
+    QUEUED = "queued"  # also while its worker starts, or its task waits in Slurm
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One start of a worker.
+
+    Attributes:
+        number: from 1 on.
+        started: seconds since 1970.
+        where: the executor's word for the place.
+        ended: seconds since 1970; None while it runs, or if its master died before it.
+        how: it ended, such as "killed by SIGKILL"; empty until it has.
+    """
+
+    number: int
+    started: float
+    where: str
+    ended: float | None = None
+    how: str = ""
+
+
+@dataclass(frozen=True)
+class Status:
+    """A job as the folder shows it.
+
+    Attributes:
+        key: of the job's record.
+        state: where it stands.
+        attempts: all that count, in order.
+        added: when the job was added, seconds since 1970.
+        folder: the job's own.
+    """
+
+    key: str
+    state: State
+    attempts: tuple[Attempt, ...]
+    added: float
+    folder: Path
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more will happen by itself."""
+        return self.state in (State.DONE, State.FAILED, State.CANCELLED)
+
+    @property
+    def log(self) -> Path:
+        """The file with what the attempts printed; it may not be there yet."""
+        return self.folder / LOG
+
+
+class Executor(Protocol):
+    """Runs jobs somewhere; one file each in `harness.training.executors`."""
+
+    def run(self, queue: Queue, keys: Collection[str], each: Callable[[Status], object] | None = None) -> None:
+        """Run the jobs of `keys` until each is done, failed or cancelled, and call `each` as one gets there.
+
+        Jobs that run elsewhere already are waited for. After an exception, KeyboardInterrupt included, the queue is
+        whole and no attempt that was cut short counts; the same call goes on from there.
+
+        Raises:
+            QueueError: a key is not in the queue, or nothing can be run here; the message says what is missing.
+        """
+
+
+class Queue:
+    """The jobs in a folder. Any number of processes may use it at the same time."""
+
+    def __init__(self, folder: Path, *, attempts: int = ATTEMPTS) -> None:
+        """Open the queue in `folder`, which is made when a job is added.
+
+        Args:
+            folder: of all jobs; on a cluster it must be one that all nodes see.
+            attempts: how often a job may die before it is given up.
+
+        Raises:
+            QueueError: `attempts` is below 1.
+        """
+        if attempts < 1:
+            raise QueueError(f"expected at least 1 attempt a job, got {attempts}: give each job a chance")
+        self.folder = Path(folder).absolute()
+        self.attempts = attempts
+
+    # -- what anybody may do ---
+
+    def add(self, job: Spec) -> str:
+        """Put `job` into the queue unless it is there, and return its key. A damaged spec is written again."""
+        folder, text = self._folder(job.key), job.to_json()
+        folder.mkdir(parents=True, exist_ok=True)
+        with suppress(OSError, UnicodeDecodeError):
+            if (folder / SPEC).read_text(encoding="utf-8") == text:
+                return job.key
+        _write(folder / SPEC, text, sync=True)
+        return job.key
+
+    def keys(self) -> list[str]:
+        """All jobs, first come first."""
+        if not self.folder.is_dir():
+            return []
+        specs = [entry / SPEC for entry in self.folder.iterdir() if _DIGEST.fullmatch(entry.name)]
+        added = sorted((spec.stat().st_mtime, spec.parent.name) for spec in specs if spec.exists())
+        return [DIGEST_PREFIX + name for _, name in added]
+
+    def status(self, key: str) -> Status:
+        """Look at one job; raises QueueError if it is not in the queue."""
+        folder = self._folder(key)
+        try:
+            added = (folder / SPEC).stat().st_mtime
+        except FileNotFoundError:
+            raise QueueError(f"{self.folder}: expected the job {key}, found none; add it first") from None
+        attempts = tuple(_read_attempts(folder))
+        return Status(key, self._state(key, attempts), attempts, added, folder)
+
+    def statuses(self) -> list[Status]:
+        """Look at all jobs, first come first."""
+        return [self.status(key) for key in self.keys()]
+
+    def result(self, key: str) -> Record | None:
+        """The verified record that a worker has left, None if there is none or it is damaged."""
+        try:
+            return Record.from_line((self._folder(key) / RESULT).read_bytes(), expected_key=key)
+        except (FileNotFoundError, CacheError):
+            return None
+
+    def collect(self, store: Store) -> int:
+        """Keep every result in `store`, where the first result of a job stays; return how many were new.
+
+        Raises:
+            StoreError, CredentialFound: see `Store.put`; what was collected before is kept.
+        """
+        return sum(store.put(record) for key in self.keys() if (record := self.result(key)) is not None)
+
+    def cancel(self, key: str) -> Status:
+        """Give a job up. Its worker, wherever it runs, ends itself within seconds; what is done stays done."""
+        folder = self.status(key).folder
+        cancellation(folder / RESULT).touch()
+        return self.status(key)
+
+    def retry(self, key: str) -> Status:
+        """Want a failed or cancelled job again, with all its attempts; the checkpoint and the log stay."""
+        folder = self.status(key).folder
+        cancellation(folder / RESULT).unlink(missing_ok=True)
+        for attempt in _read_attempts(folder):
+            _path(folder, attempt.number).unlink(missing_ok=True)
+        return self.status(key)
+
+    def tail(self, key: str, lines: int = TAIL) -> str:
+        """The last lines of a job's log; empty if there is none."""
+        try:
+            text = (self._folder(key) / LOG).read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            return ""
+        return "\n".join(text.splitlines()[-lines:])
+
+    def failure(self, key: str) -> str:
+        """Why a job failed, for people: how its attempts ended, and the end of its log."""
+        status = self.status(key)
+        how = "\n".join(f"  attempt {one.number}, {one.where}: {one.how}" for one in status.attempts)
+        return (
+            f"the job {key} came to nothing in {len(status.attempts)} attempts:\n{how}\nthe end of {status.log}:\n"
+            f"{self.tail(key)}"
+        )
+
+    # -- what executors do ---
+
+    def take(self, key: str) -> Status:
+        """Make a queued job ready to be started, unless its attempts are used up; other jobs stay as they are.
+
+        Attempts whose master died are closed, and a damaged result is set aside so that the job is done again.
+        """
+        status = self.status(key)
+        if status.state is not State.QUEUED:
+            return status
+        for attempt in status.attempts:
+            if attempt.ended is None:
+                self.end(key, attempt, "nobody saw its end")
+        if (status.folder / RESULT).exists() and self.result(key) is None:
+            (status.folder / RESULT).replace(status.folder / f"{RESULT}.damaged-{time.time_ns()}")
+        return self.status(key)
+
+    def begin(self, key: str, where: str) -> Attempt:
+        """Note that a worker was started."""
+        folder = self._folder(key)
+        number = max((attempt.number for attempt in _read_attempts(folder)), default=0) + 1
+        while True:
+            try:
+                _path(folder, number).touch(exist_ok=False)
+            except FileExistsError:  # another master, at the same time
+                number += 1
+                continue
+            attempt = Attempt(number, time.time(), where)
+            _write_attempt(folder, attempt)
+            return attempt
+
+    def end(self, key: str, attempt: Attempt, how: str) -> None:
+        """Note how an attempt ended."""
+        _write_attempt(self._folder(key), Attempt(attempt.number, attempt.started, attempt.where, time.time(), how))
+
+    def withdraw(self, key: str, attempt: Attempt) -> None:
+        """Do not count an attempt: its executor cut it short."""
+        _path(self._folder(key), attempt.number).unlink(missing_ok=True)
+
+    def _state(self, key: str, attempts: tuple[Attempt, ...]) -> State:
+        folder = self._folder(key)
+        if self.result(key) is not None:
+            return State.DONE
+        if cancellation(folder / RESULT).exists():
+            return State.CANCELLED
+        if is_held(folder / RESULT):
+            return State.RUNNING
+        if self.result(key) is not None:  # left between the first look and the lock
+            return State.DONE
+        # An attempt without an end may be about to take the lock, or wait in Slurm; `take` settles it.
+        used_up = len(attempts) >= self.attempts or any(attempt.how == REFUSED for attempt in attempts)
+        if used_up and all(attempt.ended is not None for attempt in attempts):
+            return State.FAILED
+        return State.QUEUED
+
+    def _folder(self, key: str) -> Path:
+        name = key.removeprefix(DIGEST_PREFIX)
+        if _DIGEST.fullmatch(name) is None:
+            raise QueueError(f"expected the key of a job, {DIGEST_PREFIX} and 64 hexadecimal digits, got {key!r}")
+        return self.folder / name
+
+
+# -- files ---
+
+
+def _write(path: Path, text: str, *, sync: bool) -> None:
+    """Write `text` under another name and rename it, so that it is there whole or not at all; `sync` to the disk."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
+    with draft.open("w", encoding="utf-8") as file:
+        file.write(text)
+        if sync:
+            file.flush()
+            os.fsync(file.fileno())
+    draft.replace(path)
+
+
+def _path(folder: Path, number: int) -> Path:
+    return folder / f"attempt-{number}.json"
+
+
+def _write_attempt(folder: Path, attempt: Attempt) -> None:
+    _write(_path(folder, attempt.number), json.dumps(asdict(attempt)) + "\n", sync=False)
+
+
+def _read_attempts(folder: Path) -> Iterator[Attempt]:
+    """Every attempt in order; one whose file is not whole is one without an end."""
+    numbers = sorted(int(match[1]) for entry in folder.iterdir() if (match := _ATTEMPT.fullmatch(entry.name)))
+    for number in numbers:
+        path = _path(folder, number)
+        try:
+            yield Attempt(**json.loads(path.read_text(encoding="utf-8")))
+        except FileNotFoundError:  # withdrawn in between
+            continue
+        except (ValueError, TypeError):
+            yield Attempt(number, path.stat().st_mtime, "unknown")

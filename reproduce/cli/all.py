@@ -1,0 +1,83 @@
+"""`python -m reproduce all`: every table and figure that the data at hand allows, in one folder with an index."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+from cache.errors import CacheError
+from reproduce.cli.catalogue import FIGURES, REPORTS
+from reproduce.data import manifest, path_of
+from reproduce.errors import CannotWrite, ReproduceError
+from reproduce.report.output import DRAWN, emit
+from reproduce.report.rendering import render
+from reproduce.report.report import Status, provenance
+from tables.errors import TableError
+
+SHOWN = (Status.RECOMPUTED, Status.REPLAYED, Status.QUOTED, Status.MISSING)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command line of `all`."""
+    parser.add_argument("--out", type=Path, default=Path("results"), metavar="DIR", help="default: results")
+    parser.add_argument("--no-figures", action="store_true", help="write the points of the figures, draw none")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write everything that can be made.
+
+    Returns:
+        0, or 2 if a table or figure could not be made; the others are there.
+
+    Raises:
+        CannotWrite: if the folder cannot be made.
+    """
+    try:
+        args.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotWrite(f"{args.out}: {error.strerror}; name another --out") from error
+    draws = not args.no_figures and find_spec("matplotlib") is not None
+    lines = ["# GENIUS, reproduced", "", f"| what | {' | '.join(status.value for status in SHOWN)} | files |"]
+    lines.append("| --- |" + " --- |" * (len(SHOWN) + 1))
+    failed = []
+    for name, title in {**REPORTS, **FIGURES}.items():
+        try:
+            counts, links = _write(name, args.out, draws)
+        except (ReproduceError, CacheError, TableError) as error:
+            failed.append(f"{name}: {type(error).__name__}: {error}")
+            continue
+        lines.append(f"| **{name}** {title.partition(';')[0]} | {' | '.join(map(str, counts))} | {' '.join(links)} |")
+    lines += ["", *(f"Failed: {failure}" for failure in failed)]
+    absent = [entry.name for entry in manifest() if not path_of(entry).exists()]
+    if absent:
+        lines += [
+            "",
+            f"Not fetched, and so missing or quoted: {', '.join(absent)}. `python -m reproduce fetch` brings it.",
+        ]
+    if not draws:
+        lines += ["", "No figures were drawn; `pip install '.[plots]'` brings matplotlib."]
+    lines += ["", *(f"- {name}: {value}" for name, value in provenance().items())]
+    emit("\n".join(lines) + "\n", args.out / "index.md")
+    emit(json.dumps(provenance(), indent=1) + "\n", args.out / "provenance.json")
+    sys.stdout.write(f"{args.out / 'index.md'}\n")
+    sys.stderr.write("".join(f"{failure}\n" for failure in failed))
+    return 2 if failed else 0
+
+
+def _write(name: str, out: Path, draws: bool) -> tuple[list[int], list[str]]:
+    """Write one table or figure in every form; returns how many cells have which status, and links to the files."""
+    module = import_module(f"reproduce.paper.{name}")
+    report = module.report()
+    emit(render(report, "md"), out / f"{name}.md")
+    emit(render(report, "json"), out / f"{name}.json")
+    links = [f"[table]({name}.md)", f"[JSON]({name}.json)"]
+    if name in FIGURES and draws:
+        for suffix in DRAWN:
+            module.draw(report, out / f"{name}{suffix}")
+            links.append(f"[{suffix[1:].upper()}]({name}{suffix})")
+    statuses = [cell.status for row in report.rows for cell in row]
+    return [statuses.count(status) for status in SHOWN], links

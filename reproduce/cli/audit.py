@@ -1,0 +1,82 @@
+"""`python -m reproduce audit`: hold the published conversations against the cost model, turn by turn."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from cache.errors import CacheError
+from reproduce.data import Published, conversations, path_of, read_published
+from reproduce.errors import DataMissing, ReproduceError, UsageError
+from reproduce.published import audit_report
+from reproduce.published.audit import FileAudit, audit
+from reproduce.published.imagenet import conversation, published_records
+from reproduce.report.output import emit
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command line of `audit`."""
+    parser.add_argument(
+        "files", nargs="*", metavar="FILE", help="runs such as 329M, or paths of conversations (default: all fetched)"
+    )
+    parser.add_argument("--format", choices=("text", "json"), default="text")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write here instead of printing")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Audit and print; findings are no failure, but a file that cannot be audited is one once the others are."""
+    audits: list[FileAudit] = []
+    failures: list[tuple[str, str]] = []
+    for entry in _chosen(args.files):
+        try:
+            data = _content(entry)
+            audits.append(audit(conversation(entry, data), published_records(entry, data)))
+        except (ReproduceError, CacheError) as error:
+            failures.append((entry.path, f"{type(error).__name__}: {error}"))
+    if audits:
+        write = audit_report.as_json if args.format == "json" else audit_report.as_text
+        emit(write(audits, failures), args.out)
+    sys.stderr.writelines(f"{path}: not audited: {reason}\n" for path, reason in failures)
+    return 2 if failures else 0
+
+
+def _chosen(names: Sequence[str]) -> Sequence[Published]:
+    """The files to audit.
+
+    Raises:
+        DataMissing: if none is named and nothing has been fetched.
+        UsageError: if a name is neither a run nor a file.
+    """
+    if names:
+        return [_named(name) for name in names]
+    fetched = [entry for entry in conversations() if path_of(entry).exists()]
+    if not fetched:
+        raise DataMissing(*(entry.name for entry in conversations()), purpose="the audit")
+    return fetched
+
+
+def _named(name: str) -> Published:
+    for entry in conversations():
+        if name in (entry.run, entry.path):
+            return entry
+    if Path(name).is_file():
+        return Published(name, name, "", None, "conversation", Path(name).stem, 0, None)
+    runs = ", ".join(str(entry.run) for entry in conversations())
+    raise UsageError(f"{name}: expected the path of a conversation or one of the runs {runs}")
+
+
+def _content(entry: Published) -> bytes:
+    """What is in a file to audit.
+
+    Raises:
+        DataMissing: if a published run has not been fetched.
+        WrongDigest: if it is not the published file.
+    """
+    if entry not in conversations():
+        return Path(entry.path).read_bytes()
+    data = read_published(entry)
+    if data is None:
+        raise DataMissing(entry.name, purpose="its audit")
+    return data

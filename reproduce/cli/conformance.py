@@ -1,0 +1,79 @@
+"""`python -m reproduce conformance`: whether a search method, a search space or a table holds what it has to.
+
+python -m reproduce conformance my_module:MyOptimiser
+python -m reproduce conformance --space my_space          # a module with SPACE and cost
+python -m reproduce conformance --table my.csv
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+from baselines import catalogue
+from harness import spaces
+from harness.conformance.methods import OF_METHODS, Finding, check
+from harness.conformance.spaces import OF_SPACES, OF_TABLES
+from harness.spaces import SpaceModule
+from reproduce.benchmarks import open_file
+from reproduce.errors import UsageError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command line of `conformance`."""
+    subject = parser.add_mutually_exclusive_group(required=True)
+    names = ", ".join(catalogue.METHODS)
+    subject.add_argument("method", nargs="?", metavar="METHOD", help=f"my_module:MyOptimiser, or one of {names}")
+    subject.add_argument("--space", metavar="MODULE", help=f"my_space, or one of {', '.join(spaces.NAMES)}")
+    subject.add_argument(
+        "--table", type=Path, metavar="FILE", help="a CSV of architecture and accuracy, or an HDF5 table"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print every property with its outcome; 1 if one does not hold.
+
+    Raises:
+        UsageError: if there is no such method, module or file.
+        TableError: if the file is no table.
+    """
+    findings = []
+    for finding in _findings(args):
+        sys.stdout.write(f"{'pass' if finding.ok else 'FAIL'}  {finding.property}\n")
+        sys.stdout.write("" if finding.ok else f"      {finding.reason}\n")
+        sys.stdout.flush()
+        findings.append(finding)
+    kept = sum(finding.ok for finding in findings)
+    sys.stdout.write(f"{kept} of {len(findings)} properties hold\n")
+    return 0 if kept == len(findings) else 1
+
+
+def _findings(args: argparse.Namespace) -> Iterator[Finding]:
+    if args.space is not None:
+        return check(OF_SPACES, _space(args.space))
+    if args.table is not None:
+        return check(OF_TABLES, open_file(args.table).table)
+    try:
+        return check(OF_METHODS, catalogue.find(args.method))
+    except catalogue.UnknownMethod as error:
+        raise UsageError(f"conformance: {error}") from error
+
+
+def _space(name: str) -> SpaceModule:
+    """A space of this project, or any module that can be imported."""
+    if name in spaces.NAMES:
+        return spaces.find(name)
+    try:
+        module = importlib.import_module(name)
+    except ImportError as error:
+        raise UsageError(
+            f"conformance: expected --space to name a module, such as my_space for my_space.py in this folder, "
+            f"or one of {', '.join(spaces.NAMES)}; got {name!r} ({error})"
+        ) from error
+    if not hasattr(module, "SPACE") or not hasattr(module, "cost"):
+        raise UsageError(f"conformance: expected {name} to hold SPACE and cost(architecture), as harness/spaces/ do")
+    return cast(SpaceModule, module)

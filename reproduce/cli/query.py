@@ -1,0 +1,121 @@
+"""`python -m reproduce query`: one architecture, or the best of a table, with ranks, costs, and who proposed it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+
+from harness import spaces
+from harness.text.notation import from_any
+from reproduce import benchmarks
+from reproduce.benchmarks import BENCHMARKS, Opened
+from reproduce.errors import UsageError
+from reproduce.published.transcript import embedded
+from reproduce.published.trials import proposals, published_trials
+from reproduce.report.output import add_output_arguments, show
+from reproduce.report.report import BLANK, MISSING, Cell, Column, Report, label, quoted, recomputed, recomputed_millions
+from tables.space import Architecture
+
+IMAGENET = "mobilenetv2-se"
+COLUMNS = (
+    Column("architecture", "Architecture"),
+    Column("search_sees", "Search sees (%)"),
+    Column("test", "Test (%)"),
+    Column("best_rank", "Rank"),
+    Column("worst_rank", "to"),
+    Column("macs", "MACs (M)"),
+    Column("params", "Params (M)"),
+    Column("proposed_by", "Proposed by"),
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command line of `query`."""
+    names = (*BENCHMARKS, IMAGENET)
+    parser.add_argument("table", choices=names, metavar="TABLE", help=", ".join(names))
+    notations = "digits, a list, a NAS-Bench-201 string, channel widths"
+    parser.add_argument("architectures", nargs="*", metavar="ARCHITECTURE", help=notations)
+    parser.add_argument("--top", type=int, metavar="K", help="the K best by test accuracy instead")
+    add_output_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Look up and print.
+
+    Raises:
+        UsageError: if neither or both of architectures and `--top` are given.
+        InvalidArchitecture: if one is not of this space.
+        DataMissing: for `--top`, if the table has not been fetched.
+    """
+    if args.top is not None and args.top < 1:
+        raise UsageError(f"query: expected a positive number behind --top, got {args.top}")
+    if bool(args.architectures) == (args.top is not None):
+        raise UsageError("query: expected architectures, or --top K, and not both")
+    show(report(args.table, args.architectures, args.top), args.format, args.out)
+    return 0
+
+
+def report(table: str, texts: Sequence[str], top: int | None) -> Report:
+    """A row an architecture."""
+    space_name = BENCHMARKS[table].space if table in BENCHMARKS else IMAGENET
+    space = spaces.find(space_name).SPACE
+    if top is not None and table == IMAGENET:
+        raise UsageError(f"query: there is no table of {IMAGENET}, so no --top; name an architecture")
+    opened = None
+    if table in BENCHMARKS and (top is not None or benchmarks.at_hand(table)):
+        opened = benchmarks.open_benchmark(table)
+    if top is not None and opened is not None:
+        architectures = [tuple(map(int, row)) for row in opened.table.architectures_at(opened.verdicts.top(top))]
+    else:
+        architectures = [from_any(space, text) for text in texts]
+    rows = tuple(_row(space_name, table, architecture, opened) for architecture in architectures)
+    notes = []
+    if opened is None and table in BENCHMARKS:
+        notes.append(f"`{benchmarks.find(table).brings}` brings the table with accuracies and ranks.")
+    elif opened is not None:
+        notes.append(f"A search on this table sees: {opened.table.measure.value}. Equal test accuracies share ranks.")
+    digests = {table: opened.table.digest} if opened else {}
+    return Report("query", f"{table}: {space.title}", COLUMNS, rows, tuple(notes), tables=digests)
+
+
+def _row(space_name: str, table: str, architecture: Architecture, opened: Opened | None) -> tuple[Cell, ...]:
+    module = spaces.find(space_name)
+    measured: tuple[Cell, ...] = (BLANK if table == IMAGENET else MISSING,) * 4
+    if opened is not None:
+        standing = opened.standing(architecture)
+        measured = (
+            recomputed(standing.told, ".2f"),
+            recomputed(standing.test, ".2f"),
+            *(recomputed(rank) for rank in standing.ties),
+        )
+    cost = module.cost(architecture)
+    macs = spaces.counted_macs(space_name, architecture)
+    return (
+        label(module.SPACE.to_native(architecture)),
+        *measured,
+        recomputed_millions(macs, ".2f"),
+        recomputed_millions(cost.params, ".3f"),
+        quoted("; ".join(proposed_by(table, architecture)) or None),
+    )
+
+
+def proposed_by(table: str, architecture: Architecture) -> Iterator[str]:
+    """The published results that proposed an architecture."""
+    for trials in published_trials().values():
+        if trials.space == table:
+            for number, trial in enumerate(trials.trials, start=1):
+                for iteration, one in enumerate(trial):
+                    if one.architecture == architecture:
+                        yield f"GENIUS, {trials.name}, trial {number}, T={iteration}"
+    if table.startswith("nas-bench-201-"):
+        space = spaces.find("nas-bench-201").SPACE
+        bests = proposals()["best_of_trial"]
+        for number, best in enumerate(bests.get(table.removeprefix("nas-bench-201-"), ()), start=1):
+            if space.from_native(best["architecture"]) == architecture:
+                yield f"GENIUS, best of trial {number}"
+    if table == IMAGENET:
+        for run, transcript in embedded().items():
+            for iteration, turns in enumerate(transcript.iterations):
+                for turn, told in enumerate(turns):
+                    if told.design == architecture:
+                        yield f"GENIUS, run {run}, iteration {iteration}, turn {turn}"

@@ -1,0 +1,183 @@
+"""How architectures are trained, as a command line says it, and what trains them: shared by every command that trains.
+
+    training.add_arguments(parser)                       # --dataset, --recipe, --executor, …
+    how = training.described(args, args.space)           # reads the data set's digest; a job for any architecture
+    with training.opened(args, how) as objective:        # a `TrainedObjective`
+        validation, test = objective.figures(architecture)
+
+Results lie in `home() / "results"`, the queue in `home() / "jobs"`. An executor is made when a result is missing; torch
+is imported by its workers alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from cache.key import DIGEST_PREFIX, JSON
+from cache.store import Store
+from harness import spaces
+from harness.errors import InvalidJob
+from harness.objectives import TrainedObjective, Workshop
+from harness.training import recipes
+from harness.training.executors.local import LocalExecutor, gpus
+from harness.training.executors.slurm import Resources, SlurmExecutor
+from harness.training.executors.worker import TRAIN
+from harness.training.jobs import CODE, Job, Result, Scale
+from harness.training.queue import Executor, Queue
+from harness.training.recipes import Recipe
+from reproduce.data import home
+from reproduce.errors import UsageError
+from tables.space import Architecture
+
+DIGITS = DIGEST_PREFIX + "03d6893f478b843f55eb4b7ec06ca2df043eff9a8b8b0dd1eb68cb3752a474bf"
+"""The digest of scikit-learn's digits, so that what was trained on them is found without scikit-learn."""
+
+_RECIPES = {"digits": "digits", "imagenet": "genius-imagenet"}
+_RECIPE = "nas-bench-201"  # of other data sets: the one for small colour pictures that holds some back for validation
+
+
+@dataclass(frozen=True)
+class Training:
+    """How architectures of a space are trained: everything of a job but the architecture; see
+    `harness.training.jobs.Job`."""
+
+    space: str
+    dataset: str
+    digest: str
+    recipe: Recipe
+    network: Scale
+    seed: int = 0
+    code: str = CODE
+
+    def job(self, architecture: Architecture) -> Job:
+        """The training of one architecture.
+
+        Raises:
+            InvalidJob, UnknownSpace, InvalidArchitecture: as in `Job`.
+        """
+        native = spaces.find(self.space).SPACE.to_native(architecture)
+        return Job(self.space, native, self.dataset, self.digest, self.recipe, self.seed, self.network, self.code)
+
+    def to_json(self) -> dict[str, JSON]:
+        """All of it, as a part of a record's request."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, JSON]) -> Training:
+        """The inverse of `to_json`; raises as `Job.from_request` does."""
+        space = spaces.find(str(content.get("space"))).SPACE
+        any_of_them = space.to_native([0] * len(space.slots))
+        job = Job.from_request({**content, "architecture": any_of_them})
+        return cls(job.space, job.dataset, job.digest, job.recipe, job.network, job.seed, job.code)
+
+
+# -- the command line ---
+
+
+def add_arguments(parser: argparse.ArgumentParser, *, dataset: str = "digits") -> None:
+    """Declare how to train, and where."""
+    how = parser.add_argument_group("training; every setting is part of a result's key")
+    how.add_argument("--dataset", default=dataset, metavar="NAME", help=f"digits, cifar10, … (default: {dataset})")
+    how.add_argument("--data", type=Path, metavar="PATH", help="where the data lie; the digits need no place")
+    how.add_argument("--recipe", metavar="NAME", help=f"{', '.join(recipes.RECIPES)} (default: by the data set)")
+    how.add_argument("--epochs", type=int, metavar="N", help="instead of the recipe's")
+    how.add_argument("--batch-size", type=int, metavar="N", help="instead of the recipe's")
+    how.add_argument("--input-size", type=int, metavar="N", help="side of the pictures, instead of the recipe's")
+    how.add_argument("--validation", type=float, metavar="F", help="fraction of the pictures that validate, likewise")
+    how.add_argument("--width", type=float, default=1.0, metavar="F", help="factor on the channels of each layer")
+    how.add_argument("--cells-per-stage", type=int, metavar="N", help="of nas-bench-201 (default: 5)")
+    how.add_argument("--light-reduction", action="store_true", help="of nas-bench-201: reductions without residuals")
+    how.add_argument("--train-seed", type=int, default=0, metavar="N", help="of weights, order and augmentation")
+    where = parser.add_argument_group("where trainings run; they outlive this command, and each is done once")
+    where.add_argument("--executor", choices=("local", "slurm"), default="local", help="this machine, or a cluster")
+    where.add_argument("--processes", type=int, metavar="N", help="local: at once (default: one a GPU, else a core)")
+    where.add_argument("--partition", metavar="NAME", help="slurm")
+    where.add_argument("--gres", default="gpu:1", help="slurm: what a job asks for, or none (default: gpu:1)")
+    where.add_argument("--cpus", type=int, default=Resources.cpus, metavar="N", help="slurm: of a job (default: 4)")
+    where.add_argument("--minutes", type=int, default=Resources.minutes, metavar="N", help="slurm: of each attempt")
+
+
+def described(args: argparse.Namespace, space: str, *, searched: bool = True) -> Training:
+    """What the command line says; what is `searched` with it needs a validation accuracy.
+
+    Raises:
+        UnknownSpace, UnknownRecipe, InvalidJob: a name or a number does not fit.
+        UnknownDataset, DataNotFound, MalformedData, WrongDigest: the data are not there (`harness.training.data.find`).
+    """
+    spaces.find(space)
+    recipe = recipes.find(args.recipe or _RECIPES.get(args.dataset, _RECIPE))
+    for name in ("epochs", "batch_size", "input_size"):
+        if getattr(args, name) is not None:
+            recipe = replace(recipe, **{name: getattr(args, name)})
+    if args.validation is not None:
+        kept = recipe.split.train + recipe.split.validation - args.validation
+        recipe = replace(recipe, split=replace(recipe.split, train=kept, validation=args.validation))
+    if searched and recipe.split.validation == 0:
+        raise InvalidJob(
+            "a search expects pictures that validate, and this recipe trains on all: hold some back with "
+            "--validation 0.1, or take another recipe"
+        )
+    network = Scale(args.width, args.cells_per_stage, args.light_reduction)
+    return Training(space, args.dataset, digest_of(args.dataset, args.data), recipe, network, args.train_seed)
+
+
+def digest_of(dataset: str, data: Path | None) -> str:
+    """The digest of a data set; raises as `harness.training.data.find` does."""
+    if dataset == "digits":
+        return DIGITS
+    from harness.training import data as datasets  # late: a replay reads no data
+
+    return datasets.find(dataset, data).digest
+
+
+# -- training ---
+
+
+@contextmanager
+def opened(args: argparse.Namespace, training: Training) -> Iterator[TrainedObjective]:
+    """What trains as the command line says, and remembers.
+
+    Raises:
+        StoreError: the results cannot be opened.
+    """
+    with Store(home() / "results") as results:
+        yield TrainedObjective(training.job, results, Workshop(queue(), lambda: executor(args), _tell))
+
+
+def queue() -> Queue:
+    """The user's queue of jobs."""
+    return Queue(home() / "jobs")
+
+
+def on_gpu(args: argparse.Namespace) -> bool:
+    """Whether trainings will run on GPUs, as far as can be told from here."""
+    return bool(gpus()) if args.executor == "local" else args.gres != "none"
+
+
+def executor(args: argparse.Namespace) -> Executor:
+    """What works the queue off, as the command line says.
+
+    Raises:
+        UsageError: what trains is not installed.
+        QueueError: nothing can be trained there.
+    """
+    if missing := [name for name in ("torch", "filelock") if importlib.util.find_spec(name) is None]:
+        raise UsageError(f"training needs {' and '.join(missing)}, which is not installed: pip install '.[train]'")
+    command = TRAIN if args.data is None else (*TRAIN, "--data", str(args.data.absolute()))
+    if args.executor == "local":
+        return LocalExecutor(processes=args.processes, command=command)
+    gres = None if args.gres == "none" else args.gres
+    asked = Resources(partition=args.partition, minutes=args.minutes, gres=gres, cpus=args.cpus)
+    return SlurmExecutor(asked, command=command)
+
+
+def _tell(job: Job, result: Result) -> None:
+    outcome, observed = result.outcome, result.observed
+    figures = "" if outcome.validation is None else f"validation {outcome.validation:.2f} %, "
+    sys.stderr.write(f"trained {job.architecture}: {figures}{observed.seconds:.1f} s on {observed.device}\n")

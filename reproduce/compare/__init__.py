@@ -1,0 +1,1 @@
+"""Search methods beside GENIUS: the contest and its statistics."""

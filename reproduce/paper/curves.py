@@ -1,0 +1,172 @@
+"""What the figures share: courses of GENIUS' trials as data, and how they are drawn.
+
+A figure is a report first: every point that is drawn stands in its table. Drawing needs matplotlib (extra `plots`).
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from reproduce import benchmarks
+from reproduce.benchmarks import Opened
+from reproduce.errors import UsageError
+from reproduce.published.replay import ITERATIONS
+from reproduce.published.trials import cells, contradicts, published_trials
+from reproduce.report.output import write
+from reproduce.report.report import Cell, Column, Report, label, recomputed
+from tables.ranking import expected_best
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+REPETITIONS = 10_000  # of the paper's random baseline
+SEED = 0
+COLUMNS = (
+    Column("panel", "Panel"),
+    Column("series", "Series"),
+    Column("iteration", "T"),
+    Column("accuracy", "Accuracy (%)"),
+    Column("rank", "Rank"),
+)
+RANDOM = "random, expected best so far"
+REPEATED = f"random, best of 10, {REPETITIONS:,} times"
+OPTIMUM = "optimum"
+
+WIDTH = 3.4  # inches: one column of a two-column page
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Okabe and Ito 2008, without yellow: told apart with any colour vision."""
+COLOURS = PALETTE[:3]
+MARKERS = ("o", "s", "^")
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One column of a figure: the trials of one table of the paper."""
+
+    table: str
+    title: str
+
+
+def report(name: str, title: str, panels: Sequence[Panel], *, embedded_only: bool) -> Report:
+    """Every point of every panel: trials as printed or looked up, the random baseline, the optimum."""
+    rows: list[tuple[Cell, ...]] = []
+    notes: list[str] = []
+    digests = {}
+    for panel in panels:
+        trials = published_trials()[panel.table]
+        at_hand = not embedded_only and benchmarks.at_hand(trials.space)
+        opened = benchmarks.open_benchmark(trials.space) if at_hand else None
+        for number, trial in enumerate(trials.trials, start=1):
+            for iteration, one in enumerate(trial):
+                truth = opened.standing(one.architecture) if opened else None
+                rows.append(_row(panel, f"trial {number}", iteration, *cells(one, truth)))
+                if truth is not None and contradicts(one, truth):
+                    notes.append(f"{panel.title}, trial {number}, T={iteration}: drawn as printed, see {panel.table}")
+        if opened is None:
+            brings = benchmarks.find(trials.space).brings
+            notes.append(f"{panel.title}: `{brings}` adds the random baseline and the optimum.")
+        else:
+            rows += _baselines(panel, opened)
+            digests[trials.space] = opened.table.digest
+    return Report(name, title, COLUMNS, tuple(rows), tuple(dict.fromkeys(notes)), tables=digests)
+
+
+def _baselines(panel: Panel, opened: Opened) -> list[tuple[Cell, ...]]:
+    """What random search attains after each evaluation, exactly; the paper's own estimate of it; the optimum."""
+    test, rank = opened.verdicts.test, opened.verdicts.rank
+    rows = []
+    for iteration in range(ITERATIONS):
+        accuracy = recomputed(expected_best(test, test, iteration + 1), ".2f")
+        expected_rank = recomputed(expected_best(test, rank.astype(np.float64), iteration + 1), ".0f")
+        rows.append(_row(panel, RANDOM, iteration, accuracy, expected_rank))
+    drawn = np.random.default_rng(SEED).integers(len(test), size=(REPETITIONS, ITERATIONS))
+    estimate = recomputed(float(test[drawn].max(axis=1).mean()), ".2f")
+    estimated_rank = recomputed(float(rank[drawn].min(axis=1).mean()), ".0f")
+    last = ITERATIONS - 1
+    return [
+        *rows,
+        _row(panel, REPEATED, last, estimate, estimated_rank),
+        _row(panel, OPTIMUM, last, recomputed(opened.verdicts.optimum, ".2f"), recomputed(1)),
+    ]
+
+
+def _row(panel: Panel, series: str, iteration: int, accuracy: Cell, rank: Cell) -> tuple[Cell, ...]:
+    return (label(panel.title), label(series), label(iteration), accuracy, rank)
+
+
+def draw(report: Report, path: Path) -> None:
+    """Draw a report of `report` as PNG or SVG, by the path's suffix: accuracy above, rank below, a column a panel.
+
+    Raises:
+        UsageError: if matplotlib is not installed.
+    """
+    panels = list(dict.fromkeys(row[0].text for row in report.rows))
+    figure = new_figure(height=3.9)
+    axes = figure.subplots(2, len(panels), sharex=True, squeeze=False)
+    for column, panel in enumerate(panels):
+        series: dict[str, list[tuple[float, float, float]]] = {}
+        for row in report.rows:
+            if row[0].text == panel:
+                point = tuple(float(cell.value or 0) for cell in row[2:])
+                series.setdefault(row[1].text, []).append((point[0], point[1], point[2]))
+        for axis, which in ((axes[0, column], 1), (axes[1, column], 2)):
+            _draw_panel(axis, series, which)
+        axes[0, column].set_title(panel.replace(", ", "\n"))
+        axes[1, column].set_xlabel("iteration T")
+    lowest = max(float(row[4].value or 0) for row in report.rows)
+    for axis in axes[1]:
+        axis.set_yscale("log")
+        axis.set_ylim(1.4 * lowest, 0.7)
+    axes[0, 0].set_ylabel("accuracy (%)")
+    axes[1, 0].set_ylabel("rank (1 = best)")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False, columnspacing=1)
+    save(figure, path)
+
+
+def _draw_panel(axis: Axes, series: dict[str, list[tuple[float, float, float]]], which: int) -> None:
+    trials = [name for name in series if name.startswith("trial")]
+    for name, colour, marker in zip(trials, COLOURS, MARKERS, strict=True):
+        points = np.array(series[name])
+        axis.plot(points[:, 0], points[:, which], color=colour, marker=marker, markersize=3, linewidth=1, label=name)
+    if RANDOM in series:
+        points = np.array(series[RANDOM])
+        axis.plot(points[:, 0], points[:, which], color="black", linestyle="--", linewidth=1, label=RANDOM)
+        last, *estimate = series[REPEATED][0]
+        axis.plot(last, estimate[which - 1], color="black", marker="x", markersize=4, linestyle="", label=REPEATED)
+        axis.axhline(series[OPTIMUM][0][which], color="grey", linestyle=":", linewidth=1, label=OPTIMUM)
+    axis.set_xticks(range(0, ITERATIONS, 3))
+
+
+def new_figure(height: float) -> Figure:
+    """An empty figure of one column's width, in inches.
+
+    Raises:
+        UsageError: if matplotlib is not installed.
+    """
+    try:
+        import matplotlib as mpl
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError as error:
+        raise UsageError("drawing needs matplotlib; install it with `pip install '.[plots]'`") from error
+    mpl.rcParams.update({"font.size": 7, "axes.titlesize": 7, "legend.fontsize": 6.5, "svg.hashsalt": "genius-replay"})
+    return Figure(figsize=(WIDTH, height), dpi=300, layout="constrained")
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write PNG, SVG or PDF, by the path's suffix; the same figure gives the same bytes.
+
+    Raises:
+        CannotWrite: if the file cannot be written; what was there before stays.
+    """
+    stamp = {".png": "Software", ".svg": "Date", ".pdf": "CreationDate"}[path.suffix]
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format=path.suffix[1:], metadata={stamp: None})
+    write(drawn.getvalue(), path)

@@ -1,0 +1,1 @@
+"""Published runs of GENIUS: their conversations, taken apart, replayed and audited."""

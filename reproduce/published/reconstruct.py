@@ -1,0 +1,72 @@
+"""Build what is embedded: the figures of the ImageNet runs, and cassettes of this project's own prompts.
+
+`python -m reproduce.published.reconstruct figures` reads the fetched conversations and writes
+`paper/imagenet_runs.json`;
+`python -m reproduce.published.reconstruct cassettes` writes a cassette for each of these runs and for each of tables
+7 to 10. The
+answers in a cassette are the published designs in this project's own layout; no published sentence enters either.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Sequence
+
+from cache import cassette
+from cache.record import Record
+from harness.spaces.mobilenetv2_se import SPACE
+from harness.text import layouts
+from reproduce.data import read_published
+from reproduce.errors import DataMissing
+from reproduce.published import trials
+from reproduce.published.imagenet import cassette_path, conversation, distinct_conversations, own_prompts, search
+from reproduce.published.replay import reconstruct
+from reproduce.published.transcript import RUNS, Transcript, embedded, to_json
+
+ORIGIN = "reconstructed from published figures"
+SOURCE = "github.com/mingkai-zheng/GENIUS at 97361d30b2da337edd0c8e1ed71b7c88b4a85d38; figures only"
+
+
+def figures() -> str:
+    """The embedded file, made of the conversations at hand; one line a turn, so that a change can be reviewed.
+
+    Raises:
+        DataMissing: if none has been fetched.
+    """
+    runs = []
+    for entry in distinct_conversations():
+        if (data := read_published(entry)) is not None:
+            runs.append(to_json(conversation(entry, data).transcript))
+    if not runs:
+        raise DataMissing("329M", purpose="the figures of the published runs")
+    text = json.dumps({"source": SOURCE, "runs": runs}, indent=1)
+    innermost = re.compile(r"([\[{])\n\s*([^\[\]{}]*?)\n\s*([\]}])")
+    return innermost.sub(lambda found: found[1] + re.sub(r"\n\s*", " ", found[2]) + found[3], text) + "\n"
+
+
+def records(transcript: Transcript) -> list[Record]:
+    """The records of a run that proposes the published designs in answer to this project's prompts."""
+    answers = ["No design." if turn.design is None else layouts.write(SPACE, turn.design) for turn in transcript.turns]
+    provenance = {"origin": ORIGIN, "file": transcript.file, "sha256": transcript.sha256}
+    return reconstruct(search(transcript, own_prompts(transcript)), answers, provenance)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the embedded files."""
+    parser = argparse.ArgumentParser(prog="python -m reproduce.published.reconstruct", description=__doc__)
+    parser.add_argument("what", choices=("figures", "cassettes"))
+    if parser.parse_args(arguments).what == "figures":
+        RUNS.write_text(figures(), encoding="utf-8")
+        return 0
+    for transcript in embedded().values():
+        cassette.write(cassette_path(transcript.run), records(transcript))
+    for name, table in trials.published_trials().items():
+        cassette.write(trials.cassette_path(name), trials.records(table))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

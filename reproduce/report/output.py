@@ -1,0 +1,91 @@
+"""Where output goes: the terminal, a pipe, or a file that is written whole or not at all."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reproduce.errors import CannotWrite, UsageError
+
+if TYPE_CHECKING:
+    from reproduce.report.report import Report
+
+DRAWN = (".png", ".svg", ".pdf")
+FORMATS = ("text", "md", "csv", "json", "latex")
+SUFFIXES = {".txt": "text", ".md": "md", ".csv": "csv", ".json": "json", ".tex": "latex"}
+
+
+def add_output_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare `--format` and `--out`."""
+    parser.add_argument(
+        "--format", choices=FORMATS, help="default: by the suffix of --out, colour on a terminal, else text"
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write here instead of printing")
+
+
+def show(report: Report, form: str | None, out: Path | None) -> None:
+    """Print a report, or write it to a file; on a terminal without `form` it is drawn in colour.
+
+    Without `form` a file's suffix says which one; a file without a suffix gets text.
+
+    Raises:
+        UsageError: if the file's suffix stands for no form.
+        CannotWrite: if the file cannot be written; what was there before stays.
+    """
+    form = form or format_of(out)
+    if out is None and form is None and sys.stdout.isatty():
+        from reproduce.report.terminal import draw
+
+        draw(report)
+        return
+    from reproduce.report.rendering import render
+
+    emit(render(report, form or "text"), out)
+
+
+def format_of(out: Path | None) -> str | None:
+    """The form that a file's suffix stands for.
+
+    Raises:
+        UsageError: if it stands for none.
+    """
+    if out is None:
+        return None
+    suffix = out.suffix.lower()
+    if suffix and suffix not in SUFFIXES:
+        known = ", ".join(SUFFIXES)
+        raise UsageError(f"--out {out}: expected a suffix among {known} (figures: {', '.join(DRAWN)}), or --format")
+    return SUFFIXES.get(suffix, "text")
+
+
+def emit(text: str, out: Path | None) -> None:
+    """Write text to standard output, or to a file as a whole.
+
+    Raises:
+        CannotWrite: if the file cannot be written; what was there before stays.
+    """
+    if out is None:
+        sys.stdout.buffer.write(text.encode())  # UTF-8 wherever it goes: the marks are not ASCII
+        sys.stdout.flush()
+        return
+    write(text.encode(), out)
+
+
+def write(content: bytes, out: Path) -> None:
+    """Write a file as a whole or not at all.
+
+    Raises:
+        CannotWrite: if it cannot be written; what was there before stays.
+    """
+    part = out.with_name(f".{out.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(content)
+        part.replace(out)
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink()
+        raise CannotWrite(f"{out}: {error.strerror}; name another file, or make room for it") from error

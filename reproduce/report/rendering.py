@@ -1,0 +1,112 @@
+"""A report as text: plain for a pipe, as Markdown, CSV, JSON or LaTeX."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+
+from reproduce.report.report import LEGEND, Report, Status
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    **{character: "\\" + character for character in "&%#_{}$"},
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "|": r"\textbar{}",
+    "–": "--",
+    "±": r"$\pm$",
+    "×": r"$\times$",
+    "→": r"$\to$",
+}
+_LATEX_MARK = {
+    Status.RECOMPUTED: "$^{c}$",
+    Status.REPLAYED: "$^{r}$",
+    Status.QUOTED: "$^{q}$",
+    Status.MISSING: "$^{m}$",
+    Status.LABEL: "",
+}
+
+
+def plain(report: Report) -> str:
+    """Aligned columns, without colour: what a pipe gets."""
+    grid = marked(report)
+    widths = [max(map(len, column)) for column in zip(*grid, strict=True)]
+    grid.insert(1, ["-" * width for width in widths])
+    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in grid]
+    return "\n".join([report.title, "", *lines, "", legend(report), *report.notes, report.origin]) + "\n"
+
+
+def markdown(report: Report) -> str:
+    """A GitHub table."""
+    grid = marked(report)
+    grid.insert(1, ["---"] * len(report.columns))
+    lines = ["| " + " | ".join(text.replace("|", "\\|") for text in row) + " |" for row in grid]
+    notes = [f"- {note}" for note in (*report.notes, report.origin)]
+    return "\n".join([f"## {report.title}", "", *lines, "", legend(report), "", *notes]).rstrip() + "\n"
+
+
+def comma_separated(report: Report) -> str:
+    """Unrounded values; each column is followed by its status and, where there are such, by spreads and intervals."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    columns = list(zip(report.columns, zip(*report.rows, strict=True), strict=True))
+    extras = [list(dict.fromkeys(extra for cell in cells for extra in cell.extras)) for _, cells in columns]
+    header = []
+    for (column, _), names in zip(columns, extras, strict=True):
+        header += [column.key, f"{column.key}_status", *(f"{column.key}_{name}" for name in names)]
+    writer.writerow(header)
+    for row in report.rows:
+        fields: list[object] = []
+        for cell, names in zip(row, extras, strict=True):
+            fields += [cell.value, cell.status.value, *(cell.extras.get(name) for name in names)]
+        writer.writerow(fields)
+    return file.getvalue()
+
+
+def as_json(report: Report) -> str:
+    """Everything the report holds."""
+    return json.dumps(report.to_json(), ensure_ascii=False, indent=1) + "\n"
+
+
+def latex(report: Report) -> str:
+    """A `tabular` for booktabs; statuses are superscripts, explained in a comment."""
+    lines = [f"% {line}" for line in (report.title, *report.notes, report.origin)]
+    lines.append("% superscripts: c recomputed, r replayed, q quoted, m not at hand; needs booktabs")
+    lines += [rf"\begin{{tabular}}{{{'l' * len(report.columns)}}}", r"\toprule"]
+    lines.append(" & ".join(_escape(column.title) for column in report.columns) + r" \\")
+    lines.append(r"\midrule")
+    for row in report.rows:
+        lines.append(" & ".join(_escape(cell.text) + _LATEX_MARK[cell.status] for cell in row) + r" \\")
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
+
+
+_RENDERERS: dict[str, Callable[[Report], str]] = {
+    "text": plain,
+    "md": markdown,
+    "csv": comma_separated,
+    "json": as_json,
+    "latex": latex,
+}
+
+
+def render(report: Report, form: str) -> str:
+    """A report in one of `reproduce.report.output.FORMATS`."""
+    return _RENDERERS[form](report)
+
+
+def legend(report: Report) -> str:
+    """What the marks in this report mean."""
+    statuses = {cell.status for row in report.rows for cell in row}
+    return "  ".join(f"{status.mark} {LEGEND[status]}" for status in Status if status in statuses and status in LEGEND)
+
+
+def marked(report: Report) -> list[list[str]]:
+    """The headings and the cells as they are printed, with their marks."""
+    rows = [[f"{cell.text} {cell.status.mark}".strip() for cell in row] for row in report.rows]
+    return [[column.title for column in report.columns], *rows]
+
+
+def _escape(text: str) -> str:
+    return "".join(_LATEX.get(character, character) for character in text)

@@ -1,0 +1,242 @@
+"""What a command shows, as data: cells with a status, and the replays behind them."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from cache.key import JSON
+from harness import spaces
+from harness.loop import Trajectory
+from reproduce import __version__
+from reproduce.published.replay import Replay
+
+Value: TypeAlias = str | int | float | None
+LISTED = 6  # runs of one file that are named one by one
+PACKAGES = ("baselines", "cache", "harness", "reproduce", "tables")
+
+
+class Status(Enum):
+    """Where the value of a cell comes from, and the mark that says so in print."""
+
+    RECOMPUTED = "recomputed"
+    REPLAYED = "replayed"
+    QUOTED = "quoted"
+    MISSING = "missing"
+    LABEL = "label"  # what a row or a series is called here
+
+    @property
+    def mark(self) -> str:
+        """The fuller the circle, the more of it was computed here."""
+        return {"recomputed": "●", "replayed": "◐", "quoted": "○", "missing": "·", "label": ""}[self.value]
+
+
+LEGEND = {
+    Status.RECOMPUTED: "recomputed here",
+    Status.REPLAYED: "replayed from stored answers",
+    Status.QUOTED: "quoted from the paper",
+    Status.MISSING: "needs data that is not at hand",
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A value as it is, how it is printed, and its status; of an estimate also its spread or a 95 % interval.
+
+    Rounding happens in `text`, nowhere before.
+    """
+
+    value: Value
+    text: str
+    status: Status
+    std: float | None = None
+    interval: tuple[float, float] | None = None
+
+    @property
+    def extras(self) -> dict[str, float]:
+        """What there is beside the value, by name."""
+        extras = {} if self.std is None else {"std": self.std}
+        return extras if self.interval is None else {**extras, "low": self.interval[0], "high": self.interval[1]}
+
+    def to_json(self) -> dict[str, Value]:
+        """All of it."""
+        return {"value": self.value, "text": self.text, "status": self.status.value, **self.extras}
+
+
+def label(value: Value) -> Cell:
+    """A cell that says what its row is."""
+    return Cell(value, str(value), Status.LABEL)
+
+
+BLANK = Cell(None, "", Status.LABEL)
+
+
+def recomputed(value: Value, form: str = "") -> Cell:
+    """A cell computed here."""
+    return Cell(value, format(value, form), Status.RECOMPUTED)
+
+
+def estimated(value: float, interval: tuple[float, float]) -> Cell:
+    """An estimate computed here, with its 95 % interval."""
+    low, high = interval
+    return Cell(value, f"{value:.2f} [{low:.2f}, {high:.2f}]", Status.RECOMPUTED, interval=interval)
+
+
+def quoted(value: Value, form: str = "") -> Cell:
+    """A cell of the paper; `form` is a format specification for numbers."""
+    text = "–" if value is None else value if isinstance(value, str) else format(value, form)
+    return Cell(value, text, Status.QUOTED)
+
+
+MISSING = Cell(None, "", Status.MISSING)
+
+
+def quoted_millions(millions: float | None, form: str) -> Cell:
+    """A cell that the paper prints in millions; its value is in ones, as `recomputed_millions` has it."""
+    return Cell(None if millions is None else round(millions * 1e6), quoted(millions, form).text, Status.QUOTED)
+
+
+def recomputed_millions(value: int, form: str) -> Cell:
+    """A count computed here, printed in millions."""
+    return Cell(value, format(value / 1e6, form), Status.RECOMPUTED)
+
+
+def replayed(value: Value, form: str = "") -> Cell:
+    """A cell that follows from stored answers and from what was fed back in a published run."""
+    return Cell(value, format(value, form), Status.REPLAYED)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its key in JSON and CSV, and its heading."""
+
+    key: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """A table of the paper, with what was found on the way, and the digests of the benchmark tables it came from."""
+
+    name: str
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    notes: tuple[str, ...]
+    replays: tuple[Replay, ...] = ()
+    tables: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def origin(self) -> str:
+        """In one line what the report was made of: version and digest of the code, digests of tables and runs."""
+        made_of: dict[str, list[str]] = {code_digest(): ["code"]}
+        for name, digest in [*((replay.run, replay.evidence) for replay in self.replays), *self.tables.items()]:
+            made_of.setdefault(digest, []).append(name)
+        listed = {
+            digest: ", ".join(names) if len(names) <= LISTED else f"{len(names)} runs"
+            for digest, names in made_of.items()
+        }
+        digests = (f"{names}: {digest.removeprefix('sha256:')[:12]}" for digest, names in listed.items())
+        return f"genius-replay {__version__}; sha256 of {'; '.join(digests)}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, with unrounded values."""
+        return {
+            "table": self.name,
+            "title": self.title,
+            "columns": [column.key for column in self.columns],
+            "rows": [
+                {column.key: cell.to_json() for column, cell in zip(self.columns, row, strict=True)}
+                for row in self.rows
+            ],
+            "notes": list(self.notes),
+            "replay": summary(self.replays),
+            "runs": [describe(replay) for replay in self.replays],
+            "tables": dict(self.tables),
+            "provenance": provenance(),
+        }
+
+
+def summary(replays: Sequence[Replay]) -> dict[str, Any]:
+    """The counts of all replays together; the source is theirs if they share one, else "reconstructed", or None."""
+    tallies = [replay.tally for replay in replays]
+    sources = {replay.source for replay in replays}
+    return {
+        "source": next(iter(sources), None) if len(sources) < 2 else "reconstructed",
+        "requests": sum(tally.requests for tally in tallies),
+        "hits": sum(tally.hits for tally in tallies),
+        "misses": sum(tally.misses for tally in tallies),
+    }
+
+
+def describe(replay: Replay) -> dict[str, Any]:
+    """A replayed run: its winner with exact costs, its course, the keys of the records used, and its errata."""
+    return {
+        "run": replay.run,
+        "source": replay.source,
+        "evidence": replay.evidence,
+        "winner": _winner(replay) if replay.trajectory.evaluated else None,
+        "course": course(replay.trajectory),
+        "errata": [erratum._asdict() for erratum in replay.errata],
+    }
+
+
+def _winner(replay: Replay) -> dict[str, Any]:
+    best = replay.trajectory.best
+    costs = spaces.find(replay.space.name).cost(replay.winner)
+    return {
+        "experiment": best.iteration + 1,
+        "architecture": list(replay.winner),
+        "search_accuracy": best.told.accuracy if best.told else None,
+        "macs": costs.macs_thop,
+        "macs_conv_linear": costs.macs,
+        "params": costs.params,
+    }
+
+
+def course(trajectory: Trajectory) -> list[dict[str, JSON]]:
+    """Every step of a run: what was proposed, its outcome, and the key of the record that it was read from."""
+    return [
+        {
+            "iteration": step.iteration,
+            "turn": step.turn,
+            "architecture": list(step.trial.architecture) if step.trial.architecture else None,
+            "macs": step.trial.macs,
+            "rejected": step.told.rejection.reason.value if step.told and step.told.rejection else None,
+            "accuracy": step.told.accuracy if step.told else None,
+            "record": step.trial.proposal.record,
+        }
+        for step in trajectory.steps
+    ]
+
+
+def provenance() -> dict[str, str]:
+    """What produced the output: version and digest of the code, and the Python that ran it."""
+    return {"genius-replay": __version__, "code": code_digest(), "python": platform.python_version()}
+
+
+@cache
+def code_digest() -> str:
+    """SHA-256 over the source files of the packages, by path."""
+    root = Path(__file__).parents[2]
+    digest = hashlib.sha256()
+    for package in PACKAGES:
+        for path in sorted((root / package).rglob("*.py")):
+            digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return f"sha256:{digest.hexdigest()}"
+
+
+def errata_notes(replays: Sequence[Replay]) -> list[str]:
+    """One line for each thing a run was told that is not true."""
+    return [
+        f"run {erratum.run}, iteration {erratum.iteration}, turn {erratum.turn}: {erratum.what} told as "
+        f"{erratum.told}, in truth {erratum.true}"
+        for replay in replays
+        for erratum in replay.errata
+    ]
