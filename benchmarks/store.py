@@ -101,9 +101,13 @@ def gets(folder: Path, records: list[Record], count: int) -> None:
         report("  the same, then json.loads", best(lambda key: json.loads(raw.get(key)), keys), reference)
         report("  the same, and the key from rfc8785", best(lambda asked: by_hand(raw, asked), requests), reference)
         report("Store.get: verified and parsed", best(store.get, keys), reference)
-        report("Client.complete: request seen before", best(client.complete, requests), reference)
+        report("Client.ask: request seen before", best(lambda asked: client.ask(CHAT, asked), requests), reference)
         new = itertools.chain.from_iterable([fresh(request) for request in requests] for _ in range(ROUNDS))
-        report("Client.complete: request new to the process", best(client.complete, list(new), parts=ROUNDS), reference)
+        report(
+            "Client.ask: request new to the process",
+            best(lambda asked: client.ask(CHAT, asked), list(new), parts=ROUNDS),
+            reference,
+        )
 
 
 def by_hand(raw: diskcache.Cache, request: Mapping[str, JSON]) -> object:
