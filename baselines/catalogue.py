@@ -7,6 +7,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 from baselines import (
     gdas,
+    genius,
     local_search,
     optuna_sampler,
     random_search,
@@ -14,18 +15,19 @@ from baselines import (
     reinforce,
     score_function,
 )
-from harness.method import Method
+from harness.errors import HarnessError
+from harness.protocol import Method
 
 GROUP = "genius_replay.optimisers"
 """The entry-point group under which a package offers optimisers."""
 
-MODULES = (random_search, regularized_evolution, local_search, reinforce, score_function, gdas, optuna_sampler)
+MODULES = (genius, random_search, regularized_evolution, local_search, reinforce, score_function, gdas, optuna_sampler)
 
 METHODS: dict[str, Method] = {method.name: method for module in MODULES for method in module.METHODS}
 """The methods of this folder in the order in which they are listed; those of Optuna only where it is installed."""
 
 
-class UnknownMethod(ValueError):
+class UnknownMethod(HarnessError, ValueError):
     """No method has this name, or what stands there is none."""
 
 

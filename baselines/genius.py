@@ -10,13 +10,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib import resources
 from string import Template
+from typing import TYPE_CHECKING
 
-from harness.protocol import Complete, Message, Proposal, Reason, Trial, in_millions
+from harness.protocol import (
+    Complete,
+    Evaluated,
+    Message,
+    Method,
+    Proposal,
+    Reason,
+    Rejected,
+    Trial,
+    UnfitMethod,
+    Unmeasured,
+    in_millions,
+)
 from tables.space import Architecture, Space
+
+if TYPE_CHECKING:
+    from harness.streams import Stream
 
 
 @dataclass(frozen=True)
@@ -25,23 +41,25 @@ class Prompts:
 
     `group` writes one group of a design; it may use $number, $name, $first, $last (numbers of its slots) and $choices.
     `experiment` writes a tested design; it may use $number, $design, $macs (millions) and $accuracy (percent).
-    `above` and `below` may use $macs, $bound and $difference (millions); `unreadable` may use $reason.
+    `above` and `below` may use $macs, $bound and $difference (millions); `unreadable` may use $reason. `digits` are the
+    decimals of accuracies.
     `as_sent` holds text that was sent where these templates say something else, by iteration and part ("system",
     "statement", "opening", "experiment 2", "closing", "feedback 0"): the slips of a run that was typed by a person.
     `also_sent` holds the further messages of a user who sent several before an answer, by iteration and turn. An empty
     system message is not sent.
     """
 
-    system: str
-    problem: str
-    opening: str
-    experiment: str
-    closing: str
-    group: str
-    repeated: str
-    unreadable: str
+    system: str = ""
+    problem: str = ""
+    opening: str = ""
+    experiment: str = ""
+    closing: str = ""
+    group: str = ""
+    repeated: str = ""
+    unreadable: str = ""
     above: str = ""
     below: str = ""
+    digits: int = 2
     as_sent: Mapping[tuple[int, str], str] = field(default_factory=dict)
     also_sent: Mapping[tuple[int, int], tuple[str, ...]] = field(default_factory=dict)
 
@@ -58,13 +76,29 @@ class Prompts:
         _, *parts = re.split(r"^## (\w+)\n", source, flags=re.MULTILINE)
         texts = dict(zip(parts[::2], (part.strip() for part in parts[1::2]), strict=True))
         optional = {"above", "below"}  # only where there is a window
-        required = cls.__dataclass_fields__.keys() - {"as_sent", "also_sent"} - optional
+        required = PARTS - optional
         if not required <= texts.keys() <= required | optional:
             raise ValueError(f"{name}.md: expected the parts {sorted(required | optional)}, got {sorted(texts)}")
         for part in ("opening", "experiment"):  # more text follows these, after a blank line
             texts[part] += "\n\n"
         filled = {part: Template(text).safe_substitute(values) for part, text in texts.items()}
-        return cls(**filled, as_sent={}, also_sent={})
+        return cls(**filled)  # type: ignore[arg-type]
+
+    @classmethod
+    def of(cls, parts: Mapping[str, str], *, digits: int = 2) -> Prompts:
+        """The wording of these `parts`.
+
+        Raises:
+            ValueError: a part is unknown.
+        """
+        if unknown := parts.keys() - PARTS:
+            raise ValueError(f"expected the parts {sorted(PARTS)} of a wording, got also {sorted(unknown)}")
+        return replace(cls(digits=digits), **parts)  # type: ignore[arg-type]
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """The wording as data; empty parts are left out."""
+        return {name: text for name in sorted(PARTS) if (text := getattr(self, name))}
 
     def write_design(self, space: Space, architecture: Architecture) -> str:
         """An architecture, one line a group."""
@@ -76,32 +110,30 @@ class Prompts:
             lines.append(Template(self.group).substitute(filled))
         return "\n".join(lines)
 
-    def write_experiment(self, space: Space, number: int, trial: Trial) -> str:
-        """An evaluated trial, as later iterations list it; it must have an architecture, a cost and an accuracy."""
-        assert trial.architecture is not None
-        assert trial.macs is not None
-        assert trial.accuracy is not None
+    def write_experiment(self, space: Space, number: int, trial: Evaluated) -> str:
+        """An evaluated trial, as later iterations list it."""
         return Template(self.experiment).substitute(
             number=number,
             design=self.write_design(space, trial.architecture),
             macs=in_millions(trial.macs),
-            accuracy=f"{trial.accuracy:.2f}",
+            accuracy=f"{trial.accuracy:.{self.digits}f}",
         )
 
-    def write_feedback(self, trial: Trial) -> str:
+    def write_feedback(self, trial: Rejected) -> str:
         """What a rejected trial is answered with."""
         rejection = trial.rejection
-        assert rejection is not None
         if rejection.reason is Reason.REPEATED:
             return self.repeated
-        if rejection.reason in (Reason.ABOVE_WINDOW, Reason.BELOW_WINDOW):
-            assert trial.macs is not None
-            assert rejection.bound is not None
+        if trial.macs is not None and rejection.bound is not None:
             template = self.above if rejection.reason is Reason.ABOVE_WINDOW else self.below
             macs = in_millions(trial.macs)
             difference = abs(macs - rejection.bound)
             return Template(template).substitute(macs=macs, bound=rejection.bound, difference=difference)
         return Template(self.unreadable).substitute(reason=f"{rejection.reason.value}: {rejection.detail}")
+
+
+PARTS = Prompts.__dataclass_fields__.keys() - {"digits", "as_sent", "also_sent"}
+"""The parts of a wording."""
 
 
 class Genius:
@@ -111,7 +143,7 @@ class Genius:
         self._space = space
         self._prompts = prompts
         self._complete = complete
-        self._experiments: list[Trial] = []
+        self._experiments: list[Evaluated | Unmeasured] = []
         self._dialogue: list[Message] = []  # replies and feedback since the last evaluated trial
 
     @property
@@ -137,7 +169,7 @@ class Genius:
 
     def tell(self, trial: Trial) -> None:
         """Close the iteration with an evaluated trial, or answer a rejected one with feedback."""
-        if trial.rejection is None:
+        if not isinstance(trial, Rejected):
             self._experiments.append(trial)
             self._dialogue = []
             return
@@ -149,12 +181,16 @@ class Genius:
         if not self._experiments:
             return self._prompts.problem
         experiments = (
-            self._sent(f"experiment {number}", partial(self._prompts.write_experiment, self._space, number, trial))
+            self._sent(f"experiment {number}", partial(self._experiment, number, trial))
             for number, trial in enumerate(self._experiments, start=1)
         )
         opening = self._sent("opening", lambda: self._prompts.opening)
         closing = self._sent("closing", lambda: self._prompts.closing)
         return "".join((opening, *experiments, closing))
+
+    def _experiment(self, number: int, trial: Evaluated | Unmeasured) -> str:
+        """Only what was evaluated can be written; of anything else a published run holds what was sent."""
+        return self._prompts.write_experiment(self._space, number, trial) if isinstance(trial, Evaluated) else ""
 
     def _sent(self, part: str, write: Callable[[], str]) -> str:
         """The part as it was sent, or else as it is written."""
@@ -167,3 +203,10 @@ class Genius:
             {"role": "user", "content": said}
             for said in (text, *self._prompts.also_sent.get((self.iteration, turn), ()))
         ]
+
+
+def _without_model(space: Space, stream: Stream) -> Genius:  # noqa: ARG001
+    raise UnfitMethod("genius is handed a language model, and got none; name one with --model")
+
+
+METHODS = (Method("genius", "GENIUS: a language model as the optimiser", _without_model, with_model=Genius, version=1),)

@@ -14,8 +14,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.method import Method, UnfitMethod
-from harness.protocol import Proposal, Trial
+from harness.protocol import Evaluated, Method, Proposal, Trial, UnfitMethod
 from harness.streams import Stream, Streams
 from tables.space import Architecture, Space
 
@@ -38,7 +37,7 @@ class LocalSearch:
     def tell(self, trial: Trial) -> None:
         """Move if the proposal is better than the current architecture."""
         self._seen.add(self._next)
-        if trial.accuracy is not None and trial.accuracy > self._accuracy:
+        if isinstance(trial, Evaluated) and trial.accuracy > self._accuracy:
             self._accuracy = trial.accuracy
             neighbours = list(self._space.neighbours(self._next))
             places = [self._stream.random() for _ in neighbours]
@@ -123,11 +122,12 @@ def _largest(space: Space) -> Architecture:
 
 
 METHODS = (
-    Method("local-search", "local search from a random architecture", LocalSearch, LocalSearchArrays),
+    Method("local-search", "local search from a random architecture", LocalSearch, LocalSearchArrays, version=1),
     Method(
         "local-search-max",
         "local search from the architecture of maximum capacity",
         lambda space, stream: LocalSearch(space, stream, _largest(space)),
         lambda space, streams: LocalSearchArrays(space, streams, _largest(space)),
+        version=1,
     ),
 )

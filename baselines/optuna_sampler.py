@@ -10,8 +10,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from harness.method import Method
-from harness.protocol import Proposal, Trial
+from harness.protocol import Evaluated, Method, Proposal, Trial
 from harness.streams import Stream
 from tables.space import Space
 
@@ -58,16 +57,18 @@ class OptunaSearch:
 
     def tell(self, trial: Trial) -> None:
         """Report the accuracy, or that the suggestion failed, and have the sampler suggest again."""
-        if trial.accuracy is None:
-            self._study.tell(self._trial, state=self._failed)
-        else:
+        if isinstance(trial, Evaluated):
             self._study.tell(self._trial, trial.accuracy)
+        else:
+            self._study.tell(self._trial, state=self._failed)
         self._trial = self._study.ask(self._distributions)
 
 
 def optuna_method(name: str, title: str, make_sampler: MakeSampler, *, ordered: bool = False) -> Method:
     """The method of a sampler."""
-    return Method(name, title, lambda space, stream: OptunaSearch(space, stream, make_sampler, ordered=ordered))
+    return Method(
+        name, title, lambda space, stream: OptunaSearch(space, stream, make_sampler, ordered=ordered), version=1
+    )
 
 
 def _tpe(seed: int) -> BaseSampler:

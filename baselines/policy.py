@@ -13,8 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.method import Method
-from harness.protocol import Proposal, Trial
+from harness.protocol import Evaluated, Method, Proposal, Trial
 from harness.streams import Stream, Streams
 from tables.space import Space
 
@@ -115,7 +114,7 @@ class PolicySearch:
 
     def tell(self, trial: Trial) -> None:
         """Learn from an accuracy; draw again in any case."""
-        if trial.accuracy is not None:
+        if isinstance(trial, Evaluated):
             self._learner.learn(self._next, np.array(trial.accuracy))
         self._next = self._propose()
 
@@ -153,4 +152,5 @@ def policy_method(name: str, title: str, make: Callable[[Space, tuple[int, ...]]
         title,
         lambda space, stream: PolicySearch(stream, make(space, ())),
         lambda space, streams: PolicySearchArrays(space, streams, make(space, (len(streams),))),
+        version=1,
     )

@@ -9,8 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.method import Method
-from harness.protocol import Proposal, Trial
+from harness.protocol import Method, Proposal, Trial
 from harness.streams import Stream, Streams
 from tables.space import Architecture, Space
 
@@ -91,11 +90,13 @@ class DistinctRandomSearchArrays:
 
 
 METHODS = (
-    Method("random", "random search with repetition", RandomSearch, RandomSearchArrays),
+    Method("random", "random search with repetition", RandomSearch, RandomSearchArrays, version=1, oblivious=True),
     Method(
         "random-distinct",
         "random search without repetition",
         lambda space, stream: RandomSearch(space, stream, repeats=False),
         DistinctRandomSearchArrays,
+        version=1,
+        oblivious=True,
     ),
 )

@@ -15,8 +15,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.method import Method
-from harness.protocol import Proposal, Trial
+from harness.protocol import Evaluated, Method, Proposal, Trial
 from harness.streams import Stream, Streams
 from tables.space import Architecture, Space
 
@@ -61,7 +60,7 @@ class RegularizedEvolution:
 
     def tell(self, trial: Trial) -> None:
         """Let the proposal join the population, if it was evaluated; the oldest member leaves."""
-        if trial.accuracy is not None:
+        if isinstance(trial, Evaluated):
             self._population.append((trial.accuracy, self._next))
         if len(self._population) < self._settings.population:
             self._next = self._space.sample(self._stream)
@@ -161,6 +160,7 @@ def _method(preset: str) -> Method:
         title,
         lambda space, stream: RegularizedEvolution(space, stream, settings),
         lambda space, streams: RegularizedEvolutionArrays(space, streams, settings),
+        version=1,
     )
 
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.loop import Budget, Objective, Referee, run
-from harness.method import ArrayFactory, Factory, Method
+from harness.loop import Budget, Objective, Problem, run
 from harness.objectives import TabularObjective
+from harness.protocol import ArrayFactory, Factory, Method
 from harness.streams import Stream, Streams
 from tables.space import Architecture, Space
 from tables.table import Table
@@ -58,10 +58,10 @@ def search(
 def _one_by_one(
     factory: Factory, space: Space, objective: Objective, budget: Budget, trials: range, seed: int
 ) -> NDArray[np.int32]:
-    referee = Referee(space, _free, (), objective)
+    problem = Problem(space, _free, (), objective)
     courses = []
     for trial in trials:
-        trajectory = run(factory(space, Stream(seed, trial)), referee, budget)
+        trajectory = run(factory(space, Stream(seed, trial)), problem, budget)
         evaluated = [step.trial.architecture for step in trajectory.evaluated]
         courses.append([space.index_of(architecture) for architecture in evaluated if architecture is not None])
     steps = max(map(len, courses), default=0)

@@ -4,7 +4,8 @@ HarnessError
 ├── OptimizerError        an optimiser that broke the ask/tell protocol
 ├── SpaceMismatch         a table of another space
 ├── UnknownSpace          no space has this name
-├── UnfitMethod           a method that cannot search a space (in harness.method, where optimisers see it)
+├── BrokenRecording       a recording does not replay as it ran
+├── UnfitMethod           a method that cannot search a space (in harness.protocol, where optimisers see it)
 ├── QueueError            a folder that holds no such job, or cannot be worked on (in harness.training.queue)
 ├── ClaimRefused          a job that was cancelled, or cannot be locked (in harness.training.claim)
 └── TrainingError         a job that cannot be trained as it stands
@@ -36,6 +37,21 @@ class SpaceMismatch(HarnessError):
 
 class UnknownSpace(HarnessError):
     """No space has this name."""
+
+
+class BrokenRecording(HarnessError):
+    """A recording does not replay as it ran.
+
+    Args:
+        name: the run, or the file.
+        found: what is wrong with it.
+    """
+
+    def __init__(self, name: str, found: str) -> None:
+        super().__init__(
+            f"{name}: expected a whole recording, got {found}; verify it with `python -m cache verify FILE`, "
+            "or let the command that recorded it go on"
+        )
 
 
 class TrainingError(HarnessError):

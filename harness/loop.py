@@ -1,4 +1,4 @@
-"""The search loop: ask, read, judge, evaluate, tell, until the budget is spent; the course is kept as data.
+"""The search loop: ask, read, judge, evaluate, tell, until the budget is spent; what happened is kept as data.
 
 GENIUS' Algorithm 1 with its FLOPs feedback (arXiv 2304.10970, sections 3.2 and 4.1) is this loop with a language model
 as the optimiser: an iteration T, counted from 0, holds one turn for each rejected proposal and ends with an evaluated
@@ -8,14 +8,20 @@ one.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+import msgspec
 
 from harness.constraints import Constraint
 from harness.errors import OptimizerError
-from harness.protocol import Optimizer, Proposal, Reason, Rejection, Trial
-from harness.text import published as grammar
+from harness.protocol import Evaluated, Optimizer, Proposal, Reason, Rejected, Rejection, Trial, Unmeasured
+from harness.text import published
+from harness.text.published import Reading
 from tables.space import Architecture, Space
+
+Reader: TypeAlias = Callable[[Space, str], "Reading | Rejection"]
+"""What finds the design that a reply proposes, or says why there is none; `harness.text` has them by name."""
 
 
 class Objective(Protocol):
@@ -26,13 +32,14 @@ class Objective(Protocol):
 
 
 @dataclass(frozen=True)
-class Referee:
-    """Reads a proposal, holds it against the constraints, and has it evaluated if it passes."""
+class Problem:
+    """What is searched: reads a proposal, holds it against the constraints, and has it evaluated if it passes."""
 
     space: Space
     macs: Callable[[Architecture], int]
     constraints: Sequence[Constraint]
     objective: Objective
+    reader: Reader = published.read
 
     def judge(self, proposal: Proposal, tested: Collection[Architecture]) -> Trial:
         """Return the true outcome of a proposal.
@@ -44,18 +51,20 @@ class Referee:
         if proposal.architecture is not None:
             architecture = self.space.validate(proposal.architecture)
         elif proposal.reply is not None:
-            reading = grammar.read(self.space, proposal.reply)
+            reading = self.reader(self.space, proposal.reply)
             if isinstance(reading, Rejection):
-                return Trial(proposal, rejection=reading)
+                return Rejected(proposal, reading)
             architecture = reading.architecture
         else:
             raise OptimizerError("a proposal needs an architecture or a reply to read one from; got neither")
         macs = self.macs(architecture)
-        trial = Trial(proposal, architecture, macs)
         for constraint in self.constraints:
             if rejection := constraint.check(architecture, macs, tested):
-                return replace(trial, rejection=rejection)
-        return replace(trial, accuracy=self.objective.evaluate(architecture))
+                return Rejected(proposal, rejection, architecture, macs)
+        accuracy = self.objective.evaluate(architecture)
+        if accuracy is None:
+            return Unmeasured(proposal, architecture, macs)
+        return Evaluated(proposal, architecture, macs, accuracy)
 
 
 @dataclass(frozen=True)
@@ -71,28 +80,33 @@ class Step:
     trial: Trial
     told: Trial | None
 
+    @property
+    def accuracy(self) -> float | None:
+        """The accuracy that was told, in percent; None where none was."""
+        return self.told.accuracy if isinstance(self.told, Evaluated) else None
+
 
 @dataclass(frozen=True)
 class Trajectory:
-    """The course of one run."""
+    """What happened in one run."""
 
     steps: tuple[Step, ...]
 
     @property
     def evaluated(self) -> tuple[Step, ...]:
-        """The step that ended each iteration with an accuracy."""
-        return tuple(step for step in self.steps if step.told is not None and step.told.accuracy is not None)
+        """The steps of which an accuracy was told; each ended its iteration."""
+        return tuple(step for step in self.steps if step.accuracy is not None)
 
     @property
     def best(self) -> Step:
-        """The step with the highest accuracy, the earliest if several share it.
+        """The step with the highest accuracy that was told, the earliest if several share it.
 
         Raises:
             ValueError: if nothing was evaluated.
         """
         if not self.evaluated:
             raise ValueError(f"expected an evaluated proposal, got none among {len(self.steps)}")
-        return max(self.evaluated, key=lambda step: step.told.accuracy or 0.0 if step.told else 0.0)
+        return max(self.evaluated, key=lambda step: step.accuracy or 0.0)
 
     @property
     def records(self) -> tuple[str, ...]:
@@ -103,8 +117,7 @@ class Trajectory:
 PATIENCE = 20  # proposals for each evaluation that a budget allows
 
 
-@dataclass(frozen=True)
-class Budget:
+class Budget(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """When a run ends: at the first of these numbers that is reached.
 
     `unique` counts architectures evaluated for the first time, `evaluations` repeated ones too, `proposals` rejected
@@ -133,30 +146,40 @@ class Budget:
         return all(limit is None or spent < limit for limit, spent in limits)
 
 
-Testimony = Callable[[int, int, Trial], Trial | None]
+Told: TypeAlias = Callable[[int, int, Trial], "Trial | None"]
 """(iteration, turn, true outcome) → what the optimiser is told, or None where a published run breaks off."""
 
+Before: TypeAlias = Callable[[int, int], object]
+"""Is told the iteration and the turn of every proposal before it is asked for."""
 
-def run(optimizer: Optimizer, referee: Referee, budget: Budget, testimony: Testimony | None = None) -> Trajectory:
+
+def run(
+    optimizer: Optimizer,
+    problem: Problem,
+    budget: Budget,
+    told: Told | None = None,
+    before: Before = lambda iteration, turn: None,  # noqa: ARG005
+) -> Trajectory:
     """Let an optimiser search until its budget is spent, or until it says that it cannot improve.
 
-    Without a testimony the optimiser is told the truth, and what cannot be measured ends the run. With one it is told
-    what a published run was told, so that the run can be repeated to the letter even where that was not true.
+    Without `told` the optimiser is told the truth, and what cannot be measured ends the run. With it the optimiser is
+    told what a published run was told, so that the run can be repeated to the letter even where that was not true.
     """
     steps: list[Step] = []
     tested: set[Architecture] = set()
     iteration = turn = 0
     while budget.left(iteration, len(steps), len(tested)):
+        before(iteration, turn)
         proposal = optimizer.ask()
-        trial = referee.judge(proposal, tested)
-        told = testimony(iteration, turn, trial) if testimony else trial
-        steps.append(Step(iteration, turn, trial, told))
-        if told is None or (testimony is None and told.rejection is None and told.accuracy is None):
+        trial = problem.judge(proposal, tested)
+        outcome = trial if told is None else told(iteration, turn, trial)
+        steps.append(Step(iteration, turn, trial, outcome))
+        if outcome is None or (told is None and isinstance(outcome, Unmeasured)):
             break
-        optimizer.tell(told)
-        if told.rejection is not None and told.rejection.reason is Reason.CONCLUDED:
-            break
-        if told.rejection is not None:
+        optimizer.tell(outcome)
+        if isinstance(outcome, Rejected):
+            if outcome.rejection.reason is Reason.CONCLUDED:
+                break
             turn += 1
             continue
         if trial.architecture is not None:

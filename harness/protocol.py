@@ -1,4 +1,4 @@
-"""The ask/tell protocol: what an optimiser proposes, and what it is told.
+"""The ask/tell protocol: what an optimiser proposes, what it is told, and how a search method makes one.
 
 `ask` does not change an optimiser's state, `tell` does; a rejected proposal is a told trial; the accuracy that is told
 is the validation accuracy and nothing else.
@@ -6,12 +6,19 @@ is the validation accuracy and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol, TypedDict
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypedDict
 
-from tables.space import Architecture
+from harness.errors import HarnessError
+from tables.space import Architecture, Space
+
+if TYPE_CHECKING:  # a replay needs neither arrays nor randomness
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from harness.streams import Stream, Streams
 
 MILLION = 1_000_000
 
@@ -86,18 +93,42 @@ class Rejection:
 
 
 @dataclass(frozen=True)
-class Trial:
-    """A proposal with its outcome: a rejection, or the validation accuracy.
+class Evaluated:
+    """A proposal with its validation accuracy in percent.
 
-    `macs` is the cost under the counting rule of the search's constraint, in single operations. A trial that was
-    neither rejected nor measured has no outcome: its run ended with it.
+    `macs` is the cost under the counting rule of the problem, in single operations.
     """
 
     proposal: Proposal
+    architecture: Architecture
+    macs: int
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A proposal that is not evaluated, with the architecture and its cost where one could be read."""
+
+    proposal: Proposal
+    rejection: Rejection
     architecture: Architecture | None = None
     macs: int | None = None
-    rejection: Rejection | None = None
-    accuracy: float | None = None  # percent
+
+
+@dataclass(frozen=True)
+class Unmeasured:
+    """A proposal that was accepted and of which no accuracy is known, or not yet: its run ends with it for now.
+
+    Only what a published run was told may lack the architecture: of an answer in which nothing could be read.
+    """
+
+    proposal: Proposal
+    architecture: Architecture | None
+    macs: int | None
+
+
+Trial: TypeAlias = "Evaluated | Rejected | Unmeasured"
+"""The outcome of a proposal; `isinstance` tells which."""
 
 
 class Optimizer(Protocol):
@@ -108,3 +139,51 @@ class Optimizer(Protocol):
 
     def tell(self, trial: Trial) -> None:
         """Learn the outcome of the proposal."""
+
+
+# -- methods ---
+
+
+class ArrayOptimizer(Protocol):
+    """`Optimizer` for many trials at once on a table; an architecture is its index in the space (`Space.index_of`)."""
+
+    def ask(self) -> NDArray[np.int64]:
+        """The proposal of every trial, as (trials,), without changing state."""
+
+    def tell(self, proposals: NDArray[np.int64], accuracies: NDArray[np.float64]) -> None:
+        """The accuracy of every proposal in percent; both (trials,)."""
+
+
+Factory: TypeAlias = "Callable[[Space, Stream], Optimizer]"
+"""Makes the optimiser of one trial; all its randomness comes from the stream."""
+
+ModelFactory: TypeAlias = "Callable[[Space, Any, Complete], Optimizer]"
+"""Makes the optimiser of one run that asks a language model, from a space, a wording and a way to ask."""
+
+ArrayFactory: TypeAlias = "Callable[[Space, Streams], ArrayOptimizer]"
+"""Makes the optimiser of many trials; it must propose exactly what the one-trial optimiser does."""
+
+
+class UnfitMethod(HarnessError, ValueError):
+    """A method that cannot search a space; the message says what it needs."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """A search method under the name by which it is compared: `title` says what it is and where its settings are from.
+
+    Attributes:
+        factory: makes the optimiser of one trial.
+        arrays: makes that of many trials at once; without it trials run one by one.
+        with_model: makes the optimiser of a method that is handed a language model.
+        version: raised whenever the method proposes something else than before; None for a method that states none.
+        oblivious: whether it proposes the same whatever it is told.
+    """
+
+    name: str
+    title: str
+    factory: Factory
+    arrays: ArrayFactory | None = None
+    with_model: ModelFactory | None = None
+    version: int | None = None
+    oblivious: bool = False

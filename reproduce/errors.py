@@ -5,7 +5,6 @@
     ├── DataMissing          a published file has not been fetched
     ├── NotInMirror          a mirror lacks a file
     ├── MalformedConversation a conversation is not of the published form
-    ├── BrokenRecording      a recording of a live model does not replay as it ran
     ├── WrongDigest          a file is not the one that was published
     ├── CannotRead           a file is there and cannot be read
     ├── CannotWrite          the disk is full, or the cache directory is read-only
@@ -45,21 +44,6 @@ class DataMissing(ReproduceError):
 
 class MalformedConversation(ReproduceError):
     """A conversation is not of the published form."""
-
-
-class BrokenRecording(ReproduceError):
-    """A recording of a live model does not replay as it ran.
-
-    Args:
-        name: the run, or the file.
-        found: what is wrong with it.
-    """
-
-    def __init__(self, name: str, found: str) -> None:
-        super().__init__(
-            f"{name}: expected a whole recording, got {found}; verify it with `python -m cache verify FILE`, "
-            "or let the command that recorded it go on"
-        )
 
 
 class NotInMirror(ReproduceError):

@@ -11,7 +11,6 @@ import pytest
 from reproduce.benchmarks import build_fetched
 from reproduce.cli import fetch
 from reproduce.data import HOME_VARIABLE, manifest
-from reproduce.published.imagenet import index_published
 
 MIRROR_VARIABLE = "GENIUS_REPLAY_MIRROR"
 """A folder with the published files; tests that need them are skipped without it."""
@@ -46,7 +45,6 @@ def _fetched_home(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
         patch.setenv(HOME_VARIABLE, str(folder))
         here = [entry for entry in manifest() if (mirror / entry.path).exists()]
         assert {fetched.outcome for fetched in fetch.fetch(here, mirror=mirror, progress=_Silent())} == {"copied"}
-        index_published()
         build_fetched()
         yield folder
 

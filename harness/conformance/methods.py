@@ -29,10 +29,9 @@ from harness.arrays import search
 from harness.conformance.made_up import SEED, TINY, UNEVEN, FiniteStream, HalfAllowed, Metered, build_table, table_of
 from harness.constraints import Constraint
 from harness.errors import OptimizerError
-from harness.loop import Budget, Referee, run
-from harness.method import Factory, Method
+from harness.loop import Budget, Problem, run
 from harness.objectives import TabularObjective
-from harness.protocol import Proposal
+from harness.protocol import Evaluated, Factory, Method, Proposal
 from harness.streams import Stream, Streams
 from tables.errors import InvalidArchitecture
 from tables.space import Architecture, Space
@@ -66,31 +65,31 @@ def check(properties: Iterable[Property[Subject]], subject: Subject) -> Iterator
         yield Finding(holds.__name__.replace("_", " "), reason is None, reason or "")
 
 
-def _referee(space: Space, table: Table | None = None, constraints: Sequence[Constraint] = ()) -> Referee:
-    return Referee(space, _free, constraints, TabularObjective(space, table or table_of(space)))
+def _problem(space: Space, table: Table | None = None, constraints: Sequence[Constraint] = ()) -> Problem:
+    return Problem(space, _free, constraints, TabularObjective(space, table or table_of(space)))
 
 
 def _free(architecture: Architecture) -> int:  # noqa: ARG001
     return 0
 
 
-def _course(factory: Factory, trial: int, referee: Referee) -> list[Proposal]:
+def _course(factory: Factory, trial: int, problem: Problem) -> list[Proposal]:
     """What one trial proposes in `STEPS` steps."""
-    trajectory = run(factory(referee.space, Stream(SEED, trial)), referee, Budget(evaluations=STEPS, proposals=MOST))
+    trajectory = run(factory(problem.space, Stream(SEED, trial)), problem, Budget(evaluations=STEPS, proposals=MOST))
     return [step.trial.proposal for step in trajectory.steps]
 
 
 def proposes_only_valid_architectures(method: Method) -> str | None:
     """Every proposal is a `Proposal` with an architecture of the space, or with a reply that is still to be read."""
     for space, trial in product((UNEVEN, TINY), TRIALS):
-        referee = _referee(space)
+        problem = _problem(space)
         optimizer = method.factory(space, Stream(SEED, trial))
         for _ in range(STEPS):
             proposal = optimizer.ask()
             if not isinstance(proposal, Proposal):
                 return f"expected a Proposal, got {proposal!r}; return Proposal(architecture)"
             try:
-                outcome = referee.judge(proposal, ())
+                outcome = problem.judge(proposal, ())
             except (InvalidArchitecture, OptimizerError) as error:
                 return str(error)
             optimizer.tell(outcome)
@@ -102,9 +101,9 @@ def respects_the_budget(method: Method) -> str | None:
     budgets = [Budget(evaluations=evaluations, proposals=MOST) for evaluations in (1, STEPS)]
     for space, budget in product((UNEVEN, TINY), budgets):
         meter = Metered(TabularObjective(space, table_of(space)))
-        referee = Referee(space, _free, (), meter)
-        steps = run(method.factory(space, FiniteStream(SEED, 0)), referee, budget).steps
-        evaluated = sum(step.trial.accuracy is not None for step in steps)
+        problem = Problem(space, _free, (), meter)
+        steps = run(method.factory(space, FiniteStream(SEED, 0)), problem, budget).steps
+        evaluated = sum(isinstance(step.trial, Evaluated) for step in steps)
         if meter.count != evaluated:
             return f"expected {evaluated} evaluations, those of its proposals, got {meter.count}"
     return None
@@ -112,9 +111,9 @@ def respects_the_budget(method: Method) -> str | None:
 
 def repeats_a_trial_in_any_company(method: Method) -> str | None:
     """A trial depends on (seed, trial) alone: not on what ran before it, nor on what runs beside it."""
-    referee = _referee(UNEVEN)
-    alone = [_course(method.factory, trial, referee) for trial in TRIALS]
-    reverse = [_course(method.factory, trial, referee) for trial in reversed(TRIALS)][::-1]
+    problem = _problem(UNEVEN)
+    alone = [_course(method.factory, trial, problem) for trial in TRIALS]
+    reverse = [_course(method.factory, trial, problem) for trial in reversed(TRIALS)][::-1]
     if (trial := _first_difference(alone, reverse)) is not None:
         return f"trial {trial} takes another course when it runs again; draw all randomness from the stream"
     optimizers = [method.factory(UNEVEN, Stream(SEED, trial)) for trial in TRIALS]
@@ -122,7 +121,7 @@ def repeats_a_trial_in_any_company(method: Method) -> str | None:
     for _ in range(STEPS):
         for course, optimizer in zip(together, optimizers, strict=True):
             course.append(optimizer.ask())
-            optimizer.tell(referee.judge(course[-1], ()))
+            optimizer.tell(problem.judge(course[-1], ()))
     if (trial := _first_difference(alone, together)) is not None:
         return f"trial {trial} takes another course when others run beside it; keep all state in the instance"
     return None
@@ -154,9 +153,9 @@ def repeats_a_trial_in_a_second_process(method: Method) -> str | None:
 
 def does_not_change_when_asked(method: Method) -> str | None:
     """Asked three times it proposes the same three times, and what follows is what follows on asking once."""
-    referee = _referee(UNEVEN)
+    problem = _problem(UNEVEN)
     for trial in TRIALS:
-        asked_once = _course(method.factory, trial, referee)
+        asked_once = _course(method.factory, trial, problem)
         optimizer = method.factory(UNEVEN, Stream(SEED, trial))
         for step, proposal in enumerate(asked_once):
             asked = [optimizer.ask() for _ in range(3)]
@@ -166,19 +165,19 @@ def does_not_change_when_asked(method: Method) -> str | None:
                     f"asked once for proposal {step} it gives {proposal.architecture or proposal.reply}, "
                     f"asked three times {shown}; change state in tell"
                 )
-            optimizer.tell(referee.judge(proposal, ()))
+            optimizer.tell(problem.judge(proposal, ()))
     return None
 
 
 def survives_rejections(method: Method) -> str | None:
     """Where half of the space is rejected it goes on, and finds the other half."""
     for parity, trial in product((0, 1), TRIALS):
-        referee = _referee(UNEVEN, constraints=(HalfAllowed(parity),))
+        problem = _problem(UNEVEN, constraints=(HalfAllowed(parity),))
         optimizer = method.factory(UNEVEN, Stream(SEED, trial))
-        if not run(optimizer, referee, Budget(evaluations=STEPS, proposals=MOST)).evaluated:
+        if not run(optimizer, problem, Budget(evaluations=STEPS, proposals=MOST)).evaluated:
             return (
                 f"half of the space is allowed, and none of {MOST} proposals of trial {trial} was; "
-                "a rejected proposal is told with `rejection` and without `accuracy`: propose another"
+                "a rejected proposal is told as a `Rejected` trial: propose another"
             )
     return None
 
@@ -188,10 +187,10 @@ def has_no_access_to_test_accuracies(method: Method) -> str | None:
     with tempfile.TemporaryDirectory() as folder:
         courses = []
         for test_follows in (True, False):
-            referee = _referee(UNEVEN, build_table(UNEVEN, Path(folder), test_follows=test_follows))
-            courses.append([_course(method.factory, trial, referee) for trial in TRIALS])
+            problem = _problem(UNEVEN, build_table(UNEVEN, Path(folder), test_follows=test_follows))
+            courses.append([_course(method.factory, trial, problem) for trial in TRIALS])
     if (trial := _first_difference(*courses)) is not None:
-        return f"trial {trial} takes another course when test accuracies alone change; use `trial.accuracy` only"
+        return f"trial {trial} takes another course when test accuracies alone change; use the `accuracy` of an `Evaluated` trial only"
     return None
 
 
@@ -257,5 +256,5 @@ def second_process(module: str, variable: str, name: str) -> None:
 
 
 def _courses_as_json(factory: Factory) -> str:
-    courses = [_course(factory, trial, _referee(UNEVEN)) for trial in TRIALS]
+    courses = [_course(factory, trial, _problem(UNEVEN)) for trial in TRIALS]
     return json.dumps([[(proposal.architecture, proposal.reply) for proposal in course] for course in courses])

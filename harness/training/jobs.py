@@ -151,6 +151,41 @@ class Job:
         return cls.from_request(read_object(path))
 
 
+@dataclass(frozen=True)
+class Training:
+    """How architectures of a space are trained: everything of a job but the architecture; see
+    `harness.training.jobs.Job`."""
+
+    space: str
+    dataset: str
+    digest: str
+    recipe: Recipe
+    network: Scale
+    seed: int = 0
+    code: str = CODE
+
+    def job(self, architecture: Architecture) -> Job:
+        """The training of one architecture.
+
+        Raises:
+            InvalidJob, UnknownSpace, InvalidArchitecture: as in `Job`.
+        """
+        native = spaces.find(self.space).SPACE.to_native(architecture)
+        return Job(self.space, native, self.dataset, self.digest, self.recipe, self.seed, self.network, self.code)
+
+    def to_json(self) -> dict[str, JSON]:
+        """All of it, as a part of a record's request."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, JSON]) -> Training:
+        """The inverse of `to_json`; raises as `Job.from_request` does."""
+        space = spaces.find(str(content.get("space"))).SPACE
+        any_of_them = space.to_native([0] * len(space.slots))
+        job = Job.from_request({**content, "architecture": any_of_them})
+        return cls(job.space, job.dataset, job.digest, job.recipe, job.network, job.seed, job.code)
+
+
 # -- what came out ---
 
 

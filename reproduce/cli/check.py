@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from cache.errors import CacheError
-from reproduce import benchmarks
-from reproduce.cli import recording, supernets
+from harness.errors import BrokenRecording
+from harness.run import Run
+from reproduce import benchmarks, runs
+from reproduce.cli import supernets
 from reproduce.cli.catalogue import FIGURES, REPORTS
-from reproduce.cli.recording import Recorded
 from reproduce.data import read_published
-from reproduce.errors import BrokenRecording, DataMissing, MalformedConversation, UsageError
+from reproduce.errors import DataMissing, MalformedConversation, UsageError
 from reproduce.published import audit as audit_file
 from reproduce.published.imagenet import conversation, distinct_conversations, published_records, replay
 from reproduce.published.replay import Replay
@@ -88,16 +89,16 @@ def _moved(section: str, locked: Mapping[str, Snapshot], now: Snapshot) -> list[
     return [] if unseen else [f"{section}: missing from the lock"]
 
 
-Recordings = Mapping[str, "list[Recorded] | str"]
+Recordings = Mapping[str, "list[Run] | str"]
 """The runs of each recording of the project, or why it does not replay."""
 
 
 def replayed_recordings() -> Recordings:
-    """Search every run again; one recording that fails must not keep the others from being checked."""
-    found: dict[str, list[Recorded] | str] = {}
-    for path in recording.committed():
+    """Perform every run again; one recording that fails must not keep the others from being checked."""
+    found: dict[str, list[Run] | str] = {}
+    for path in runs.committed():
         try:
-            found[path.name] = recording.read(path)
+            found[path.name] = runs.again(path)
         except (CacheError, BrokenRecording) as error:
             found[path.name] = f"{type(error).__name__}: {error}"
     return found
@@ -106,25 +107,21 @@ def replayed_recordings() -> Recordings:
 def recordings_snapshot(recordings: Recordings) -> Snapshot:
     """Every run of every recording: its course, what it selects, what became of the answers."""
     values: dict[str, str] = {}
-    for name, runs in recordings.items():
-        if isinstance(runs, str):
-            values[name] = runs
+    for name, found in recordings.items():
+        if isinstance(found, str):
+            values[name] = found
             continue
-        for run in runs:
-            validity = {
-                **{reason.value: count for reason, count in run.validity.rejected.items()},
-                "answers": run.validity.answers,
-                "attempts": run.validity.attempts,
-                "tokens": run.validity.tokens,
-            }
-            found = {
-                "course": recording.course_digest(run.replay.trajectory),
+        for run in found:
+            ended = run.ended
+            validity = {**ended.rejected, "answers": ended.answers, "attempts": ended.attempts, "tokens": ended.tokens}
+            content = {
+                "course": ended.course,
                 "selected": list(run.selected or ()),
-                "test": run.test,
-                "provenance": dict(run.provenance),
+                "test": ended.test,
+                "provenance": dict(run.record().provenance),
                 "validity": validity,
             }
-            values |= _flat(f"{name}: {run.plan.name}", found)
+            values |= _flat(f"{name}: {run.specification.name}", content)
     for group in supernets.read([supernets.COMMITTED]):
         for one in group.searches:
             cell = {"cell": one.outcome.architecture, "job": one.job.key}
@@ -135,10 +132,10 @@ def recordings_snapshot(recordings: Recordings) -> Snapshot:
 def figures_snapshot(recordings: Recordings) -> Snapshot:
     """How many figures of the recordings are not what the tables say; the tables have to be at hand."""
     values: dict[str, str] = {}
-    for name, runs in recordings.items():
+    for name, found in recordings.items():
         wrong = 0
-        for run in [] if isinstance(runs, str) else runs:
-            opened = benchmarks.open_benchmark(run.plan.target)
+        for run in [] if isinstance(found, str) else found:
+            opened = benchmarks.open_benchmark(run.specification.target)
             wrong += sum(figures != opened.figures(architecture) for architecture, figures in run.figures.items())
         values[f"{name}: figures that are not the table's"] = str(wrong)
     return values

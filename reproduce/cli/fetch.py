@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from reproduce.benchmarks import build_fetched
 from reproduce.data import HOME_VARIABLE, Published, home, manifest, path_of, read_published, sha256_of
 from reproduce.errors import CannotWrite, NotInMirror, ReproduceError, Unreachable, UsageError, WrongDigest
-from reproduce.published.imagenet import index_published
 
 if TYPE_CHECKING:
     import rich.progress
@@ -213,8 +212,6 @@ def run(args: argparse.Namespace) -> int:
     _say(f"{len(results) - failed} of {len(results)} files are verified in {home()}")
     if tables := build_fetched():
         _say(f"{tables} benchmark tables are built")
-    if answers := index_published():
-        _say(f"{answers} answers of GPT-4 are in the store, for replay")
     return ReproduceError.exit_code if failed else 0
 
 

@@ -1,29 +1,30 @@
-"""`python -m reproduce recordings`: recorded models searched again, with what became of their answers.
+"""`python -m reproduce recordings`: recorded runs of models, with what became of their answers.
 
 Without a file it shows the recordings that came with the project: small models that run on anybody's machine, held to
-the space by the server or left to answer in prose.
+the space by the server or left to answer in prose. What is printed stands in the records of the runs; `check`, and
+`--text`, perform them again.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from functools import reduce
-from operator import add
 from pathlib import Path
 
 import numpy as np
 
-from harness.protocol import Reason
-from harness.text import published as grammar
-from harness.text.published import Reading
-from reproduce.cli import recording
+from harness.protocol import Evaluated, Reason, Rejected, Rejection
+from harness.run import Run
+from harness.specification import Label
+from reproduce import runs
 from reproduce.cli.local_models import MODELS
-from reproduce.cli.recording import Recorded, Validity
 from reproduce.report.output import add_output_arguments, emit, show
-from reproduce.report.report import BLANK, Cell, Column, Report, label, replayed
+from reproduce.report.report import BLANK, Cell, Column, Report, label, recorded
+from reproduce.runs import Recorded
 
 OPEN, CLOSE = "⟦", "⟧"
+UNREAD = (Reason.NOTHING_FOUND, Reason.WRONG_LENGTH, Reason.UNKNOWN_CHOICE, Reason.AMBIGUOUS, Reason.REFUSED)
+"""Why no design was found in an answer."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,41 +35,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Search again and print.
+    """Print what the recordings say.
 
     Raises:
-        CassetteError, ReplayMiss, BrokenRecording: if a recording does not replay.
+        CassetteError, BrokenRecording: if a recording is damaged.
+        ReplayMiss: with `--text`, if it does not replay.
     """
-    paths = args.files or recording.committed()
-    runs = [run for path in paths for run in recording.read(path)]
+    paths = args.files or runs.committed()
     if args.text:
-        emit("".join(map(text, runs)), args.out)
+        emit("".join(text(each) for path in paths for each in runs.again(path)), args.out)
     else:
-        show(report(runs), args.format, args.out)
+        show(report([each for path in paths for each in runs.read(path)]), args.format, args.out)
     return 0
 
 
-def text(run: Recorded) -> str:
+def text(run: Run) -> str:
     """Every answer of a run with its outcome; the part that a design was read from is marked."""
-    lines = [f"== {run.plan.name} =="]
-    for step in run.replay.trajectory.steps:
+    lines = [f"== {run.specification.name} =="]
+    for step in run.trajectory.steps:
         trial, reply = step.trial, step.trial.proposal.reply or ""
-        outcome = f"{trial.accuracy:.2f} %" if trial.accuracy is not None else "no outcome"
-        if trial.rejection is not None:
+        outcome = f"{trial.accuracy:.2f} %" if isinstance(trial, Evaluated) else "no outcome"
+        if isinstance(trial, Rejected):
             outcome = f"{trial.rejection.reason.value}: {trial.rejection.detail}"
-        reading = grammar.read(run.replay.space, reply)
-        if isinstance(reading, Reading):
+        reading = run.setting.reader(run.setting.space, reply)
+        if not isinstance(reading, Rejection):
             start, end = reading.span
             reply = f"{reply[:start]}{OPEN}{reply[start:end]}{CLOSE}{reply[end:]}"
         lines += [f"-- iteration {step.iteration}, turn {step.turn}: {outcome}", reply]
     return "\n".join(lines) + "\n"
 
 
-def report(runs: Sequence[Recorded]) -> Report:
+def report(found: Sequence[Recorded]) -> Report:
     """A row for every model, table, way to answer and temperature; reasons that never occurred have no column."""
-    groups = list(recording.grouped(runs).items())
-    totals = [reduce(add, (run.validity for run in group), Validity()) for _, group in groups]
-    reasons = [reason for reason in Reason if any(total.rejected[reason] for total in totals)]
+    groups = runs.pooled(found)
+    reasons = [reason for reason in Reason if any(reason.value in one.ended.rejected for one in found)]
     columns = (
         Column("model", "Model"),
         Column("table", "Table"),
@@ -83,39 +83,42 @@ def report(runs: Sequence[Recorded]) -> Report:
         Column("best", "Best told (%), mean"),
         Column("test", "Its test (%), mean"),
     )
-    rows = tuple(
-        (
-            *(label(int(part) if isinstance(part, float) and part.is_integer() else part) for part in name),
-            label(len(group)),
-            replayed(total.answers),
-            replayed(total.answers - total.unread),
-            *(replayed(total.rejected[reason]) for reason in reasons),
-            replayed(total.evaluated),
-            replayed(total.retries),
-            _mean([run.replay.trajectory.best.trial.accuracy for run in group if run.selected is not None]),
-            _mean([run.test for run in group if run.selected is not None]),
-        )
-        for (name, group), total in zip(groups, totals, strict=True)
-    )
+    rows = tuple(_row(name, group, reasons) for name, group in groups.items())
     notes = [
         "An answer that is rejected is told back to the model with the reason, and counts as a proposal.",
-        *(_short(name, group) for name, group in groups if any(run.selected is None for run in group)),
-        *sorted({f"{run.plan.model}: {_written(run)}" for run in runs}),
+        *(_without(name, group) for name, group in groups.items() if any(one.ended.selected is None for one in group)),
+        *sorted({f"{one.specification.label.model}: {_written(one)}" for one in found}),
     ]
-    replays = tuple(run.replay for run in runs)
-    return Report("recordings", "Recorded models: what became of their answers", columns, rows, tuple(notes), replays)
+    return Report("recordings", "Recorded models: what became of their answers", columns, rows, tuple(notes))
+
+
+def _row(name: Label, group: Sequence[Recorded], reasons: Sequence[Reason]) -> tuple[Cell, ...]:
+    ended = [one.ended for one in group]
+    rejected = {reason: sum(one.rejected.get(reason.value, 0) for one in ended) for reason in Reason}
+    answers = sum(one.answers for one in ended)
+    return (
+        *(label(int(part) if isinstance(part, float) and part.is_integer() else part) for part in name),
+        label(len(group)),
+        recorded(answers),
+        recorded(answers - sum(rejected[reason] for reason in UNREAD)),
+        *(recorded(rejected[reason]) for reason in reasons),
+        recorded(sum(one.evaluated for one in ended)),
+        recorded(sum(one.attempts for one in ended) - answers),
+        _mean([one.told for one in ended]),
+        _mean([one.test for one in ended]),
+    )
 
 
 def _mean(values: Sequence[float | None]) -> Cell:
     known = [value for value in values if value is not None]
-    return replayed(float(np.mean(known)), ".2f") if known else BLANK
+    return recorded(float(np.mean(known)), ".2f") if known else BLANK
 
 
-def _short(name: tuple[str, str, str, float], group: Sequence[Recorded]) -> str:
-    without = sum(run.selected is None for run in group)
+def _without(name: Label, group: Sequence[Recorded]) -> str:
+    without = sum(one.ended.selected is None for one in group)
     return f"{', '.join(map(str, name))}: in {without} of {len(group)} runs nothing was evaluated"
 
 
-def _written(run: Recorded) -> str:
-    titles = [model.title for model in MODELS.values() if model.sha256 == run.provenance.get("sha256")]
-    return "; ".join([*titles, *(f"{key} {value}" for key, value in sorted(run.provenance.items()) if key != "model")])
+def _written(one: Recorded) -> str:
+    titles = [model.title for model in MODELS.values() if model.sha256 == one.provenance.get("sha256")]
+    return "; ".join([*titles, *(f"{key} {value}" for key, value in sorted(one.provenance.items()) if key != "model")])

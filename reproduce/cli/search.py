@@ -1,268 +1,303 @@
-"""`python -m reproduce search`: any method on any space, on a table or by real training; the winner is by validation.
+"""`python -m reproduce search` and `record`: any method, a language model among them, on a table or by real training.
 
-What a search by training measures is a job's result, kept under the job's key: the same command trains nothing twice,
-goes on where it was interrupted, and `--into` writes what it used into a cassette that `--from` replays without torch.
+What a search asks a model, and what it has trained, is kept under its key before it is used: the same command asks and
+trains nothing twice, and goes on where it was interrupted. `--into` writes what was used into a cassette, which
+`--from` performs again with nothing else.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+
+import msgspec
 
 from baselines import catalogue
 from cache import cassette
-from cache.key import DIGEST_PREFIX
+from cache.cassette import Cassette
+from cache.client import Client, Provider, Queue, Records
+from cache.endpoint import OpenAITransport
+from cache.key import JSON
+from cache.limits import Limits, Spent, read_prices
+from cache.record import CHAT
+from cache.store import Store
 from harness import spaces
-from harness.objectives import TabularObjective, TrainedObjective
+from harness.loop import Before, Budget
+from harness.objectives import FIGURES, Measure
+from harness.run import perform_all
 from harness.spaces import mobilenetv2_se
-from harness.training.jobs import from_record
-from reproduce import benchmarks
-from reproduce.cli import estimates, searching, training
-from reproduce.cli.estimates import Pace
-from reproduce.cli.searching import BUDGET, GENIUS, Candidate, Plan, candidates
+from harness.specification import Model, Specification
+from harness.training.jobs import KIND as TRAINING
+from harness.training.jobs import Training
+from reproduce import benchmarks, runs, search
+from reproduce.cli import estimates, recordings, training
+from reproduce.data import home
 from reproduce.errors import UsageError
 from reproduce.published import imagenet
+from reproduce.published.replay import ITERATIONS
+from reproduce.published.transcript import embedded
 from reproduce.report.output import add_output_arguments, show
-from reproduce.report.report import (
-    BLANK,
-    MISSING,
-    Cell,
-    Column,
-    Report,
-    label,
-    recomputed,
-    recomputed_millions,
-    replayed,
-)
-from tables.space import Architecture
+from reproduce.report.report import Report, recomputed, replayed
 
-SELECTED = "The row with a test accuracy is the best of its trial by validation."
-
-# -- the command ---
+GENIUS = "genius"
+WINDOWED = mobilenetv2_se.SPACE.name  # the space whose problem states a window of costs
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command line of `search`."""
-    methods = ", ".join(catalogue.METHODS)
-    parser.add_argument("--method", metavar="NAME", help=f"{methods}; MODULE:CLASS of your own; genius with --run")
-    parser.add_argument("--run", metavar="NAME", help="of genius: a published ImageNet run, such as 329M")
-    parser.add_argument("--space", metavar="NAME", help=", ".join(spaces.NAMES))
-    parser.add_argument("--objective", choices=("table", "train"), default="table", help="look up, or train")
-    parser.add_argument("--table", metavar="NAME", help=f"of the space, one of {', '.join(benchmarks.BENCHMARKS)}")
-    parser.add_argument("--budget", type=int, default=BUDGET, metavar="N", help="evaluations a trial (default: 10)")
-    parser.add_argument("--trials", type=int, default=1, metavar="N", help="independent ones, trained side by side")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the method")
-    parser.add_argument("--dry-run", action="store_true", help="train nothing: print the jobs known so far, and hours")
-    parser.add_argument("--into", type=Path, metavar="FILE.jsonl", help="keep what was used in a cassette")
-    parser.add_argument("--from", type=Path, metavar="FILE.jsonl", dest="source", help="replay one; names all else")
+# -- the command line ---
+
+
+def add_arguments(parser: argparse.ArgumentParser, *, record: bool = False) -> None:
+    """Declare the command line of `search`, or that of `record`, which is a search with a model."""
+    what = parser.add_argument_group("search")
+    if not record:
+        methods = ", ".join(catalogue.METHODS)
+        what.add_argument("--method", metavar="NAME", help=f"{methods}; MODULE:CLASS of your own; default with --model")
+        what.add_argument("--run", metavar="NAME", help="of genius: a published ImageNet run, such as 329M")
+    what.add_argument("--space", required=record, metavar="NAME", help=", ".join(spaces.NAMES))
+    what.add_argument("--objective", choices=("table", "train"), default="table", help="look accuracies up, or train")
+    what.add_argument("--table", metavar="NAME", help=f"of the space, one of {', '.join(benchmarks.BENCHMARKS)}")
+    what.add_argument(
+        "--budget", "--iterations", type=int, default=ITERATIONS, metavar="N", help="evaluations a trial (default: 10)"
+    )
+    what.add_argument("--trials", type=int, default=1, metavar="N", help="independent ones, for each temperature")
+    what.add_argument("--seed", type=int, metavar="N", help="of the method; to a model sent as N plus the trial")
+    model = parser.add_argument_group("language model, for genius; the key is taken from OPENAI_API_KEY")
+    model.add_argument("--model", required=record, metavar="NAME", help="as the endpoint calls it")
+    model.add_argument("--base-url", metavar="URL", help="such as http://127.0.0.1:8000/v1; else OPENAI_BASE_URL")
+    model.add_argument("--temperature", type=float, nargs="+", default=[0.0], metavar="T")
+    model.add_argument(
+        "--proposals", type=int, metavar="N", help="answers a run, rejected ones too (default: twice the budget)"
+    )
+    model.add_argument(
+        "--window", type=int, nargs=2, metavar=("LOW", "HIGH"), help=f"of the cost in millions; {WINDOWED} needs one"
+    )
+    model.add_argument(
+        "--answers", choices=runs.ANSWERS, default="free", help="free, or held to the space by the server"
+    )
+    model.add_argument(
+        "--parameter", nargs="+", default=[], metavar="NAME=JSON", help="sent with every request, e.g. max_tokens=512"
+    )
+    ceiling = parser.add_argument_group("ceilings; what was answered before one is reached is kept")
+    ceiling.add_argument("--max-calls", type=int, metavar="N")
+    ceiling.add_argument("--max-tokens", type=int, metavar="N", help="prompt and completion, of the whole command")
+    ceiling.add_argument("--max-cost", type=float, metavar="MONEY", help="needs --prices")
+    ceiling.add_argument(
+        "--prices", type=Path, metavar="FILE", help='{"model": {"prompt": 2.5, "completion": 10}}, per million tokens'
+    )
     training.add_arguments(parser)
+    output = parser.add_argument_group("output")
+    output.add_argument("--into", type=Path, required=record, metavar="FILE.jsonl", help="keep what was used")
+    output.add_argument("--store", type=Path, metavar="FOLDER", help="of all answers (default: the user's)")
+    if record:
+        parser.set_defaults(method=GENIUS, run=None, dry_run=False, source=None)
+    else:
+        output.add_argument("--dry-run", action="store_true", help="train nothing: print the jobs known, and hours")
+        output.add_argument("--from", type=Path, metavar="FILE.jsonl", dest="source", help="replay one; names all else")
     add_output_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Search and print the course.
+    """Search and print what was found.
 
     Raises:
         UsageError: if an argument does not fit.
+        DataMissing: if the table has not been fetched.
         HarnessError: if a training fails; the others are kept, and the same command goes on from there.
-        BrokenRecording: if a recording does not replay.
+        CacheError: if the endpoint gives no answer, a ceiling is reached, or an answer cannot be kept.
     """
     _check(args)
-    if args.source is not None:
-        again = searching.replay(args.source)
-        evidence = {args.source.name: again.cassette.digest}
-        report = by_training(again.plan, again.found, again.objective, replayed, evidence)
-    elif args.objective == "table":
-        report = on_table(args)
+    if args.source is None:
+        report = _searched(args)
     else:
-        plan = _planned(args)
-        with training.opened(args, plan.training) as objective:
-            if args.dry_run:
-                report = ahead(plan, objective, estimates.pace(training.queue(), on_gpu=training.on_gpu(args)))
-            else:
-                found = candidates(plan, objective)
-                if args.into is not None:
-                    cassette.write(args.into, searching.records(plan, found, objective))
-                evidence = {plan.training.dataset: plan.training.digest}
-                report = by_training(plan, found, objective, recomputed, evidence)
+        found = runs.again(args.source)
+        if not found:
+            raise UsageError(f"{args.source}: expected a recording with a run, got none")
+        report = search.report(found, replayed, {args.source.name: cassette.read(args.source).digest})
     show(report, args.format, args.out)
     return 0
 
 
+def _searched(args: argparse.Namespace) -> Report:
+    """Search as the command line says, keep what was used, and report it."""
+    with ExitStack() as stack:
+        opened = benchmarks.open_benchmark(benchmarks.of_space(args.space, args.table)) if _on_table(args) else None
+        how = None if opened else training.described(args, args.space)
+        planned = _planned(args, runs.measure(opened) if opened else None, how)
+        costs = bool(how or args.model)
+        records: Records = stack.enter_context(Store(args.store or home() / "answers")) if costs else Cassette()
+        providers: dict[str, Provider | Queue] = {}
+        if opened:
+            providers[FIGURES] = runs.figures(opened, spaces.find(args.space).SPACE)
+        if how:
+            providers[TRAINING] = training.workers(args)
+        before = stack.enter_context(_progress(planned)) if args.model else lambda _: lambda *_: None
+        if args.model:
+            providers[CHAT] = stack.enter_context(_transport(args)).send
+        if args.run:
+            records = runs.Overlay(cassette.read(imagenet.cassette_path(args.run)), records)
+        client = Client(records, providers)
+        if args.dry_run and how:
+            pace = estimates.pace(training.queue(), on_gpu=training.on_gpu(args))
+            return search.ahead(planned, client, how, pace, args.run)
+        found = perform_all(planned, client, runs.setting, before)
+        for one in found:
+            records.put(one.record())
+    if args.into is not None:
+        cassette.write(args.into, {record.key: record for one in found for record in one.records}.values())
+        _say(f"{args.into}: replay it with `python -m reproduce search --from {args.into}`")
+    if args.model:
+        return recordings.report([runs.Recorded(one.specification, one.ended, one.record()) for one in found])
+    if opened:
+        notes = [f"What the search sees: {opened.table.measure.value}."]
+        return search.report(found, recomputed, {opened.table.name: opened.table.digest}, notes)
+    assert how is not None  # a search is on a table, or trains
+    return search.report(found, recomputed, {how.dataset: how.digest}, run=args.run)
+
+
+def _on_table(args: argparse.Namespace) -> bool:
+    return bool(args.objective == "table")
+
+
+def _planned(args: argparse.Namespace, table: Measure | None, how: Training | None) -> list[Specification]:
+    """The runs of a command line, temperature by temperature."""
+    if args.run:
+        published, _ = imagenet.reconstructed(embedded()[args.run])
+        return [msgspec.structs.replace(published, training=how)]
+    common = {"method": args.method, "space": args.space, "table": table, "training": how}
+    version = catalogue.find(args.method).version
+    budget = Budget(evaluations=args.budget, proposals=args.proposals)
+    if not args.model:
+        return [
+            Specification(**common, version=version, budget=budget, number=number, seed=args.seed or 0)
+            for number in range(args.trials)
+        ]
+    window = tuple(args.window) if args.window else None
+    space = spaces.find(args.space).SPACE
+    return [
+        Specification(
+            **common,
+            budget=Budget(evaluations=args.budget, proposals=args.proposals or 2 * args.budget),
+            window=window,
+            model=Model(
+                name=args.model,
+                parameters={
+                    **_parameters(args.parameter),
+                    "temperature": temperature,
+                    **({} if args.seed is None else {"seed": args.seed + number}),
+                    **runs.ANSWERS[args.answers](space),
+                },
+                prompt=runs.wording(space, args.answers, window).parts,
+                answers=args.answers,
+            ),
+            number=number,
+        )
+        for temperature in dict.fromkeys(args.temperature)
+        for number in range(args.trials)
+    ]
+
+
 def _check(args: argparse.Namespace) -> None:
-    for name in ("budget", "trials"):
-        if getattr(args, name) < 1:
-            raise UsageError(f"search: expected a positive --{name}, got {getattr(args, name)}")
+    """Refuse what does not fit together, and fill in what follows from the rest."""
+    for name in ("budget", "trials", "proposals"):
+        number = getattr(args, name)
+        if number is not None and number < 1:
+            raise UsageError(f"search: expected a positive --{name}, got {number}")
     if args.source is not None:
-        if args.method or args.space or args.run or args.into or args.dry_run:
+        if args.method or args.space or args.run or args.model or args.into or args.dry_run:
             raise UsageError("search: --from FILE.jsonl says by itself what is searched; leave out the rest")
         return
-    genius = args.method == GENIUS
-    if args.method is None or (args.run if genius else args.space) is None:
-        raise UsageError("search: expected --method NAME --space NAME, or --method genius --run NAME, or --from FILE")
-    if (args.run is not None) != genius or (genius and args.space not in (None, mobilenetv2_se.SPACE.name)):
-        raise UsageError("search: --run names a published run, for --method genius on mobilenetv2-se alone")
-    if genius and (args.trials, args.budget) != (1, BUDGET):
-        raise UsageError("search: a published run is one trial and has its own budget; leave out --trials and --budget")
-    if args.objective == "table" and (genius or args.into or args.dry_run):
+    args.method = args.method or (GENIUS if args.model or args.run else None)
+    if args.run:
+        args.run, args.space = str(imagenet.published_run(args.run).run), args.space or WINDOWED
+    if args.method is None or args.space is None:
         raise UsageError(
-            "search: genius, --into and --dry-run are for --objective train; on tables, `table1` and `table7` to "
-            "`table13` replay GENIUS, and a search repeats by itself"
+            "search: expected --method NAME --space NAME, or --model NAME --space NAME, or --method genius --run NAME, "
+            "or --from FILE"
+        )
+    if args.run and (args.method, args.space, _on_table(args), args.model) != (GENIUS, WINDOWED, False, None):
+        raise UsageError(
+            "search: --run names a published run, for --method genius on mobilenetv2-se with --objective train; what "
+            "GPT-4 did on tables is replayed by `table1` and `table7` to `table13`"
+        )
+    if args.run and (args.trials, args.budget) != (1, ITERATIONS):
+        raise UsageError("search: a published run is one trial and has its own budget; leave out --trials and --budget")
+    if args.dry_run and (_on_table(args) or args.model):
+        raise UsageError("search: --dry-run says what trainings will take: for --objective train without a model")
+    if args.model and (args.space == WINDOWED) != (args.window is not None):
+        raise UsageError(
+            f"search: expected --window LOW HIGH for {WINDOWED}, whose problem states it, and for no other space; "
+            "GENIUS' own was 270 330"
         )
     if args.into is not None and not args.into.parent.is_dir():
         raise UsageError(f"search: expected a folder {args.into.parent} for {args.into.name}, got none; make it first")
 
 
-def _planned(args: argparse.Namespace) -> Plan:
-    if args.method == GENIUS:
-        imagenet.published_run(args.run)
-        return Plan(GENIUS, training.described(args, mobilenetv2_se.SPACE.name), run=args.run)
-    searching.find_method(args.method)
-    how = training.described(args, args.space)
-    return Plan(args.method, how, budget=args.budget, trials=args.trials, seed=args.seed)
+def _parameters(written: Sequence[str]) -> Mapping[str, JSON]:
+    parameters: dict[str, JSON] = {}
+    for one in written:
+        name, equals, value = one.partition("=")
+        try:
+            parameters[name] = json.loads(value)
+        except ValueError:
+            equals = ""
+        if not name or not equals or name in ("model", "messages", "temperature", "seed"):
+            raise UsageError(
+                f"search: expected --parameter NAME=JSON such as top_p=0.9, for what no other option gives, got {one}"
+            )
+    return parameters
 
 
-# -- reports ---
+# -- the endpoint ---
 
 
-def on_table(args: argparse.Namespace) -> Report:
-    """Search a table."""
-    name = benchmarks.of_space(args.space, args.table)
-    opened = benchmarks.open_benchmark(name)
-    objective = TabularObjective(spaces.find(args.space).SPACE, opened.table)
-    method = searching.find_method(args.method)
-    found = []
-    for trial in range(args.trials):
-        course = searching.trajectory(method, args.space, objective, args.budget, args.seed, trial)
-        found += searching.evaluations(trial, course)
-    columns, rows = _rows(args.space, found, opened.figures, recomputed)
-    title = f"{args.method} on the table {name}"
-    notes = (SELECTED, f"What the search sees: {opened.table.measure.value}.")
-    return Report("search", title, columns, rows, notes, tables={name: opened.table.digest})
+@contextmanager
+def _transport(args: argparse.Namespace) -> Iterator[OpenAITransport]:
+    """The endpoint with its ceilings; at the end it is said what was spent."""
+    if args.max_cost is not None and args.prices is None:
+        raise UsageError("search: --max-cost needs --prices FILE, the price of a million tokens of each model")
+    prices = read_prices(args.prices) if args.prices else {}
+    limits = Limits(args.max_calls, args.max_tokens, args.max_cost, prices)
+    with OpenAITransport(args.base_url, limits=limits) as transport:
+        try:
+            yield transport
+        except BaseException:
+            _say(f"{_spent(transport.spent)}; all of it is kept, the same command goes on from here")
+            raise
+        _say(_spent(transport.spent))
 
 
-def by_training(
-    plan: Plan,
-    found: Sequence[Candidate],
-    objective: TrainedObjective,
-    cell: Callable[[float, str], Cell],
-    evidence: Mapping[str, str],
-) -> Report:
-    """The course of a search whose trainings are there; `cell` marks where their results come from."""
-    how = plan.training
-    observed = [from_record(objective.record(each))[1].observed for each in {one.architecture for one in found}]
-    hours, devices = sum(each.seconds for each in observed) / 3600, sorted({each.device for each in observed})
-    notes = [
-        SELECTED,
-        f"{how.dataset}, epochs {how.recipe.epochs}, input {how.recipe.input_size}, batch {how.recipe.batch_size}, "
-        f"width {how.network.width:g}: {len(observed)} trainings, {hours:.2g} h in all, on {', '.join(devices)}.",
-    ]
-    columns, rows = _rows(how.space, found, objective.figures, cell)
-    if plan.run is not None:
-        columns = (*columns, Column("told", "Told then (%)"))
-        told = [BLANK if each.told is None else replayed(each.told, ".2f") for each in found]
-        rows = tuple((*row, each) for row, each in zip(rows, told, strict=True))
-        notes += _conversation(plan.run)
-    title = f"{_name(plan)} on {how.space}, by training on {how.dataset}"
-    return Report("search", title, columns, rows, tuple(notes), tables=dict(evidence))
+def _spent(spent: Spent) -> str:
+    cost = f", {spent.cost:.4f} in money" if spent.cost else ""
+    return f"{spent.calls} requests sent, {spent.usage.tokens} tokens{cost}"
 
 
-def _rows(
-    space: str,
-    found: Sequence[Candidate],
-    figures: Callable[[Architecture], tuple[float, float]],
-    cell: Callable[[float, str], Cell],
-) -> tuple[tuple[Column, ...], tuple[tuple[Cell, ...], ...]]:
-    """The course; a test accuracy is shown of what each trial selected, and of nothing else."""
-    selected: dict[int, Candidate] = {}
-    for each in found:
-        best = selected.setdefault(each.trial, each)
-        if figures(each.architecture)[0] > figures(best.architecture)[0]:
-            selected[each.trial] = each
-    columns = (*_PLACE, Column("validation", "Validation (%)"), Column("test", "Test (%)"))
-    rows = []
-    for each in found:
-        validation, test = figures(each.architecture)
-        shown = cell(test, ".2f") if each is selected[each.trial] else BLANK
-        rows.append((*_place(space, each), cell(validation, ".2f"), shown))
-    return columns, tuple(rows)
+@contextmanager
+def _progress(planned: Sequence[Specification]) -> Iterator[Callable[[int], Before]]:
+    """A line a run on a terminal, redrawn at every request; elsewhere a line when a run begins."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, TextColumn("{task.fields[turn]}"), console=console, disable=not console.is_terminal) as bar:
+        overall = bar.add_task("runs", total=len(planned), turn="")
+
+        def before(number: int) -> Before:
+            def told(iteration: int, turn: int) -> None:
+                if iteration == turn == 0:
+                    bar.update(overall, completed=number, description=planned[number].name)
+                    if not console.is_terminal:
+                        _say(f"{number + 1} of {len(planned)}: {planned[number].name}")
+                bar.update(overall, turn=f"iteration {iteration + 1}, turn {turn + 1}")
+
+            return told
+
+        yield before
 
 
-_PLACE = (
-    Column("trial", "Trial"),
-    Column("iteration", "T"),
-    Column("architecture", "Architecture"),
-    Column("macs", "MACs (M)"),
-)
-
-
-def _place(space: str, each: Candidate) -> tuple[Cell, ...]:
-    native = spaces.find(space).SPACE.to_native(each.architecture)
-    macs = spaces.counted_macs(space, each.architecture)
-    return label(each.trial + 1), label(each.iteration), label(native), recomputed_millions(macs, ".1f")
-
-
-def _conversation(name: str) -> list[str]:
-    """What became of the proposals of a published run."""
-    found = imagenet.replay(name)
-    steps = found.trajectory.steps
-    said = Counter(step.told.rejection.reason.value for step in steps if step.told and step.told.rejection)
-    sent_back = ", ".join(f"{count} {reason}" for reason, count in said.items()) or "none"
-    return [
-        f"The conversation of run {name}, {found.source}: {len(steps)} proposals; sent back: {sent_back}.",
-        "The replayed model is told what it was told then, so that the conversation stays the one that is recorded.",
-    ]
-
-
-def _name(plan: Plan) -> str:
-    return f"{plan.method} {plan.run}" if plan.run else plan.method
-
-
-def ahead(plan: Plan, objective: TrainedObjective, pace: Pace) -> Report:
-    """The jobs that are known before anything is trained, and what they and the whole budget will take."""
-    how = plan.training
-    found = searching.foreseen(plan)
-    jobs = [how.job(each.architecture) for each in found]
-    rows = tuple(
-        (
-            *_place(how.space, each),
-            recomputed_millions(spaces.find(how.space).cost(each.architecture).params, ".2f"),
-            _estimate(estimates.operations(job), 1e12),
-            _estimate(pace.hours(job)),
-            label("trained" if objective.is_trained(each.architecture) else "to be trained"),
-            label(job.key.removeprefix(DIGEST_PREFIX)[:12]),
-        )
-        for each, job in zip(found, jobs, strict=True)
-    )
-    columns = (
-        *_PLACE,
-        Column("params", "Params (M)"),
-        Column("operations", "Operations (T)"),
-        Column("hours", "Hours"),
-        Column("state", "State"),
-        Column("job", "Job"),
-    )
-    known, every = len(found), len(found) if plan.run else plan.budget * plan.trials
-    rest = "" if known == every else "; the others depend on results, and are taken to cost as much"
-    totals = [
-        f"{total * every / max(known, 1):.2g} {unit}"
-        for total, unit in (
-            (estimates.total(map(estimates.operations, jobs)), "operations"),
-            (estimates.total(map(pace.hours, jobs)), "hours of one device"),
-        )
-        if total is not None
-    ]
-    notes = [
-        f"{known} of {every} evaluations are known before anything is trained{rest}.",
-        f"All {every} together, those that are trained included: {' and '.join(totals) or 'nothing can be said'}.",
-        pace.basis(jobs),
-        "MACs and parameters are of the benchmark's own network; operations go with the job's own input and width.",
-    ]
-    title = f"Jobs of {_name(plan)} on {how.space}, by training on {how.dataset}; nothing was trained"
-    return Report("search", title, columns, rows, tuple(notes), tables={how.dataset: how.digest})
-
-
-def _estimate(value: float | None, unit: float = 1) -> Cell:
-    return MISSING if value is None else recomputed(value / unit, ".3g")
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")

@@ -16,12 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cache import cassette
-from harness.errors import InvalidJob
+from harness.errors import BrokenRecording, InvalidJob
 from harness.spaces.nas_bench_201 import OPERATIONS, SPACE
 from harness.training.supernet_jobs import KIND, Searched, SupernetJob
 from reproduce import benchmarks
 from reproduce.benchmarks import Opened
-from reproduce.errors import BrokenRecording
 from reproduce.paper.curves import PALETTE, new_figure, save
 from reproduce.paper.nas_bench_201 import open_dataset
 from reproduce.published.replay import RECORDED

@@ -14,67 +14,28 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cache.key import DIGEST_PREFIX, JSON
-from cache.store import Store
+from cache.client import Reply, Request
+from cache.key import DIGEST_PREFIX
 from harness import spaces
-from harness.errors import InvalidJob
-from harness.objectives import TrainedObjective, Workshop
+from harness.errors import InvalidJob, TrainingError
 from harness.training import recipes
 from harness.training.executors.local import LocalExecutor, gpus
 from harness.training.executors.slurm import Resources, SlurmExecutor
 from harness.training.executors.worker import TRAIN
-from harness.training.jobs import CODE, Job, Result, Scale
-from harness.training.queue import Executor, Queue
-from harness.training.recipes import Recipe
+from harness.training.jobs import Job, Result, Scale, Training, from_record
+from harness.training.queue import Executor, Queue, State, Status
 from reproduce.data import home
 from reproduce.errors import UsageError
-from tables.space import Architecture
 
 DIGITS = DIGEST_PREFIX + "03d6893f478b843f55eb4b7ec06ca2df043eff9a8b8b0dd1eb68cb3752a474bf"
 """The digest of scikit-learn's digits, so that what was trained on them is found without scikit-learn."""
 
 _RECIPES = {"digits": "digits", "imagenet": "genius-imagenet"}
 _RECIPE = "nas-bench-201"  # of other data sets: the one for small colour pictures that holds some back for validation
-
-
-@dataclass(frozen=True)
-class Training:
-    """How architectures of a space are trained: everything of a job but the architecture; see
-    `harness.training.jobs.Job`."""
-
-    space: str
-    dataset: str
-    digest: str
-    recipe: Recipe
-    network: Scale
-    seed: int = 0
-    code: str = CODE
-
-    def job(self, architecture: Architecture) -> Job:
-        """The training of one architecture.
-
-        Raises:
-            InvalidJob, UnknownSpace, InvalidArchitecture: as in `Job`.
-        """
-        native = spaces.find(self.space).SPACE.to_native(architecture)
-        return Job(self.space, native, self.dataset, self.digest, self.recipe, self.seed, self.network, self.code)
-
-    def to_json(self) -> dict[str, JSON]:
-        """All of it, as a part of a record's request."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, JSON]) -> Training:
-        """The inverse of `to_json`; raises as `Job.from_request` does."""
-        space = spaces.find(str(content.get("space"))).SPACE
-        any_of_them = space.to_native([0] * len(space.slots))
-        job = Job.from_request({**content, "architecture": any_of_them})
-        return cls(job.space, job.dataset, job.digest, job.recipe, job.network, job.seed, job.code)
 
 
 # -- the command line ---
@@ -139,15 +100,46 @@ def digest_of(dataset: str, data: Path | None) -> str:
 # -- training ---
 
 
-@contextmanager
-def opened(args: argparse.Namespace, training: Training) -> Iterator[TrainedObjective]:
-    """What trains as the command line says, and remembers.
+@dataclass(frozen=True)
+class Workers:
+    """What trains, as a provider of a client (`cache.client.Queue`)."""
 
-    Raises:
-        StoreError: the results cannot be opened.
-    """
-    with Store(home() / "results") as results:
-        yield TrainedObjective(training.job, results, Workshop(queue(), lambda: executor(args), _tell))
+    queue: Queue
+    executor: Callable[[], Executor]
+
+    def make(self, requests: Sequence[Request], keep: Callable[[Request, Reply], object]) -> None:
+        """Train the jobs of these requests, as many at once as the executor can.
+
+        Raises:
+            TrainingFailed: some were given up or cancelled; the others are done.
+        """
+        jobs = [Job.from_request(request) for request in requests]
+        by_key = {self.queue.add(job): job for job in jobs}
+        given_up: list[str] = []
+
+        def ended(status: Status) -> None:
+            record = self.queue.result(status.key)
+            if record is None:
+                given_up.append(self._failure(status))
+                return
+            _tell(*from_record(record))
+            keep(record.request, Reply(record.answer, record.observed, record.provenance))
+
+        self.executor().run(self.queue, by_key, ended)
+        if given_up:
+            raise TrainingError("\n".join(given_up))
+
+    def _failure(self, status: Status) -> str:
+        if status.state is State.CANCELLED:
+            why = f"the job {status.key} was cancelled"
+        else:
+            why = self.queue.failure(status.key)
+        return f"expected a result, but {why}\nmend what it says, then `python -m reproduce jobs retry {status.key}`"
+
+
+def workers(args: argparse.Namespace) -> Workers:
+    """What trains as the command line says."""
+    return Workers(queue(), lambda: executor(args))
 
 
 def queue() -> Queue:

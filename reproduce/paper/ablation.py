@@ -61,7 +61,7 @@ def _found(found: Replay | None) -> tuple[Cell, ...]:
         return (MISSING,) * 4
     best, costs = found.trajectory.best, cost(found.winner)
     return (
-        replayed(best.told.accuracy if best.told else None, ".2f"),
+        replayed(best.accuracy, ".2f"),
         replayed(best.iteration + 1),
         recomputed_millions(costs.macs_thop, ".1f"),
         recomputed_millions(costs.params, ".2f"),

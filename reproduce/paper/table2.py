@@ -55,8 +55,7 @@ def _row(
 
 def _note(method: str, found: Replay) -> str:
     best = found.trajectory.best
-    accuracy = best.told.accuracy if best.told else None
     return (
         f"{method} is experiment {best.iteration + 1} of run {found.run}, replayed from {found.source} answers: "
-        f"{found.tally.hits} of {found.tally.requests} requests found, search accuracy {accuracy:.2f} %."
+        f"{found.tally.hits} of {found.tally.requests} requests found, search accuracy {best.accuracy:.2f} %."
     )

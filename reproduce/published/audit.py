@@ -20,12 +20,13 @@ from cache.client import Client, Tally
 from cache.errors import ReplayMiss
 from cache.record import Record
 from harness.protocol import MILLION
+from harness.run import perform
 from harness.spaces.mobilenetv2_se import LAYERS_PER_STAGE, SPACE, choice_cost
 from harness.text import published as grammar
 from harness.text.published import Reading
 from reproduce.published.conversation import Conversation
 from reproduce.published.dialogue import Answer, Experiment
-from reproduce.published.imagenet import macs, search
+from reproduce.published.imagenet import macs, setting, specification
 from reproduce.published.transcript import Turn
 from tables.space import Architecture
 
@@ -162,9 +163,10 @@ def _figures(listings: Sequence[Experiment]) -> tuple[str, ...]:
 def _replayed(told: Conversation, records: Sequence[Record]) -> tuple[Tally, str | None]:
     """How many answers a strict replay brings back, each where it belongs; and what ended it early."""
     client = Client(Cassette(records))
+    run = specification(told.transcript), setting(told.transcript, told.prompts)
     miss = None
     try:
-        asked = search(told.transcript, told.prompts).perform(client).records
+        asked = perform(run[0], client, run[1]).trajectory.records
         hits = sum(key == record.key for key, record in zip(asked, records, strict=False))
     except ReplayMiss as error:
         hits, miss = client.tally.hits, str(error)

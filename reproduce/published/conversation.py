@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from msgspec import structs
+
 from baselines.genius import Prompts
 from cache.importers import Dialogue
 from harness.spaces.mobilenetv2_se import SPACE
@@ -107,11 +109,11 @@ def _turns(number: int, iterations: Sequence[Iteration], listings: Sequence[Expe
     last = turns[-1]
     first_listing = next((one for one in listings if one.of == number), None)
     if last.verdict is None and (first_listing or number + 1 < len(iterations)):
-        last = replace(last, verdict="accepted")
+        last = structs.replace(last, verdict="accepted")
     if first_listing is not None:
         macs = first_listing.macs if last.macs is None else last.macs
         listed = first_listing.design if first_listing.design != last.design else None
-        last = replace(last, macs=macs, accuracy=first_listing.accuracy, listed=listed)
+        last = structs.replace(last, macs=macs, accuracy=first_listing.accuracy, listed=listed)
     return (*turns[:-1], last)
 
 

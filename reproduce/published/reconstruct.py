@@ -15,6 +15,8 @@ import re
 import sys
 from collections.abc import Sequence
 
+import msgspec
+
 from cache import cassette
 from cache.record import Record
 from harness.spaces.mobilenetv2_se import SPACE
@@ -22,9 +24,9 @@ from harness.text import layouts
 from reproduce.data import read_published
 from reproduce.errors import DataMissing
 from reproduce.published import trials
-from reproduce.published.imagenet import cassette_path, conversation, distinct_conversations, own_prompts, search
+from reproduce.published.imagenet import cassette_path, conversation, distinct_conversations, reconstructed
 from reproduce.published.replay import reconstruct
-from reproduce.published.transcript import RUNS, Transcript, embedded, to_json
+from reproduce.published.transcript import RUNS, Embedded, Transcript, embedded
 
 ORIGIN = "reconstructed from published figures"
 SOURCE = "github.com/mingkai-zheng/GENIUS at 97361d30b2da337edd0c8e1ed71b7c88b4a85d38; figures only"
@@ -39,19 +41,20 @@ def figures() -> str:
     runs = []
     for entry in distinct_conversations():
         if (data := read_published(entry)) is not None:
-            runs.append(to_json(conversation(entry, data).transcript))
+            runs.append(conversation(entry, data).transcript)
     if not runs:
         raise DataMissing("329M", purpose="the figures of the published runs")
-    text = json.dumps({"source": SOURCE, "runs": runs}, indent=1)
-    innermost = re.compile(r"([\[{])\n\s*([^\[\]{}]*?)\n\s*([\]}])")
-    return innermost.sub(lambda found: found[1] + re.sub(r"\n\s*", " ", found[2]) + found[3], text) + "\n"
+    text = json.dumps(msgspec.to_builtins(Embedded(source=SOURCE, runs=tuple(runs))), indent=1)
+    for folded in (r"\[[\d,\s]*\]", r"\{[^{}]*\}"):  # lists of numbers, then the turns that hold them
+        text = re.sub(folded, lambda found: re.sub(r"\s+", " ", found[0]).replace("[ ", "[").replace(" ]", "]"), text)
+    return text.replace("{ ", "{").replace(" }", "}") + "\n"
 
 
 def records(transcript: Transcript) -> list[Record]:
     """The records of a run that proposes the published designs in answer to this project's prompts."""
     answers = ["No design." if turn.design is None else layouts.write(SPACE, turn.design) for turn in transcript.turns]
     provenance = {"origin": ORIGIN, "file": transcript.file, "sha256": transcript.sha256}
-    return reconstruct(search(transcript, own_prompts(transcript)), answers, provenance)
+    return list(reconstruct(*reconstructed(transcript), answers, provenance))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -9,22 +9,24 @@ ended because GPT-4 answered that no further improvement is possible, and so doe
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from baselines.genius import Prompts
+from baselines.genius import Genius, Prompts
 from cache import cassette
 from cache.record import Record
-from harness.loop import Objective, Referee
+from harness.loop import Budget, Objective
 from harness.objectives import TabularObjective
-from harness.protocol import Trial
-from harness.spaces import find
+from harness.run import Setting
+from harness.spaces import counted_macs, find
+from harness.specification import Model, Protocol, Specification, Turn
 from harness.text import layouts
 from reproduce import benchmarks
 from reproduce.benchmarks import Standing
-from reproduce.published.replay import ITERATIONS, RECORDED, Replay, Search, reconstruct
+from reproduce.published.replay import ITERATIONS, MODEL, RECORDED, Replay, reconstruct
+from reproduce.published.replay import replay as performed
 from reproduce.report.report import Cell, Column, Report, label, quoted, recomputed
 from tables.space import Architecture
 
@@ -74,34 +76,34 @@ def published_trials() -> dict[str, Trials]:
     return found
 
 
-@dataclass(frozen=True)
-class Printed:
-    """The accuracies that the paper prints for one trial, where there is no table to look them up in."""
-
-    trial: tuple[Proposed, ...]
-
-    def evaluate(self, architecture: Architecture) -> float | None:
-        """The accuracy printed for an architecture."""
-        return next((one.accuracy for one in self.trial if one.architecture == architecture), None)
-
-
-def search(trials: Trials, number: int, objective: Objective) -> Search:
-    """Trial `number`, from 0; what is told is what the paper prints."""
-    module = find(trials.space)
-    printed = trials.trials[number]
-
-    def testimony(iteration: int, turn: int, trial: Trial) -> Trial:  # noqa: ARG001
-        return trial if iteration >= len(printed) else replace(trial, accuracy=printed[iteration].accuracy)
-
-    return Search(
-        f"{trials.name} trial {number + 1}",
-        module.SPACE,
-        Prompts.load(trials.space.replace("-", "_")),
-        Referee(module.SPACE, lambda architecture: module.cost(architecture).macs, (), objective),
-        testimony,
-        sample=number,
-        parameters={"temperature": trials.temperature},
+def specification(trials: Trials, number: int) -> Specification:
+    """Trial `number`, from 0; what is told is what the paper prints, and behind its end the truth."""
+    told = tuple(
+        (Turn(design=one.architecture, verdict="accepted", accuracy=one.accuracy),) for one in trials.trials[number]
     )
+    parameters = {"temperature": trials.temperature}
+    return Specification(
+        method="genius",
+        space=trials.space,
+        budget=Budget(evaluations=ITERATIONS),
+        model=Model(
+            name=MODEL, parameters=parameters, prompt=_prompts(trials).parts, protocol=Protocol(repeats="evaluated")
+        ),
+        told=told,
+        number=number,
+    )
+
+
+def setting(trials: Trials, number: int, objective: Objective | None = None) -> Setting:
+    """What performs a trial; without an objective figures are those that the paper prints."""
+    space = find(trials.space).SPACE
+    optimizer = partial(Genius, space, _prompts(trials))
+    name = f"{trials.name} trial {number + 1}"
+    return Setting(space, partial(counted_macs, trials.space), optimizer, objective=objective, name=name)
+
+
+def _prompts(trials: Trials) -> Prompts:
+    return Prompts.load(trials.space.replace("-", "_"))
 
 
 def records(trials: Trials) -> list[Record]:
@@ -112,7 +114,8 @@ def records(trials: Trials) -> list[Record]:
         record
         for number, trial in enumerate(trials.trials)
         for record in reconstruct(
-            search(trials, number, Printed(trial)),
+            specification(trials, number),
+            setting(trials, number),
             [*(layouts.write(space, one.architecture) for one in trial), CONCLUSION],
             provenance,
         )
@@ -132,8 +135,10 @@ def replay(name: str, *, embedded_only: bool = False) -> list[Replay]:
     if not embedded_only and benchmarks.at_hand(trials.space):
         tabular = TabularObjective(find(trials.space).SPACE, benchmarks.open_benchmark(trials.space).table)
     return [
-        search(trials, number, tabular or Printed(trial)).replay(recorded, "reconstructed", recorded.digest)
-        for number, trial in enumerate(trials.trials)
+        performed(
+            specification(trials, number), setting(trials, number, tabular), recorded, "reconstructed", recorded.digest
+        )
+        for number in range(len(trials.trials))
     ]
 
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from baselines.genius import Prompts
-from harness.protocol import Proposal, Trial
+from harness.protocol import Evaluated, Proposal, Rejected, Trial, Unmeasured
 from harness.spaces.mobilenetv2_se import SPACE
 from reproduce.published.dialogue import Answer, Experiment, Iteration, Range
 from reproduce.published.transcript import Transcript, Turn
@@ -110,19 +110,17 @@ def _sent_otherwise(
                 parts[f"experiment {n}"] = experiment.text, _experiment(templates, n, trial)
             parts["closing"] = iteration.closing, templates.closing
         for n, (answer, turn) in enumerate(_answered(iteration, turns)):
-            told = transcript.testimony(number, n, Trial(Proposal(), turn.design))
-            assert told is not None  # this turn was answered
+            told = transcript.testimony(number, n, Unmeasured(Proposal(), turn.design, None))
+            assert isinstance(told, Rejected)  # this turn was answered
             parts[f"feedback {n}"] = answer.feedback[0], templates.write_feedback(told)
         yield from (((number, part), sent) for part, (sent, written) in parts.items() if sent != written)
-        ended = transcript.testimony(number, len(turns) - 1, Trial(Proposal(), turns[-1].design))
+        ended = transcript.testimony(number, len(turns) - 1, Unmeasured(Proposal(), turns[-1].design, None))
         trials += [] if ended is None else [ended]
 
 
 def _experiment(templates: Prompts, number: int, trial: Trial) -> str | None:
     """The experiment as the templates give it; None where nothing was told of it that could be written."""
-    if None in (trial.architecture, trial.macs, trial.accuracy):
-        return None
-    return templates.write_experiment(SPACE, number, trial)
+    return templates.write_experiment(SPACE, number, trial) if isinstance(trial, Evaluated) else None
 
 
 def _sent_besides(iterations: Sequence[Iteration]) -> Iterator[tuple[tuple[int, int], tuple[str, ...]]]:

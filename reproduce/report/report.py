@@ -11,9 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from cache.key import JSON
 from harness import spaces
-from harness.loop import Trajectory
+from harness.run import course
 from reproduce import __version__
 from reproduce.published.replay import Replay
 
@@ -27,6 +26,7 @@ class Status(Enum):
 
     RECOMPUTED = "recomputed"
     REPLAYED = "replayed"
+    RECORDED = "recorded"
     QUOTED = "quoted"
     MISSING = "missing"
     LABEL = "label"  # what a row or a series is called here
@@ -34,12 +34,15 @@ class Status(Enum):
     @property
     def mark(self) -> str:
         """The fuller the circle, the more of it was computed here."""
-        return {"recomputed": "●", "replayed": "◐", "quoted": "○", "missing": "·", "label": ""}[self.value]
+        return {"recomputed": "●", "replayed": "◐", "recorded": "◔", "quoted": "○", "missing": "·", "label": ""}[
+            self.value
+        ]
 
 
 LEGEND = {
     Status.RECOMPUTED: "recomputed here",
     Status.REPLAYED: "replayed from stored answers",
+    Status.RECORDED: "as the run's record says, not replayed",
     Status.QUOTED: "quoted from the paper",
     Status.MISSING: "needs data that is not at hand",
 }
@@ -110,6 +113,11 @@ def recomputed_millions(value: int, form: str) -> Cell:
 def replayed(value: Value, form: str = "") -> Cell:
     """A cell that follows from stored answers and from what was fed back in a published run."""
     return Cell(value, format(value, form), Status.REPLAYED)
+
+
+def recorded(value: Value, form: str = "") -> Cell:
+    """A cell that stands in the record of a run, which was not performed again."""
+    return Cell(value, format(value, form), Status.RECORDED)
 
 
 @dataclass(frozen=True)
@@ -193,27 +201,11 @@ def _winner(replay: Replay) -> dict[str, Any]:
     return {
         "experiment": best.iteration + 1,
         "architecture": list(replay.winner),
-        "search_accuracy": best.told.accuracy if best.told else None,
+        "search_accuracy": best.accuracy,
         "macs": costs.macs_thop,
         "macs_conv_linear": costs.macs,
         "params": costs.params,
     }
-
-
-def course(trajectory: Trajectory) -> list[dict[str, JSON]]:
-    """Every step of a run: what was proposed, its outcome, and the key of the record that it was read from."""
-    return [
-        {
-            "iteration": step.iteration,
-            "turn": step.turn,
-            "architecture": list(step.trial.architecture) if step.trial.architecture else None,
-            "macs": step.trial.macs,
-            "rejected": step.told.rejection.reason.value if step.told and step.told.rejection else None,
-            "accuracy": step.told.accuracy if step.told else None,
-            "record": step.trial.proposal.record,
-        }
-        for step in trajectory.steps
-    ]
 
 
 def provenance() -> dict[str, str]:

@@ -9,12 +9,12 @@ import pytest
 
 from baselines import catalogue, optuna_sampler
 from baselines.catalogue import GROUP, METHODS, UnknownMethod, find
-from harness.method import Method
+from harness.protocol import Method
 from harness.streams import Stream
 from tests.baselines.made_up import problem_of, proposed
 
 OWN = """
-from harness.method import Method
+from harness.protocol import Method
 from harness.protocol import Proposal
 
 class First:

@@ -17,7 +17,7 @@ from baselines.catalogue import METHODS
 from harness import arrays as engine
 from harness.arrays import search
 from harness.loop import Budget
-from harness.method import Method
+from harness.protocol import Method
 from harness.streams import Stream
 from tables.build import build
 from tables.table import Table

@@ -6,7 +6,7 @@ import pytest
 
 from baselines.catalogue import METHODS
 from harness.conformance.methods import OF_METHODS, Property
-from harness.method import Method
+from harness.protocol import Method
 
 
 @pytest.mark.parametrize("holds", OF_METHODS, ids=lambda holds: holds.__name__)

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 
 from harness.conformance import methods as conformance
 from harness.conformance.methods import OF_METHODS, check
-from harness.method import Method
-from harness.protocol import Proposal, Trial
+from harness.protocol import Method, Proposal, Trial
 from harness.streams import Stream, Streams
 from tables.space import Architecture, Space
 from tables.verdicts import Verdicts

@@ -1,0 +1,345 @@
+"""A run: a function of its specification and a client, whatever searched and whatever measured.
+
+The record of a run pins what happened by a digest and says what was selected, so that nobody repeats a run to read its
+result; `verify` repeats it.
+
+    run = perform(specification, Client(records, providers), setting)   # asks for what is not recorded, by kind
+    records.put(run.record())
+    verify(run.record(), Client(records), setting)                      # strict replay: nothing can be asked
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+
+import msgspec
+
+from cache.client import Client, Tally
+from cache.importers import SAMPLES
+from cache.key import JSON, canonical, digest_bytes
+from cache.record import CHAT, Record
+from harness.constraints import Constraint, MacsWindow, Novelty
+from harness.errors import BrokenRecording, OptimizerError
+from harness.loop import Before, Objective, Problem, Reader, Trajectory, run
+from harness.objectives import Asked, Figures, Remembered
+from harness.protocol import (
+    MILLION,
+    Complete,
+    Evaluated,
+    Message,
+    Optimizer,
+    Reason,
+    Rejected,
+    Rejection,
+    Trial,
+    Unmeasured,
+)
+from harness.specification import RUN, Ended, Specification, Turn
+from harness.text import published
+from harness.training.jobs import KIND as TRAINING
+from tables.space import Architecture, Space
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The values that a specification names.
+
+    Attributes:
+        space: what is searched.
+        macs: the cost of an architecture by the rule of its publication.
+        optimizer: makes the optimiser; it is handed a way to ask the model.
+        reader: what finds the design in an answer.
+        objective: what measures instead of the specification's table or training.
+        name: what messages call the run.
+        code: digest of the method's source.
+        oblivious: whether the method proposes the same whatever it is told.
+    """
+
+    space: Space
+    macs: Callable[[Architecture], int]
+    optimizer: Callable[[Complete], Optimizer]
+    reader: Reader = published.read
+    objective: Objective | None = None
+    name: str = ""
+    code: str = ""
+    oblivious: bool = False
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as it was performed: what happened, the records it used, and the figures of what it evaluated."""
+
+    specification: Specification
+    setting: Setting
+    trajectory: Trajectory
+    answers: tuple[Record, ...]
+    measured: tuple[Record, ...]
+    figures: Mapping[Architecture, Figures]
+    tally: Tally
+
+    @property
+    def selected(self) -> Architecture | None:
+        """The best by what was told; None if nothing was evaluated."""
+        return self.trajectory.best.trial.architecture if self.trajectory.evaluated else None
+
+    @cached_property
+    def ended(self) -> Ended:
+        """What became of it, as its record says."""
+        selected = self.selected
+        figures = None if selected is None else self.figures.get(selected)
+        rejected = (step.told.rejection.reason for step in self.trajectory.steps if isinstance(step.told, Rejected))
+        return Ended(
+            course=course_digest(self.trajectory),
+            selected=None if selected is None else self.setting.space.to_native(selected),
+            told=figures and figures.told,
+            test=figures and figures.test,
+            evaluated=len(self.trajectory.evaluated),
+            rejected={reason.value: count for reason, count in sorted(Counter(rejected).items())},
+            answers=len(self.answers),
+            attempts=sum(map(_attempts, self.answers)),
+            tokens=sum(map(_tokens, self.answers)),
+        )
+
+    def record(self) -> Record:
+        """The record of the run."""
+        provenance = self.answers[0].provenance if self.answers else {}
+        observed = {"code": self.setting.code} if self.setting.code else {}
+        answer = msgspec.to_builtins(self.ended)
+        return Record(self.specification.request(), answer, kind=RUN, provenance=provenance, observed=observed)
+
+    @property
+    def records(self) -> tuple[Record, ...]:
+        """All that a replay needs, the run's own record last."""
+        return (*self.answers, *self.measured, self.record())
+
+    @property
+    def missing(self) -> tuple[Architecture, ...]:
+        """The architectures that have to be measured before the run can go on."""
+        trials = (step.trial for step in self.trajectory.steps)
+        unmeasured = (trial.architecture for trial in trials if isinstance(trial, Unmeasured))
+        return tuple(dict.fromkeys(architecture for architecture in unmeasured if architecture is not None))
+
+
+def perform(
+    specification: Specification,
+    client: Client,
+    setting: Setting,
+    before: Before = lambda iteration, turn: None,  # noqa: ARG005
+    *,
+    wait: bool = True,
+) -> Run:
+    """Perform a run; with a client that only replays, exactly what was recorded.
+
+    A request that the run itself repeats asks for another sample (`cache.importers`).
+
+    Args:
+        specification: what is run.
+        client: has the answers and figures, or providers that make them.
+        setting: the values that the specification names.
+        before: is told the iteration and the turn of every proposal before it is asked for.
+        wait: whether trainings that are missing are asked for; otherwise the run ends there, and says what is `missing`.
+
+    Raises:
+        CacheError: what `Client.ask` raises; what was answered before is kept.
+    """
+    asked: list[Sequence[Message]] = []
+    answers: list[Record] = []
+    place = ""
+
+    def note(iteration: int, turn: int) -> None:
+        nonlocal place
+        place = f"run {setting.name or specification.name}, iteration {iteration}, turn {turn}"
+        before(iteration, turn)
+
+    def complete(messages: Sequence[Message]) -> Record:
+        sample = specification.number + SAMPLES * asked.count(messages)
+        asked.append(messages)
+        answers.append(client.ask(CHAT, request(specification, messages), sample=sample, where=place))
+        return answers[-1]
+
+    source = specification.table or specification.training
+    measuring = Asked(client, setting.space, source, wait) if source else None
+    objective = setting.objective or measuring or remembered(specification)
+    problem = Problem(setting.space, setting.macs, _constraints(specification), objective, setting.reader)
+    told = None if specification.told is None else partial(as_told, specification.told, specification.window)
+    trajectory = run(setting.optimizer(complete), problem, specification.budget, told, note)
+    evaluated = (step.trial for step in trajectory.steps if isinstance(step.trial, Evaluated))
+    figures = {one.architecture: measuring.figures(one.architecture) for one in evaluated} if measuring else {}
+    known = {architecture: each for architecture, each in figures.items() if each is not None}
+    measured = tuple(measuring.used.values()) if measuring else ()
+    return Run(specification, setting, trajectory, tuple(answers), measured, known, client.tally)
+
+
+def perform_all(
+    specifications: Sequence[Specification],
+    client: Client,
+    setting: Callable[[Specification], Setting],
+    before: Callable[[int], Before] = lambda number: lambda iteration, turn: None,  # noqa: ARG005
+) -> list[Run]:
+    """Perform runs side by side; what they all need next is trained at once, and they are performed again.
+
+    `before` gives, for the position of a run, what is told before each of its proposals.
+
+    Raises:
+        OptimizerError: a run takes another course when it is performed again.
+        CacheError, TrainingError: what `perform` and `Client.ask_all` raise.
+    """
+    settings = [setting(each) for each in specifications]
+    runs: dict[int, Run] = {}
+    wanted = {n: foreseen(one, client, settings[n]) for n, one in enumerate(specifications) if settings[n].oblivious}
+    going_on = list(range(len(specifications)))
+    while True:
+        jobs = [job(specifications[n], architecture) for n, missing in wanted.items() for architecture in missing]
+        client.ask_all(TRAINING, list({digest: request for digest, request in jobs}.values()))
+        for n in going_on:
+            again = perform(specifications[n], client, settings[n], before(n), wait=False)
+            _refuse_another_course(runs.get(n), again)
+            runs[n] = again
+        wanted = {n: runs[n].missing for n in going_on if runs[n].missing}
+        going_on = list(wanted)
+        if not wanted:
+            return [runs[n] for n in range(len(specifications))]
+
+
+def foreseen(specification: Specification, client: Client, setting: Setting) -> tuple[Architecture, ...]:
+    """The architectures that are known to be evaluated before anything is measured: all, or the first of the run."""
+    known = replace(setting, objective=_Constant(0.0 if setting.oblivious else None))
+    steps = perform(specification, client, known).trajectory.steps
+    accepted = (step.trial.architecture for step in steps if not isinstance(step.told or step.trial, Rejected))
+    return tuple(dict.fromkeys(architecture for architecture in accepted if architecture is not None))
+
+
+def verify(record: Record, client: Client, setting: Setting) -> Run:
+    """Perform the run of a record again, and return it.
+
+    Raises:
+        ReplayMiss: an answer or a figure is not there.
+        BrokenRecording: the run takes another course, or its record says something else of it.
+    """
+    again = perform(Specification.of(record), client, setting)
+    if again.ended != Ended.of(record):
+        raise BrokenRecording(again.specification.name, "another course than it took when it was recorded")
+    return again
+
+
+# -- parts ---
+
+
+@dataclass(frozen=True)
+class _Constant:
+    """Tells every search the same."""
+
+    accuracy: float | None
+
+    def evaluate(self, architecture: Architecture) -> float | None:  # noqa: ARG002
+        return self.accuracy
+
+
+def request(specification: Specification, messages: Sequence[Message]) -> dict[str, JSON]:
+    """The body of a request to the specification's model."""
+    model = specification.model
+    if model is None:
+        raise OptimizerError(f"{specification.method} asks a model, and its specification names none: name one")
+    said: list[JSON] = [{"role": message["role"], "content": message["content"]} for message in messages]
+    return {"model": model.name, "messages": said, **model.parameters}
+
+
+def job(specification: Specification, architecture: Architecture) -> tuple[str, dict[str, JSON]]:
+    """The key and the request of the training of an architecture, of a run that trains."""
+    assert specification.training is not None  # a table leaves nothing unmeasured
+    training = specification.training.job(architecture)
+    return training.key, training.request()
+
+
+def remembered(specification: Specification) -> Remembered:
+    """The accuracies that a published run was told when its designs were accepted; the first of several counts."""
+    turns = [turn for iteration in specification.told or () for turn in iteration]
+    told = [(turn.design, turn.accuracy) for turn in turns if turn.verdict == "accepted" and turn.design is not None]
+    return Remembered(dict(reversed(told)))
+
+
+def as_told(
+    iterations: Sequence[Sequence[Turn]], window: tuple[int, int] | None, iteration: int, turn: int, trial: Trial
+) -> Trial | None:
+    """What the optimiser was told of this proposal (`harness.loop.Told`); the truth behind the end of what is known.
+
+    The last proposal of an iteration ends it whatever was said, since the next one opened a new conversation.
+    """
+    if iteration >= len(iterations):
+        return trial
+    told = iterations[iteration][turn]
+    if told.verdict is None:
+        return None
+    macs = trial.macs if told.macs is None else round(told.macs * MILLION)
+    ended = turn + 1 == len(iterations[iteration]) and iteration + 1 < len(iterations)
+    if told.verdict == "accepted" or ended:
+        architecture = told.listed or trial.architecture
+        if architecture is None or macs is None or told.accuracy is None:
+            return Unmeasured(trial.proposal, architecture, macs)
+        return Evaluated(trial.proposal, architecture, macs, told.accuracy)
+    low, high = window or (None, None)
+    bound = {"above": high, "below": low}.get(told.verdict)
+    rejection = Rejection(_REASONS[told.verdict], "as told in the published run", bound)
+    return Rejected(trial.proposal, rejection, trial.architecture, macs)
+
+
+_REASONS: Mapping[str, Reason] = {
+    "above": Reason.ABOVE_WINDOW,
+    "below": Reason.BELOW_WINDOW,
+    "repeated": Reason.REPEATED,
+    "unread": Reason.NOTHING_FOUND,
+}
+
+
+def course(trajectory: Trajectory) -> list[dict[str, JSON]]:
+    """Every step of a run: what was proposed, its outcome, and the key of the record that it was read from."""
+    return [
+        {
+            "iteration": step.iteration,
+            "turn": step.turn,
+            "architecture": list(step.trial.architecture) if step.trial.architecture else None,
+            "macs": step.trial.macs,
+            "rejected": step.told.rejection.reason.value if isinstance(step.told, Rejected) else None,
+            "accuracy": step.accuracy,
+            "record": step.trial.proposal.record,
+        }
+        for step in trajectory.steps
+    ]
+
+
+def course_digest(trajectory: Trajectory) -> str:
+    """What a run's record pins of it: a digest of every step with the key of its record."""
+    return digest_bytes(canonical(course(trajectory)))
+
+
+def _constraints(specification: Specification) -> tuple[Constraint, ...]:
+    window = () if specification.window is None else (MacsWindow(*specification.window),)
+    novelty = () if specification.model is None or specification.model.protocol.repeats != "refused" else (Novelty(),)
+    return (*window, *novelty)
+
+
+def _refuse_another_course(before: Run | None, again: Run) -> None:
+    """A run that goes on has to propose what it proposed before."""
+    proposed = [[step.trial.proposal for step in run.trajectory.steps] for run in (before, again) if run is not None]
+    if proposed[0] != proposed[-1][: len(proposed[0])]:
+        raise OptimizerError(
+            f"{again.specification.method}: expected run {again.specification.number + 1} to propose what it proposed "
+            "before, got something else; all randomness must come from the stream (`python -m reproduce conformance`)"
+        )
+
+
+def _attempts(answer: Record) -> int:
+    match answer.observed:
+        case {"attempts": [*tried]}:
+            return len(tried)
+    return 1
+
+
+def _tokens(answer: Record) -> int:
+    match answer.answer:
+        case {"usage": {"total_tokens": int(total)}}:
+            return total
+    return 0

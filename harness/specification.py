@@ -1,0 +1,183 @@
+"""The specification of a run, and what its record says became of it: data, with a canonical JSON that is the key.
+
+A field at its default is left out of the key, so that fields can be added without orphaning a run.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
+
+import msgspec
+
+from cache.key import JSON
+from cache.record import Record
+from harness.errors import BrokenRecording
+from harness.loop import Budget
+from harness.objectives import Measure
+from harness.training.jobs import Training
+from tables.space import Architecture
+
+T = TypeVar("T")
+
+RUN = "run"  # the kind of a run's record
+
+Verdict: TypeAlias = Literal["accepted", "above", "below", "repeated", "unread"]
+"""What a proposal was told; "unread" stands for feedback that could not be understood."""
+
+
+class Data(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What every part of a specification is: immutable, without unknown fields, defaults left out of its JSON."""
+
+
+class Turn(Data, frozen=True):
+    """One proposal of a published run and what was said of it, also where that was not true.
+
+    `design` is None if no design can be read from the answer; `verdict` is None where the published file ends. Figures
+    are None where none were told. `listed` is the design under which later prompts list the proposal, if that is
+    another one.
+    """
+
+    design: Architecture | None = None
+    verdict: Verdict | None = None
+    macs: float | None = None  # millions, as told
+    accuracy: float | None = None  # percent, as told
+    listed: Architecture | None = None
+
+
+class Protocol(Data, frozen=True, kw_only=True):
+    """How a model is talked to.
+
+    Attributes:
+        repeats: whether a design that was evaluated before is refused, or evaluated and counted again.
+        digits: decimals of the accuracies that are told.
+    """
+
+    repeats: Literal["refused", "evaluated"] = "refused"
+    digits: int = 2
+
+
+class Model(Data, frozen=True, kw_only=True):
+    """A language model and all that its requests hold.
+
+    Attributes:
+        name: as the endpoint calls it.
+        parameters: of every request, besides the model and the messages.
+        prompt: the wording, part by part; of a wording without a licence the `digest` of the file that holds it.
+        answers: how the server holds answers to the space ("free": not at all).
+        reader: what finds the design in an answer, by its name in `harness.text`.
+        protocol: how the model is talked to.
+    """
+
+    name: str
+    parameters: dict[str, Any] = {}
+    prompt: dict[str, str] = {}
+    answers: str = "free"
+    reader: str = "published"
+    protocol: Protocol = Protocol()
+
+
+class Label(NamedTuple):
+    """What independent runs are called: model or method, target, way to answer, temperature (nan if unset)."""
+
+    model: str
+    target: str
+    answers: str
+    temperature: float
+
+
+class Specification(Data, frozen=True, kw_only=True):
+    """All that makes a run.
+
+    Attributes:
+        method: of the catalogue (`baselines.catalogue`).
+        space: what is searched.
+        budget: when it ends.
+        version: of the method, as its file states it; None for a method that states none.
+        table, training: what measures architectures; neither where all figures are those that were `told`.
+        window: bounds of the cost, in millions of multiply-accumulates.
+        model: of a method that is handed one.
+        told: what a published run was told, turn by turn in each iteration.
+        number: numbers independent runs, from 0; also the sample of every request.
+        seed: of a method that draws.
+        arm: of an experiment; runs of different arms are never pooled.
+    """
+
+    method: str
+    space: str
+    budget: Budget
+    version: int | None = 1
+    table: Measure | None = None
+    training: Training | None = None
+    window: tuple[int, int] | None = None
+    model: Model | None = None
+    told: tuple[tuple[Turn, ...], ...] | None = None
+    number: int = 0
+    seed: int = 0
+    arm: str = ""
+
+    def request(self) -> dict[str, JSON]:
+        """The specification as the request of the run's record."""
+        content: dict[str, JSON] = msgspec.to_builtins(self)
+        return content
+
+    @classmethod
+    def of(cls, record: Record) -> Specification:
+        """The specification in a run's record; raises BrokenRecording if it is of another form."""
+        return _read(cls, record.request, record)
+
+    @property
+    def target(self) -> str:
+        """The table, or the space if architectures are trained."""
+        return self.table.table if self.table else self.space
+
+    @property
+    def label(self) -> Label:
+        """What the run and those that it may be pooled with are called."""
+        model = self.model or Model(name=self.method)
+        temperature = model.parameters.get("temperature")
+        known = float(temperature) if isinstance(temperature, int | float) else float("nan")
+        return Label(model.name, self.target, model.answers, known)
+
+    @property
+    def name(self) -> str:
+        """The run in words."""
+        model, target, answers, temperature = self.label
+        how = f"{answers}, temperature {temperature:g}" if self.model else f"seed {self.seed}"
+        return f"{model} on {target}, {how}, run {self.number + 1}"
+
+
+class Ended(Data, frozen=True, kw_only=True):
+    """What became of a run: the answer of its record.
+
+    Attributes:
+        course: the digest of every step with the key of its record.
+        selected: the best by what was told, as the space writes it; None if nothing was evaluated.
+        told, test: its accuracies in percent.
+        evaluated: proposals with an accuracy.
+        rejected: how many proposals were rejected, by reason.
+        answers: of the model.
+        attempts: requests sent for them, with those that failed and were sent again.
+        tokens: that they were billed for.
+    """
+
+    course: str
+    selected: str | None = None
+    told: float | None = None
+    test: float | None = None
+    evaluated: int = 0
+    rejected: dict[str, int] = {}
+    answers: int = 0
+    attempts: int = 0
+    tokens: int = 0
+
+    @classmethod
+    def of(cls, record: Record) -> Ended:
+        """What a run's record says; raises BrokenRecording if it is of another form."""
+        return _read(cls, record.answer, record)
+
+
+def _read(kind: type[T], content: object, record: Record) -> T:
+    try:
+        return msgspec.convert(content, kind)
+    except (msgspec.ValidationError, ValueError) as error:
+        raise BrokenRecording(record.key, f"a run of another form ({error})") from error

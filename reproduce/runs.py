@@ -1,0 +1,227 @@
+"""Runs, with their names resolved: the space, the method, the wording, what measures; and recordings by file.
+
+A recording is a cassette: the model's answers, the figures or trainings of what was evaluated, and a record for each
+run (`harness.run`), which says by itself what was selected.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from pathlib import Path
+from typing import TypeVar
+
+from baselines import catalogue
+from baselines.genius import Prompts
+from cache import cassette
+from cache.cassette import Cassette
+from cache.client import Client, Provider, Records, Reply, Request
+from cache.key import DIGEST_PREFIX, JSON
+from cache.record import Record
+from harness import run, spaces
+from harness.objectives import Measure
+from harness.protocol import Complete, Method, Optimizer
+from harness.run import Run, Setting
+from harness.spaces import mobilenetv2_se
+from harness.specification import RUN, Ended, Label, Specification
+from harness.text import published
+from reproduce.benchmarks import Opened
+from reproduce.published.replay import RECORDED
+from tables.schema import Measure as Measured
+from tables.space import Space
+
+READERS = {"published": published.read}
+
+ANSWERS: Mapping[str, Callable[[Space], dict[str, JSON]]] = {
+    "free": lambda space: {},  # noqa: ARG005
+    "json-object": lambda space: {"response_format": {"type": "json_object", "schema": space.json_schema()}},
+    "json-schema": lambda space: {
+        "response_format": {"type": "json_schema", "json_schema": {"name": "design", "schema": space.json_schema()}}
+    },
+    "gbnf": lambda space: {"grammar": space.gbnf()},
+}
+"""How a model may answer: in prose, or held to the space by what a server takes (`docs/endpoints.md`)."""
+
+AS_JSON = (
+    ' Whatever form the problem asks for, write the {n} numbers as JSON, in their order: {{"architecture": [...]}}.'
+)
+"""Ends the system message where a model is held to the space, so that it is not held to something it was not told."""
+
+
+# -- names ---
+
+
+def wording(space: Space, answers: str, window: tuple[int, int] | None) -> Prompts:
+    """This project's own statement of a problem, for a way to answer and bounds of the cost in millions."""
+    words: dict[str, str] = {}
+    if window is not None:
+        low, high = map(str, window)
+        words = {"low": low, "high": high, "costs": mobilenetv2_se.describe_costs()}
+    prompts = Prompts.load(space.name.replace("-", "_"), **words)
+    if answers == "free":
+        return prompts
+    return replace(prompts, system=prompts.system + AS_JSON.format(n=len(space.slots)))
+
+
+def setting(specification: Specification) -> Setting:
+    """The values that a specification names.
+
+    Raises:
+        UnknownSpace, UnknownMethod: there is none of this name.
+        UnfitMethod: the method is handed a model, and the specification has none.
+    """
+    space = spaces.find(specification.space).SPACE
+    method = catalogue.find(specification.method)
+    macs = partial(spaces.counted_macs, specification.space)
+    code, oblivious = code_of(method), method.oblivious
+    if (model := specification.model) is None:
+        return Setting(space, macs, _drawing(method, space, specification), code=code, oblivious=oblivious)
+    prompts = Prompts.of(model.prompt, digits=model.protocol.digits)
+    make = method.with_model or partial(_refuse_model, method)
+    return Setting(space, macs, partial(make, space, prompts), READERS[model.reader], code=code, oblivious=oblivious)
+
+
+def _drawing(method: Method, space: Space, specification: Specification) -> Callable[[Complete], Optimizer]:
+    from harness.streams import Stream  # late: a replay of a model needs no arrays
+
+    return lambda _: method.factory(space, Stream(specification.seed, specification.number))
+
+
+def _refuse_model(method: Method, *_: object) -> Optimizer:
+    raise catalogue.UnknownMethod(f"{method.name} asks no model, and one is named; leave out --model")
+
+
+def code_of(method: Method) -> str:
+    """The digest of the source of this project's methods; empty for a method that states no version."""
+    return "" if method.version is None else _code()
+
+
+@cache
+def _code() -> str:
+    """The digest of all that decides what a method proposes."""
+    harness = Path(spaces.__file__).parents[1]
+    sources = [
+        *Path(catalogue.__file__).parent.glob("*.py"),
+        *(harness / f"{name}.py" for name in ("arrays", "loop", "protocol", "streams")),
+    ]
+    digest = hashlib.sha256()
+    for path in sorted(sources):
+        digest.update(path.read_bytes())
+    return DIGEST_PREFIX + digest.hexdigest()
+
+
+def measure(opened: Opened) -> Measure:
+    """What names a table in a key."""
+    info = opened.table.info
+    test = "test" if info.measure is Measured.VALIDATION else "accuracy"
+    return Measure(table=info.name, source=info.source_sha256, test=test)
+
+
+def figures(opened: Opened, space: Space) -> Provider:
+    """The provider of a table's figures."""
+
+    def look_up(request: Request) -> Reply:
+        told, test = opened.figures(space.from_native(str(request["architecture"])))
+        return Reply({"accuracy": told, "test": test})
+
+    return look_up
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """Records in front of those that are kept elsewhere; what is new goes there (`cache.client.Records`)."""
+
+    front: Records
+    kept: Records
+
+    def __len__(self) -> int:
+        return len(self.front) + len(self.kept)
+
+    def get(self, key: str, /) -> Record | None:
+        """The record of a key, from either."""
+        return self.front.get(key) or self.kept.get(key)
+
+    def put(self, record: Record, /) -> bool:
+        """Keep a record where new ones go."""
+        return self.kept.put(record)
+
+    def claim(self, key: str, /) -> AbstractContextManager[object]:
+        """Hold a key where new records go."""
+        return self.kept.claim(key)
+
+    def nearest(self, question: bytes, /) -> Record | None:
+        """The most similar request of the front, else of the other."""
+        return self.front.nearest(question) or self.kept.nearest(question)
+
+
+# -- recordings ---
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A run as its record says it: nothing is performed again to read it."""
+
+    specification: Specification
+    ended: Ended
+    record: Record
+
+    @property
+    def provenance(self) -> Mapping[str, JSON]:
+        """Where the answers are from."""
+        return self.record.provenance
+
+
+AnyRun = TypeVar("AnyRun", Run, Recorded)
+
+
+def read(path: Path, targets: Collection[str] | None = None) -> list[Recorded]:
+    """The runs of a recording; with `targets` only those on these tables.
+
+    Raises:
+        CassetteError: the cassette is damaged.
+        BrokenRecording: a run is of another form.
+    """
+    runs = [_recorded(record) for record in runs_in(cassette.read(path))]
+    return _in_order(run for run in runs if targets is None or run.specification.target in targets)
+
+
+def again(path: Path) -> list[Run]:
+    """Every run of a recording, performed again from it alone.
+
+    Raises:
+        CassetteError, ReplayMiss: the cassette is damaged, or lacks an answer or a figure.
+        BrokenRecording: a run takes another course than it took.
+    """
+    recorded = cassette.read(path)
+    return _in_order(
+        run.verify(record, Client(recorded), setting(Specification.of(record))) for record in runs_in(recorded)
+    )
+
+
+def runs_in(recorded: Cassette) -> Iterator[Record]:
+    """The records of runs."""
+    return (record for record in recorded.values() if record.kind == RUN)
+
+
+def pooled(runs: Iterable[AnyRun]) -> dict[Label, list[AnyRun]]:
+    """Runs that go by one label."""
+    groups: dict[Label, list[AnyRun]] = {}
+    for each in runs:
+        groups.setdefault(each.specification.label, []).append(each)
+    return groups
+
+
+def committed() -> list[Path]:
+    """The recordings that came with the project."""
+    return sorted(RECORDED.glob("local-*.jsonl"))
+
+
+def _recorded(record: Record) -> Recorded:
+    return Recorded(Specification.of(record), Ended.of(record), record)
+
+
+def _in_order(runs: Iterable[AnyRun]) -> list[AnyRun]:
+    return sorted(runs, key=lambda run: (run.specification.label, run.specification.number))

@@ -1,0 +1,172 @@
+"""Searches as users meet them: what was searched, what a published run's designs do when trained, what lies ahead."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+
+from cache.client import Client
+from cache.key import DIGEST_PREFIX
+from harness import spaces
+from harness.loop import Step
+from harness.protocol import Rejected
+from harness.run import Run, foreseen
+from harness.specification import Specification
+from harness.training.jobs import Training, from_record
+from reproduce.cli import estimates
+from reproduce.cli.estimates import Pace
+from reproduce.report.report import (
+    BLANK,
+    MISSING,
+    Cell,
+    Column,
+    Report,
+    label,
+    recomputed,
+    recomputed_millions,
+    replayed,
+)
+from reproduce.runs import setting
+from tables.space import Architecture, Space
+
+SELECTED = "The row with a test accuracy is the best of its trial by validation."
+PLACE = (
+    Column("trial", "Trial"),
+    Column("iteration", "T"),
+    Column("architecture", "Architecture"),
+    Column("macs", "MACs (M)"),
+)
+
+
+def report(
+    runs: Sequence[Run],
+    cell: Callable[[float, str], Cell],
+    evidence: Mapping[str, str],
+    notes: Sequence[str] = (),
+    run: str | None = None,
+) -> Report:
+    """What was accepted in each run; a test accuracy is shown of what each run selected, and of nothing else.
+
+    Args:
+        runs: of one search.
+        cell: marks where the figures come from.
+        evidence: names what they were made of, with digests.
+        notes: what else there is to say.
+        run: the published run that was performed again.
+    """
+    told = any(each.specification.told for each in runs)
+    then = (Column("told", "Told then (%)"),) if told else ()
+    columns = (*PLACE, Column("validation", "Validation (%)"), Column("test", "Test (%)"), *then)
+    rows = tuple(row for run in runs for row in _rows(run, cell, told=told))
+    said = (SELECTED, *_trainings(runs), *(note for each in runs for note in _conversation(each, run)), *notes)
+    title = _title(runs[0].specification, run)
+    return Report("search", title, columns, rows, said, tables=dict(evidence))
+
+
+def _rows(run: Run, cell: Callable[[float, str], Cell], *, told: bool) -> list[tuple[Cell, ...]]:
+    accepted = [step for step in run.trajectory.steps if not isinstance(step.told or step.trial, Rejected)]
+    figures = [run.figures[step.trial.architecture] for step in accepted if step.trial.architecture is not None]
+    best = max(range(len(figures)), key=lambda n: figures[n].told, default=None)
+    rows = []
+    for n, (step, (validation, test)) in enumerate(zip(accepted, figures, strict=True)):
+        shown = cell(test, ".2f") if n == best else BLANK
+        row = (*_place(run.setting.space, run.specification.number, step), cell(validation, ".2f"), shown)
+        then = () if not told else (BLANK if step.accuracy is None else replayed(step.accuracy, ".2f"),)
+        rows.append((*row, *then))
+    return rows
+
+
+def _place(space: Space, number: int, step: Step) -> tuple[Cell, ...]:
+    architecture, macs = step.trial.architecture, step.trial.macs
+    assert architecture is not None  # what was accepted had been read
+    native = label(space.to_native(architecture))
+    return label(number + 1), label(step.iteration), native, recomputed_millions(macs or 0, ".1f")
+
+
+def _trainings(runs: Sequence[Run]) -> list[str]:
+    """How architectures were trained, and what that took; nothing where a table was searched."""
+    how = runs[0].specification.training
+    if how is None:
+        return []
+    records = {record.key: record for run in runs for record in run.measured}
+    observed = [from_record(record)[1].observed for record in records.values()]
+    hours, devices = sum(each.seconds for each in observed) / 3600, sorted({each.device for each in observed})
+    return [
+        f"{how.dataset}, epochs {how.recipe.epochs}, input {how.recipe.input_size}, batch {how.recipe.batch_size}, "
+        f"width {how.network.width:g}: {len(observed)} trainings, {hours:.2g} h in all, on {', '.join(devices)}.",
+    ]
+
+
+def _conversation(run: Run, name: str | None) -> list[str]:
+    """What became of the proposals of a published run."""
+    if run.specification.told is None:
+        return []
+    steps = run.trajectory.steps
+    said = Counter(step.told.rejection.reason.value for step in steps if isinstance(step.told, Rejected))
+    sent_back = ", ".join(f"{count} {reason}" for reason, count in said.items()) or "none"
+    return [
+        f"The conversation of run {name or 'of GPT-4'}, reconstructed: {len(steps)} proposals; sent back: {sent_back}.",
+        "The replayed model is told what it was told then, so that the conversation stays the one that is recorded.",
+    ]
+
+
+def _title(specification: Specification, run: str | None) -> str:
+    how = specification.training
+    where = f"{specification.space}, by training on {how.dataset}" if how else f"the table {specification.target}"
+    return f"{' '.join(filter(None, (specification.method, run)))} on {where}"
+
+
+def ahead(
+    planned: Sequence[Specification], client: Client, how: Training, pace: Pace, run: str | None = None
+) -> Report:
+    """The jobs that are known before anything is trained, and what they and the whole budget will take."""
+    found = [(one, each) for one in planned for each in foreseen(one, client, setting(one))]
+    jobs = [how.job(architecture) for _, architecture in found]
+    rows = tuple(
+        (
+            *_planned(one, architecture),
+            recomputed_millions(spaces.find(how.space).cost(architecture).params, ".2f"),
+            _estimate(estimates.operations(job), 1e12),
+            _estimate(pace.hours(job)),
+            label("to be trained" if client.find("training", job.request()) is None else "trained"),
+            label(job.key.removeprefix(DIGEST_PREFIX)[:12]),
+        )
+        for (one, architecture), job in zip(found, jobs, strict=True)
+    )
+    columns = (
+        *PLACE,
+        Column("params", "Params (M)"),
+        Column("operations", "Operations (T)"),
+        Column("hours", "Hours"),
+        Column("state", "State"),
+        Column("job", "Job"),
+    )
+    budget = planned[0].budget.evaluations
+    known, every = len(found), len(found) if run or budget is None else budget * len(planned)
+    rest = "" if known == every else "; the others depend on results, and are taken to cost as much"
+    totals = [
+        f"{total * every / max(known, 1):.2g} {unit}"
+        for total, unit in (
+            (estimates.total(map(estimates.operations, jobs)), "operations"),
+            (estimates.total(map(pace.hours, jobs)), "hours of one device"),
+        )
+        if total is not None
+    ]
+    notes = [
+        f"{known} of {every} evaluations are known before anything is trained{rest}.",
+        f"All {every} together, those that are trained included: {' and '.join(totals) or 'nothing can be said'}.",
+        pace.basis(jobs),
+        "MACs and parameters are of the benchmark's own network; operations go with the job's own input and width.",
+    ]
+    title = f"Jobs of {_title(planned[0], run)}; nothing was trained"
+    return Report("search", title, columns, rows, tuple(notes), tables={how.dataset: how.digest})
+
+
+def _planned(specification: Specification, architecture: Architecture) -> tuple[Cell, ...]:
+    resolved = setting(specification)
+    native, macs = resolved.space.to_native(architecture), resolved.macs(architecture)
+    return label(specification.number + 1), BLANK, label(native), recomputed_millions(macs, ".1f")
+
+
+def _estimate(value: float | None, unit: float = 1) -> Cell:
+    return MISSING if value is None else recomputed(value / unit, ".3g")
