@@ -21,7 +21,7 @@ from harness.protocol import Method
 GROUP = "genius_replay.optimisers"
 """The entry-point group under which a package offers optimisers."""
 
-MODULES = (genius, random_search, regularized_evolution, local_search, reinforce, score_function, gdas, optuna_sampler)
+MODULES = (random_search, regularized_evolution, local_search, reinforce, score_function, gdas, optuna_sampler, genius)
 
 METHODS: dict[str, Method] = {method.name: method for module in MODULES for method in module.METHODS}
 """The methods of this folder in the order in which they are listed; those of Optuna only where it is installed."""

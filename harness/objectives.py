@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -14,7 +14,9 @@ from cache.record import Record
 from harness.errors import BrokenRecording, InvalidJob, SpaceMismatch
 from harness.training.jobs import KIND, Training, from_record
 from tables.space import Architecture, Space
-from tables.table import Table
+
+if TYPE_CHECKING:
+    from tables.table import Table  # a replay needs no arrays
 
 FIGURES = "evaluation"  # the kind of the record of an architecture's figures
 
@@ -78,13 +80,15 @@ class Asked:
         space: of the architectures.
         source: what measures.
         wait: whether a training that is not there is asked for; otherwise it counts as not measured yet.
-        used: the records that were used, by key.
+        known: the figures that were asked for.
+        used: their records, by key.
     """
 
     client: Client
     space: Space
     source: Measure | Training
     wait: bool = True
+    known: dict[Architecture, Figures] = field(default_factory=dict)
     used: dict[str, Record] = field(default_factory=dict)
 
     def evaluate(self, architecture: Architecture) -> float | None:
@@ -100,23 +104,26 @@ class Asked:
             BrokenRecording: the record is of another form.
             InvalidJob: the recipe holds no pictures back for validation.
         """
-        record = self.record(architecture)
-        if record is None:
-            return None
-        self.used[record.key] = record
-        if isinstance(self.source, Training):
-            return _trained(record)
-        match record.answer:
-            case {"accuracy": int() | float() as told, "test": int() | float() as test}:
-                return Figures(float(told), float(test))
-        raise BrokenRecording(record.key, "figures of another form")
+        if architecture not in self.known:
+            record = self._record(architecture)
+            if record is None:
+                return None
+            self.used[record.key] = record
+            self.known[architecture] = _trained(record) if isinstance(self.source, Training) else _looked_up(record)
+        return self.known[architecture]
 
-    def record(self, architecture: Architecture) -> Record | None:
-        """The record of an architecture's figures; raises as `Client.ask` does."""
+    def _record(self, architecture: Architecture) -> Record | None:
         if isinstance(self.source, Measure):
             return self.client.ask(FIGURES, self.source.request(self.space, architecture))
         request = self.source.job(architecture).request()
         return self.client.ask(KIND, request) if self.wait else self.client.find(KIND, request)
+
+
+def _looked_up(record: Record) -> Figures:
+    match record.answer:
+        case {"accuracy": int() | float() as told, "test": int() | float() as test}:
+            return Figures(float(told), float(test))
+    raise BrokenRecording(record.key, "figures of another form")
 
 
 def _trained(record: Record) -> Figures:

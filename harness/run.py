@@ -23,7 +23,7 @@ from cache.key import JSON, canonical, digest_bytes
 from cache.record import CHAT, Record
 from harness.constraints import Constraint, MacsWindow, Novelty
 from harness.errors import BrokenRecording, OptimizerError
-from harness.loop import Before, Objective, Problem, Reader, Trajectory, run
+from harness.loop import Before, Objective, Problem, Reader, Step, Trajectory, run
 from harness.objectives import Asked, Figures, Remembered
 from harness.protocol import (
     MILLION,
@@ -166,11 +166,8 @@ def perform(
     problem = Problem(setting.space, setting.macs, _constraints(specification), objective, setting.reader)
     told = None if specification.told is None else partial(as_told, specification.told, specification.window)
     trajectory = run(setting.optimizer(complete), problem, specification.budget, told, note)
-    evaluated = (step.trial for step in trajectory.steps if isinstance(step.trial, Evaluated))
-    figures = {one.architecture: measuring.figures(one.architecture) for one in evaluated} if measuring else {}
-    known = {architecture: each for architecture, each in figures.items() if each is not None}
-    measured = tuple(measuring.used.values()) if measuring else ()
-    return Run(specification, setting, trajectory, tuple(answers), measured, known, client.tally)
+    measured, figures = (tuple(measuring.used.values()), measuring.known) if measuring else ((), {})
+    return Run(specification, setting, trajectory, tuple(answers), measured, figures, client.tally)
 
 
 def perform_all(
@@ -189,7 +186,11 @@ def perform_all(
     """
     settings = [setting(each) for each in specifications]
     runs: dict[int, Run] = {}
-    wanted = {n: foreseen(one, client, settings[n]) for n, one in enumerate(specifications) if settings[n].oblivious}
+    wanted: dict[int, tuple[Architecture, ...]] = {}
+    for n, one in enumerate(specifications):
+        if settings[n].oblivious and one.training is not None:  # all its trainings are known from the beginning
+            ahead = (step.trial.architecture for step in foreseen(one, client, settings[n]))
+            wanted[n] = tuple(architecture for architecture in ahead if architecture is not None)
     going_on = list(range(len(specifications)))
     while True:
         jobs = [job(specifications[n], architecture) for n, missing in wanted.items() for architecture in missing]
@@ -204,12 +205,15 @@ def perform_all(
             return [runs[n] for n in range(len(specifications))]
 
 
-def foreseen(specification: Specification, client: Client, setting: Setting) -> tuple[Architecture, ...]:
-    """The architectures that are known to be evaluated before anything is measured: all, or the first of the run."""
+def foreseen(specification: Specification, client: Client, setting: Setting) -> tuple[Step, ...]:
+    """What is known to be evaluated before anything is measured: everything, or the first proposal of the run."""
     known = replace(setting, objective=_Constant(0.0 if setting.oblivious else None))
-    steps = perform(specification, client, known).trajectory.steps
-    accepted = (step.trial.architecture for step in steps if not isinstance(step.told or step.trial, Rejected))
-    return tuple(dict.fromkeys(architecture for architecture in accepted if architecture is not None))
+    return accepted(perform(specification, client, known, wait=False).trajectory)
+
+
+def accepted(trajectory: Trajectory) -> tuple[Step, ...]:
+    """The steps whose proposal was not rejected, as far as was told."""
+    return tuple(step for step in trajectory.steps if not isinstance(step.told or step.trial, Rejected))
 
 
 def verify(record: Record, client: Client, setting: Setting) -> Run:

@@ -10,7 +10,7 @@ from cache.key import DIGEST_PREFIX
 from harness import spaces
 from harness.loop import Step
 from harness.protocol import Rejected
-from harness.run import Run, foreseen
+from harness.run import Run, accepted, foreseen
 from harness.specification import Specification
 from harness.training.jobs import Training, from_record
 from reproduce.cli import estimates
@@ -27,7 +27,7 @@ from reproduce.report.report import (
     replayed,
 )
 from reproduce.runs import setting
-from tables.space import Architecture, Space
+from tables.space import Space
 
 SELECTED = "The row with a test accuracy is the best of its trial by validation."
 PLACE = (
@@ -64,11 +64,11 @@ def report(
 
 
 def _rows(run: Run, cell: Callable[[float, str], Cell], *, told: bool) -> list[tuple[Cell, ...]]:
-    accepted = [step for step in run.trajectory.steps if not isinstance(step.told or step.trial, Rejected)]
-    figures = [run.figures[step.trial.architecture] for step in accepted if step.trial.architecture is not None]
+    steps = accepted(run.trajectory)
+    figures = [run.figures[step.trial.architecture] for step in steps if step.trial.architecture is not None]
     best = max(range(len(figures)), key=lambda n: figures[n].told, default=None)
     rows = []
-    for n, (step, (validation, test)) in enumerate(zip(accepted, figures, strict=True)):
+    for n, (step, (validation, test)) in enumerate(zip(steps, figures, strict=True)):
         shown = cell(test, ".2f") if n == best else BLANK
         row = (*_place(run.setting.space, run.specification.number, step), cell(validation, ".2f"), shown)
         then = () if not told else (BLANK if step.accuracy is None else replayed(step.accuracy, ".2f"),)
@@ -121,17 +121,17 @@ def ahead(
 ) -> Report:
     """The jobs that are known before anything is trained, and what they and the whole budget will take."""
     found = [(one, each) for one in planned for each in foreseen(one, client, setting(one))]
-    jobs = [how.job(architecture) for _, architecture in found]
+    jobs = [how.job(step.trial.architecture) for _, step in found if step.trial.architecture is not None]
     rows = tuple(
         (
-            *_planned(one, architecture),
-            recomputed_millions(spaces.find(how.space).cost(architecture).params, ".2f"),
+            *_place(spaces.find(how.space).SPACE, one.number, step),
+            recomputed_millions(spaces.find(how.space).cost(job.choices).params, ".2f"),
             _estimate(estimates.operations(job), 1e12),
             _estimate(pace.hours(job)),
             label("to be trained" if client.find("training", job.request()) is None else "trained"),
             label(job.key.removeprefix(DIGEST_PREFIX)[:12]),
         )
-        for (one, architecture), job in zip(found, jobs, strict=True)
+        for (one, step), job in zip(found, jobs, strict=True)
     )
     columns = (
         *PLACE,
@@ -160,12 +160,6 @@ def ahead(
     ]
     title = f"Jobs of {_title(planned[0], run)}; nothing was trained"
     return Report("search", title, columns, rows, tuple(notes), tables={how.dataset: how.digest})
-
-
-def _planned(specification: Specification, architecture: Architecture) -> tuple[Cell, ...]:
-    resolved = setting(specification)
-    native, macs = resolved.space.to_native(architecture), resolved.macs(architecture)
-    return label(specification.number + 1), BLANK, label(native), recomputed_millions(macs, ".1f")
 
 
 def _estimate(value: float | None, unit: float = 1) -> Cell:

@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from harness.protocol import Optimizer, Proposal, Reason, Rejection, Trial
+from harness.protocol import Evaluated, Optimizer, Proposal, Reason, Rejected, Rejection, Trial
 from tables.schema import SCHEMA_VERSION, Measure, Origin, TableInfo
 from tables.schema import Slot as Column
 from tables.space import Architecture, Group, Slot, Space
@@ -70,9 +70,9 @@ def proposed(optimizer: Optimizer) -> Architecture:
 
 def evaluated(architecture: Architecture, accuracy: float) -> Trial:
     """A trial with an accuracy."""
-    return Trial(Proposal(architecture), architecture, 0, accuracy=accuracy)
+    return Evaluated(Proposal(architecture), architecture, 0, accuracy)
 
 
 def rejected(architecture: Architecture) -> Trial:
     """A trial without one."""
-    return Trial(Proposal(architecture), architecture, 0, rejection=Rejection(Reason.REPEATED, "already tested"))
+    return Rejected(Proposal(architecture), Rejection(Reason.REPEATED, "already tested"), architecture, 0)

@@ -12,8 +12,8 @@ import pytest
 from baselines import genius
 from baselines.genius import Genius, Prompts
 from harness.constraints import MacsWindow, Novelty
-from harness.loop import Budget, Referee, run
-from harness.protocol import Message, Proposal, Reason, Rejection, Trial
+from harness.loop import Budget, Problem, run
+from harness.protocol import Evaluated, Message, Proposal, Reason, Rejected, Rejection, Trial, Unmeasured
 from harness.spaces import mobilenetv2_se
 from harness.text import layouts
 from tables.space import Architecture
@@ -58,11 +58,11 @@ class Always72:
 
 
 def evaluated(architecture: Architecture, macs: int, accuracy: float) -> Trial:
-    return Trial(Proposal(reply="a reply"), architecture, macs, accuracy=accuracy)
+    return Evaluated(Proposal(reply="a reply"), architecture, macs, accuracy)
 
 
 def rejected(reason: Reason, macs: int | None = None, bound: int | None = None, reply: str | None = "a reply") -> Trial:
-    return Trial(Proposal(reply=reply), None, macs, rejection=Rejection(reason, "in detail", bound))
+    return Rejected(Proposal(reply=reply), Rejection(reason, "in detail", bound), None, macs)
 
 
 def texts(optimizer: Genius) -> list[tuple[str, str]]:
@@ -168,7 +168,7 @@ def test_a_whole_statement_can_be_as_sent() -> None:
 
 def test_what_was_sent_is_never_written() -> None:
     """An experiment without a figure cannot be written, but it can have been sent."""
-    untold = Trial(Proposal(reply="a reply"), None, None, accuracy=None)
+    untold = Unmeasured(Proposal(reply="a reply"), None, None)
     for sent in ({(1, "statement"): "By hand."}, {(1, "experiment 1"): "By hand."}):
         optimizer = Genius(WIDTHS, replace(PROMPTS, as_sent=sent), Model())
         optimizer.tell(untold)
@@ -239,9 +239,9 @@ def test_own_prompts_leave_nothing_unfilled_in_a_whole_run() -> None:
 
     prompts = Prompts.load("mobilenetv2_se", low="270", high="330", costs=mobilenetv2_se.describe_costs())
     constraints = (MacsWindow(270, 330), Novelty())
-    referee = Referee(space, lambda each: mobilenetv2_se.cost(each).macs_thop, constraints, Always72())
-    trajectory = run(Genius(space, prompts, complete), referee, Budget(evaluations=2))
-    assert [step.trial.rejection.reason for step in trajectory.steps if step.trial.rejection] == [
+    problem = Problem(space, lambda each: mobilenetv2_se.cost(each).macs_thop, constraints, Always72())
+    trajectory = run(Genius(space, prompts, complete), problem, Budget(evaluations=2))
+    assert [step.trial.rejection.reason for step in trajectory.steps if isinstance(step.trial, Rejected)] == [
         Reason.REPEATED,
         Reason.BELOW_WINDOW,
         Reason.NOTHING_FOUND,

@@ -11,8 +11,11 @@ from harness import spaces
 from harness.conformance.made_up import UNEVEN, table_of
 from harness.loop import Objective
 from harness.objectives import TabularObjective
+from harness.run import remembered
+from reproduce.published import imagenet
+from reproduce.published import trials as trials_of
 from reproduce.published.transcript import embedded
-from reproduce.published.trials import Printed, published_trials
+from reproduce.published.trials import published_trials
 from tables.space import Architecture, Space
 
 
@@ -29,7 +32,7 @@ class Measured:
 def _objectives() -> dict[str, Measured]:
     runs = {
         f"transcript {name}": Measured(
-            transcript,
+            remembered(imagenet.specification(transcript)),
             spaces.find("mobilenetv2-se").SPACE,
             next(turn.design for turn in transcript.turns if turn.verdict == "accepted" and turn.design is not None),
             complete=False,
@@ -38,7 +41,10 @@ def _objectives() -> dict[str, Measured]:
     }
     printed = {
         f"printed {name}": Measured(
-            Printed(trials.trials[0]), spaces.find(trials.space).SPACE, trials.trials[0][0].architecture, complete=False
+            remembered(trials_of.specification(trials, 0)),
+            spaces.find(trials.space).SPACE,
+            trials.trials[0][0].architecture,
+            complete=False,
         )
         for name, trials in published_trials().items()
     }

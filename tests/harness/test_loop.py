@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
 
 from harness.constraints import MacsWindow, Novelty
 from harness.errors import OptimizerError
-from harness.loop import Budget, Referee, Testimony, Trajectory, run
-from harness.protocol import Proposal, Reason, Trial
+from harness.loop import Budget, Problem, Told, Trajectory, run
+from harness.protocol import Evaluated, Proposal, Reason, Rejected, Trial, Unmeasured
 from harness.text import layouts
 from tables.errors import InvalidArchitecture
 from tables.space import Architecture
@@ -32,7 +32,7 @@ class Measured:
         return ACCURACIES.get(architecture)
 
 
-REFEREE = Referee(WIDTHS, lambda architecture: sum(architecture) * 1_000_000, (MacsWindow(1, 5), Novelty()), Measured())
+PROBLEM = Problem(WIDTHS, lambda architecture: sum(architecture) * 1_000_000, (MacsWindow(1, 5), Novelty()), Measured())
 
 
 @dataclass
@@ -59,49 +59,49 @@ def numbers(trajectory: Trajectory) -> list[tuple[int, int]]:
 
 def test_an_architecture_is_judged_without_reading() -> None:
     proposal = Proposal(GOOD)
-    assert REFEREE.judge(proposal, ()) == Trial(proposal, GOOD, 2_000_000, accuracy=72.5)
+    assert PROBLEM.judge(proposal, ()) == Evaluated(proposal, GOOD, 2_000_000, 72.5)
 
 
 def test_a_reply_is_read_first() -> None:
     proposal = Proposal(reply="I suggest:\n" + layouts.write(WIDTHS, GOOD), record="key")
-    assert REFEREE.judge(proposal, ()) == Trial(proposal, GOOD, 2_000_000, accuracy=72.5)
+    assert PROBLEM.judge(proposal, ()) == Evaluated(proposal, GOOD, 2_000_000, 72.5)
 
 
 def test_a_reply_without_a_design_is_a_rejected_trial() -> None:
-    trial = REFEREE.judge(Proposal(reply="I would rather not say."), ())
-    assert (trial.architecture, trial.macs, trial.accuracy) == (None, None, None)
-    assert trial.rejection is not None
+    trial = PROBLEM.judge(Proposal(reply="I would rather not say."), ())
+    assert isinstance(trial, Rejected)
+    assert (trial.architecture, trial.macs) == (None, None)
     assert trial.rejection.reason is Reason.NOTHING_FOUND
 
 
 def test_a_proposal_of_nothing_breaks_the_protocol() -> None:
     with pytest.raises(OptimizerError, match="needs an architecture or a reply to read one from; got neither"):
-        REFEREE.judge(Proposal(), ())
+        PROBLEM.judge(Proposal(), ())
 
 
 def test_an_architecture_of_another_space_breaks_the_protocol() -> None:
     with pytest.raises(InvalidArchitecture, match="widths: expected 5 choices"):
-        REFEREE.judge(Proposal((0,)), ())
+        PROBLEM.judge(Proposal((0,)), ())
 
 
 def test_constraints_reject_in_their_order_and_nothing_rejected_is_evaluated() -> None:
-    trial = REFEREE.judge(Proposal(COSTLY), {COSTLY})
-    assert (trial.architecture, trial.macs, trial.accuracy) == (COSTLY, 12_000_000, None)
-    assert trial.rejection is not None
+    trial = PROBLEM.judge(Proposal(COSTLY), {COSTLY})
+    assert isinstance(trial, Rejected)
+    assert (trial.architecture, trial.macs) == (COSTLY, 12_000_000)
     assert trial.rejection.reason is Reason.ABOVE_WINDOW
 
 
 def test_a_run_counts_iterations_and_the_turns_of_each() -> None:
     optimizer = scripted(COSTLY, CHEAP, GOOD, GOOD, WORSE)
-    trajectory = run(optimizer, REFEREE, Budget(evaluations=2))
+    trajectory = run(optimizer, PROBLEM, Budget(evaluations=2))
     assert numbers(trajectory) == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1)]
-    assert [step.trial.accuracy for step in trajectory.evaluated] == [72.5, 70.0]
+    assert [step.accuracy for step in trajectory.evaluated] == [72.5, 70.0]
 
 
 def test_rejected_proposals_are_told_with_their_reason() -> None:
     optimizer = scripted(COSTLY, CHEAP, GOOD, GOOD, WORSE)
-    trajectory = run(optimizer, REFEREE, Budget(evaluations=2))
-    assert [trial.rejection.reason if trial.rejection else None for trial in optimizer.told] == [
+    trajectory = run(optimizer, PROBLEM, Budget(evaluations=2))
+    assert [trial.rejection.reason if isinstance(trial, Rejected) else None for trial in optimizer.told] == [
         Reason.ABOVE_WINDOW,
         Reason.BELOW_WINDOW,
         None,
@@ -112,79 +112,83 @@ def test_rejected_proposals_are_told_with_their_reason() -> None:
 
 
 def test_a_run_stops_when_its_evaluations_are_spent() -> None:
-    assert len(run(scripted(GOOD, WORSE, EQUAL), REFEREE, Budget(evaluations=3)).evaluated) == 3
-    assert run(scripted(GOOD), REFEREE, Budget(evaluations=0)).steps == ()
+    assert len(run(scripted(GOOD, WORSE, EQUAL), PROBLEM, Budget(evaluations=3)).evaluated) == 3
+    assert run(scripted(GOOD), PROBLEM, Budget(evaluations=0)).steps == ()
 
 
 def test_a_run_stops_when_its_proposals_are_spent_rejected_ones_included() -> None:
-    trajectory = run(scripted(GOOD, COSTLY), REFEREE, Budget(evaluations=10, proposals=4))
+    trajectory = run(scripted(GOOD, COSTLY), PROBLEM, Budget(evaluations=10, proposals=4))
     assert numbers(trajectory) == [(0, 0), (1, 0), (1, 1), (1, 2)]
 
 
 def test_what_cannot_be_measured_ends_the_run_untold() -> None:
     optimizer = scripted(GOOD, UNMEASURED, WORSE)
-    trajectory = run(optimizer, REFEREE, Budget(evaluations=10))
+    trajectory = run(optimizer, PROBLEM, Budget(evaluations=10))
     assert numbers(trajectory) == [(0, 0), (1, 0)]
     assert len(optimizer.told) == 1
     assert len(trajectory.evaluated) == 1
 
 
-def told_otherwise(told: dict[tuple[int, int], float | None]) -> Testimony:
+def evaluated(trial: Trial, accuracy: float) -> Evaluated:
+    return Evaluated(trial.proposal, trial.architecture or (), trial.macs or 0, accuracy)
+
+
+def told_otherwise(told: dict[tuple[int, int], float | None]) -> Told:
     """Another accuracy at given turns, or None for a run that breaks off there; the truth elsewhere."""
 
-    def testimony(iteration: int, turn: int, trial: Trial) -> Trial | None:
+    def otherwise(iteration: int, turn: int, trial: Trial) -> Trial | None:
         if (iteration, turn) not in told:
             return trial
         accuracy = told[iteration, turn]
-        return None if accuracy is None else replace(trial, rejection=None, accuracy=accuracy)
+        return None if accuracy is None else evaluated(trial, accuracy)
 
-    return testimony
+    return otherwise
 
 
-def test_a_testimony_replaces_the_truth_and_the_steps_keep_both() -> None:
+def test_what_was_told_replaces_the_truth_and_the_steps_keep_both() -> None:
     optimizer = scripted(COSTLY, GOOD)
-    trajectory = run(optimizer, REFEREE, Budget(evaluations=2), told_otherwise({(0, 0): 80.0}))
-    assert [trial.accuracy for trial in optimizer.told] == [80.0, 72.5]
+    trajectory = run(optimizer, PROBLEM, Budget(evaluations=2), told_otherwise({(0, 0): 80.0}))
+    assert [trial.accuracy for trial in optimizer.told if isinstance(trial, Evaluated)] == [80.0, 72.5]
     assert numbers(trajectory) == [(0, 0), (1, 0)]
     first = trajectory.steps[0]
-    assert first.trial.rejection is not None
+    assert isinstance(first.trial, Rejected)
     assert first.trial.rejection.reason is Reason.ABOVE_WINDOW
-    assert first.told == replace(first.trial, rejection=None, accuracy=80.0)
+    assert first.told == evaluated(first.trial, 80.0)
     assert trajectory.best is first
 
 
-def test_a_testimony_of_none_ends_the_run() -> None:
+def test_where_nothing_was_told_the_run_ends() -> None:
     optimizer = scripted(GOOD, WORSE, EQUAL)
-    trajectory = run(optimizer, REFEREE, Budget(evaluations=3), told_otherwise({(1, 0): None}))
+    trajectory = run(optimizer, PROBLEM, Budget(evaluations=3), told_otherwise({(1, 0): None}))
     assert numbers(trajectory) == [(0, 0), (1, 0)]
     assert trajectory.steps[-1].told is None
     assert [trial.architecture for trial in optimizer.told] == [GOOD]
     assert len(trajectory.evaluated) == 1
 
 
-def test_under_a_testimony_only_its_end_ends_the_run() -> None:
-    def testimony(iteration: int, _turn: int, trial: Trial) -> Trial | None:
-        return replace(trial, rejection=None, accuracy=None) if iteration < 2 else None
+def test_only_the_end_of_what_was_told_ends_such_a_run() -> None:
+    def nothing(iteration: int, _turn: int, trial: Trial) -> Trial | None:
+        return Unmeasured(trial.proposal, trial.architecture, trial.macs) if iteration < 2 else None
 
     optimizer = scripted(GOOD, UNMEASURED, WORSE)
-    trajectory = run(optimizer, REFEREE, Budget(evaluations=10), testimony)
+    trajectory = run(optimizer, PROBLEM, Budget(evaluations=10), nothing)
     assert numbers(trajectory) == [(0, 0), (1, 0), (2, 0)]
     assert len(optimizer.told) == 2
     assert trajectory.evaluated == ()
 
 
 def test_the_best_step_is_the_earliest_of_the_highest_accuracy() -> None:
-    trajectory = run(scripted(WORSE, EQUAL, GOOD), REFEREE, Budget(evaluations=3))
+    trajectory = run(scripted(WORSE, EQUAL, GOOD), PROBLEM, Budget(evaluations=3))
     assert trajectory.best is trajectory.steps[1]
 
 
 def test_a_run_without_evaluations_has_no_best_step() -> None:
     with pytest.raises(ValueError, match="expected an evaluated proposal"):
-        _ = run(scripted(COSTLY), REFEREE, Budget(evaluations=1, proposals=2)).best
+        _ = run(scripted(COSTLY), PROBLEM, Budget(evaluations=1, proposals=2)).best
 
 
 def test_records_are_listed_in_order_of_use() -> None:
     costly = Proposal(reply=layouts.write(WIDTHS, COSTLY), record="first")
     good = Proposal(reply=layouts.write(WIDTHS, GOOD), record="second")
-    trajectory = run(Scripted([costly, good, Proposal(WORSE)]), REFEREE, Budget(evaluations=2))
+    trajectory = run(Scripted([costly, good, Proposal(WORSE)]), PROBLEM, Budget(evaluations=2))
     assert trajectory.records == ("first", "second")

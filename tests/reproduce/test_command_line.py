@@ -78,12 +78,9 @@ def test_csv_keeps_exact_values(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_what_fetching_would_add_is_said_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["table3"]) == 0
+    assert main(["table7"]) == 0
     lines = [line for line in capsys.readouterr().out.splitlines() if "reproduce fetch" in line]
-    assert lines == [
-        "The search of epoch_30_input_224 epoch_50_input_224 is not at hand; "
-        "`python -m reproduce fetch epoch_30_input_224 epoch_50_input_224` brings it."
-    ]
+    assert lines == ["Nothing was looked up: `python -m reproduce fetch nas-bench-macro_cifar10` brings the table."]
 
 
 def test_list_names_every_table_and_run(capsys: pytest.CaptureFixture[str]) -> None:
@@ -91,7 +88,7 @@ def test_list_names_every_table_and_run(capsys: pytest.CaptureFixture[str]) -> N
     text = capsys.readouterr().out
     assert all(name in text for name in REPORTS)
     assert "epoch_20_input_196   reconstructed from published figures, the same file as 329M" in text
-    assert "epoch_20_input_96    not at hand, needs fetch" in text
+    assert "not at hand, `python -m reproduce fetch nas-bench-macro_cifar10` brings it" in text
 
 
 def test_no_such_table(capsys: pytest.CaptureFixture[str]) -> None:

@@ -25,7 +25,7 @@ def test_a_method_of_one_s_own_that_fails_says_why(capsys: pytest.CaptureFixture
     assert main(["conformance", "tests.harness.test_conformance:InsistsOnWhatWasRejected"]) == 1
     lines = capsys.readouterr().out.splitlines()
     position = lines.index("FAIL  survives rejections")
-    assert lines[position + 1].endswith("is told with `rejection` and without `accuracy`: propose another")
+    assert lines[position + 1].endswith("is told as a `Rejected` trial: propose another")
     assert lines[-1] == f"{len(OF_METHODS) - 1} of {len(OF_METHODS)} properties hold"
 
 

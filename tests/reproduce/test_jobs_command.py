@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from harness.spaces import nas_bench_201
-from harness.training.jobs import Job, Scale
+from harness.training.jobs import Job, Scale, Training
 from harness.training.queue import Queue
 from harness.training.recipes import DIGITS
 from reproduce.__main__ import main
@@ -18,7 +18,7 @@ from reproduce.cli import training
 from tests.harness.instant import Instant
 
 CELLS = [nas_bench_201.SPACE.architecture_at(index) for index in range(4)]
-HOW = training.Training("nas-bench-201", "digits", training.DIGITS, DIGITS, Scale())
+HOW = Training("nas-bench-201", "digits", training.DIGITS, DIGITS, Scale())
 
 
 def listed(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:

@@ -15,8 +15,8 @@ import pytest
 
 from cache import cassette
 from cache.record import CHAT
+from reproduce import runs
 from reproduce.__main__ import main
-from reproduce.cli import recording
 from tests.cache.server import Handler, Server, completion, fails, running, says
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.network]
@@ -51,9 +51,9 @@ def test_every_run_is_recorded(server: Server, tmp_path: Path, capsys: pytest.Ca
     printed = capsys.readouterr()
     assert "12 requests sent" in printed.err
     assert "made-up" in printed.out
-    runs = recording.read(into)
-    assert [(run.plan.parameters["temperature"], run.plan.run) for run in runs] == [(0, 0), (0, 1), (1, 0), (1, 1)]
-    assert {run.replay.tally.misses for run in runs} == {0}
+    specifications = [run.specification for run in runs.again(into)]
+    numbered = [(one.label.temperature, one.number) for one in specifications]
+    assert numbered == [(0, 0), (0, 1), (1, 0), (1, 1)]
 
 
 def test_the_same_command_asks_nothing_again(server: Server, tmp_path: Path) -> None:
@@ -135,14 +135,14 @@ def test_a_search_by_training_replays_without_torch(server: Server, tmp_path: Pa
     small = ["--width", "0.25", "--cells-per-stage", "1", "--light-reduction", "--epochs", "1", "--processes", "1"]
     assert main([*model, "--objective", "train", *small, "--into", str(into)]) == 0
     records = list(cassette.read(into).values())
-    assert sorted(record.kind for record in records) == [CHAT, CHAT, *["evaluation"] * 2, "run", *["training"] * 2]
+    assert sorted(record.kind for record in records) == [CHAT, CHAT, "run", *["training"] * 2]
     script = (
         "import sys; sys.modules.update(dict.fromkeys(('torch', 'sklearn', 'openai')))\n"
-        "from pathlib import Path; from reproduce.cli import recording\n"
-        f"[run] = recording.read(Path({str(into)!r})); print(sorted(run.figures.values()))"
+        "from pathlib import Path; from reproduce import runs\n"
+        f"[run] = runs.again(Path({str(into)!r})); print(sorted(run.figures.values()))"
     )
     replayed = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout
-    [run] = recording.read(into)
+    [run] = runs.again(into)
     assert replayed.strip() == str(sorted(run.figures.values()))
 
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import socket
-import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from pytest_socket import SocketBlockedError
 
+from baselines.genius import Prompts
 from cache import cassette
 from cache.cassette import Cassette
 from cache.client import Client, Tally
-from cache.errors import ReplayMiss, StoreError
-from cache.store import Store
+from cache.errors import ReplayMiss
+from harness.run import perform, request
 from reproduce.data import conversations, read_published
 from reproduce.errors import DataMissing, UsageError
 from reproduce.paper import table4
@@ -24,14 +24,13 @@ from reproduce.published.imagenet import (
     cassette_path,
     conversation,
     distinct_conversations,
-    index_published,
     macs,
-    own_prompts,
     published_records,
     published_run,
+    reconstructed,
     replay,
-    search,
-    store_path,
+    setting,
+    specification,
 )
 from reproduce.published.replay import RECORDED
 from reproduce.published.transcript import RUNS, embedded
@@ -81,10 +80,9 @@ def test_figures_need_conversations() -> None:
         reconstruct.figures()
 
 
-def test_every_published_answer_comes_out_of_the_store(fetched: Path) -> None:
+def test_every_published_answer_comes_out_of_the_records(fetched: Path) -> None:
     turns = 0
     known: set[str] = set()
-    seen: set[str] = set()
     for entry in conversations():
         data = read_published(entry)
         if data is None:
@@ -95,15 +93,11 @@ def test_every_published_answer_comes_out_of_the_store(fetched: Path) -> None:
         assert [step.trial.proposal.reply for step in found.trajectory.steps] == published
         assert found.tally == Tally(len(published), len(published), 0)
         assert len(found.trajectory.records) == len(published)
-        seen |= set(found.trajectory.records)
         if found.run in embedded():  # a mirror may hold runs that nobody here has seen
             turns += len(published)
             known |= set(found.trajectory.records)
-    assert turns == 186
-    assert len(known) == 160
-    with Store(store_path(), read_only=True) as store:
-        assert len(store) == len(seen)
-        assert store.verify() == []
+    assert turns == 257
+    assert len(known) == 231
 
 
 def test_published_and_reconstructed_runs_take_the_same_course(fetched: Path) -> None:
@@ -111,7 +105,7 @@ def test_published_and_reconstructed_runs_take_the_same_course(fetched: Path) ->
         if entry.run not in embedded():
             continue
         courses = [
-            [(step.iteration, step.turn, step.trial.architecture, step.told and step.told.accuracy) for step in steps]
+            [(step.iteration, step.turn, step.trial.architecture, step.accuracy) for step in steps]
             for steps in (
                 replay(entry.run).trajectory.steps,
                 replay(entry.run, embedded_only=True).trajectory.steps,
@@ -128,7 +122,7 @@ def test_a_changed_character_is_a_miss_that_says_where(fetched: Path) -> None:
     told = conversation(entry, data)
     prompts = replace(told.prompts, closing=told.prompts.closing.replace("Please", "please", 1))
     with pytest.raises(ReplayMiss) as miss:
-        search(told.transcript, prompts).perform(Client(Cassette(records)))
+        perform(specification(told.transcript), Client(Cassette(records)), setting(told.transcript, prompts))
     message = str(miss.value)
     assert "run 329M, iteration 1, turn 0" in message
     assert "-" in message
@@ -138,9 +132,11 @@ def test_a_changed_character_is_a_miss_that_says_where(fetched: Path) -> None:
 
 def test_a_miss_in_the_embedded_prompts_says_where() -> None:
     transcript = embedded()["401M"]
-    prompts = replace(own_prompts(transcript), above="Too much: $macs, $bound, $difference.")
+    specified, _ = reconstructed(transcript)
+    assert specified.model is not None
+    prompts = replace(Prompts.of(specified.model.prompt), above="Too much: $macs, $bound, $difference.")
     with pytest.raises(ReplayMiss, match="run 401M, iteration 1, turn 1"):
-        search(transcript, prompts).perform(Client(cassette.read(cassette_path("401M"))))
+        perform(specified, Client(cassette.read(cassette_path("401M"))), setting(transcript, prompts))
 
 
 def test_what_was_told_and_is_not_true_is_computed() -> None:
@@ -160,19 +156,12 @@ def test_one_file_published_twice_is_one_run() -> None:
     assert replay("epoch_20_input_196").run == "329M"
 
 
-def test_an_unknown_run_and_a_run_not_at_hand() -> None:
+def test_an_unknown_run_and_a_run_not_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="there are 329M"):
         replay("330M")
+    monkeypatch.setattr("reproduce.published.imagenet.embedded", dict)
     with pytest.raises(DataMissing, match="python -m reproduce fetch epoch_20_input_96"):
         replay("epoch_20_input_96")
-
-
-def test_a_store_that_was_deleted_is_built_again(
-    fetched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("reproduce.published.imagenet.store_path", lambda: tmp_path / "store")
-    assert replay("401M").tally.hits == 17
-    assert index_published() >= 160
 
 
 def _bring(monkeypatch: pytest.MonkeyPatch, content: dict[str, bytes]) -> None:
@@ -180,63 +169,12 @@ def _bring(monkeypatch: pytest.MonkeyPatch, content: dict[str, bytes]) -> None:
     monkeypatch.setattr("reproduce.published.imagenet.read_published", lambda entry: content.get(str(entry.run)))
 
 
-def test_a_run_that_is_fetched_later_joins_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
-    first, second = _bytes(conversation_made_up()), _bytes(conversation_made_up(ITERATIONS - 1))
-    _bring(monkeypatch, {"329M": first})
-    assert replay("329M").tally == Tally(10, 10, 0)
-    _bring(monkeypatch, {"329M": first, "401M": second})
-    assert replay("401M").tally == Tally(8, 8, 0)
-    assert len(Store(store_path())) == 18
-
-
-def test_a_store_that_cannot_be_written_is_kept_and_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
-    first, second = _bytes(conversation_made_up()), _bytes(conversation_made_up(ITERATIONS - 1))
-    _bring(monkeypatch, {"329M": first})
-    assert index_published() == 10
-
-    def refuse(*_: object) -> int:
-        raise StoreError("the disk is full")
-
-    monkeypatch.setattr(Store, "load", refuse)
-    _bring(monkeypatch, {"329M": first, "401M": second})
-    with pytest.raises(StoreError, match="the disk is full"):
-        index_published()
-    assert replay("401M").tally == Tally(8, 8, 0)
-    assert replay("329M").tally == Tally(10, 10, 0)
-    with Store(store_path(), read_only=True) as store:
-        assert len(store) == 10
-
-
-def test_a_store_of_other_records_is_built_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fetched_run_replays_from_its_own_answers_alone(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _bring(monkeypatch, {"329M": _bytes(conversation_made_up())})
-    assert index_published() == 10
-    answered_otherwise = [
-        (role, text.replace("balanced", "bold") if role == "assistant" else text)
-        for role, text in conversation_made_up(1)
-    ]
-    _bring(monkeypatch, {"329M": _bytes(answered_otherwise)})
-    assert index_published() == 2
-
-
-def test_the_store_of_a_replay_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    opened: list[Store] = []
-    closed: list[Store] = []
-    connect, close = Store._connect, Store.close
-
-    def connecting(store: Store) -> sqlite3.Connection:
-        opened.append(store)
-        return connect(store)
-
-    def closing(store: Store) -> None:
-        closed.append(store)
-        close(store)
-
-    monkeypatch.setattr(Store, "_connect", connecting)
-    monkeypatch.setattr(Store, "close", closing)
-    _bring(monkeypatch, {"329M": _bytes(conversation_made_up())})
-    replay("329M")
-    assert opened
-    assert {*map(id, opened)} <= {*map(id, closed)}
+    assert replay("329M").tally == Tally(10, 10, 0)
+    _bring(monkeypatch, {"401M": _bytes(conversation_made_up(ITERATIONS - 1))})
+    assert replay("401M").tally == Tally(8, 8, 0)
+    assert not home.exists()  # a command that reads writes nothing
 
 
 def test_one_run_that_cannot_be_replayed_leaves_the_others_in_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,7 +190,7 @@ def test_one_run_that_cannot_be_replayed_leaves_the_others_in_the_table(monkeypa
 
 def test_the_request_is_all_that_is_known_of_the_body() -> None:
     transcript = embedded()["329M"]
-    body = search(transcript, own_prompts(transcript)).request([{"role": "user", "content": "?"}])
+    body = request(specification(transcript), [{"role": "user", "content": "?"}])
     assert body == {
         "model": "gpt-4",
         "messages": [{"role": "user", "content": "?"}],

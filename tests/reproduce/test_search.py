@@ -16,19 +16,19 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from baselines import catalogue
 from cache import cassette
-from cache.cassette import Cassette
 from cache.record import Record
-from harness.objectives import TrainedObjective, Workshop
+from harness.loop import Budget, Problem, run
+from harness.protocol import Rejected
 from harness.spaces import nas_bench_201
+from harness.streams import Stream
 from harness.training import data as datasets
-from harness.training.jobs import KIND, Job, Scale, from_record
+from harness.training.jobs import KIND, Job, Scale, Training, from_record
 from harness.training.recipes import DIGITS
 from reproduce import benchmarks
 from reproduce.__main__ import main
-from reproduce.cli import searching, training
-from reproduce.cli.recording import Figures, Plan
-from reproduce.cli.training import Training
+from reproduce.cli import training
 from reproduce.published import imagenet
 from tables.space import Architecture
 from tests.harness.instant import Instant, made_up
@@ -76,12 +76,10 @@ def values(found: list[dict[str, Any]], *columns: str) -> list[tuple[Any, ...]]:
 
 
 def test_on_a_table(capsys: pytest.CaptureFixture[str]) -> None:
-    if not benchmarks.at_hand("nas-bench-201-analog-cifar10"):
-        pytest.skip("needs the table of a wheel: pip install '.[tables]'")
-    arguments = ("--method", "evolution-autodl", "--space", "nas-bench-201", "--table", "nas-bench-201-analog-cifar10")
+    arguments = ("--method", "evolution-autodl", "--space", "nas-bench-201", "--table", "nas-bench-201-digits")
     found = rows(capsys, *arguments, "--budget", "5", "--trials", "2")
     assert values(found, "trial", "iteration") == [(trial, t) for trial in (1, 2) for t in range(5)]
-    opened = benchmarks.open_benchmark("nas-bench-201-analog-cifar10")
+    opened = benchmarks.open_benchmark("nas-bench-201-digits")
     for row in found:
         standing = opened.standing(nas_bench_201.SPACE.from_native(row["architecture"]["value"]))
         assert row["validation"]["value"] == standing.told
@@ -114,7 +112,6 @@ def test_a_method_that_learns_is_told_each_result_before_it_goes_on(
     arguments = ("--method", "local-search", *TRAIN, "--budget", "6", "--trials", "2")
     found = rows(capsys, *arguments)
     assert [len(each) for each in executor.rounds] == [2] * 6
-    method = searching.find_method("local-search")
     how = Training("nas-bench-201", "digits", training.DIGITS, DIGITS, Scale())
 
     class Truth:
@@ -122,8 +119,9 @@ def test_a_method_that_learns_is_told_each_result_before_it_goes_on(
             return made_up(how.job(architecture)).outcome.validation
 
     for trial in range(2):
-        course = searching.trajectory(method, "nas-bench-201", Truth(), 6, 0, trial)
-        proposed = [step.trial.architecture for step in course.steps]
+        method = catalogue.find("local-search").factory(nas_bench_201.SPACE, Stream(0, trial))
+        problem = Problem(nas_bench_201.SPACE, lambda _: 0, (), Truth())
+        proposed = [step.trial.architecture for step in run(method, problem, Budget(evaluations=6)).steps]
         assert [nas_bench_201.SPACE.to_native(each) for each in proposed if each] == [
             row["architecture"]["value"] for row in found if row["trial"]["value"] == trial + 1
         ]
@@ -174,18 +172,6 @@ def test_a_method_that_draws_elsewhere_is_found_out(
     assert "all randomness must come from the stream" in capsys.readouterr().err
 
 
-def test_a_live_model_is_told_the_same(executor: Instant) -> None:
-    """What `record --objective train` needs: figures for `recording.Figures`, and the records behind them."""
-    described = Training("nas-bench-201", "digits", training.DIGITS, DIGITS, Scale(width=0.5))
-    how = Training.from_json(json.loads(json.dumps(described.to_json())))
-    assert how == described
-    at_work = TrainedObjective(how.job, Cassette(), Workshop(training.queue(), lambda: executor))
-    figures = Figures(Plan("made-up", how.space, how.to_json()), Cassette(), at_work.figures)
-    architecture = (0,) * 6
-    assert figures.recorded(architecture) == at_work.figures(architecture)
-    assert from_record(at_work.record(architecture))[0] == how.job(architecture)
-
-
 # -- ahead of training ---
 
 
@@ -233,7 +219,7 @@ def test_what_was_trained_is_replayed_without_torch(
     columns = ("trial", "iteration", "architecture", "validation", "test")
     assert values(from_the_cassette, *columns) == values(trained, *columns)
     assert {row["validation"]["status"] for row in from_the_cassette} == {"replayed"}
-    assert len(cassette.read(into)) == len({row["architecture"]["value"] for row in trained}) + 1
+    assert len(cassette.read(into)) == len({row["architecture"]["value"] for row in trained}) + 2
     once = into.read_bytes()
     rows(capsys, *arguments, "--into", str(into))
     assert into.read_bytes() == once
@@ -256,7 +242,7 @@ def test_a_cassette_that_lacks_a_training_is_refused(recorded: Path, capsys: pyt
     searched = [record for record in rewritten(recorded) if record.kind != KIND]
     cassette.write(recorded, [*rest, *searched])
     assert main(["search", "--from", str(recorded)]) == 2
-    assert f"the result of {first.key}" in capsys.readouterr().err
+    assert f"a record with key {first.key}" in capsys.readouterr().err
 
 
 def test_a_cassette_of_another_course_is_refused(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -274,7 +260,7 @@ def test_a_cassette_of_another_course_is_refused(recorded: Path, capsys: pytest.
 def test_a_cassette_without_a_search_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cassette.write(tmp_path / "none.jsonl", [])
     assert main(["search", "--from", str(tmp_path / "none.jsonl")]) == 2
-    assert "0 searches where there is to be one" in capsys.readouterr().err
+    assert "expected a recording with a run, got none" in capsys.readouterr().err
 
 
 def test_the_page_on_training_shows_what_is_printed(
@@ -337,10 +323,8 @@ def check_genius_to_its_end(pictures: Path, folder: Path, capsys: pytest.Capture
     content = json.loads(capsys.readouterr().out)
     found = content["rows"]
     steps = imagenet.replay("329M").trajectory.steps
-    accepted = [step for step in steps if (step.told or step.trial).rejection is None]
-    assert values(found, "iteration", "told") == [
-        (step.iteration, step.told.accuracy if step.told else None) for step in accepted
-    ]
+    accepted = [step for step in steps if not isinstance(step.told or step.trial, Rejected)]
+    assert values(found, "iteration", "told") == [(step.iteration, step.accuracy) for step in accepted]
     assert "26 proposals; sent back: " in str(content["notes"])
     best = max(found, key=lambda row: float(row["validation"]["value"]))
     assert [row for row in found if row["test"]["value"] is not None] == [best]
@@ -383,12 +367,13 @@ def test_one_real_training_on_a_folder_of_pictures(pictures: Path, capsys: pytes
     ("arguments", "message"),
     [
         ((), "expected --method NAME --space NAME"),
+        (("--method", "genius", "--space", "nas-bench-201"), "name one with --model"),
         (("--method", "random"), "expected --method NAME --space NAME"),
         (("--method", "genius"), "expected --method NAME --space NAME"),
         (("--method", "random", "--space", "nas-bench-201", "--run", "329M"), "--run names a published run"),
         (("--method", "genius", "--run", "329M", "--space", "nas-bench-201"), "--run names a published run"),
         ((*GENIUS, "--trials", "2"), "leave out --trials"),
-        (("--method", "genius", "--run", "329M"), "for --objective train"),
+        (("--method", "genius", "--run", "329M"), "with --objective train"),
         (("--method", "random", "--space", "nas-bench-201", "--dry-run"), "for --objective train"),
         (("--method", "nobody", *TRAIN), "no method is called 'nobody'"),
         (("--method", "genius", "--run", "1M", "--objective", "train"), "no run is called '1M'"),

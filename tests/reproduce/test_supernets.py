@@ -14,13 +14,13 @@ from cache import cassette
 from cache.errors import CassetteError
 from cache.key import DIGEST_PREFIX
 from cache.record import Record
+from harness.errors import BrokenRecording
 from harness.spaces.nas_bench_201 import SPACE
 from harness.training.jobs import Epoch, Observed
 from harness.training.recipes import Recipe, Split
 from harness.training.supernet_jobs import Search, Searched, SupernetJob, SupernetOutcome
 from reproduce.__main__ import main
 from reproduce.cli import supernets
-from reproduce.errors import BrokenRecording
 
 SPLIT = Split(0.4, 0.4, 0.2)
 RECIPE = Recipe(SPLIT, input_size=8, epochs=1, batch_size=64, learning_rate=0.025, weight_decay=5e-4)

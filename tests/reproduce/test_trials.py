@@ -8,7 +8,7 @@ import pytest
 
 from cache import cassette
 from cache.cassette import Cassette
-from harness.protocol import Reason
+from harness.protocol import Reason, Rejected
 from reproduce import benchmarks
 from reproduce.paper import table7, table8, table9, table10
 from reproduce.published import trials
@@ -49,7 +49,7 @@ def test_no_further_improvement_ends_a_trial() -> None:
     lengths = []
     for found in replay("table8"):
         last = found.trajectory.steps[-1].trial
-        ended = last.rejection is not None and last.rejection.reason is Reason.CONCLUDED
+        ended = isinstance(last, Rejected) and last.rejection.reason is Reason.CONCLUDED
         lengths.append((len(found.trajectory.evaluated), ended))
     assert lengths == [(6, True), (6, True), (10, False)]
 

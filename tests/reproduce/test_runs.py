@@ -1,0 +1,238 @@
+"""A recorded run replays from its cassette alone, and nothing that was changed in it passes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from msgspec import structs
+
+from baselines.genius import Prompts
+from cache import cassette
+from cache.cassette import Cassette
+from cache.client import Client, Reply, Request
+from cache.errors import ReplayMiss
+from cache.key import JSON
+from cache.record import CHAT, Record
+from harness.errors import BrokenRecording
+from harness.loop import Budget
+from harness.objectives import FIGURES, Measure
+from harness.protocol import Reason
+from harness.run import Run, perform
+from harness.run import request as body
+from harness.spaces import mobilenetv2_se, nas_bench_macro
+from harness.specification import RUN, Model, Protocol, Specification
+from reproduce import runs
+from reproduce.cli import recordings
+from reproduce.runs import ANSWERS
+from tests.cache.server import completion
+
+SPACE = nas_bench_macro.SPACE
+
+
+def planned(answers: str = "json-object", proposals: int = 6) -> Specification:
+    return Specification(
+        method="genius",
+        space=SPACE.name,
+        budget=Budget(evaluations=3, proposals=proposals),
+        table=Measure(table="made-up", source="0" * 64),
+        model=Model(
+            name="made-up",
+            parameters={"temperature": 1.0, "seed": 7, **ANSWERS[answers](SPACE)},
+            prompt=runs.wording(SPACE, answers, None).parts,
+            answers=answers,
+        ),
+    )
+
+
+class Scripted:
+    """A transport whose model says these texts, one a request."""
+
+    def __init__(self, *texts: str) -> None:
+        self.texts = list(texts)
+        self.asked: list[Mapping[str, JSON]] = []
+
+    def send(self, request: Mapping[str, JSON]) -> Reply:
+        self.asked.append(request)
+        return Reply(completion(self.texts.pop(0)), {"attempts": [{"status": 500}, {"status": 200}]}, {"model": "x"})
+
+
+def figures(request: Request) -> Reply:
+    digits = sum(map(int, filter(str.isdigit, str(request["architecture"]))))
+    return Reply({"accuracy": 80.0 + digits / 10, "test": 70.0 + digits / 10})
+
+
+def design(*choices: int) -> str:
+    return json.dumps({"architecture": choices})
+
+
+TEXTS = (
+    design(0, 0, 0, 0, 0, 0, 0, 0),
+    design(0, 0, 0, 0, 0, 0, 0, 0),
+    design(2, 2, 2, 2, 2, 2, 2),
+    "I do not know.",
+    design(1, 2, 0, 1, 2, 0, 1, 2),
+    design(1, 1, 1, 1, 1, 1, 1, 9),
+)
+
+
+def performed(model: Scripted, one: Specification | None = None) -> Run:
+    client = Client(Cassette(), {CHAT: model.send, FIGURES: figures})
+    one = one or planned()
+    return perform(one, client, runs.setting(one))
+
+
+def record(folder: Path, one: Specification | None = None, texts: tuple[str, ...] = TEXTS) -> Path:
+    cassette.write(folder / "run.jsonl", performed(Scripted(*texts), one).records)
+    return folder / "run.jsonl"
+
+
+def test_a_recording_replays_alone(tmp_path: Path) -> None:
+    [run] = runs.again(record(tmp_path))
+    assert run.specification == planned()
+    assert run.tally.misses == 0
+    assert [step.turn for step in run.trajectory.steps] == [0, 0, 1, 2, 3, 0]
+    assert run.selected == (1, 2, 0, 1, 2, 0, 1, 2)
+    assert run.ended.test == pytest.approx(70.9)
+    assert run.record().provenance == {"model": "x"}
+
+
+def test_a_run_s_record_says_what_a_replay_finds(tmp_path: Path) -> None:
+    path = record(tmp_path)
+    [read], [again] = runs.read(path), runs.again(path)
+    assert (read.specification, read.ended, read.record) == (again.specification, again.ended, again.record())
+    assert runs.read(path, {"another table"}) == []
+
+
+def test_an_edited_prompt_file_breaks_no_recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = record(tmp_path)
+    monkeypatch.setattr(Prompts, "load", lambda *_, **__: Prompts(system="Another wording."))
+    assert len(runs.again(path)) == 1
+
+
+def test_what_became_of_the_answers_is_counted() -> None:
+    ended = performed(Scripted(*TEXTS)).ended
+    assert (ended.answers, ended.evaluated, ended.attempts, ended.tokens) == (6, 2, 12, 60)
+    assert ended.rejected == {
+        Reason.REPEATED.value: 1,
+        Reason.WRONG_LENGTH.value: 1,
+        Reason.NOTHING_FOUND.value: 1,
+        Reason.UNKNOWN_CHOICE.value: 1,
+    }
+
+
+def test_a_rejection_is_told_to_the_model() -> None:
+    model = Scripted(*TEXTS)
+    performed(model)
+    last = [request["messages"] for request in model.asked]
+    assert "tested already" in str(last[2])
+    assert "wrong length" in str(last[3])
+    assert "nothing found" in str(last[4])
+    assert "80.90 %" in str(last[5])
+    assert "70.90" not in str(last)  # test accuracy
+
+
+def test_repeats_are_evaluated_where_the_protocol_says_so() -> None:
+    one = planned()
+    assert one.model is not None
+    model = structs.replace(one.model, protocol=Protocol(repeats="evaluated", digits=3))
+    asked = Scripted(design(*[0] * 8), design(*[0] * 8), design(*[1] * 8))
+    run = performed(asked, structs.replace(one, model=model))
+    assert [step.iteration for step in run.trajectory.steps] == [0, 1, 2]
+    assert "Accuracy: 80.000 %" in str(asked.asked[-1]["messages"])
+
+
+@pytest.mark.parametrize("mode", ANSWERS)
+def test_requests_hold_what_the_mode_asks_of_the_server(mode: str) -> None:
+    request = body(planned(mode), [])
+    space = SPACE
+    assert (request["model"], request["temperature"], request["seed"]) == ("made-up", 1.0, 7)
+    assert ("response_format" in request) == mode.startswith("json")
+    assert request.get("grammar", space.gbnf()) == space.gbnf()
+    assert (json.dumps(space.json_schema()) in json.dumps(request)) == mode.startswith("json")
+
+
+def test_a_window_is_fed_back() -> None:
+    one = planned()
+    assert one.model is not None
+    imagenet, window = mobilenetv2_se.SPACE, (250, 330)
+    model = structs.replace(one.model, prompt=runs.wording(imagenet, "free", window).parts)
+    one = structs.replace(
+        one, space=imagenet.name, model=model, window=window, budget=Budget(evaluations=1, proposals=2)
+    )
+    ended = performed(Scripted(design(*[6] * 30), design(*[0] * 30)), one).ended
+    assert ended.rejected == {Reason.ABOVE_WINDOW.value: 1, Reason.BELOW_WINDOW.value: 1}
+
+
+def tampered(path: Path, kind: str, drop: bool, answer: Mapping[str, JSON] | None = None) -> Path:
+    """The cassette without a record of this kind, or with another answer in it."""
+    records = list(cassette.read(path).values())
+    victim = next(one for one in records if one.kind == kind)
+    records.remove(victim)
+    if not drop:
+        records.append(Record(victim.request, answer or {}, victim.sample, victim.kind))
+    cassette.write(path, records)
+    return path
+
+
+def test_a_missing_answer_is_a_miss(tmp_path: Path) -> None:
+    path = tampered(record(tmp_path), "chat.completions", drop=True)
+    with pytest.raises(ReplayMiss, match="made-up on made-up, json-object, temperature 1, run 1, iteration"):
+        runs.again(path)
+
+
+def test_missing_figures_are_an_error(tmp_path: Path) -> None:
+    path = tampered(record(tmp_path), FIGURES, drop=True)
+    with pytest.raises(ReplayMiss):
+        runs.again(path)
+
+
+def test_other_figures_are_another_course(tmp_path: Path) -> None:
+    path = tampered(record(tmp_path), FIGURES, drop=False, answer={"accuracy": 99.0, "test": 99.0})
+    with pytest.raises((BrokenRecording, ReplayMiss)):
+        runs.again(path)
+
+
+def test_figures_of_another_form_are_an_error(tmp_path: Path) -> None:
+    path = tampered(record(tmp_path), FIGURES, drop=False, answer={"accuracy": "high"})
+    with pytest.raises(BrokenRecording, match="another form"):
+        runs.again(path)
+
+
+def test_another_course_is_an_error(tmp_path: Path) -> None:
+    path = tampered(record(tmp_path), RUN, drop=False, answer={"course": "sha256:0"})
+    with pytest.raises(BrokenRecording, match="another course"):
+        runs.again(path)
+
+
+def test_a_run_of_another_form_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    cassette.write(path, [Record({"model": "made-up"}, {}, kind=RUN)])
+    with pytest.raises(BrokenRecording, match="another form"):
+        runs.again(path)
+
+
+def test_a_model_that_never_names_a_design_selects_nothing(tmp_path: Path) -> None:
+    [run] = runs.read(record(tmp_path, planned(proposals=2), ("no", "no")))
+    assert run.ended.selected is None
+    assert run.ended.test is None
+    report = recordings.report([run])
+    assert any("in 1 of 1 runs nothing was evaluated" in note for note in report.notes)
+    assert [column.title for column in report.columns if column.key == "nothing_found"] == ["Nothing found"]
+
+
+def test_what_was_read_of_an_answer_is_marked() -> None:
+    lines = recordings.text(performed(Scripted(*TEXTS))).splitlines()
+    assert lines[1] == "-- iteration 0, turn 0: 80.00 %"
+    assert lines[2] == '{"architecture": ⟦[0, 0, 0, 0, 0, 0, 0, 0]⟧}'
+    assert lines[7].startswith("-- iteration 1, turn 2: nothing found")
+    assert lines[8] == "I do not know."
+
+
+@pytest.mark.parametrize("path", runs.committed(), ids=lambda path: path.stem)
+def test_the_recordings_of_the_project_replay(path: Path) -> None:
+    found = runs.again(path)
+    assert all(run.tally.misses == 0 for run in found)
+    assert all({"file", "sha256", "server"} <= run.record().provenance.keys() for run in found)
