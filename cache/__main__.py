@@ -1,14 +1,15 @@
-"""`python -m cache`: look at recorded answers, compare, move and count them. PLACE is a cassette or a store's folder.
+"""`python -m cache`: look at recorded answers, compare, merge and count them. PLACE is a cassette or a store's folder.
 
 python -m cache list PLACE …               one line a record
 python -m cache show PLACE KEY …           whole conversations; the first digits of a key will do
 python -m cache verify PLACE …             every byte; exit code 1 if one is not as written
 python -m cache diff PLACE PLACE           exit code 1 if requests or answers differ
-python -m cache import STORE CASSETTE …    cassettes into a store, which is made if need be
-python -m cache export STORE CASSETTE      a store into a new cassette
-python -m cache merge CASSETTE PLACE …     several places into a new cassette
-python -m cache prune PLACE --keep FILE …  remove what no FILE names; asks first, unless --yes
+python -m cache merge CASSETTE PLACE …     all records of the places into a cassette: a new one, or one of the places
+python -m cache sync STORE CASSETTE …      cassettes into a store, which is made if need be
 python -m cache ledger PLACE …             calls, tokens, seconds, money: spent, and saved by using answers again
+
+git merges two recordings with `git config merge.cassette.driver "python -m cache merge %A %A %B"` and a line
+`*.jsonl merge=cassette` in .gitattributes.
 
 Exit codes: 0 done, 1 a difference or damage was found, 2 wrong use or missing data.
 """
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m cache",
-        description="Look at recorded answers, compare, move and count them.",
+        description="Look at recorded answers, compare, merge and count them.",
         epilog="Exit codes: 0 done, 1 a difference or damage was found, 2 wrong use or missing data.",
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
@@ -66,12 +67,8 @@ def _parser() -> argparse.ArgumentParser:
     command(_show, "place").add_argument("keys", nargs="+", metavar="KEY")
     command(_verify, "places")
     command(_diff, "left", "right")
-    command(_import, "store", "cassettes")
-    command(_export, "store", "cassette")
     command(_merge, "cassette", "places")
-    prune = command(_prune, "place")
-    prune.add_argument("--keep", nargs="+", type=Path, required=True, metavar="FILE", help="names the keys in use")
-    prune.add_argument("--yes", action="store_true", help="do not ask")
+    command(_sync, "store", "cassettes")
     spent = command(_ledger, "places")
     spent.add_argument(
         "--prices", type=Path, metavar="FILE", help='{"model": {"prompt": 2.5, "completion": 10}}, per million'
@@ -129,45 +126,23 @@ def _diff(options: argparse.Namespace) -> int:
     return int(bool(found))
 
 
-def _import(options: argparse.Namespace) -> int:
+def _merge(options: argparse.Namespace) -> int:
+    """All records of several places into a cassette, which is new or one of them."""
+    path: Path = options.cassette
+    if path.exists() and path.resolve() not in (place.resolve() for place in options.places):
+        raise CassetteError(f"Expected a new cassette, got {path}, which is there. Name it among the places as well.")
+    records = cassette.merge(*map(_read, options.places))
+    digest = cassette.write(path, records.values())
+    _say(f"{path}: {len(records)} records, {digest}")
+    return 0
+
+
+def _sync(options: argparse.Namespace) -> int:
     """Cassettes into a store, which is made if need be."""
     cassettes = [cassette.read(path) for path in options.cassettes]
     with Store(options.store) as store:
         for path, records in zip(options.cassettes, cassettes, strict=True):
             _say(f"{path}: {store.load(records)} of {len(records)} records were new")
-    return 0
-
-
-def _export(options: argparse.Namespace) -> int:
-    """A store into a new cassette."""
-    with Store(options.store, read_only=True) as store:
-        return _write_new(options.cassette, store.export())
-
-
-def _merge(options: argparse.Namespace) -> int:
-    """Several places into a new cassette."""
-    return _write_new(options.cassette, cassette.merge(*map(_read, options.places)))
-
-
-def _prune(options: argparse.Namespace) -> int:
-    """Remove the records that no file names; asks first."""
-    keep = keys_in(options.keep)
-    records = _read(options.place)
-    unused = [key for key in records if key not in keep]
-    if not unused:
-        _say(f"{options.place}: every one of {len(records)} records is named")
-        return 0
-    for key in unused:
-        _say(line(records[key]))
-    if not options.yes and not _agreed(f"Remove these {len(unused)} of {len(records)} records from {options.place}?"):
-        _say("Nothing was removed.")
-        return 0
-    if options.place.is_dir():
-        with Store(options.place) as store:
-            store.remove(unused)
-    else:
-        cassette.write(options.place, (record for key, record in records.items() if key in keep))
-    _say(f"{options.place}: {len(unused)} records removed, {len(records) - len(unused)} kept")
     return 0
 
 
@@ -205,23 +180,6 @@ def _verify_cassette(path: Path) -> tuple[int, list[str]]:
         return len([record.key for record in records.values()]), []
     except CacheError as error:
         return 0, [str(error)]
-
-
-def _write_new(path: Path, records: Cassette) -> int:
-    if path.exists():
-        raise CassetteError(f"Expected a new cassette, got {path}, which is there. Name another, or remove it first.")
-    digest = cassette.write(path, records.values())
-    _say(f"{path}: {len(records)} records, {digest}")
-    return 0
-
-
-def _agreed(question: str) -> bool:
-    sys.stdout.write(f"{question} [y/N] ")
-    sys.stdout.flush()
-    answer = sys.stdin.readline()
-    if not answer:
-        raise CacheError("Expected y or n, got the end of the input. Give --yes where nobody can be asked.")
-    return answer.strip().lower() in ("y", "yes")
 
 
 def _figure(value: float | None) -> str:

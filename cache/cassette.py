@@ -1,7 +1,8 @@
 """A cassette: records as they are committed, one a line, sorted by key, under a manifest that seals them.
 
 The first line is `{"cassette": version, "digest": …, "records": count}`; the digest is the SHA-256 of all bytes after
-it. The same records always give the same bytes, whatever the order in which they were recorded or merged.
+it. The same records always give the same bytes, whatever the order in which they were recorded or merged. Version 2
+says once what records share (`cache.compact`); version 1, a whole record a line, is still read.
 """
 
 from __future__ import annotations
@@ -13,41 +14,56 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from cache import compact
+from cache.compact import Packed
 from cache.errors import CassetteError, CorruptRecord
 from cache.key import canonical, digest_bytes
 from cache.nearest import nearest_key, sketch
-from cache.record import Record, line_key, line_sketch
+from cache.record import Record, line_key
 
-VERSION = 1  # of the file's form; the scheme of the keys has its own
+VERSION = 2  # of the file's form; the scheme of the keys has its own
 
 
 class Cassette(Mapping[str, Record]):
-    """Records by key, in memory; a record is verified each time it is taken out."""
+    """Records by key, in memory; a record that was read is verified when it is first taken out."""
 
     def __init__(self, records: Iterable[Record] = ()) -> None:
-        self._lines: dict[str, bytes] = {}
+        self._held: dict[str, Record | bytes | Packed] = {}
         self._claim = threading.Lock()
         for record in records:
             self.put(record)
 
     def __getitem__(self, key: str) -> Record:
-        return Record.from_line(self._lines[key], key)
+        held = self._held[key]
+        if not isinstance(held, Record):
+            held = Record.from_line(held, key) if isinstance(held, bytes) else held.record(key)
+            self._held[key] = held
+        return held
 
     def __iter__(self) -> Iterator[str]:
-        return iter(sorted(self._lines))
+        return iter(sorted(self._held))
 
     def __len__(self) -> int:
-        return len(self._lines)
+        return len(self._held)
 
     @property
     def digest(self) -> str:
-        """The digest of all records: what the manifest of the written cassette states."""
-        return digest_bytes(self._body())
+        """The digest of all records, one line after the other: the same in whichever form they were written."""
+        return digest_bytes(b"".join(record.to_line() for record in self.values()))
+
+    def of_kind(self, kind: str) -> Iterator[Record]:
+        """The records of a kind, by key; where the file says the kinds apart, no other record is looked at."""
+        for key in self:
+            held = self._held[key]
+            if isinstance(held, Packed) and held.kind != kind:
+                continue
+            if (record := self[key]).kind == kind:
+                yield record
 
     def put(self, record: Record) -> bool:
         """Add `record` unless its key is there already; return whether it was added. The first answer stays."""
-        line = record.to_line()
-        return self._lines.setdefault(line_key(line), line) is line
+        record.to_line()  # refuses what must not be written
+        return self._held.setdefault(record.key, record) is record
 
     def claim(self, key: str) -> AbstractContextManager[object]:  # noqa: ARG002
         """Hold every key, not only `key`, against other threads: what is in memory is no place for long recordings."""
@@ -55,11 +71,8 @@ class Cassette(Mapping[str, Record]):
 
     def nearest(self, question: bytes) -> Record | None:
         """Return the record whose request is most similar to the canonical `question`; None if there is no record."""
-        key = nearest_key(sketch(question), ((key, line_sketch(line)) for key, line in self._lines.items()))
+        key = nearest_key(sketch(question), ((key, sketch(record.question)) for key, record in self.items()))
         return None if key is None else self[key]
-
-    def _body(self) -> bytes:
-        return b"".join(self._lines[key] for key in self)
 
 
 def read(path: Path) -> Cassette:
@@ -74,18 +87,33 @@ def read(path: Path) -> Cassette:
     except OSError as error:
         raise CassetteError(f"Expected a cassette at {path}, got {error.strerror}. Name another file.") from None
     head, _, body = data.partition(b"\n")
-    count, digest = _manifest(path, head)
-    if digest_bytes(body) != digest:
-        raise CassetteError(_damage(path, body, count))
+    version, count, digest = _manifest(path, head)
     lines = body.splitlines(keepends=True)
+    whole = digest_bytes(body) == digest
     cassette = Cassette()
+    number = 1
     try:
-        cassette._lines = {line_key(line): line for line in lines}
+        if not whole and b"\r\n" in body:
+            raise CorruptRecord("expected line ends \\n, got \\r\\n: mark *.jsonl as -text in .gitattributes.")
+        shared = compact.Shared()
+        for line in lines:
+            number += 1
+            if version == 1:
+                cassette._held[line_key(line)] = line
+            elif (packed := shared.read(line)) is not None:
+                cassette._held[packed.key] = packed
+            if not whole:  # the line that does not fit is to be named
+                shared.verify(line) if version > 1 else Record.from_line(line)
     except CorruptRecord as error:
-        raise CassetteError(f"{path}: {error}") from None
-    if len(lines) != count or len(cassette) != count or list(cassette._lines) != list(cassette):
+        raise CassetteError(f"Line {number} of {path}: {error}") from None
+    if not whole:
         raise CassetteError(
-            f"Expected {count} records sorted by key in {path}, got {len(lines)} lines with {len(cassette)} keys. "
+            f"Expected {count} records in {path} under the digest of line 1, got {len(cassette)} under another: whole "
+            f"lines were lost, added or exchanged. {_RESTORE}"
+        )
+    if len(cassette) != count or list(cassette._held) != list(cassette):
+        raise CassetteError(
+            f"Expected {count} records sorted by key in {path}, got {len(cassette)} keys in {len(lines)} lines. "
             "Write it with cache.cassette.write, never by hand."
         )
     return cassette
@@ -99,9 +127,8 @@ def write(path: Path, records: Iterable[Record]) -> str:
         CredentialFound, InvalidRequest: see `Record.to_line`.
     """
     cassette = merge(*(Cassette([record]) for record in records))
-    body = cassette._body()
-    digest = digest_bytes(body)
-    head = canonical({"cassette": VERSION, "digest": digest, "records": len(cassette)})
+    body = compact.written([*cassette.values()])
+    head = canonical({"cassette": VERSION, "digest": digest_bytes(body), "records": len(cassette)})
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with partial.open("wb") as file:
@@ -112,15 +139,15 @@ def write(path: Path, records: Iterable[Record]) -> str:
     except OSError as error:
         partial.unlink(missing_ok=True)
         raise CassetteError(f"Expected to write {path}, got {error.strerror}. Make room, or name another.") from error
-    return digest
+    return cassette.digest
 
 
 def merge(*cassettes: Cassette) -> Cassette:
     """Return all records of `cassettes`; raises CassetteError if two hold different records under one key."""
     merged = Cassette()
     for cassette in cassettes:
-        for key, line in cassette._lines.items():
-            if merged._lines.setdefault(key, line) != line:
+        for key, record in cassette.items():
+            if not merged.put(record) and merged[key].to_line() != record.to_line():
                 raise CassetteError(
                     f"Expected one record for {key}, got two that differ. Keep one of them, or number the second "
                     "answer with sample=1."
@@ -128,8 +155,8 @@ def merge(*cassettes: Cassette) -> Cassette:
     return merged
 
 
-def _manifest(path: Path, head: bytes) -> tuple[int, str]:
-    """Return the number of records and the digest that the first line states."""
+def _manifest(path: Path, head: bytes) -> tuple[int, int, str]:
+    """Return the version, the number of records and the digest that the first line states."""
     try:
         manifest = json.loads(head)
         version, count, digest = manifest["cassette"], manifest["records"], manifest["digest"]
@@ -137,25 +164,12 @@ def _manifest(path: Path, head: bytes) -> tuple[int, str]:
         raise CassetteError(
             f"Expected the manifest of a cassette in line 1 of {path}, got {head[:60]!r}. Restore the file."
         ) from None
-    if version != VERSION:
+    if version not in (1, VERSION):
         raise CassetteError(
-            f"Expected cassette version {VERSION} in line 1 of {path}, got {version!r}. Read it with the release of "
-            "genius-replay that wrote it."
+            f"Expected cassette version 1 or {VERSION} in line 1 of {path}, got {version!r}. Read it with the release "
+            "of genius-replay that wrote it."
         )
-    return count, digest
+    return version, count, digest
 
 
-def _damage(path: Path, body: bytes, count: int) -> str:
-    """Say what is wrong with a cassette whose digest does not fit: the first bad line, else the number of lines."""
-    restore = "Restore the file (`git checkout`), or record again."
-    if b"\r\n" in body:
-        return f"Expected line ends \\n in {path}, got \\r\\n: mark *.jsonl as -text in .gitattributes. {restore}"
-    lines = body.splitlines(keepends=True)
-    for number, line in enumerate(lines, start=2):
-        try:
-            Record.from_line(line)
-        except CorruptRecord as error:
-            return f"Line {number} of {path}: {error}"
-    if len(lines) != count:
-        return f"Expected {count} records in {path}, got {len(lines)}: lines were lost or added. {restore}"
-    return f"Expected the digest of line 1 in {path}, got another: a whole record was exchanged. {restore}"
+_RESTORE = "Restore the file (`git checkout`), or record again."

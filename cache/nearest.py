@@ -1,10 +1,10 @@
 """Which recorded request is nearest to one that was never recorded, and in what they differ.
 
-Beside each record lies a sketch of 128 bytes, an *odd sketch* (Mitzenmacher, Pagh and Pham, "Efficient estimation for
+Of each record there is a sketch of 128 bytes, an *odd sketch* (Mitzenmacher, Pagh and Pham, "Efficient estimation for
 high similarities using odd sketches", WWW 2014): every pair of neighbouring words flips one bit. What two requests have
 in common cancels, so the number of bits in which two sketches differ counts the words in which the requests do, and a
 search through thousands of records never reads one of them. A sketch only ranks: what is shown is read and verified.
-Sketches are in the committed lines, so another sketch is another version of the cassette.
+A store keeps sketches in its index; of a cassette they are made when one is missed.
 """
 
 from __future__ import annotations

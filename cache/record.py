@@ -3,11 +3,12 @@
 As a line of canonical JSON a record is
 
     {"digest": …, "key": …, "question": {"kind", "request", "sample", "scheme"},
-     "reply": {"answer", "observed", "provenance"}, "sketch": …}
+     "reply": {"answer", "observed", "provenance"}}
 
 The key is the SHA-256 of `question`, the digest is the SHA-256 of `{"key", "reply"}`: together they cover every byte
-that is ever returned, so neither a request nor an answer can be edited unnoticed. `sketch` only serves to find the
-nearest record (see `cache.nearest`). Canonical JSON has one form, so reading verifies slices of the line as it stands.
+that is ever returned, so neither a request nor an answer can be edited unnoticed. Canonical JSON has one form, so
+reading verifies slices of the line as it stands. Lines of the first version end with a sketch of the question, which
+served to find the nearest record; they are read, and written without it.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from cache.errors import CorruptRecord, RecordError
 from cache.key import JSON, canonical, digest_bytes, keyed, question
-from cache.nearest import SKETCH_BYTES, sketch
 from cache.redaction import refuse_credentials
 
 CHAT = "chat.completions"
@@ -70,6 +71,11 @@ class Record:
             f"{json.dumps(self.answer)[:200]}. Read `answer` instead of `text`."
         )
 
+    @property
+    def digest(self) -> str:
+        """The digest of answer, observations and provenance under the key; raises as `to_line`."""
+        return _head(self._line)[1].decode()
+
     def to_line(self) -> bytes:
         """Return the record as one line of canonical JSON, with its line end.
 
@@ -77,11 +83,37 @@ class Record:
             InvalidRequest: something in the record is not JSON.
             CredentialFound: something in the record looks like a credential.
         """
-        reply: dict[str, JSON] = {"answer": self.answer, "observed": self.observed, "provenance": self.provenance}
-        asked, replied = self.question, canonical(reply)
-        refuse_credentials({"request": self.request, **reply})
+        return self._line
+
+    @cached_property
+    def _line(self) -> bytes:
+        """The line is made once; of what was read it is there already."""
+        refuse_credentials({"request": self.request, **self._reply()})
+        return self._written()
+
+    def _written(self) -> bytes:
+        asked, replied = self.question, canonical(self._reply())
         key = digest_bytes(asked).encode()
-        return _LINE % (_reply_digest(key, replied), key, asked, replied, sketch(asked).hex().encode())
+        return _LINE % (_reply_digest(key, replied), key, asked, replied)
+
+    def _reply(self) -> dict[str, JSON]:
+        return {"answer": self.answer, "observed": self.observed, "provenance": self.provenance}
+
+    @classmethod
+    def rebuilt(cls, kind: str, content: Mapping[str, Any], key: str, digest: str) -> Record:
+        """Return the record of its parts, if it has this key and a digest that begins so.
+
+        Raises:
+            CorruptRecord: the request does not give the key, or the rest does not give the digest.
+        """
+        record = cls(kind=kind, **content)
+        line = record._written()
+        head = _head(line)
+        for what, found, stated in (("request", head[2], key), ("answer, observations or provenance", head[1], digest)):
+            if not found.decode().startswith(stated):
+                raise CorruptRecord(f"The {what} of the record {key} was changed. {_RESTORE}")
+        record.__dict__.update(key=key, _line=line)
+        return record
 
     @classmethod
     def from_line(cls, line: bytes, expected_key: str | None = None) -> Record:
@@ -100,7 +132,7 @@ class Record:
             raise CorruptRecord(f"Expected the record {expected_key}, got {key}. {_RESTORE}")
         content = json.loads(line)
         asked, reply = content["question"], content["reply"]
-        return cls(
+        record = cls(
             request=asked["request"],
             answer=reply["answer"],
             sample=asked["sample"],
@@ -108,16 +140,18 @@ class Record:
             provenance=reply["provenance"],
             observed=reply["observed"],
         )
+        record.__dict__.update(key=key, _line=line[: _end(line)] + b"}\n")
+        return record
 
 
 # -- the line as bytes ---
 
-_LINE = b'{"digest":"%b","key":"%b","question":%b,"reply":%b,"sketch":"%b"}\n'
+_LINE = b'{"digest":"%b","key":"%b","question":%b,"reply":%b}\n'
 _REPLY, _ANSWER = b',"reply":', b',"reply":{"answer":'
-# Digests, keys and sketches have one length, so what surrounds question and reply lies at fixed places.
+# Digests and keys have one length, so what surrounds question and reply lies at fixed places.
 _HEAD = re.compile(rb'\{"digest":"(sha256:[0-9a-f]{64})","key":"(sha256:[0-9a-f]{64})","question":')
-_TAIL = re.compile(rb',"sketch":"([0-9a-f]{%d})"\}\n\Z' % (2 * SKETCH_BYTES))
-_TAIL_BYTES = len(b',"sketch":""}\n') + 2 * SKETCH_BYTES
+_SKETCH = re.compile(rb',"sketch":"[0-9a-f]{256}"\}\n\Z')
+_SKETCH_BYTES = len(b',"sketch":""}\n') + 256
 _RESTORE = "Restore the file it came from (for a cassette: `git checkout` it), or record the answer again."
 
 
@@ -126,26 +160,26 @@ def line_key(line: bytes) -> str:
     return _head(line)[2].decode()
 
 
-def line_sketch(line: bytes) -> bytes:
-    """Return the sketch that a line states, unverified: it only ranks."""
-    return bytes.fromhex(line[-_TAIL_BYTES:].decode()[len(',"sketch":"') : -len('"}\n')])
-
-
 def _head(line: bytes) -> re.Match[bytes]:
     head = _HEAD.match(line)
-    if head is None or not _TAIL.match(line, len(line) - _TAIL_BYTES):
+    if head is None or not line.endswith(b"}\n"):
         raise CorruptRecord(
-            f"Expected a line of digest, key, question, reply and sketch, got {len(line)} bytes that begin with "
+            f"Expected a line of digest, key, question and reply, got {len(line)} bytes that begin with "
             f"{line[:60]!r}. {_RESTORE}"
         )
     return head
+
+
+def _end(line: bytes) -> int:
+    """Where the reply ends: before the last bracket, or before the sketch that a line of the first version has."""
+    return len(line) - (_SKETCH_BYTES if _SKETCH.match(line, len(line) - _SKETCH_BYTES) else len(b"}\n"))
 
 
 def _verify(line: bytes) -> str:
     """Return the key of `line` after hashing the two slices of it that its key and its digest stand for."""
     head = _head(line)
     key = head[2].decode()
-    start, tail = head.end(), len(line) - _TAIL_BYTES
+    start, tail = head.end(), _end(line)
     end = line.find(_ANSWER, start)
     while end > 0 and digest_bytes(line[start:end]) != key:
         end = line.find(_ANSWER, end + 1)  # a request may hold these bytes too

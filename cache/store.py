@@ -27,7 +27,7 @@ from cache.cassette import Cassette
 from cache.errors import CacheError, StoreError
 from cache.key import DIGEST_PREFIX
 from cache.nearest import nearest_key, sketch
-from cache.record import Record, line_key, line_sketch
+from cache.record import Record
 
 # Every setting that could lose, evict or expire a record, whatever an existing file says.
 _SETTINGS: dict[str, int | str] = {
@@ -162,7 +162,7 @@ class Store:
             except CacheError as error:
                 problems.append(f"row {rowid}: {error}")
             else:
-                if value != record.to_line() or tag != line_sketch(value):
+                if not value.startswith(record.to_line()[:-2]) or tag != sketch(record.question):
                     problems.append(f"row {rowid}: the line or the sketch of {key} is not as written. {_FOREIGN}")
                 if expires is not None:
                     problems.append(f"row {rowid}: {key} was given a time to expire. {_FOREIGN}")
@@ -183,7 +183,7 @@ class Store:
         """
         line = record.to_line()
         with self._writing() as cache:
-            return bool(cache.add(line_key(line), line, tag=line_sketch(line)))
+            return bool(cache.add(record.key, line, tag=sketch(record.question)))
 
     def load(self, cassette: Cassette) -> int:
         """Keep all records of `cassette` or, after an error, none; return how many were new.
@@ -194,10 +194,9 @@ class Store:
         added = 0
         with self._writing() as cache:
             for key, record in cassette.items():
-                line = record.to_line()
-                if cache.add(key, line, tag=line_sketch(line)):
+                if cache.add(key, record.to_line(), tag=sketch(record.question)):
                     added += 1
-                elif cache.get(key) != line:
+                elif Record.from_line(cache.get(key)).to_line() != record.to_line():
                     raise StoreError(
                         f"Expected one record for {key}, got two that differ: one in {self._path.parent}, one in the "
                         "cassette. Load the cassette into an empty folder."

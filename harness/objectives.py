@@ -1,4 +1,4 @@
-"""What measures an architecture (`harness.loop.Objective`): a table, a client that has every figure, or what was told."""
+"""What measures an architecture (`harness.loop.Objective`): a table, a client, or what was told."""
 
 from __future__ import annotations
 

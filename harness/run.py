@@ -140,7 +140,7 @@ def perform(
         client: has the answers and figures, or providers that make them.
         setting: the values that the specification names.
         before: is told the iteration and the turn of every proposal before it is asked for.
-        wait: whether trainings that are missing are asked for; otherwise the run ends there, and says what is `missing`.
+        wait: whether trainings that are missing are asked for; otherwise the run ends there and says what is `missing`.
 
     Raises:
         CacheError: what `Client.ask` raises; what was answered before is kept.
@@ -194,7 +194,7 @@ def perform_all(
     going_on = list(range(len(specifications)))
     while True:
         jobs = [job(specifications[n], architecture) for n, missing in wanted.items() for architecture in missing]
-        client.ask_all(TRAINING, list({digest: request for digest, request in jobs}.values()))
+        client.ask_all(TRAINING, list(dict(jobs).values()))
         for n in going_on:
             again = perform(specifications[n], client, settings[n], before(n), wait=False)
             _refuse_another_course(runs.get(n), again)

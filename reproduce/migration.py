@@ -1,7 +1,7 @@
 """Recordings of the first version, carried over: what a run was made of is written into its record.
 
-The first version named a prompt file, a table's digest and no reader. A migrated recording holds the wording itself, the
-reader `published`, and the table by its source; answers and trainings keep their keys. Each run is performed again
+The first version named a prompt file, a table's digest and no reader. A migrated recording holds the wording itself,
+the reader `published`, and the table by its source; answers and trainings keep their keys. Each run is performed again
 before it is written, and must take the course that its old record pins.
 """
 

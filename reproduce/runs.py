@@ -203,7 +203,7 @@ def again(path: Path) -> list[Run]:
 
 def runs_in(recorded: Cassette) -> Iterator[Record]:
     """The records of runs."""
-    return (record for record in recorded.values() if record.kind == RUN)
+    return recorded.of_kind(RUN)
 
 
 def pooled(runs: Iterable[AnyRun]) -> dict[Label, list[AnyRun]]:

@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "cache": {"cache"},
     "tables": {"tables"},
 }
-SEEN_BY_BASELINES = {"harness.protocol", "tables.space", "harness.protocol", "harness.streams"}
+SEEN_BY_BASELINES = {"harness.protocol", "tables.space", "harness.streams"}
 """The ask/tell protocol and a space; for methods that run as arrays also their form and their randomness."""
 LIBRARIES_OF_BASELINES = {"numpy", "optuna", "torch"}
 HEAVY = {"torch", "openai", "matplotlib", "h5py", "numpy", "rich"}

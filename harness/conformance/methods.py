@@ -190,7 +190,10 @@ def has_no_access_to_test_accuracies(method: Method) -> str | None:
             problem = _problem(UNEVEN, build_table(UNEVEN, Path(folder), test_follows=test_follows))
             courses.append([_course(method.factory, trial, problem) for trial in TRIALS])
     if (trial := _first_difference(*courses)) is not None:
-        return f"trial {trial} takes another course when test accuracies alone change; use the `accuracy` of an `Evaluated` trial only"
+        return (
+            f"trial {trial} takes another course when test accuracies alone change; "
+            "use the `accuracy` of an `Evaluated` trial only"
+        )
     return None
 
 

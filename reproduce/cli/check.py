@@ -1,7 +1,8 @@
 """`python -m reproduce check`: fail if any recorded run, any digest or any printed number has moved.
 
 `lock.json` pins one line of text for each: what is embedded as a whole, what is fetched run by run. `check` computes
-everything again and compares; `check --update` writes the lock anew and prints the difference for review.
+everything again and compares; `check --update --reason TEXT` writes the lock anew, keeps the reason in it, and prints
+the difference for review.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ LOCK = Path(__file__).parents[1] / "lock.json"
 IMAGENET_REPORTS = ("table2", "table3", "table4", "table5", "table6", "table14")
 """What does not depend on benchmark tables; its runs are pinned one by one."""
 
+REASONS = "reasons"  # beside the sections of the lock
+
 Snapshot = Mapping[str, str]
 """What is pinned: the name of each value, and the value as text."""
 
@@ -42,6 +45,7 @@ Snapshot = Mapping[str, str]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of `check`."""
     parser.add_argument("--update", action="store_true", help="write the lock anew and print what moved")
+    parser.add_argument("--reason", metavar="TEXT", help="with --update: why values moved; it is kept in the lock")
     parser.add_argument("--published", action="store_true", help="fail if a locked conversation has not been fetched")
 
 
@@ -52,10 +56,10 @@ def run(args: argparse.Namespace) -> int:
         0 if everything is as locked or the lock was updated, 1 if something moved.
 
     Raises:
-        UsageError: if the lock is missing or unreadable.
+        UsageError: if the lock is missing or unreadable, or values would move without a reason.
         DataMissing: with `--published`, if a locked conversation has not been fetched.
     """
-    locked = _read_lock() if LOCK.exists() or not args.update else {}
+    locked, reasons = read_lock(LOCK) if LOCK.exists() or not args.update else ({}, [])
     recordings = replayed_recordings()
     now = {
         "embedded": embedded_snapshot(),
@@ -69,7 +73,12 @@ def run(args: argparse.Namespace) -> int:
     new = [section for section in now if section not in locked]
     lines = [*moved]
     if args.update:
-        emit(json.dumps({**locked, **now}, ensure_ascii=False, indent=1, sort_keys=True) + "\n", LOCK)
+        if moved and not args.reason:
+            sys.stdout.write("".join(f"{line}\n" for line in moved))
+            raise UsageError(f'{len(moved)} values would move; say why: check --update --reason "…"')
+        kept = [*reasons, *([f"{len(moved)} values: {args.reason}"] if moved else [])]
+        lock = {**locked, **now, REASONS: kept}
+        emit(json.dumps(lock, ensure_ascii=False, indent=1, sort_keys=True) + "\n", LOCK)
         lines.append(f"lock.json written: {len(moved)} values moved, new: {', '.join(new) or 'nothing'}")
     else:
         pinned = sum(len(locked[section]) for section in now if section in locked)
@@ -209,9 +218,15 @@ def _flat(name: str, value: Any) -> Iterator[tuple[str, str]]:
         yield name, json.dumps(value, ensure_ascii=False)
 
 
-def _read_lock() -> dict[str, Snapshot]:
+def read_lock(path: Path) -> tuple[dict[str, Snapshot], list[str]]:
+    """What is locked, and the reasons that were given when values moved; locks of the first version have none.
+
+    Raises:
+        UsageError: the file cannot be read.
+    """
     try:
-        lock: dict[str, Snapshot] = json.loads(LOCK.read_text(encoding="utf-8"))
+        lock: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UsageError(f"{LOCK}: expected a lock as JSON, got {error}; restore it with `git checkout`") from error
-    return lock
+        raise UsageError(f"{path}: expected a lock as JSON, got {error}; restore it with `git checkout`") from error
+    reasons: list[str] = lock.pop(REASONS, [])
+    return lock, reasons

@@ -23,6 +23,7 @@ from cache.store import Store
 from reproduce import benchmarks, runs
 from reproduce.benchmarks import BENCHMARKS
 from reproduce.cli import supernets
+from reproduce.compare import contest as contests_of
 from reproduce.compare.contest import (
     GENIUS_BUDGET,
     ONE_BY_ONE,
@@ -31,7 +32,6 @@ from reproduce.compare.contest import (
     Contestant,
     Printed,
     Rules,
-    contest,
     printed,
     with_oracle,
     with_recorded,
@@ -98,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
     budgets = tuple(sorted(set(args.budget)))
     rules = Rules(budgets, args.count, args.trials, args.seed)
     with kept() as records:
-        contests = [contest(name, methods, rules, records) for name in names]
+        contests = [contests_of.contest(name, methods, rules, records) for name in names]
     searches = supernets.read([supernets.COMMITTED])
     contests = [with_supernets(each, searches) for each in contests]
     tables = {each.name for each in contests}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -133,13 +131,19 @@ def test_diff_shows_what_else_differs_in_an_answer(
     assert '+ "model": "another"' in capsys.readouterr().out
 
 
-def test_import_and_export_give_the_same_bytes_back(
+def test_a_store_takes_cassettes_and_gives_the_same_bytes_back(
     first: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run("import", tmp_path / "new", first, first) == 0
+    assert run("sync", tmp_path / "new", first, first) == 0
     assert "2 of 2 records were new" in capsys.readouterr().out
-    assert run("export", tmp_path / "new", tmp_path / "again.jsonl") == 0
+    assert run("merge", tmp_path / "again.jsonl", tmp_path / "new") == 0
     assert (tmp_path / "again.jsonl").read_bytes() == first.read_bytes()
+
+
+def test_a_cassette_takes_in_another_as_git_asks(first: Path, tmp_path: Path) -> None:
+    cassette.write(tmp_path / "theirs.jsonl", [ONE, chat_record("new")])
+    assert run("merge", first, first, tmp_path / "theirs.jsonl") == 0
+    assert len(cassette.read(first)) == 3
 
 
 def test_merge_makes_one_of_several_and_overwrites_nothing(
@@ -157,42 +161,6 @@ def test_merge_of_two_answers_to_one_request_is_refused(first: Path, tmp_path: P
     cassette.write(tmp_path / "other.jsonl", [Record(ONE.request, completion("another"))])
     assert run("merge", tmp_path / "all.jsonl", first, tmp_path / "other.jsonl") == 2
     assert not (tmp_path / "all.jsonl").exists()
-
-
-@pytest.mark.parametrize(("answer", "code", "left"), [("y\n", 0, 1), ("n\n", 0, 2), ("", 2, 2)])
-def test_prune_asks_first(
-    answer: str,
-    code: int,
-    left: int,
-    place: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    trajectory = tmp_path / "trajectory.json"
-    trajectory.write_text(json.dumps({"steps": [{"key": ONE.key}]}))
-    monkeypatch.setattr("sys.stdin", io.StringIO(answer))
-    assert run("prune", place, "--keep", trajectory) == code
-    assert f"Remove these 1 of 2 records from {place}? [y/N]" in capsys.readouterr().out
-    assert run("list", place) == 0
-    assert capsys.readouterr().out.count("\n") == left
-
-
-def test_prune_does_not_ask_if_told_so(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    keep = tmp_path / "keep.jsonl"
-    cassette.write(keep, [TWO])
-    assert run("prune", place, "--keep", keep, "--yes") == 0
-    assert run("prune", place, "--keep", keep) == 0
-    assert "every one of 1 records is named" in capsys.readouterr().out
-    assert run("verify", place) == 0
-
-
-@pytest.mark.parametrize("content", [None, b"no keys at all"])
-def test_prune_needs_files_that_name_keys(content: bytes | None, place: Path, tmp_path: Path) -> None:
-    if content is not None:
-        (tmp_path / "keep").write_bytes(content)
-    assert run("prune", place, "--keep", tmp_path / "keep", "--yes") == 2
-    assert run("diff", place, place) == 0
 
 
 def test_the_ledger_counts_what_was_spent_and_saved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

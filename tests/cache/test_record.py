@@ -74,7 +74,7 @@ def test_an_edited_line_is_never_returned(before: bytes, after: bytes, named: st
 def test_no_byte_of_what_is_returned_can_change(data: st.DataObject) -> None:
     record = chat_record("Hello")
     line = bytearray(record.to_line())
-    place = data.draw(st.integers(0, line.index(b',"sketch"') - 1))
+    place = data.draw(st.integers(0, len(line) - 1))
     line[place] ^= data.draw(st.integers(1, 255))
     with pytest.raises(CorruptRecord):
         Record.from_line(bytes(line), record.key)

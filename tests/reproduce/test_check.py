@@ -47,9 +47,18 @@ def test_a_moved_number_is_named(lock: Path, capsys: pytest.CaptureFixture[str])
     out = capsys.readouterr().out
     assert f"embedded: {name}: locked 329412865" in out
     assert "1 of" in out
-    assert main(["check", "--update"]) == 0
+    assert main(["check", "--update"]) == 2
+    assert "say why" in capsys.readouterr().err
+    assert main(["check", "--update", "--reason", "One more operation."]) == 0
     assert name in capsys.readouterr().out
     assert main(["check"]) == 0
+    assert check.read_lock(lock)[1][-1] == "1 values: One more operation."
+
+
+def test_a_lock_of_the_first_version_is_read() -> None:
+    locked, reasons = check.read_lock(Path(__file__).parents[1] / "evidence" / "lock-v1.json")
+    assert {"embedded", "recordings", "published 329M", "published tables"} <= locked.keys()
+    assert reasons == []
 
 
 def test_a_value_that_is_gone_and_one_that_is_new() -> None:
