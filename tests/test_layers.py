@@ -21,12 +21,12 @@ MAY_IMPORT = {
     "cache": {"cache"},
     "tables": {"tables"},
 }
-SEEN_BY_BASELINES = {"harness.protocol", "tables.space", "harness.streams"}
-"""The ask/tell protocol and a space; for methods that run as arrays also their form and their randomness."""
+SEEN_BY_BASELINES = {"harness.errors", "harness.protocol", "tables.space", "harness.streams"}
+"""The ask/tell protocol, its errors and a space; for methods that run as arrays also their randomness."""
 LIBRARIES_OF_BASELINES = {"numpy", "optuna", "torch"}
 HEAVY = {"torch", "openai", "matplotlib", "h5py", "numpy", "rich"}
-HEAVY_PARTS = {"arrays", "method", "streams", "training", "digits"}
-"""Parts of the harness that work on arrays or on networks."""
+HEAVY_PARTS = {"arrays", "protocol", "streams", "training", "digits"}
+"""Parts of the harness that work on arrays or on networks, or name them in a type."""
 SOURCES = sorted(path for package in MAY_IMPORT for path in (ROOT / package).rglob("*.py"))
 
 

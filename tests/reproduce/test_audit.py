@@ -58,11 +58,11 @@ def test_what_the_known_files_hold(fetched: Path, capsys: pytest.CaptureFixture[
         assert file["flops_table"] == {"entries": 700, "wrong": 0}
         assert file["fed_back"]["none"] == 1  # the tenth iteration has no published result
     total = found["total"]
-    assert total["assistant_turns"] == 186
-    assert total["fed_back"] == {"exact": 172, "truncated": 1, "different": 3, "already_tested": 2, "none": 8}
-    assert total["experiments"] == {"listed": 72, "differ": 5}
-    assert total["repeats"] == {"caught": 1, "missed": 0, "false_alarms": 1}
-    assert found["replay"] == {"source": "published", "requests": 186, "hits": 186, "misses": 0}
+    assert total["assistant_turns"] == 257
+    assert total["fed_back"] == {"exact": 236, "truncated": 3, "different": 3, "already_tested": 4, "none": 11}
+    assert total["experiments"] == {"listed": 99, "differ": 6}
+    assert total["repeats"] == {"caught": 1, "missed": 0, "false_alarms": 3}
+    assert found["replay"] == {"source": "published", "requests": 257, "hits": 257, "misses": 0}
 
 
 def test_the_text_names_every_finding(fetched: Path, capsys: pytest.CaptureFixture[str]) -> None:
