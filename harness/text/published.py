@@ -1,6 +1,6 @@
 """Free text → architecture: the only reader of what a language model writes (`harness.text.layouts` writes).
 
-A reply is cut by a Lark grammar, generated from the space, into headings that name a group or its slots, lists, and
+A reply is cut by one regular expression, made from the space, into headings that name a group or its slots, lists, and
 everything else. A *design* is either one list with an entry for every slot, or one list behind the heading of each
 group ("Stage 1 (Layer 2 to Layer 7): [1, 0, …]") in the order of the groups; what stands between a heading and its list
 does not matter, and in a reply that has nothing else, lists of the right lengths that follow one another need no
@@ -20,8 +20,6 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import pairwise
 from typing import NamedTuple
-
-from lark import Lark
 
 from harness.protocol import Reason, Rejection
 from tables.space import Architecture, Space
@@ -81,24 +79,22 @@ _ENTRY = re.compile(rf"{_COMMENT}|([^{_BLANK},\[\]#/]+)")  # comments are matche
 # A heading stands at the start of a line, behind any bullet, number, quote or markup, or right behind a list. A list is
 # entries, commas, nested brackets and comments to the end of a line in brackets, or bare numbers to the end of a line
 # or of a table's cell. Lengths are bounded so that the time to read grows with the text and not with its square.
-_GRAMMAR = r"""
-    start: (HEADING | LIST | NUMBERS | OTHER)*
-
-    HEADING.3: /(?:^[ \t>|#*`_\-–•\d.(){{"'\/]*(?:for[ \t]+)?|(?<=\])[ \t,;.|*`_)}}"']*)(?:{names})/im
-    LIST.2: /\[{{1,2}}(?:[{blank}]|,|\]\s*,\s*(?:{comment}\n\s*)*\[|{comment}\n|{entry}){{0,2000}}\](?:\s*(?:,\s*)?\])?/
-    NUMBERS.2: /[({{]?\d+(?:(?:[ \t]*,[ \t]*|[ \t]+)\d+)+[)}}]?(?=[ \t.,;*`_]*(?:[|(]|{comment}|\r?$))/m
-    OTHER.1: /[ \t:=|>*`_]+|[^\[\n:=|>*`_]+|[\[\n]/
-"""
+# Every character is part of a token: what is nothing else is `other`.
+_TOKENS = (
+    r"""(?P<heading>(?im:(?:^[ \t>|#*`_\-–•\d.(){{"'/]*(?:for[ \t]+)?|(?<=\])[ \t,;.|*`_)}}"']*)(?:{names})))"""
+    r"|(?P<list>\[{{1,2}}(?:[{blank}]|,|\]\s*,\s*(?:{comment}\n\s*)*\[|{comment}\n|{entry}){{0,2000}}\](?:\s*(?:,\s*)?\])?)"
+    r"|(?P<numbers>(?m:[({{]?\d+(?:(?:[ \t]*,[ \t]*|[ \t]+)\d+)+[)}}]?(?=[ \t.,;*`_]*(?:[|(]|{comment}|\r?$))))"
+    r"|(?P<other>[ \t:=|>*`_]+|[^\[\n:=|>*`_]+|[\[\n])"
+)
 _BLANK_LINE = re.compile(r"\n[ \t]*\r?\n")  # behind it a list is talk about the design
 _NUMBERING = re.compile(r"[\s\d.,;:)(|*`\-–•]*")  # what may stand between lists without headings
 _LIST_ENTRY = rf"[^{_BLANK},\[\]#\/]+(?=[{_BLANK}]*(?:[,\]\n#]|\/\/))"
 
 
 @cache
-def _parser(space: Space) -> Lark:
+def _tokens(space: Space) -> re.Pattern[str]:
     names = "|".join(name.pattern for name in _group_names(space))
-    grammar = _GRAMMAR.format(names=names, blank=_BLANK, comment=_COMMENT, entry=_LIST_ENTRY)
-    return Lark(grammar, parser="lalr", lexer="basic")
+    return re.compile(_TOKENS.format(names=names, blank=_BLANK, comment=_COMMENT, entry=_LIST_ENTRY))
 
 
 @lru_cache(maxsize=512)  # a replay reads each answer more than once
@@ -149,16 +145,15 @@ def _designs(space: Space, text: str) -> tuple[list[_Design], list[_Design]]:
             changed.clear()
 
     heading: int | None = None  # the group whose list is awaited
-    for token in _parser(space).lex(text):
-        if token.type == "HEADING":
-            heading = _group_number(space, token)
-        if token.type in ("HEADING", "OTHER"):
+    for token in _tokens(space).finditer(text):
+        if token.lastgroup == "heading":
+            heading = _group_number(space, token.group())
+        if token.lastgroup in ("heading", "other"):
             continue
-        entries = tuple(entry for entry in _ENTRY.findall(token.strip("(){}")) if entry)
+        entries = tuple(entry for entry in _ENTRY.findall(token.group().strip("(){}")) if entry)
         if any("." in entry for entry in entries):  # a list of costs
             continue
-        assert token.start_pos is not None  # a lexer's token always has one
-        design = _Design((entries,), Span(token.start_pos, token.start_pos + len(token)))
+        design = _Design((entries,), Span(*token.span()))
         if len(entries) == len(space.slots):
             close()
             complete.append(design)
