@@ -25,10 +25,9 @@ from reproduce.errors import DataMissing, MalformedConversation, UsageError
 from reproduce.paper.registry import ITEMS, Item
 from reproduce.published import audit as audit_file
 from reproduce.published.imagenet import conversation, distinct_conversations, published_records, replay
-from reproduce.published.replay import Replay
 from reproduce.published.transcript import embedded
 from reproduce.report.output import emit
-from reproduce.report.report import describe
+from reproduce.report.report import Replayed
 
 LOCK = Path(__file__).parents[1] / "lock.json"
 
@@ -199,9 +198,9 @@ def differences(section: str, locked: Snapshot, now: Snapshot) -> Iterator[str]:
             yield f"{section}: {name}: locked {before}, now {after}"
 
 
-def _run(found: Replay) -> Snapshot:
+def _run(found: Replayed) -> Snapshot:
     """Source, evidence, winner, and every step with the key of its record."""
-    return dict(_flat(f"run {found.run}", {**describe(found), "tally": asdict(found.tally)}))
+    return dict(_flat(f"run {found.run}", {**found.describe(), "tally": asdict(found.tally)}))
 
 
 def _flat(name: str, value: Any) -> Iterator[tuple[str, str]]:
