@@ -23,9 +23,8 @@ from reproduce.cli import supernets
 from reproduce.data import read_published
 from reproduce.errors import DataMissing, MalformedConversation, UsageError
 from reproduce.paper.registry import ITEMS, Item
-from reproduce.published import audit as audit_file
-from reproduce.published.imagenet import conversation, distinct_conversations, published_records, replay
-from reproduce.published.transcript import embedded
+from reproduce.published.audit import audit
+from reproduce.published.imagenet import distinct_conversations, embedded, replay
 from reproduce.report.output import emit
 from reproduce.report.report import Replayed
 
@@ -157,7 +156,7 @@ def published_snapshots(recordings: Recordings) -> dict[str, Snapshot]:
         if (data := read_published(entry)) is not None:
             section = f"published {entry.name}"
             try:
-                counts = audit_file.audit(conversation(entry, data), published_records(entry, data)).counts()
+                counts = audit(entry, data).counts()
                 snapshots[section] = {**_run(replay(str(entry.run))), **dict(_flat("audit", counts))}
             except (CacheError, MalformedConversation) as error:  # one run must not keep the others from being checked
                 snapshots[section] = {f"run {entry.run}": f"{type(error).__name__}: {error}"}

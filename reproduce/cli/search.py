@@ -38,8 +38,8 @@ from reproduce.cli import estimates, recordings, training
 from reproduce.data import home
 from reproduce.errors import UsageError
 from reproduce.published import imagenet
+from reproduce.published.imagenet import embedded
 from reproduce.published.replay import ITERATIONS
-from reproduce.published.transcript import embedded
 from reproduce.report.output import add_output_arguments, show
 from reproduce.report.report import Report, recomputed, replayed
 

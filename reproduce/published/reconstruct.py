@@ -24,9 +24,18 @@ from harness.text import layouts
 from reproduce.data import read_published
 from reproduce.errors import DataMissing
 from reproduce.published import trials
-from reproduce.published.imagenet import cassette_path, conversation, distinct_conversations, reconstructed
+from reproduce.published.imagenet import (
+    RUNS,
+    Embedded,
+    Transcript,
+    cassette_path,
+    conversation,
+    distinct_conversations,
+    embedded,
+    reconstructed,
+    transcript,
+)
 from reproduce.published.replay import reconstruct
-from reproduce.published.transcript import RUNS, Embedded, Transcript, embedded
 
 ORIGIN = "reconstructed from published figures"
 SOURCE = "github.com/mingkai-zheng/GENIUS at 97361d30b2da337edd0c8e1ed71b7c88b4a85d38; figures only"
@@ -41,7 +50,7 @@ def figures() -> str:
     runs = []
     for entry in distinct_conversations():
         if (data := read_published(entry)) is not None:
-            runs.append(conversation(entry, data).transcript)
+            runs.append(transcript(entry, conversation(entry, data)))
     if not runs:
         raise DataMissing("329M", purpose="the figures of the published runs")
     text = json.dumps(msgspec.to_builtins(Embedded(source=SOURCE, runs=tuple(runs))), indent=1)
@@ -50,11 +59,11 @@ def figures() -> str:
     return text.replace("{ ", "{").replace(" }", "}") + "\n"
 
 
-def records(transcript: Transcript) -> list[Record]:
+def records(figures: Transcript) -> list[Record]:
     """The records of a run that proposes the published designs in answer to this project's prompts."""
-    answers = ["No design." if turn.design is None else layouts.write(SPACE, turn.design) for turn in transcript.turns]
-    provenance = {"origin": ORIGIN, "file": transcript.file, "sha256": transcript.sha256}
-    return list(reconstruct(*reconstructed(transcript), answers, provenance))
+    answers = ["No design." if turn.design is None else layouts.write(SPACE, turn.design) for turn in figures.turns]
+    provenance = {"origin": ORIGIN, "file": figures.file, "sha256": figures.sha256}
+    return list(reconstruct(*reconstructed(figures), answers, provenance))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,8 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if parser.parse_args(arguments).what == "figures":
         RUNS.write_text(figures(), encoding="utf-8")
         return 0
-    for transcript in embedded().values():
-        cassette.write(cassette_path(transcript.run), records(transcript))
+    for name, run in embedded().items():
+        cassette.write(cassette_path(name), records(run))
     for name, table in trials.published_trials().items():
         cassette.write(trials.cassette_path(name), trials.records(table))
     return 0

@@ -14,7 +14,7 @@ from harness.objectives import TabularObjective
 from harness.run import remembered
 from reproduce.published import imagenet
 from reproduce.published import trials as trials_of
-from reproduce.published.transcript import embedded
+from reproduce.published.imagenet import embedded
 from reproduce.published.trials import published_trials
 from tables.space import Architecture, Space
 
@@ -32,7 +32,7 @@ class Measured:
 def _objectives() -> dict[str, Measured]:
     runs = {
         f"transcript {name}": Measured(
-            remembered(imagenet.specification(transcript)),
+            remembered(imagenet.reconstructed(transcript)[0]),
             spaces.find("mobilenetv2-se").SPACE,
             next(turn.design for turn in transcript.turns if turn.verdict == "accepted" and turn.design is not None),
             complete=False,
