@@ -165,7 +165,7 @@ def _on_table(args: argparse.Namespace) -> bool:
 def _planned(args: argparse.Namespace, table: Measure | None, how: Training | None) -> list[Specification]:
     """The runs of a command line, temperature by temperature."""
     if args.run:
-        published, _ = imagenet.reconstructed(embedded()[args.run])
+        published = imagenet.specification(embedded()[args.run])
         return [msgspec.structs.replace(published, training=how)]
     common = {"method": args.method, "space": args.space, "table": table, "training": how}
     version = catalogue.find(args.method).version

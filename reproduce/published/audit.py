@@ -31,6 +31,7 @@ from harness.text.published import Reading
 from reproduce.data import Published
 from reproduce.published.conversation import Experiment, Iteration
 from reproduce.published.imagenet import conversation, macs, published, published_records
+from reproduce.published.replay import setting
 from reproduce.published.wording import prompt_pack
 from reproduce.report.report import provenance, summary
 from tables.space import Architecture
@@ -117,7 +118,7 @@ def audit(entry: Published, data: bytes) -> FileAudit:
         MalformedConversation: there is no conversation to take apart.
     """
     told = conversation(entry, data)
-    prompts = prompt_pack(told)
+    run, prompts = published(entry, told), prompt_pack(told)
     listed: dict[int, list[Experiment]] = {}  # the listings of each proposal
     for one in told.listings:
         if one.of is not None:
@@ -149,7 +150,7 @@ def audit(entry: Published, data: bytes) -> FileAudit:
         entries.count(False),
         tuple(sorted({_fixed_macs(iteration.statement) for iteration in told.iterations})),
         tuple(f"iteration {number}, {part}" for number, part in (*prompts.as_sent, *also_sent)),
-        *_replayed(published(entry, told, prompts), published_records(entry, data)),
+        *_replayed(run, setting(run, str(entry.run), prompts), published_records(entry, data)),
     )
 
 
@@ -179,12 +180,12 @@ def _turn(number: int, turn: int, iteration: Iteration, tested: Mapping[Architec
     )
 
 
-def _replayed(run: tuple[Specification, Setting], records: Sequence[Record]) -> tuple[Tally, str | None]:
+def _replayed(run: Specification, how: Setting, records: Sequence[Record]) -> tuple[Tally, str | None]:
     """How many answers a strict replay brings back, each where it belongs; and what ended it early."""
     client = Client(Cassette(records))
     miss = None
     try:
-        asked = perform(run[0], client, run[1]).trajectory.records
+        asked = perform(run, client, how).trajectory.records
         hits = sum(key == record.key for key, record in zip(asked, records, strict=False))
     except ReplayMiss as error:
         hits, miss = client.tally.hits, str(error)

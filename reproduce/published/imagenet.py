@@ -7,25 +7,24 @@ were told, also where they are not true.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 
 import msgspec
 
-from baselines.genius import Genius, Prompts
+from baselines.genius import Prompts
 from cache import cassette
 from cache.cassette import Cassette
 from cache.importers import chat_history, dialogues
 from cache.record import Record
 from harness import spaces
 from harness.loop import Budget
-from harness.run import Setting
 from harness.spaces import mobilenetv2_se
 from harness.specification import Data, Model, Specification, Turn
 from reproduce.data import Published, conversations, read_published
 from reproduce.errors import MalformedConversation, UsageError
 from reproduce.published.conversation import Conversation, parse
-from reproduce.published.replay import MODEL, RECORDED, Replay
+from reproduce.published.replay import MODEL, RECORDED, Replay, setting
 from reproduce.published.replay import replay as performed
 from reproduce.published.wording import prompt_pack
 from tables.space import Architecture
@@ -91,12 +90,13 @@ def replay(name: str, *, embedded_only: bool = False) -> Replay:
     """
     entry = published_run(name)
     if embedded_only or (data := read_published(entry)) is None:
-        transcript = embedded()[str(entry.run)]
-        recorded = cassette.read(cassette_path(transcript.run))
-        return performed(*reconstructed(transcript), recorded, "reconstructed", recorded.digest)
+        run = specification(embedded()[str(entry.run)])
+        recorded = cassette.read(cassette_path(str(entry.run)))
+        return performed(run, setting(run, str(entry.run)), recorded, "reconstructed", recorded.digest)
     told, records = conversation(entry, data), Cassette(published_records(entry, data))
-    run = published(entry, told, prompt_pack(told))
-    found = performed(*run, records, "published", f"sha256:{entry.sha256}")
+    run = published(entry, told)
+    how = setting(run, str(entry.run), prompt_pack(told))
+    found = performed(run, how, records, "published", f"sha256:{entry.sha256}")
     if not found.trajectory.evaluated or found.trajectory.best.trial.architecture is None:
         raise MalformedConversation(f"{entry.path}: expected a best experiment with a design that can be read")
     return found
@@ -122,31 +122,29 @@ def transcript(entry: Published, told: Conversation) -> Transcript:
     return Transcript(str(entry.run), entry.path, entry.sha256, entry.sample or 0, told.window, told.told)
 
 
-def published(entry: Published, told: Conversation, prompts: Prompts) -> tuple[Specification, Setting]:
-    """The run in the wording of its published conversation, which has no licence and stands by its digest."""
-    return _run(transcript(entry, told), prompts, {"digest": f"sha256:{entry.sha256}"})
+def specification(figures: Transcript, wording: dict[str, str] | None = None) -> Specification:
+    """The run as data: its FLOPs window, no design twice, told as it was.
 
-
-def reconstructed(figures: Transcript) -> tuple[Specification, Setting]:
-    """The run in this project's own wording of the problem that it was given."""
-    low, high = map(str, figures.window)
-    prompts = Prompts.load("mobilenetv2_se", low=low, high=high, costs=mobilenetv2_se.describe_costs())
-    return _run(figures, prompts, prompts.parts)
-
-
-def _run(figures: Transcript, prompts: Prompts, wording: dict[str, str]) -> tuple[Specification, Setting]:
-    """The run as data, and what performs it: within its FLOPs window, no design twice, told as it was."""
-    space = mobilenetv2_se.SPACE
-    specification = Specification(
+    `wording` is this project's own unless another is given; a published one has no licence and stands by its digest.
+    """
+    if wording is None:
+        low, high = map(str, figures.window)
+        costs = mobilenetv2_se.describe_costs()
+        wording = Prompts.load("mobilenetv2_se", low=low, high=high, costs=costs).parts
+    return Specification(
         method="genius",
-        space=space.name,
+        space=mobilenetv2_se.SPACE.name,
         budget=Budget(proposals=len([*figures.turns])),
         window=figures.window,
         model=Model(name=MODEL, prompt=wording),
         told=figures.iterations,
         number=figures.sample,
     )
-    return specification, Setting(space, macs, partial(Genius, space, prompts), name=figures.run)
+
+
+def published(entry: Published, told: Conversation) -> Specification:
+    """The run of a published conversation, as data."""
+    return specification(transcript(entry, told), {"digest": f"sha256:{entry.sha256}"})
 
 
 def cassette_path(name: str) -> Path:

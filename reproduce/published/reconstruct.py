@@ -19,8 +19,6 @@ import msgspec
 
 from cache import cassette
 from cache.record import Record
-from harness.spaces.mobilenetv2_se import SPACE
-from harness.text import layouts
 from reproduce.data import read_published
 from reproduce.errors import DataMissing
 from reproduce.published import trials
@@ -32,12 +30,12 @@ from reproduce.published.imagenet import (
     conversation,
     distinct_conversations,
     embedded,
-    reconstructed,
+    specification,
     transcript,
 )
 from reproduce.published.replay import reconstruct
+from reproduce.published.trials import Trials
 
-ORIGIN = "reconstructed from published figures"
 SOURCE = "github.com/mingkai-zheng/GENIUS at 97361d30b2da337edd0c8e1ed71b7c88b4a85d38; figures only"
 
 
@@ -61,9 +59,18 @@ def figures() -> str:
 
 def records(figures: Transcript) -> list[Record]:
     """The records of a run that proposes the published designs in answer to this project's prompts."""
-    answers = ["No design." if turn.design is None else layouts.write(SPACE, turn.design) for turn in figures.turns]
-    provenance = {"origin": ORIGIN, "file": figures.file, "sha256": figures.sha256}
-    return list(reconstruct(*reconstructed(figures), answers, provenance))
+    designs = (turn.design for turn in figures.turns)
+    return [*reconstruct(specification(figures), designs, {"file": figures.file, "sha256": figures.sha256})]
+
+
+def records_of_trials(table: Trials) -> list[Record]:
+    """The records of all trials of a table of the paper, with this project's prompts."""
+    provenance = {"table": f"arXiv:2304.10970v4 {table.name}"}
+    return [
+        record
+        for number, trial in enumerate(table.trials)
+        for record in reconstruct(trials.specification(table, number), (one.architecture for one in trial), provenance)
+    ]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -76,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, run in embedded().items():
         cassette.write(cassette_path(name), records(run))
     for name, table in trials.published_trials().items():
-        cassette.write(trials.cassette_path(name), trials.records(table))
+        cassette.write(trials.cassette_path(name), records_of_trials(table))
     return 0
 
 

@@ -32,7 +32,7 @@ class Measured:
 def _objectives() -> dict[str, Measured]:
     runs = {
         f"transcript {name}": Measured(
-            remembered(imagenet.reconstructed(transcript)[0]),
+            remembered(imagenet.specification(transcript)),
             spaces.find("mobilenetv2-se").SPACE,
             next(turn.design for turn in transcript.turns if turn.verdict == "accepted" and turn.design is not None),
             complete=False,

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import socket
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import pytest
 from pytest_socket import SocketBlockedError
 
-from baselines.genius import Genius, Prompts
+from baselines.genius import Prompts
 from cache import cassette
 from cache.cassette import Cassette
 from cache.client import Client, Tally
@@ -31,10 +30,10 @@ from reproduce.published.imagenet import (
     published,
     published_records,
     published_run,
-    reconstructed,
     replay,
+    specification,
 )
-from reproduce.published.replay import RECORDED
+from reproduce.published.replay import RECORDED, setting
 from reproduce.published.wording import prompt_pack
 from reproduce.report.report import Status
 from tests.reproduce.conversations import ITERATIONS
@@ -124,9 +123,9 @@ def test_a_changed_character_is_a_miss_that_says_where(fetched: Path) -> None:
     told = conversation(entry, data)
     prompts = prompt_pack(told)
     changed = replace(prompts, closing=prompts.closing.replace("Please", "please", 1))
-    specified, setting = published(entry, told, changed)
+    run = published(entry, told)
     with pytest.raises(ReplayMiss) as miss:
-        perform(specified, Client(Cassette(records)), setting)
+        perform(run, Client(Cassette(records)), setting(run, "329M", changed))
     message = str(miss.value)
     assert "run 329M, iteration 1, turn 0" in message
     assert "-" in message
@@ -135,12 +134,11 @@ def test_a_changed_character_is_a_miss_that_says_where(fetched: Path) -> None:
 
 
 def test_a_miss_in_the_embedded_prompts_says_where() -> None:
-    specified, setting = reconstructed(embedded()["401M"])
+    specified = specification(embedded()["401M"])
     assert specified.model is not None
     prompts = replace(Prompts.of(specified.model.prompt), above="Too much: $macs, $bound, $difference.")
-    reworded = replace(setting, optimizer=partial(Genius, setting.space, prompts))
     with pytest.raises(ReplayMiss, match="run 401M, iteration 1, turn 1"):
-        perform(specified, Client(cassette.read(cassette_path("401M"))), reworded)
+        perform(specified, Client(cassette.read(cassette_path("401M"))), setting(specified, "401M", prompts))
 
 
 def test_what_was_told_and_is_not_true_is_computed() -> None:
@@ -191,8 +189,7 @@ def test_one_run_that_cannot_be_replayed_leaves_the_others_in_the_table(monkeypa
 
 
 def test_the_request_is_all_that_is_known_of_the_body() -> None:
-    specified, _ = reconstructed(embedded()["329M"])
-    body = request(specified, [{"role": "user", "content": "?"}])
+    body = request(specification(embedded()["329M"]), [{"role": "user", "content": "?"}])
     assert body == {
         "model": "gpt-4",
         "messages": [{"role": "user", "content": "?"}],
