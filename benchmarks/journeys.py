@@ -45,7 +45,7 @@ class Journey:
     def __init__(self) -> None:
         self.entered: set[str] = set()
         self.crossings: set[tuple[Function, Function]] = set()
-        self._ours: dict[CodeType, Function | None] = {}
+        self._ours: dict[tuple[str, CodeType], Function | None] = {}
 
     def __call__(self, frame: FrameType, event: str, _: object) -> None:
         """Note a call of a function of ours."""
@@ -69,9 +69,10 @@ class Journey:
 
     def _function(self, frame: FrameType) -> Function | None:
         code = frame.f_code
-        if code not in self._ours:
-            self._ours[code] = ours(code)
-        return self._ours[code]
+        known = (code.co_filename, code)  # equal code of two files is equal: its name of a file does not count
+        if known not in self._ours:
+            self._ours[known] = ours(code)
+        return self._ours[known]
 
 
 def main(arguments: Sequence[str]) -> int:
