@@ -11,11 +11,11 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from msgspec.structs import replace
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 

@@ -8,10 +8,11 @@ import time
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -51,7 +52,7 @@ class Checkpoint:
             "key": self.key,
             "seconds": self.elapsed(),
             "resumed_at": self.resumed_at,
-            "curve": [asdict(epoch) for epoch in curve],
+            "curve": msgspec.to_builtins(curve),
         }
         with replacing(self.path) as temporary, temporary.open("wb") as file:
             arrays: dict[str, Any] = {name: each.cpu().numpy() for name, each in _tensors(network, optimizer)}
@@ -76,7 +77,7 @@ class Checkpoint:
                         optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
                 for name, tensor in _tensors(network, optimizer):
                     tensor.copy_(torch.from_numpy(arrays[name]))
-                curve = [Epoch(**epoch) for epoch in state["curve"]]
+                curve = msgspec.convert(state["curve"], list[Epoch])
         except (OSError, ValueError, KeyError, TypeError, RuntimeError, EOFError, zipfile.BadZipFile) as error:
             raise NotThisJob(
                 f"{self.path}: expected a checkpoint, got: {error}; delete it, to train from the beginning"

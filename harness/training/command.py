@@ -13,12 +13,12 @@ from cache.record import Record
 from harness.errors import HarnessError
 from harness.training.checkpoint import EVERY_S, Checkpoint, replacing
 from harness.training.claim import claim
-from harness.training.jobs import Keyed, read_result
+from harness.training.jobs import Spec, read_result
 
 INTERRUPTED = 130  # what a shell reports for a command that Ctrl-C ended
 
 
-J = TypeVar("J", bound=Keyed)
+J = TypeVar("J", bound=Spec)
 
 
 def job_parser(program: str, description: str | None) -> argparse.ArgumentParser:

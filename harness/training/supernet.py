@@ -35,13 +35,13 @@ from harness.training import data as datasets
 from harness.training import devices, networks
 from harness.training.checkpoint import Checkpoint
 from harness.training.command import job_parser, perform, say
-from harness.training.jobs import Epoch
+from harness.training.jobs import CODE, Epoch, Logits, Search, Searched, SupernetJob, SupernetOutcome
 from harness.training.networks.mixed_cell import mix
 from harness.training.pictures import Batch, Data, prepare, steps
-from harness.training.supernet_jobs import ANY_CELL, CODE, Logits, Search, Searched, SupernetJob, SupernetOutcome
 from harness.training.train import evaluate
 
 SHAPE = len(SPACE.slots), len(OPERATIONS)  # of the logits: (6, 5)
+ANY_CELL = (OPERATIONS.index("nor_conv_3x3"),) * len(SPACE.slots)
 FIRST_LOGITS = 1e-3  # standard deviation
 CLIP = 5.0  # norm of the gradient by the network's weights, at most
 EPSILON = 0.01  # length of the finite difference of second order

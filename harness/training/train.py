@@ -24,7 +24,7 @@ from harness.training import data as datasets
 from harness.training import devices, networks
 from harness.training.checkpoint import Checkpoint
 from harness.training.command import job_parser, perform, say
-from harness.training.jobs import CODE, Epoch, Job, Outcome, Result, to_record
+from harness.training.jobs import CODE, Epoch, Job, Outcome, Trained
 from harness.training.pictures import Data, Part, prepare, steps
 from harness.training.recipes import Recipe
 
@@ -141,7 +141,7 @@ def train(
     compiled: bool = False,
     checkpoint: Checkpoint | None = None,
     say: Callable[[str], None] = lambda _: None,
-) -> Result:
+) -> Trained:
     """Train a job.
 
     Args:
@@ -190,7 +190,7 @@ def train(
         "bfloat16": job.recipe.mixed_precision and device.type == "cuda",
         "compiled": compiled,
     }
-    return Result(outcome, devices.observed(device, checkpoint, settings, log))
+    return Trained(job, outcome, devices.observed(device, checkpoint, settings, log))
 
 
 # -- the command ---
@@ -219,7 +219,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             checkpoint=checkpoint,
             say=say,
         )
-        return to_record(job, result)
+        return result.to_record()
 
     return perform(args, Job.read, work)
 

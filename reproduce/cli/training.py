@@ -15,8 +15,10 @@ import argparse
 import importlib.util
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from cache.client import Reply, Request
 from cache.key import DIGEST_PREFIX
@@ -26,7 +28,7 @@ from harness.training import recipes
 from harness.training.executors.local import LocalExecutor, gpus
 from harness.training.executors.slurm import Resources, SlurmExecutor
 from harness.training.executors.worker import TRAIN
-from harness.training.jobs import Job, Result, Scale, Training, from_record
+from harness.training.jobs import Job, Scale, Trained, Training
 from harness.training.queue import Executor, Queue, State, Status
 from reproduce.data import home
 from reproduce.errors import UsageError
@@ -85,7 +87,7 @@ def described(args: argparse.Namespace, space: str, *, searched: bool = True) ->
             "--validation 0.1, or take another recipe"
         )
     network = Scale(args.width, args.cells_per_stage, args.light_reduction)
-    return Training(space, args.dataset, digest_of(args.dataset, args.data), recipe, network, args.train_seed)
+    return Training(space, args.dataset, digest_of(args.dataset, args.data), recipe, args.train_seed, network)
 
 
 def digest_of(dataset: str, data: Path | None) -> str:
@@ -122,7 +124,7 @@ class Workers:
             if record is None:
                 given_up.append(self._failure(status))
                 return
-            _tell(*from_record(record))
+            _tell(Trained.from_record(record))
             keep(record.request, Reply(record.answer, record.observed, record.provenance))
 
         self.executor().run(self.queue, by_key, ended)
@@ -169,7 +171,7 @@ def executor(args: argparse.Namespace) -> Executor:
     return SlurmExecutor(asked, command=command)
 
 
-def _tell(job: Job, result: Result) -> None:
-    outcome, observed = result.outcome, result.observed
+def _tell(done: Trained) -> None:
+    outcome, observed = done.outcome, done.observed
     figures = "" if outcome.validation is None else f"validation {outcome.validation:.2f} %, "
-    sys.stderr.write(f"trained {job.architecture}: {figures}{observed.seconds:.1f} s on {observed.device}\n")
+    sys.stderr.write(f"trained {done.job.architecture}: {figures}{observed.seconds:.1f} s on {observed.device}\n")

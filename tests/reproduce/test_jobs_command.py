@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from harness.spaces import nas_bench_201
-from harness.training.jobs import Job, Scale, Training
+from harness.training.jobs import Job, Training
 from harness.training.queue import Queue
 from harness.training.recipes import DIGITS
 from reproduce.__main__ import main
@@ -18,7 +18,7 @@ from reproduce.cli import training
 from tests.harness.instant import Instant
 
 CELLS = [nas_bench_201.SPACE.architecture_at(index) for index in range(4)]
-HOW = Training("nas-bench-201", "digits", training.DIGITS, DIGITS, Scale())
+HOW = Training("nas-bench-201", "digits", training.DIGITS, DIGITS)
 
 
 def listed(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
