@@ -16,7 +16,7 @@ from pathlib import Path
 
 from cache import compact
 from cache.compact import Packed
-from cache.errors import CassetteError, CorruptRecord
+from cache.errors import CacheError, CorruptRecord
 from cache.key import canonical, digest_bytes
 from cache.nearest import nearest_key, sketch
 from cache.record import Record, line_key
@@ -79,13 +79,13 @@ def read(path: Path) -> Cassette:
     """Return the cassette at `path`, its manifest verified.
 
     Raises:
-        CassetteError: the file is missing, truncated, edited, not sorted, or of another version; the message names the
+        CacheError: the file is missing, truncated, edited, not sorted, or of another version; the message names the
             line and what to do.
     """
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise CassetteError(f"Expected a cassette at {path}, got {error.strerror}. Name another file.") from None
+        raise CacheError(f"Expected a cassette at {path}, got {error.strerror}. Name another file.") from None
     head, _, body = data.partition(b"\n")
     version, count, digest = _manifest(path, head)
     lines = body.splitlines(keepends=True)
@@ -105,14 +105,14 @@ def read(path: Path) -> Cassette:
             if not whole:  # the line that does not fit is to be named
                 shared.verify(line) if version > 1 else Record.from_line(line)
     except CorruptRecord as error:
-        raise CassetteError(f"Line {number} of {path}: {error}") from None
+        raise CacheError(f"Line {number} of {path}: {error}") from None
     if not whole:
-        raise CassetteError(
+        raise CacheError(
             f"Expected {count} records in {path} under the digest of line 1, got {len(cassette)} under another: whole "
             f"lines were lost, added or exchanged. {_RESTORE}"
         )
     if len(cassette) != count or list(cassette._held) != list(cassette):
-        raise CassetteError(
+        raise CacheError(
             f"Expected {count} records sorted by key in {path}, got {len(cassette)} keys in {len(lines)} lines. "
             "Write it with cache.cassette.write, never by hand."
         )
@@ -123,8 +123,8 @@ def write(path: Path, records: Iterable[Record]) -> str:
     """Write `records` to `path`, whole or not at all, and return the digest of the cassette.
 
     Raises:
-        CassetteError: two records have the same key and different content, or the file cannot be written.
-        CredentialFound, InvalidRequest: see `Record.to_line`.
+        CacheError: two records have the same key and different content, or the file cannot be written.
+        CacheError, InvalidRequest: see `Record.to_line`.
     """
     cassette = merge(*(Cassette([record]) for record in records))
     body = compact.written([*cassette.values()])
@@ -138,17 +138,17 @@ def write(path: Path, records: Iterable[Record]) -> str:
         partial.replace(path)
     except OSError as error:
         partial.unlink(missing_ok=True)
-        raise CassetteError(f"Expected to write {path}, got {error.strerror}. Make room, or name another.") from error
+        raise CacheError(f"Expected to write {path}, got {error.strerror}. Make room, or name another.") from error
     return cassette.digest
 
 
 def merge(*cassettes: Cassette) -> Cassette:
-    """Return all records of `cassettes`; raises CassetteError if two hold different records under one key."""
+    """Return all records of `cassettes`; raises CacheError if two hold different records under one key."""
     merged = Cassette()
     for cassette in cassettes:
         for key, record in cassette.items():
             if not merged.put(record) and merged[key].to_line() != record.to_line():
-                raise CassetteError(
+                raise CacheError(
                     f"Expected one record for {key}, got two that differ. Keep one of them, or number the second "
                     "answer with sample=1."
                 )
@@ -161,11 +161,11 @@ def _manifest(path: Path, head: bytes) -> tuple[int, int, str]:
         manifest = json.loads(head)
         version, count, digest = manifest["cassette"], manifest["records"], manifest["digest"]
     except (ValueError, TypeError, KeyError):
-        raise CassetteError(
+        raise CacheError(
             f"Expected the manifest of a cassette in line 1 of {path}, got {head[:60]!r}. Restore the file."
         ) from None
     if version not in (1, VERSION):
-        raise CassetteError(
+        raise CacheError(
             f"Expected cassette version 1 or {VERSION} in line 1 of {path}, got {version!r}. Read it with the release "
             "of genius-replay that wrote it."
         )

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from cache.errors import CorruptRecord, RecordError
+from cache.errors import CacheError, CorruptRecord
 from cache.key import JSON, canonical, digest_bytes, keyed, question
 from cache.redaction import refuse_credentials
 
@@ -62,11 +62,11 @@ class Record:
 
     @property
     def text(self) -> str:
-        """What the model said: the content of the first choice; raises RecordError if the answer has none."""
+        """What the model said: the content of the first choice; raises CacheError if the answer has none."""
         match self.answer:
             case {"choices": [{"message": {"content": str(content)}}, *_]}:
                 return content
-        raise RecordError(
+        raise CacheError(
             f"Expected choices[0].message.content to be text in the answer of {self.key}, got "
             f"{json.dumps(self.answer)[:200]}. Read `answer` instead of `text`."
         )
@@ -81,7 +81,7 @@ class Record:
 
         Raises:
             InvalidRequest: something in the record is not JSON.
-            CredentialFound: something in the record looks like a credential.
+            CacheError: something in the record looks like a credential.
         """
         return self._line
 

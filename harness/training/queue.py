@@ -197,7 +197,7 @@ class Queue:
         """Keep every result in `store`, where the first result of a job stays; return how many were new.
 
         Raises:
-            StoreError, CredentialFound: see `Store.put`; what was collected before is kept.
+            CacheError: see `Store.put`; what was collected before is kept.
         """
         return sum(store.put(record) for key in self.keys() if (record := self.result(key)) is not None)
 

@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     """Print what the recordings say.
 
     Raises:
-        CassetteError, BrokenRecording: if a recording is damaged.
+        CacheError, BrokenRecording: if a recording is damaged.
         ReplayMiss: with `--text`, if it does not replay.
     """
     paths = args.files or runs.committed()

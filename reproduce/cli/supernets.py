@@ -87,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the searches, or draw them.
 
     Raises:
-        CassetteError: a file is damaged.
+        CacheError: a file is damaged.
         BrokenRecording: it holds no search, or one of another form.
         UsageError: drawing needs matplotlib.
     """

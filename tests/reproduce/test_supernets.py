@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from cache import cassette
-from cache.errors import CassetteError
+from cache.errors import CacheError
 from cache.key import DIGEST_PREFIX
 from cache.record import Record
 from harness.errors import BrokenRecording
@@ -90,7 +90,7 @@ def test_the_weights_are_drawn_the_same_twice(made_up: Path, suffix: str, tmp_pa
 
 
 def test_what_holds_no_search_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CassetteError, match="Expected a cassette"):
+    with pytest.raises(CacheError, match="Expected a cassette"):
         supernets.read([tmp_path / "none.jsonl"])
     other = tmp_path / "other.jsonl"
     cassette.write(other, [Record({"a": 1}, {}, kind="training")])
