@@ -12,7 +12,6 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -21,20 +20,16 @@ from harness.errors import BrokenRecording
 from harness.run import Run
 from reproduce import benchmarks, runs
 from reproduce.cli import supernets
-from reproduce.cli.catalogue import FIGURES, REPORTS
 from reproduce.data import read_published
 from reproduce.errors import DataMissing, MalformedConversation, UsageError
+from reproduce.paper.registry import ITEMS, Item
 from reproduce.published import audit as audit_file
 from reproduce.published.imagenet import conversation, distinct_conversations, published_records, replay
-from reproduce.published.replay import Replay
 from reproduce.published.transcript import embedded
 from reproduce.report.output import emit
-from reproduce.report.report import describe
+from reproduce.report.report import Replayed
 
 LOCK = Path(__file__).parents[1] / "lock.json"
-
-IMAGENET_REPORTS = ("table2", "table3", "table4", "table5", "table6", "table14")
-"""What does not depend on benchmark tables; its runs are pinned one by one."""
 
 REASONS = "reasons"  # beside the sections of the lock
 
@@ -152,7 +147,7 @@ def figures_snapshot(recordings: Recordings) -> Snapshot:
 
 def embedded_snapshot() -> Snapshot:
     """Every table, figure and run, computed as if nothing had been fetched."""
-    return _reports((*REPORTS, *FIGURES), embedded_only=True)
+    return _reports(ITEMS.values(), embedded_only=True)
 
 
 def published_snapshots(recordings: Recordings) -> dict[str, Snapshot]:
@@ -169,17 +164,18 @@ def published_snapshots(recordings: Recordings) -> dict[str, Snapshot]:
     if all(benchmarks.at_hand(name) for name in benchmarks.PUBLISHED):
         for name in benchmarks.PUBLISHED:
             benchmarks.find(name).content()  # raises if a file is not the published one
-        tabular = [name for name in (*REPORTS, *FIGURES) if name not in IMAGENET_REPORTS]
+        tabular = [item for item in ITEMS.values() if item.benchmarks]
         snapshots["published tables"] = {**_reports(tabular, embedded_only=False), **figures_snapshot(recordings)}
     return snapshots
 
 
-def _reports(names: Iterable[str], *, embedded_only: bool) -> Snapshot:
+def _reports(items: Iterable[Item], *, embedded_only: bool) -> Snapshot:
     """Every cell as it is, as it is printed, and its status; every note; every digest; every run."""
     values: dict[str, str] = {}
-    for name in names:
+    for item in items:
+        name = item.name
         try:
-            report = import_module(f"reproduce.paper.{name}").report(embedded_only=embedded_only)
+            report = item.report(embedded_only=embedded_only)
         except CacheError as error:  # a record that is damaged or not there has moved
             values[name] = f"{type(error).__name__}: {error}"
             continue
@@ -202,9 +198,9 @@ def differences(section: str, locked: Snapshot, now: Snapshot) -> Iterator[str]:
             yield f"{section}: {name}: locked {before}, now {after}"
 
 
-def _run(found: Replay) -> Snapshot:
+def _run(found: Replayed) -> Snapshot:
     """Source, evidence, winner, and every step with the key of its record."""
-    return dict(_flat(f"run {found.run}", {**describe(found), "tally": asdict(found.tally)}))
+    return dict(_flat(f"run {found.run}", {**found.describe(), "tally": asdict(found.tally)}))
 
 
 def _flat(name: str, value: Any) -> Iterator[tuple[str, str]]:
