@@ -12,9 +12,9 @@ from harness.loop import Step
 from harness.protocol import Rejected
 from harness.run import Run, accepted, foreseen
 from harness.specification import Specification
+from harness.training import estimates
+from harness.training.estimates import Pace
 from harness.training.jobs import Trained, Training
-from reproduce.cli import estimates
-from reproduce.cli.estimates import Pace
 from reproduce.report.report import (
     BLANK,
     MISSING,

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 import zipfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from torch import Tensor, nn
 
 from harness.errors import NotThisJob
 from harness.training.jobs import Epoch
+from harness.training.worker import replacing
 
 EVERY_S = 60.0  # seconds between two checkpoints, at least
 
@@ -97,19 +96,3 @@ def _tensors(network: nn.Module, optimizer: torch.optim.SGD) -> Iterator[tuple[s
     for name, parameter in network.named_parameters():
         if (momentum := optimizer.state[parameter].get("momentum_buffer")) is not None:
             yield f"momentum/{name}", momentum
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary file beside `path` that takes its place, whole and on the disk, once it is written.
-
-    Its name is always the same, so what a killed process left is written over. One process at a time may do this.
-    """
-    temporary = path.with_name(f"{path.name}.tmp")
-    try:
-        yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -17,7 +17,7 @@ from typing import ClassVar, Generic, Literal, TypeAlias, TypeVar
 
 import msgspec
 
-from cache.errors import CacheError, InvalidRequest
+from cache.errors import InvalidRequest
 from cache.key import JSON, canonical, request_key
 from cache.record import Record
 from harness import spaces
@@ -101,6 +101,16 @@ class Spec(Data, frozen=True, dict=True):
     def read(cls: type[S], path: Path) -> S:
         """The job in a file; errors as in `from_request`, and InvalidJob if there is none in it."""
         return cls.from_request(read_object(path))
+
+
+def of_request(request: Mapping[str, JSON]) -> Job | SupernetJob:
+    """The training or the search of a request; raises as `Spec.from_request` does."""
+    return SupernetJob.from_request(request) if "search" in request else Job.from_request(request)
+
+
+def read(path: Path) -> Job | SupernetJob:
+    """The training or the search in a file; raises as `Spec.read` does."""
+    return of_request(read_object(path))
 
 
 def read_object(path: Path) -> dict[str, JSON]:
@@ -392,19 +402,3 @@ class Trained(Done[Job, Outcome], frozen=True):
 
 class Searched(Done[SupernetJob, SupernetOutcome], frozen=True):
     """A search with shared weights that was made."""
-
-
-def read_result(path: Path, job: Spec) -> Record:
-    """The verified record in the file that a worker left.
-
-    Raises:
-        NotThisJob: the file is damaged, or of another job; what to do is in the message.
-        OSError: it cannot be read.
-    """
-    line = path.read_bytes()
-    try:
-        return Record.from_line(line, expected_key=job.key)
-    except CacheError as error:
-        raise NotThisJob(
-            f"{path}: expected the result of {job.key}, got: {error} Or delete it, to train again."
-        ) from error

@@ -17,8 +17,8 @@ from cache.client import Client
 from cache.store import Store
 from harness import spaces
 from harness.training import recipes
-from harness.training.executors.local import gpus
 from harness.training.jobs import KIND, Scale, Trained, Training
+from harness.training.local import gpus
 from reproduce import benchmarks
 from reproduce.benchmarks import Opened
 from reproduce.cli import training
@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
     how = scaled(training.described(args, args.space, searched=False), args.scale or 1)
     chosen = drawn(opened, args.n)
     with Store(home() / "answers") as store:
-        client = Client(store, {KIND: training.workers(args)})
+        client = Client(store, {KIND: training.provider(args)})
         records = client.ask_all(KIND, [how.job(architecture).request() for architecture in chosen])
     here = [Trained.from_record(record).outcome.test for record in records]
     show(report(opened, how, chosen, np.array(here)), args.format, args.out)

@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from harness.training.jobs import Epoch, Job, Observed, Outcome, Trained
-from harness.training.queue import RESULT, SPEC, Queue, Status
+from harness.training.queue import SPEC, Queue, Status
+from harness.training.worker import RESULT
 
 OBSERVED = Observed("2026-01-01T00:00:00+00:00", seconds=36.0, device="made up", peak_memory_bytes=1)
 

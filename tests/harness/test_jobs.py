@@ -24,8 +24,8 @@ from harness.training.jobs import (
     Outcome,
     Scale,
     Trained,
-    read_result,
 )
+from harness.training.worker import read_result
 from tables.errors import InvalidArchitecture
 
 DIGEST = DIGEST_PREFIX + "0" * 64
@@ -140,13 +140,13 @@ def test_a_record_without_a_result_is_refused() -> None:
 def test_the_file_of_a_worker_is_verified(tmp_path: Path) -> None:
     path = tmp_path / "result.json"
     path.write_bytes(result().to_record().to_line())
-    assert Trained.from_record(read_result(path, JOB)) == result()
+    assert Trained.from_record(read_result(path, JOB.key)) == result()
     path.write_bytes(path.read_bytes().replace(b'"test":75', b'"test":95'))
     with pytest.raises(NotThisJob, match="were changed"):
-        read_result(path, JOB)
+        read_result(path, JOB.key)
     path.write_bytes(result(replace(JOB, seed=1)).to_record().to_line())
     with pytest.raises(NotThisJob, match=rf"expected the result of {JOB.key}"):
-        read_result(path, JOB)
+        read_result(path, JOB.key)
 
 
 # -- refusals ---

@@ -31,10 +31,10 @@ from torch import Tensor, nn  # noqa: E402 - needs torch
 
 from harness.training import data as datasets  # noqa: E402
 from harness.training import networks  # noqa: E402
+from harness.training.__main__ import main  # noqa: E402
 from harness.training.checkpoint import Checkpoint  # noqa: E402
-from harness.training.networks.mixed_cell import MixedEdge  # noqa: E402
 from harness.training.networks.nas_bench_201 import Cell  # noqa: E402
-from harness.training.supernet import Supernet, main, straight_through, train, unrolled_gradient  # noqa: E402
+from harness.training.supernet import MixedEdge, Supernet, straight_through, train, unrolled_gradient  # noqa: E402
 
 CPU = torch.device("cpu")
 ZEROS = DIGEST_PREFIX + "0" * 64
@@ -239,7 +239,7 @@ def test_a_search_goes_on_after_a_kill_and_leaves_the_same_answer(job: SupernetJ
     command = [
         sys.executable,
         "-m",
-        "harness.training.supernet",
+        "harness.training",
         str(spec),
         "--checkpoint-every",
         "0",
@@ -274,7 +274,7 @@ def test_a_result_that_is_there_is_not_made_again(
     ("change", "said"),
     [
         ({"digest": ZEROS}, "--data PATH"),
-        ({"code": "0"}, "version 1 of harness.training.supernet"),
+        ({"code": "0"}, "version 1 of harness.training, got 0"),
         ({"dataset": "letters"}, "no data set is called"),
         ({"seed": -1}, "seed from 0"),
     ],

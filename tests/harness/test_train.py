@@ -25,10 +25,11 @@ from tests.harness.datasets.test_image_folder import fill
 
 torch = pytest.importorskip("torch", reason="training needs torch: install the extra `train`")
 
+from harness.training import __main__ as command  # noqa: E402 - needs torch
 from harness.training import train as training  # noqa: E402 - needs torch
 from harness.training.checkpoint import Checkpoint  # noqa: E402
 from harness.training.pictures import Batch, Part, prepare  # noqa: E402
-from harness.training.train import build, evaluate, fit, main, train  # noqa: E402
+from harness.training.train import build, evaluate, fit, train  # noqa: E402
 
 CPU = torch.device("cpu")
 DIGITS = datasets.find("digits")
@@ -113,13 +114,6 @@ def test_steps_are_those_of_plain_sgd() -> None:
             schedule.step()
     for one, other in zip(mine.parameters(), plain.parameters(), strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=1e-12)
-
-
-def test_the_curve_may_be_left_out() -> None:
-    data = prepare(DIGITS, RECIPE, CPU)
-    whole, short = (fit(build(JOB, data, CPU), data, RECIPE, 0, curve=curve) for curve in (True, False))
-    assert [epoch.validation for epoch in short.curve] == [None, None, whole.validation]
-    assert replace(short, curve=whole.curve) == whole
 
 
 def test_without_validation_pictures_there_is_no_validation() -> None:
@@ -225,7 +219,7 @@ def test_a_job_that_is_killed_and_asked_for_twice_is_trained_once(tmp_path: Path
         command = [
             sys.executable,
             "-m",
-            "harness.training.train",
+            "harness.training",
             str(spec),
             "--device",
             "cpu",
@@ -256,7 +250,7 @@ def test_a_job_that_is_killed_and_asked_for_twice_is_trained_once(tmp_path: Path
 def test_a_result_says_how_it_came_about(tmp_path: Path) -> None:
     spec = tmp_path / "spec.json"
     spec.write_text(JOB.to_json())
-    assert main([str(spec), "--device", "cpu", "--result", str(tmp_path / "mine.json")]) == 0
+    assert command.main([str(spec), "--device", "cpu", "--result", str(tmp_path / "mine.json")]) == 0
     observed = Trained.from_record(result_in(tmp_path / "mine.json", JOB)).observed
     assert observed.versions["torch"] == torch.__version__
     assert observed.settings["threads"] == 1
@@ -269,10 +263,10 @@ def test_a_result_says_how_it_came_about(tmp_path: Path) -> None:
 def test_a_result_that_is_there_is_not_trained_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = tmp_path / "spec.json"
     spec.write_text(JOB.to_json())
-    assert main([str(spec)]) == 0
-    monkeypatch.setattr(training, "train", None)
+    assert command.main([str(spec)]) == 0
+    monkeypatch.setattr(command, "train", None)
     before = (tmp_path / "result.json").stat()
-    assert main([str(spec)]) == 0
+    assert command.main([str(spec)]) == 0
     assert (tmp_path / "result.json").stat() == before
 
 
@@ -282,7 +276,7 @@ def test_a_result_that_is_there_is_not_trained_again(tmp_path: Path, monkeypatch
         ({"digest": "sha256:" + "0" * 64}, WrongDigest, f"expects data with digest sha256:0+, got {DIGITS.digest}"),
         ({"dataset": "mnist"}, HarnessError, "no data set is called 'mnist'"),
         ({"dataset": "cifar10"}, HarnessError, "name it with --data PATH"),
-        ({"code": "0"}, InvalidJob, "got 0: check out that version"),
+        ({"code": "0"}, InvalidJob, "got 0: check that one out"),
         ({"recipe": replace(RECIPE, split=Split(0.5, 0.5))}, InvalidJob, "give the split a fraction for test"),
         ({"recipe": replace(RECIPE, input_size=10**6)}, OutOfMemory, "take a device with more memory"),
     ],
@@ -303,15 +297,15 @@ def test_a_gpu_without_memory_is_said_so(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_the_command_refuses_with_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     spec = tmp_path / "spec.json"
-    assert main([str(spec)]) == 2
+    assert command.main([str(spec)]) == 2
     assert "spec.json: expected a job as JSON" in capsys.readouterr().err
     spec.write_text(replace(JOB, dataset="cifar10").to_json())
-    assert main([str(spec)]) == 2
+    assert command.main([str(spec)]) == 2
     assert "cifar10 needs the archive" in capsys.readouterr().err
     if not torch.cuda.is_available():
-        assert main([str(spec), "--device", "cuda"]) == 2
+        assert command.main([str(spec), "--device", "cuda"]) == 2
         assert "expected a GPU that torch can use" in capsys.readouterr().err
     spec.write_text(JOB.to_json())
     (tmp_path / "result.json").write_text("{}")
-    assert main([str(spec)]) == 2
+    assert command.main([str(spec)]) == 2
     assert f"expected the result of {JOB.key}" in capsys.readouterr().err

@@ -12,12 +12,11 @@ import pytest
 from msgspec.structs import replace
 
 from harness.training import data as datasets
-from harness.training.executors.local import LocalExecutor
-from harness.training.executors.slurm import Resources, SlurmExecutor
-from harness.training.executors.worker import TRAIN
 from harness.training.jobs import Job, Scale, Trained
-from harness.training.queue import Executor, Queue
+from harness.training.local import LocalExecutor
+from harness.training.queue import WORKER, Executor, Queue
 from harness.training.recipes import DIGITS
+from harness.training.slurm import Resources, SlurmExecutor
 from tests.harness.executors.scene import processes_in
 
 pytestmark = pytest.mark.slow  # torch is started three times over
@@ -32,7 +31,7 @@ JOB = Job(
 )
 
 
-COMMAND = (*TRAIN, "--device", "cpu", "--checkpoint-every", "0")  # after every epoch
+COMMAND = (*WORKER, "--device", "cpu", "--checkpoint-every", "0")  # after every epoch
 
 
 def here() -> Executor:
