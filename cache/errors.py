@@ -3,7 +3,6 @@
 CacheError              wrong use, a file that cannot be read or written, a credential, a ceiling that is reached
 ├── InvalidRequest      a value that is not JSON: NaN, a key that is not a string, bytes, an integer beyond 2**53
 ├── CorruptRecord       the content of a record does not give its key or its digest
-├── ImportFailed        a published file is not in the form it is said to be in
 ├── ReplayMiss          a request that was never recorded
 └── EndpointError       an endpoint gave no answer
 
@@ -30,10 +29,6 @@ class InvalidRequest(CacheError):
 
 class CorruptRecord(CacheError):
     """The content of a record does not give its key or its digest."""
-
-
-class ImportFailed(CacheError):
-    """A published file is not in the form it is said to be in."""
 
 
 class ReplayMiss(CacheError):
