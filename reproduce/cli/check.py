@@ -22,7 +22,7 @@ from harness.run import Run
 from reproduce import benchmarks, runs
 from reproduce.cli import supernets
 from reproduce.cli.catalogue import FIGURES, REPORTS
-from reproduce.data import read_published
+from reproduce.data import embedded_only, read_published
 from reproduce.errors import DataMissing, MalformedConversation, UsageError
 from reproduce.published import audit as audit_file
 from reproduce.published.imagenet import conversation, distinct_conversations, published_records, replay
@@ -152,7 +152,8 @@ def figures_snapshot(recordings: Recordings) -> Snapshot:
 
 def embedded_snapshot() -> Snapshot:
     """Every table, figure and run, computed as if nothing had been fetched."""
-    return _reports((*REPORTS, *FIGURES), embedded_only=True)
+    with embedded_only():
+        return _reports((*REPORTS, *FIGURES))
 
 
 def published_snapshots(recordings: Recordings) -> dict[str, Snapshot]:
@@ -170,16 +171,16 @@ def published_snapshots(recordings: Recordings) -> dict[str, Snapshot]:
         for name in benchmarks.PUBLISHED:
             benchmarks.find(name).content()  # raises if a file is not the published one
         tabular = [name for name in (*REPORTS, *FIGURES) if name not in IMAGENET_REPORTS]
-        snapshots["published tables"] = {**_reports(tabular, embedded_only=False), **figures_snapshot(recordings)}
+        snapshots["published tables"] = {**_reports(tabular), **figures_snapshot(recordings)}
     return snapshots
 
 
-def _reports(names: Iterable[str], *, embedded_only: bool) -> Snapshot:
+def _reports(names: Iterable[str]) -> Snapshot:
     """Every cell as it is, as it is printed, and its status; every note; every digest; every run."""
     values: dict[str, str] = {}
     for name in names:
         try:
-            report = import_module(f"reproduce.paper.{name}").report(embedded_only=embedded_only)
+            report = import_module(f"reproduce.paper.{name}").report()
         except CacheError as error:  # a record that is damaged or not there has moved
             values[name] = f"{type(error).__name__}: {error}"
             continue
