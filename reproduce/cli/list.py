@@ -6,8 +6,8 @@ import argparse
 import sys
 
 from reproduce.benchmarks import BENCHMARKS, at_hand
-from reproduce.cli.catalogue import FIGURES, REPORTS
 from reproduce.data import conversations, home, manifest, path_of
+from reproduce.paper.registry import ITEMS
 from reproduce.published.imagenet import published_run
 from reproduce.published.transcript import embedded
 
@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:  # noqa: ARG001
     """Print the tables, the runs and the published files."""
     lines = ["Tables and figures (python -m reproduce NAME):"]
-    lines += [f"  {name:<20} {title}" for name, title in {**REPORTS, **FIGURES}.items()]
+    lines += [f"  {name:<20} {item.title}" for name, item in ITEMS.items()]
     lines.append("ImageNet runs:")
     for entry in conversations():
         original = published_run(str(entry.run))

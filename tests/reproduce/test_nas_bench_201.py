@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from harness.spaces.nas_bench_201 import SPACE
-from reproduce.paper import table1, table11, table12, table13
 from reproduce.paper.nas_bench_201 import DATASETS, best_of_trials, candidates, open_dataset
+from reproduce.paper.registry import ITEMS
 from reproduce.published.trials import PROPOSALS
 from reproduce.report.report import Status
 
@@ -20,7 +20,7 @@ GENIUS = ["91.05±0.20", "93.79±0.09", "70.96±0.33", "70.91±0.72", "45.29±0.
 def test_the_genius_row_follows_from_its_trials(at_hand: bool, request: pytest.FixtureRequest) -> None:
     if at_hand:
         request.getfixturevalue("fetched")
-    report = table1.report()
+    report = ITEMS["table1"].report()
     (row,) = [row for row in report.rows if row[0].text == "GENIUS"]
     assert [cell.text for cell in row[1:]] == GENIUS
     assert {cell.status for cell in row[1:]} == {Status.RECOMPUTED}
@@ -29,7 +29,7 @@ def test_the_genius_row_follows_from_its_trials(at_hand: bool, request: pytest.F
 
 
 def test_methods_that_always_found_one_cell_are_looked_up(fetched: Path) -> None:
-    report = table1.report()
+    report = ITEMS["table1"].report()
     rows = {row[0].text: row[1:] for row in report.rows}
     looked_up = {name for name, cells in rows.items() if cells[0].status is Status.RECOMPUTED}
     assert looked_up == {"DARTS", "DrNAS", "beta-DARTS", "Lambda-DARTS", "GENIUS"}
@@ -49,9 +49,9 @@ def test_ranks_name_the_embedded_architectures(fetched: Path) -> None:
         ]
 
 
-@pytest.mark.parametrize("module", [table11, table12, table13])
-def test_every_printed_validation_could_be_some_cell(module: object, fetched: Path) -> None:
-    report = module.report()  # type: ignore[attr-defined]
+@pytest.mark.parametrize("name", DATASETS.values())
+def test_every_printed_validation_could_be_some_cell(name: str, fetched: Path) -> None:
+    report = ITEMS[name].report()
     counts = [cell.value for row in report.rows[:10] for cell in row[2::2]]
     assert len(counts) == 50
     assert all(isinstance(count, int) and count >= 1 for count in counts)
@@ -64,9 +64,9 @@ def test_a_figure_with_three_digits_is_matched_at_three_digits(fetched: Path) ->
     assert 0 < candidates(opened, 39.667) <= candidates(opened, 39.67)
 
 
-@pytest.mark.parametrize("module", [table11, table12, table13])
-def test_without_the_table_nothing_is_invented(module: object) -> None:
-    report = module.report()  # type: ignore[attr-defined]
+@pytest.mark.parametrize("name", DATASETS.values())
+def test_without_the_table_nothing_is_invented(name: str) -> None:
+    report = ITEMS[name].report()
     assert {cell.status for row in report.rows for cell in row} == {
         Status.QUOTED,
         Status.MISSING,

@@ -9,8 +9,8 @@ import pytest
 
 from harness import spaces
 from reproduce.__main__ import main
-from reproduce.cli.catalogue import FIGURES, REPORTS
 from reproduce.cli.query import proposed_by
+from reproduce.paper.registry import ITEMS
 
 
 def _rows(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, dict[str, object]]]:
@@ -74,14 +74,13 @@ def test_all_writes_everything(at_hand: bool, tmp_path: Path, request: pytest.Fi
         request.getfixturevalue("fetched")
     out = tmp_path / "results"
     assert main(["all", "--out", str(out), "--no-figures"]) == 0
-    names = {*REPORTS, *FIGURES}
     assert {path.name for path in out.iterdir()} == {
-        *(f"{name}{suffix}" for name in names for suffix in (".md", ".json")),
+        *(f"{name}{suffix}" for name in ITEMS for suffix in (".md", ".json")),
         "index.md",
         "provenance.json",
     }
     index = (out / "index.md").read_text("utf-8")
-    assert all(f"[table]({name}.md)" in index for name in names)
+    assert all(f"[table]({name}.md)" in index for name in ITEMS)
     assert ("nas-bench-macro_cifar10" in index) is not at_hand
 
 

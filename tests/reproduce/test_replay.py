@@ -18,7 +18,7 @@ from cache.errors import ReplayMiss
 from harness.run import perform, request
 from reproduce.data import conversations, read_published
 from reproduce.errors import DataMissing, UsageError
-from reproduce.paper import table4
+from reproduce.paper.registry import ITEMS
 from reproduce.published import reconstruct
 from reproduce.published.imagenet import (
     cassette_path,
@@ -181,7 +181,7 @@ def test_one_run_that_cannot_be_replayed_leaves_the_others_in_the_table(monkeypa
     untold = [(role, text.replace("accuracy of", "result of")) for role, text in conversation_made_up()]
     for data in (b"{", b"[]", _bytes(untold)):
         _bring(monkeypatch, {"epoch_20_input_128": data})
-        report = table4.report()
+        report = ITEMS["table4"].report()
         row = next(row for row in report.rows if row[0].value == 128)
         assert {cell.status for cell in row[3:]} == {Status.MISSING}
         assert [note for note in report.notes if "Run epoch_20_input_128 could not be replayed" in note]
