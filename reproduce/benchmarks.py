@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness import spaces
-from reproduce.data import Published, home, manifest, path_of, read_published
+from reproduce.data import Published, home, is_fetched, manifest, read_published
 from reproduce.errors import DataMissing, UsageError
 from tables.build import SOURCES, build
 from tables.errors import DamagedTable, SchemaMismatch, TableNotFound
@@ -105,7 +105,7 @@ def at_hand(name: str) -> bool:
     """Whether a table can be opened: it comes with this project, or has been fetched."""
     benchmark = find(name)
     if benchmark.file is not None:
-        return path_of(benchmark.file).exists()
+        return is_fetched(benchmark.file)
     try:
         return embedded(name).exists()
     except TableNotFound:

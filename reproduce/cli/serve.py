@@ -29,8 +29,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reproduce.data import home, sha256_of
-from reproduce.errors import UsageError, WrongDigest
+from reproduce.data import home, verified
+from reproduce.errors import UsageError
 from reproduce.report.output import write
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class LocalModel:
 
         Raises:
             UsageError: a package is not installed.
-            WrongDigest: the file is not the one that is named here.
+            ReproduceError: the file is not the one that is named here.
         """
         parts = [self._located(package, part) for package, part in self.parts]
         path, remedy = parts[0], "install its package again"
@@ -83,8 +83,7 @@ class LocalModel:
             if not path.exists():
                 path.parent.mkdir(parents=True, exist_ok=True)
                 write(b"".join(part.read_bytes() for part in parts), path)
-        if (found := sha256_of(path.read_bytes())) != self.sha256:
-            raise WrongDigest(str(path), expected=self.sha256, found=found, remedy=remedy)
+        verified(path.read_bytes(), self.sha256, path, remedy)
         return path
 
     def _located(self, package: str, part: str) -> Path:
@@ -132,7 +131,7 @@ def serve(model: LocalModel, *, port: int, context: int, threads: int) -> None:
 
     Raises:
         UsageError: the packages are missing, or the port is taken.
-        WrongDigest: the model's file is not the one that is named above.
+        ReproduceError: the model's file is not the one that is named above.
     """
     path = model.path()
     try:

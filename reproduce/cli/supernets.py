@@ -196,7 +196,7 @@ def draw(groups: Sequence[Group], path: Path) -> None:
 
     Raises:
         UsageError: if matplotlib is not installed.
-        CannotWrite: if the file cannot be written; what was there before stays.
+        ReproduceError: if the file cannot be written; what was there before stays.
     """
     columns = 2
     height = -(-len(groups) // columns)

@@ -9,7 +9,7 @@ import pytest
 from harness import spaces
 from reproduce import benchmarks
 from reproduce.benchmarks import BENCHMARKS, PUBLISHED
-from reproduce.errors import DataMissing, UsageError, WrongDigest
+from reproduce.errors import DataMissing, ReproduceError, UsageError
 from tables.build import SOURCES
 
 
@@ -59,7 +59,7 @@ def test_a_table_is_built_again_when_it_is_gone_or_of_another_file(
     assert benchmarks.table_path(name).read_bytes() == content
     file.write_bytes(b"{}")
     built.unlink()
-    with pytest.raises(WrongDigest):
+    with pytest.raises(ReproduceError, match="expected sha256"):
         benchmarks.open_benchmark(name)
 
 
