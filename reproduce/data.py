@@ -5,15 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from reproduce.errors import CannotRead, WrongDigest
+from reproduce.errors import ReproduceError
 
 HOME_VARIABLE = "GENIUS_REPLAY_HOME"
 MANIFEST = Path(__file__).with_name("published.json")
+_FETCHED = ContextVar("fetched", default=True)  # False: as if nothing had been
 
 
 @dataclass(frozen=True)
@@ -91,24 +95,47 @@ def sha256_of(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def verified(content: bytes, sha256: str, where: object, remedy: str) -> bytes:
+    """The content, if it is what was published.
+
+    Raises:
+        ReproduceError: it is another; the message names `where` it is from and the `remedy`.
+    """
+    found = sha256_of(content)
+    if found != sha256:
+        raise ReproduceError(f"{where}: expected sha256 {sha256}, found {found}; {remedy}")
+    return content
+
+
+@contextmanager
+def embedded_only() -> Iterator[None]:
+    """Inside, everything is as if nothing had been fetched."""
+    token = _FETCHED.set(False)
+    try:
+        yield
+    finally:
+        _FETCHED.reset(token)
+
+
+def is_fetched(entry: Published) -> bool:
+    """Whether the file is here; it is verified when it is read."""
+    return _FETCHED.get() and path_of(entry).exists()
+
+
 def read_published(entry: Published) -> bytes | None:
     """The content of a fetched file, verified on every read; None if it has not been fetched.
 
     Raises:
-        WrongDigest: the file is there, but is not the published one.
-        CannotRead: the file is there, but cannot be read.
+        ReproduceError: the file is there, but is not the published one, or cannot be read.
     """
     path = path_of(entry)
     try:
-        content = path.read_bytes()
+        content = path.read_bytes() if _FETCHED.get() else None
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise CannotRead(
+        raise ReproduceError(
             f"{path}: {error.strerror}; make it readable, or set {HOME_VARIABLE} to another folder"
         ) from error
-    found = sha256_of(content)
-    if found != entry.sha256:
-        remedy = f"`python -m reproduce fetch {entry.name}` deletes it and fetches it again"
-        raise WrongDigest(str(path), expected=entry.sha256, found=found, remedy=remedy)
-    return content
+    remedy = f"`python -m reproduce fetch {entry.name}` deletes it and fetches it again"
+    return None if content is None else verified(content, entry.sha256, path, remedy)

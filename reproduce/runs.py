@@ -181,7 +181,7 @@ def read(path: Path, targets: Collection[str] | None = None) -> list[Recorded]:
     """The runs of a recording; with `targets` only those on these tables.
 
     Raises:
-        CassetteError: the cassette is damaged.
+        CacheError: the cassette is damaged.
         BrokenRecording: a run is of another form.
     """
     runs = [_recorded(record) for record in runs_in(cassette.read(path))]
@@ -192,7 +192,7 @@ def again(path: Path) -> list[Run]:
     """Every run of a recording, performed again from it alone.
 
     Raises:
-        CassetteError, ReplayMiss: the cassette is damaged, or lacks an answer or a figure.
+        CacheError, ReplayMiss: the cassette is damaged, or lacks an answer or a figure.
         BrokenRecording: a run takes another course than it took.
     """
     recorded = cassette.read(path)

@@ -12,9 +12,9 @@ from harness.loop import Step
 from harness.protocol import Rejected
 from harness.run import Run, accepted, foreseen
 from harness.specification import Specification
-from harness.training.jobs import Training, from_record
-from reproduce.cli import estimates
-from reproduce.cli.estimates import Pace
+from harness.training import estimates
+from harness.training.estimates import Pace
+from harness.training.jobs import Trained, Training
 from reproduce.report.report import (
     BLANK,
     MISSING,
@@ -89,7 +89,7 @@ def _trainings(runs: Sequence[Run]) -> list[str]:
     if how is None:
         return []
     records = {record.key: record for run in runs for record in run.measured}
-    observed = [from_record(record)[1].observed for record in records.values()]
+    observed = [Trained.from_record(record).observed for record in records.values()]
     hours, devices = sum(each.seconds for each in observed) / 3600, sorted({each.device for each in observed})
     return [
         f"{how.dataset}, epochs {how.recipe.epochs}, input {how.recipe.input_size}, batch {how.recipe.batch_size}, "

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cache.errors import CacheError
 from reproduce.data import manifest, path_of
-from reproduce.errors import CannotWrite, ReproduceError
+from reproduce.errors import ReproduceError
 from reproduce.paper.registry import ITEMS, Item
 from reproduce.report.output import DRAWN, emit
 from reproduce.report.rendering import render
@@ -33,12 +33,12 @@ def run(args: argparse.Namespace) -> int:
         0, or 2 if a table or figure could not be made; the others are there.
 
     Raises:
-        CannotWrite: if the folder cannot be made.
+        ReproduceError: if the folder cannot be made.
     """
     try:
         args.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise CannotWrite(f"{args.out}: {error.strerror}; name another --out") from error
+        raise ReproduceError(f"{args.out}: {error.strerror}; name another --out") from error
     draws = not args.no_figures and find_spec("matplotlib") is not None
     lines = ["# GENIUS, reproduced", "", f"| what | {' | '.join(status.value for status in SHOWN)} | files |"]
     lines.append("| --- |" + " --- |" * (len(SHOWN) + 1))

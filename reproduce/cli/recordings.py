@@ -17,7 +17,7 @@ from harness.protocol import Evaluated, Reason, Rejected, Rejection
 from harness.run import Run
 from harness.specification import Label
 from reproduce import runs
-from reproduce.cli.local_models import MODELS
+from reproduce.cli.serve import MODELS
 from reproduce.report.output import add_output_arguments, emit, show
 from reproduce.report.report import BLANK, Cell, Column, Report, label, recorded
 from reproduce.runs import Recorded
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     """Print what the recordings say.
 
     Raises:
-        CassetteError, BrokenRecording: if a recording is damaged.
+        CacheError, BrokenRecording: if a recording is damaged.
         ReplayMiss: with `--text`, if it does not replay.
     """
     paths = args.files or runs.committed()
@@ -120,5 +120,8 @@ def _without(name: Label, group: Sequence[Recorded]) -> str:
 
 
 def _written(one: Recorded) -> str:
-    titles = [model.title for model in MODELS.values() if model.sha256 == one.provenance.get("sha256")]
-    return "; ".join([*titles, *(f"{key} {value}" for key, value in sorted(one.provenance.items()) if key != "model")])
+    said = one.provenance
+    titles = [m.title for m in MODELS.values() if said.get("sha256") == m.sha256 or said.get("model") == m.identifier]
+    name = one.specification.label.model
+    facts = (f"{key} {value}" for key, value in sorted(said.items()) if (key, value) != ("model", name))
+    return "; ".join([*titles, *facts])

@@ -31,10 +31,11 @@ from harness.objectives import FIGURES, Measure
 from harness.run import perform_all
 from harness.spaces import mobilenetv2_se
 from harness.specification import Model, Specification
+from harness.training import estimates
 from harness.training.jobs import KIND as TRAINING
 from harness.training.jobs import Training
 from reproduce import benchmarks, runs, search
-from reproduce.cli import estimates, recordings, training
+from reproduce.cli import recordings, training
 from reproduce.data import home
 from reproduce.errors import UsageError
 from reproduce.published import imagenet
@@ -133,7 +134,7 @@ def _searched(args: argparse.Namespace) -> Report:
         if opened:
             providers[FIGURES] = runs.figures(opened, spaces.find(args.space).SPACE)
         if how:
-            providers[TRAINING] = training.workers(args)
+            providers[TRAINING] = training.provider(args)
         before = stack.enter_context(_progress(planned)) if args.model else lambda _: lambda *_: None
         if args.model:
             providers[CHAT] = stack.enter_context(_transport(args)).send

@@ -167,7 +167,7 @@ def save(figure: Figure, path: Path) -> None:
     """Write PNG, SVG or PDF, by the path's suffix; the same figure gives the same bytes.
 
     Raises:
-        CannotWrite: if the file cannot be written; what was there before stays.
+        ReproduceError: if the file cannot be written; what was there before stays.
     """
     stamp = {".png": "Software", ".svg": "Date", ".pdf": "CreationDate"}[path.suffix]
     drawn = io.BytesIO()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from cache.errors import ImportFailed, ReplayMiss
+from cache.errors import ReplayMiss
 from harness.protocol import MILLION
 from harness.spaces.mobilenetv2_se import (
     CHOICES,
@@ -129,7 +129,7 @@ def _ablation(name: str, title: str, varied: Column, run: str, embedded_only: bo
         try:
             replays.append(replay(named, embedded_only=embedded_only))
             found = _found(replays[-1])
-        except (ReplayMiss, ImportFailed, MalformedConversation) as error:  # one run must not take the others down
+        except (ReplayMiss, MalformedConversation) as error:  # one run must not take the others down
             reason = str(error).partition("\n")[0]
             failures.append(
                 f"Run {named} could not be replayed, `python -m reproduce audit {named}` says more: {reason}"

@@ -41,7 +41,7 @@ class Item(NamedTuple):
 
         Raises:
             UsageError: if matplotlib is not installed.
-            CannotWrite: if the file cannot be written; what was there before stays.
+            ReproduceError: if the file cannot be written; what was there before stays.
         """
         _function(self.draws)(report, path)
 

@@ -19,12 +19,12 @@ from typing import TypeAlias, TypeVar
 
 from msgspec import structs
 
-from cache.importers import Dialogue
 from harness.spaces.mobilenetv2_se import SPACE
 from harness.specification import Turn, Verdict
 from harness.text import published as grammar
 from harness.text.published import Reading
 from reproduce.errors import MalformedConversation
+from reproduce.published.history import Dialogue
 from tables.space import Architecture
 
 _T = TypeVar("_T")
@@ -127,7 +127,7 @@ class Conversation:
 
 
 def parse(dialogues: Iterable[Dialogue], file: str) -> Conversation:
-    """Take a conversation apart, given as `cache.importers.dialogues` cuts it.
+    """Take a conversation apart, given as `history.dialogues` cuts it.
 
     Raises:
         MalformedConversation: if it has no answer, or neither a FLOPs window nor an upper bound.

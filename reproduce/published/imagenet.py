@@ -15,7 +15,6 @@ import msgspec
 from baselines.genius import Prompts
 from cache import cassette
 from cache.cassette import Cassette
-from cache.importers import chat_history, dialogues
 from cache.record import Record
 from harness import spaces
 from harness.loop import Budget
@@ -24,6 +23,7 @@ from harness.specification import Data, Model, Specification, Turn
 from reproduce.data import Published, conversations, read_published
 from reproduce.errors import MalformedConversation, UsageError
 from reproduce.published.conversation import Conversation, parse
+from reproduce.published.history import chat_history, dialogues
 from reproduce.published.replay import MODEL, RECORDED, Replay, setting
 from reproduce.published.replay import replay as performed
 from reproduce.published.wording import prompt_pack
