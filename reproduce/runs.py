@@ -25,10 +25,10 @@ from harness import run, spaces
 from harness.objectives import Measure
 from harness.protocol import Complete, Method, Optimizer
 from harness.run import Run, Setting
-from harness.spaces import mobilenetv2_se
 from harness.specification import RUN, Ended, Label, Specification
 from harness.text import published
 from reproduce.benchmarks import Opened
+from reproduce.published import replay
 from reproduce.published.replay import RECORDED
 from tables.schema import Measure as Measured
 from tables.space import Space
@@ -56,11 +56,7 @@ AS_JSON = (
 
 def wording(space: Space, answers: str, window: tuple[int, int] | None) -> Prompts:
     """This project's own statement of a problem, for a way to answer and bounds of the cost in millions."""
-    words: dict[str, str] = {}
-    if window is not None:
-        low, high = map(str, window)
-        words = {"low": low, "high": high, "costs": mobilenetv2_se.describe_costs()}
-    prompts = Prompts.load(space.name.replace("-", "_"), **words)
+    prompts = replay.wording(space.name, window)
     if answers == "free":
         return prompts
     return replace(prompts, system=prompts.system + AS_JSON.format(n=len(space.slots)))

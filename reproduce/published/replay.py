@@ -19,6 +19,7 @@ from harness import spaces
 from harness.loop import Objective, Step, Trajectory
 from harness.protocol import MILLION, Evaluated, Rejected, Trial, in_millions
 from harness.run import Setting, course, perform
+from harness.spaces import mobilenetv2_se
 from harness.specification import Specification
 from harness.text import layouts
 from tables.space import Architecture, Space
@@ -116,6 +117,15 @@ class Replay:
 
 def _verdict(trial: Trial) -> str:
     return trial.rejection.reason.value if isinstance(trial, Rejected) else "accepted"
+
+
+def wording(space: str, window: tuple[int, int] | None = None) -> Prompts:
+    """This project's own statement of a problem, with bounds of the cost in millions if there are any."""
+    words: dict[str, str] = {}
+    if window is not None:
+        low, high = map(str, window)
+        words = {"low": low, "high": high, "costs": mobilenetv2_se.describe_costs()}
+    return Prompts.load(space.replace("-", "_"), **words)
 
 
 def setting(

@@ -14,13 +14,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from baselines.genius import Prompts
 from cache import cassette
 from harness.loop import Budget
 from harness.objectives import TabularObjective
 from harness.spaces import find
 from harness.specification import Model, Protocol, Specification, Turn
-from reproduce.published.replay import ITERATIONS, MODEL, RECORDED, Replay, setting
+from reproduce.published.replay import ITERATIONS, MODEL, RECORDED, Replay, setting, wording
 from reproduce.published.replay import replay as performed
 from tables.space import Architecture
 from tables.table import Table
@@ -75,13 +74,12 @@ def specification(trials: Trials, number: int) -> Specification:
     told = tuple(
         (Turn(design=one.architecture, verdict="accepted", accuracy=one.accuracy),) for one in trials.trials[number]
     )
-    wording = Prompts.load(trials.space.replace("-", "_")).parts
-    parameters = {"temperature": trials.temperature}
+    prompt, parameters = wording(trials.space).parts, {"temperature": trials.temperature}
     return Specification(
         method="genius",
         space=trials.space,
         budget=Budget(evaluations=ITERATIONS),
-        model=Model(name=MODEL, parameters=parameters, prompt=wording, protocol=Protocol(repeats="evaluated")),
+        model=Model(name=MODEL, parameters=parameters, prompt=prompt, protocol=Protocol(repeats="evaluated")),
         told=told,
         number=number,
     )
