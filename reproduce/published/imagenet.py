@@ -17,12 +17,12 @@ from cache.cassette import Cassette
 from cache.record import Record
 from harness import spaces
 from harness.loop import Budget
+from harness.run import SAMPLES
 from harness.spaces.mobilenetv2_se import SPACE
 from harness.specification import Data, Model, Specification, Turn
 from reproduce.data import Published, conversations, read_published
 from reproduce.errors import MalformedConversation, UsageError
-from reproduce.published.conversation import Conversation, parse
-from reproduce.published.history import chat_history, dialogues
+from reproduce.published.conversation import Conversation, dialogues, parse
 from reproduce.published.replay import MODEL, RECORDED, Replay, setting, wording
 from reproduce.published.replay import replay as performed
 from reproduce.published.wording import prompt_pack
@@ -102,9 +102,31 @@ def replay(name: str) -> Replay:
 
 
 def published_records(entry: Published, data: bytes) -> list[Record]:
-    """The answers of a published conversation as records."""
+    """The answers of a published conversation as records, each to all that precedes it in its dialogue.
+
+    Provenance has the turn's position in the file, from 0. A request that the file itself repeats is numbered
+    `harness.run.SAMPLES` further on each time.
+
+    Raises:
+        MalformedConversation: the file is no list of messages.
+    """
     source = {"origin": "published conversation", "url": entry.url, "file": entry.path, "sha256": entry.sha256}
-    return list(chat_history(data, model=MODEL, source=source, sample=entry.sample or 0))
+    records: list[Record] = []
+    asked: list[list[dict[str, str]]] = []
+    for dialogue in dialogues(data):
+        for n, message in enumerate(dialogue.messages):
+            if message["role"] == "assistant":
+                said = dialogue.messages[:n]
+                records.append(
+                    Record(
+                        request={"model": MODEL, "messages": [*said]},
+                        answer={"choices": [{"index": 0, "message": message}]},
+                        sample=(entry.sample or 0) + SAMPLES * asked.count(said),
+                        provenance={**source, "turn": dialogue.position + n},
+                    )
+                )
+                asked.append(said)
+    return records
 
 
 def conversation(entry: Published, data: bytes) -> Conversation:
@@ -113,7 +135,7 @@ def conversation(entry: Published, data: bytes) -> Conversation:
     Raises:
         MalformedConversation: if there is no conversation to take apart.
     """
-    return parse(dialogues(data), entry.path)
+    return parse(data, entry.path)
 
 
 def transcript(entry: Published, told: Conversation) -> Transcript:
