@@ -26,7 +26,7 @@ from harness.objectives import Measure
 from harness.protocol import Complete, Method, Optimizer
 from harness.run import Run, Setting
 from harness.spaces import mobilenetv2_se
-from harness.specification import RUN, Ended, Label, Specification
+from harness.specification import RUN, Ended, Label, Model, Specification
 from harness.text import published
 from reproduce.benchmarks import Opened
 from reproduce.published.replay import RECORDED
@@ -66,6 +66,21 @@ def wording(space: Space, answers: str, window: tuple[int, int] | None) -> Promp
     return replace(prompts, system=prompts.system + AS_JSON.format(n=len(space.slots)))
 
 
+def model(name: str, space: str, answers: str, window: tuple[int, int] | None, parameters: Mapping[str, JSON]) -> Model:
+    """A model and all that its requests hold, for a way to answer and bounds of the cost in millions.
+
+    Raises:
+        UnknownSpace: there is none of this name.
+    """
+    searched = spaces.find(space).SPACE
+    return Model(
+        name=name,
+        parameters={**parameters, **ANSWERS[answers](searched)},
+        prompt=wording(searched, answers, window).parts,
+        answers=answers,
+    )
+
+
 def setting(specification: Specification) -> Setting:
     """The values that a specification names.
 
@@ -77,11 +92,11 @@ def setting(specification: Specification) -> Setting:
     method = catalogue.find(specification.method)
     macs = partial(spaces.counted_macs, specification.space)
     code, oblivious = code_of(method), method.oblivious
-    if (model := specification.model) is None:
+    if (asked := specification.model) is None:
         return Setting(space, macs, _drawing(method, space, specification), code=code, oblivious=oblivious)
-    prompts = Prompts.of(model.prompt, digits=model.protocol.digits)
+    prompts = Prompts.of(asked.prompt, digits=asked.protocol.digits)
     make = method.with_model or partial(_refuse_model, method)
-    return Setting(space, macs, partial(make, space, prompts), READERS[model.reader], code=code, oblivious=oblivious)
+    return Setting(space, macs, partial(make, space, prompts), READERS[asked.reader], code=code, oblivious=oblivious)
 
 
 def _drawing(method: Method, space: Space, specification: Specification) -> Callable[[Complete], Optimizer]:
@@ -168,6 +183,11 @@ class Recorded:
     ended: Ended
     record: Record
 
+    @classmethod
+    def of(cls, record: Record) -> Recorded:
+        """A run's record; raises BrokenRecording if it is of another form."""
+        return cls(Specification.of(record), Ended.of(record), record)
+
     @property
     def provenance(self) -> Mapping[str, JSON]:
         """Where the answers are from."""
@@ -184,7 +204,7 @@ def read(path: Path, targets: Collection[str] | None = None) -> list[Recorded]:
         CassetteError: the cassette is damaged.
         BrokenRecording: a run is of another form.
     """
-    runs = [_recorded(record) for record in runs_in(cassette.read(path))]
+    runs = [Recorded.of(record) for record in runs_in(cassette.read(path))]
     return _in_order(run for run in runs if targets is None or run.specification.target in targets)
 
 
@@ -217,10 +237,6 @@ def pooled(runs: Iterable[AnyRun]) -> dict[Label, list[AnyRun]]:
 def committed() -> list[Path]:
     """The recordings that came with the project."""
     return sorted(RECORDED.glob("local-*.jsonl"))
-
-
-def _recorded(record: Record) -> Recorded:
-    return Recorded(Specification.of(record), Ended.of(record), record)
 
 
 def _in_order(runs: Iterable[AnyRun]) -> list[AnyRun]:

@@ -13,10 +13,11 @@ COMMANDS = {
     "serve": "a small language model on this machine, behind an OpenAI-compatible endpoint",
     "record": "let a live model search as GENIUS did, and keep every answer",
     "recordings": "recorded models searched again, with what became of their answers",
+    "migrate": "carry a recording of the first version over into today's form",
     "search": "search a table or by real training, any method; GENIUS' ImageNet runs with their designs trained",
     "jobs": "the queue of trainings: list, log, cancel, retry, and how many hours remain",
     "calibrate": "train published architectures by the published recipe, and compare",
     "supernets": "where searches with shared weights went: DARTS and GDAS on small pictures, recorded",
     "check": "fail if any recorded run, digest or number has moved",
 }
-"""Modules of `reproduce` with functions `add_arguments` and `run`."""
+"""Modules of `reproduce.cli` with functions `add_arguments` and `run`; `record` is in that of `search`."""
