@@ -109,7 +109,7 @@ def contest(
             remarks.append(f"left out: {error}")
             continue
         remarks += remark
-        selected = {int(budget): np.array(indices) for budget, indices in answer["selected"].items()}
+        selected = {budget: np.array(answer["selected"][str(budget)]) for budget in rules.budgets}
         contestants.append(Contestant(method.name, selected, np.array(answer["curve"])))
     if oracle:
         contestants.append(_oracle(opened))
