@@ -34,7 +34,7 @@ from harness.specification import Specification
 from harness.training.jobs import KIND as TRAINING
 from harness.training.jobs import Training
 from reproduce import benchmarks, runs, search
-from reproduce.cli import estimates, recordings, training
+from reproduce.cli import estimates, training
 from reproduce.data import home
 from reproduce.errors import UsageError
 from reproduce.published import imagenet
@@ -142,7 +142,7 @@ def _searched(args: argparse.Namespace) -> Report:
         cassette.write(args.into, {record.key: record for one in found for record in one.records}.values())
         _say(f"{args.into}: replay it with `python -m reproduce search --from {args.into}`")
     if args.model:
-        return recordings.report([runs.Recorded.of(one.record()) for one in found])
+        return runs.report([runs.Recorded.of(one.record()) for one in found])
     notes = [f"What the search sees: {opened.table.measure.value}."] if opened else []
     return search.report(found, recomputed, evidence, notes, args.run)
 

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from reproduce.cli import fetch as command
-from reproduce.data import HOME_VARIABLE, path_of, read_published
-from reproduce.download import Fetched, fetch
+from reproduce.data import HOME_VARIABLE, Fetched, fetch, path_of, read_published
 from reproduce.errors import UsageError
 from tests.reproduce.made_up import CONTENT, fetch_one, left_in, made_up, write
 

@@ -37,9 +37,10 @@ def test_a_recording_of_the_first_version_takes_its_course_again(tmp_path: Path)
 
 def test_the_command_says_what_was_carried_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     into = tmp_path / "new.jsonl"
-    assert main(["migrate", str(RECORDING), str(into)]) == 0
+    assert main(["recordings", str(RECORDING), "--migrate", str(into)]) == 0
     assert said(into) == said(COMMITTED)
     assert capsys.readouterr().out == f"{into}: 1 runs, each of which took its course again\n"
+    assert main(["recordings", "--migrate", str(into)]) == 2
 
 
 def test_a_course_that_is_not_taken_again_is_refused(tmp_path: Path) -> None:
