@@ -155,6 +155,7 @@ def serve(model: LocalModel, *, port: int, context: int, threads: int) -> None:
         n_threads_batch=threads,
         logits_all=False,  # else it keeps the logits of every token: gigabytes
         use_mlock=False,
+        verbose=False,
     )
 
     async def for_this_model(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
