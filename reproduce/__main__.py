@@ -48,16 +48,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             show(item.report(), args.format, args.out)
         return 0
-    except (ReproduceError, CacheError, HarnessError, TableError) as error:
-        sys.stderr.write(f"{type(error).__name__}: {error}\n")
-        return 2
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         return INTERRUPTED
     except BrokenPipeError:  # the reader of the pipe has gone, and with it everything that is left to say
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except OSError as error:
+    except (ReproduceError, CacheError, HarnessError, TableError, OSError) as error:
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
         return 2
 

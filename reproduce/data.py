@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from reproduce.errors import ReproduceError, Unreachable
+from reproduce.report.output import write
 
 HOME_VARIABLE = "GENIUS_REPLAY_HOME"
 MANIFEST = Path(__file__).with_name("published.json")
@@ -149,6 +150,10 @@ def read_published(entry: Published) -> bytes | None:
 # -- fetching ---
 
 TIMEOUT_S = 30.0  # seconds without a single byte
+FULL = (
+    f"make room there, make that directory writable, or set {HOME_VARIABLE} to another directory, "
+    "then give the same command again"
+)
 ADVICE = "try again later, or bring the file from elsewhere with --mirror DIR"
 
 
@@ -184,7 +189,7 @@ def fetch(
             copied = mirror is not None or entry.sha256 in contents
             if entry.sha256 not in contents:
                 contents[entry.sha256] = _copied(entry, mirror) if mirror else _downloaded(entry, timeout_s)
-            _keep(entry, contents[entry.sha256])
+            write(contents[entry.sha256], path_of(entry), FULL, folders=True)
             yield Fetched(entry, "copied" if copied else "downloaded")
         except ReproduceError as problem:
             unreachable = unreachable or isinstance(problem, Unreachable)
@@ -234,21 +239,3 @@ def _downloaded(entry: Published, timeout_s: float) -> bytes:
         raise ReproduceError(f"{entry.url}: expected the whole file, found {error!r}; {ADVICE}") from error
     remedy = "nothing was kept; give the same command again, or bring the file from elsewhere with --mirror DIR"
     return verified(content, entry.sha256, entry.url, remedy)
-
-
-def _keep(entry: Published, content: bytes) -> None:
-    """Put verified content in its place in one step, so that no reader ever meets half a file."""
-    target = path_of(entry)
-    temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            temporary.write_bytes(content)
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise ReproduceError(
-            f"{target}: expected to write it, found: {error.strerror}; make room there, make that directory writable, "
-            f"or set {HOME_VARIABLE} to another directory, then give the same command again"
-        ) from error

@@ -7,7 +7,7 @@ run (`harness.run`), which says by itself what was selected.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -194,18 +194,14 @@ class Recorded:
         return self.record.provenance
 
 
-AnyRun = TypeVar("AnyRun", Run, Recorded)
-
-
-def read(path: Path, targets: Collection[str] | None = None) -> list[Recorded]:
-    """The runs of a recording; with `targets` only those on these tables.
+def read(path: Path) -> list[Recorded]:
+    """The runs of a recording, as their records say them.
 
     Raises:
         CassetteError: the cassette is damaged.
         BrokenRecording: a run is of another form.
     """
-    runs = [Recorded.of(record) for record in cassette.read(path).of_kind(RUN)]
-    return _in_order(run for run in runs if targets is None or run.specification.target in targets)
+    return _in_order(Recorded.of(record) for record in cassette.read(path).of_kind(RUN))
 
 
 def again(path: Path) -> list[Run]:
@@ -221,9 +217,9 @@ def again(path: Path) -> list[Run]:
     )
 
 
-def pooled(runs: Iterable[AnyRun]) -> dict[Label, list[AnyRun]]:
+def pooled(runs: Iterable[Recorded]) -> dict[Label, list[Recorded]]:
     """Runs that go by one label."""
-    groups: dict[Label, list[AnyRun]] = {}
+    groups: dict[Label, list[Recorded]] = {}
     for each in runs:
         groups.setdefault(each.specification.label, []).append(each)
     return groups
@@ -232,6 +228,9 @@ def pooled(runs: Iterable[AnyRun]) -> dict[Label, list[AnyRun]]:
 def committed() -> list[Path]:
     """The recordings that came with the project."""
     return sorted(RECORDED.glob("local-*.jsonl"))
+
+
+AnyRun = TypeVar("AnyRun", Run, Recorded)
 
 
 def _in_order(runs: Iterable[AnyRun]) -> list[AnyRun]:

@@ -223,30 +223,6 @@ def _genius(name: str, space: Space, opened: Opened) -> Iterator[Contestant]:
             yield Contestant(f"GENIUS, {table}", {GENIUS_BUDGET: np.array(selected)})
 
 
-@dataclass(frozen=True)
-class Printed:
-    """What the paper prints of GENIUS' trials on a table that is not at hand: test accuracies in percent, ranks."""
-
-    name: str
-    table: str
-    test: tuple[float, ...]
-    rank: tuple[int, ...]
-
-
-def printed() -> list[Printed]:
-    """GENIUS' trials from embedded figures, each by its proposal that was told the highest accuracy."""
-    found = []
-    for table, trials in published_trials().items():
-        best = [max(trial, key=lambda one: one.accuracy) for trial in trials.trials]
-        accuracies, ranks = tuple(one.accuracy for one in best), tuple(one.rank for one in best)
-        found.append(Printed(trials.space, table, accuracies, ranks))
-    for dataset, table in nas_bench_201.DATASETS.items():
-        bests = nas_bench_201.best_of_trials(dataset, None)
-        accuracies, ranks = tuple(best.test for best in bests), tuple(best.rank for best in bests)
-        found.append(Printed(f"nas-bench-201-{dataset}", table, accuracies, ranks))
-    return found
-
-
 def _recorded(
     label: Label, group: Sequence[Recorded], space: Space, opened: Opened, budgets: Sequence[int], source: str
 ) -> tuple[Contestant, list[str]]:
