@@ -17,32 +17,38 @@ Exit codes: 0 done, 1 a difference or damage was found, 2 wrong use or missing d
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
 from cache import cassette
 from cache.cassette import Cassette
 from cache.errors import CacheError
+from cache.key import DIGEST_PREFIX, JSON, canonical
 from cache.limits import COLUMNS, keys_in, ledger, read_prices
-from cache.reading import conversation, difference, find, line, short
+from cache.nearest import messages, unified
+from cache.record import Record
 from cache.store import Store
+
+_DIGITS = 12  # of a key in a list; any number of them finds a record
+_BEGINNING = 60  # characters of an answer in a list
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     options = _parser().parse_args(arguments)
     try:
-        run: Callable[[argparse.Namespace], int] = options.run
-        return run(options)
+        code: int = options.run(options)
     except CacheError as error:
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
         return 2
     except BrokenPipeError:  # the reader has gone, and with it everything that is left to say
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -52,29 +58,24 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Exit codes: 0 done, 1 a difference or damage was found, 2 wrong use or missing data.",
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-
-    def command(run: Callable[[argparse.Namespace], int], *places: str) -> argparse.ArgumentParser:
-        name = run.__name__.strip("_")
-        subparser = commands.add_parser(name, help=run.__doc__, description=run.__doc__)
-        for place in places:
-            number = "+" if place in ("places", "cassettes") else None
-            subparser.add_argument(place, type=Path, metavar=place.rstrip("s").upper(), nargs=number)
-        subparser.set_defaults(run=run)
-        return subparser
-
-    command(_list, "places")
-    command(_show, "place").add_argument("keys", nargs="+", metavar="KEY")
-    command(_verify, "places")
-    command(_diff, "left", "right")
-    command(_merge, "cassette", "places")
-    command(_sync, "store", "cassettes")
-    spent = command(_ledger, "places")
-    spent.add_argument(
-        "--prices", type=Path, metavar="FILE", help='{"model": {"prompt": 2.5, "completion": 10}}, per million'
-    )
-    spent.add_argument(
-        "--used-by", nargs="+", type=Path, default=[], metavar="FILE", help="trajectories that name keys"
-    )
+    for run, *names in (
+        (_list, "places"),
+        (_show, "place", "keys"),
+        (_verify, "places"),
+        (_diff, "left", "right"),
+        (_merge, "cassette", "places"),
+        (_sync, "store", "cassettes"),
+        (_ledger, "places"),
+    ):
+        command = commands.add_parser(run.__name__[1:], help=run.__doc__, description=run.__doc__)
+        command.set_defaults(run=run)
+        for name in names:
+            number, kind = "+" if name.endswith("s") else None, str if name == "keys" else Path
+            command.add_argument(name, type=kind, metavar=name.rstrip("s").upper(), nargs=number)
+    prices = '{"model": {"prompt": 2.5, "completion": 10}}, per million'
+    command.add_argument("--prices", type=Path, metavar="FILE", help=prices)
+    used_by = "trajectories that name keys"
+    command.add_argument("--used-by", nargs="+", type=Path, default=[], metavar="FILE", help=used_by)
     return parser
 
 
@@ -84,15 +85,25 @@ def _parser() -> argparse.ArgumentParser:
 def _list(options: argparse.Namespace) -> int:
     """One line a record: key, sample, model, messages, answer."""
     for record in chain.from_iterable(_read(place).values() for place in options.places):
-        _say(line(record))
+        said = " ".join(" ".join(_texts(record.answer)[:1]).split())
+        beginning = said if len(said) <= _BEGINNING else said[: _BEGINNING - 1] + "…"
+        model, number = record.request.get("model"), len(messages(record.request))
+        _say(f"{_short(record.key)}  {record.sample:>4}  {model}  {number:>3} messages  {beginning}")
     return 0
 
 
 def _show(options: argparse.Namespace) -> int:
     """Whole conversations as text."""
     records = _read(options.place)
-    for text in [conversation(find(records, key)) for key in options.keys]:
-        _say(text)
+    found: list[Record] = []
+    for beginning in options.keys:
+        wanted = DIGEST_PREFIX + beginning.removeprefix(DIGEST_PREFIX)
+        keys = [key for key in records if key.startswith(wanted)]
+        if len(keys) != 1:
+            raise CacheError(f"Expected one key that begins with {beginning}, got {len(keys)}. `list` shows them.")
+        found.append(records[keys[0]])
+    for record in found:
+        _say(_conversation(record))
     return 0
 
 
@@ -103,8 +114,10 @@ def _verify(options: argparse.Namespace) -> int:
         if place.is_dir():
             with Store(place, read_only=True) as store:
                 count, problems = len(store), store.verify()
-        else:
+        elif place.exists():
             count, problems = _verify_cassette(place)
+        else:
+            raise CacheError(f"Expected a cassette or a store's folder at {place}, got nothing. Name another.")
         damaged |= bool(problems)
         _say(f"{place}: problems found: {len(problems)}" if problems else f"{place}: {count} records, as written")
         for problem in problems:
@@ -114,14 +127,23 @@ def _verify(options: argparse.Namespace) -> int:
 
 def _diff(options: argparse.Namespace) -> int:
     """Requests on one side only, and answers that differ."""
-    found = difference(_read(options.left), _read(options.right))
-    for side, keys in (("left", found.left), ("right", found.right)):
-        for key in keys:
-            _say(f"only {side}  {short(key)}")
-    for key, diff in found.answers.items():
-        _say(f"answer  {short(key)}\n{diff}")
-    if found.surroundings:
-        _say(f"{len(found.surroundings)} answers are the same, and were observed otherwise")
+    left, right = _read(options.left), _read(options.right)
+    found = [f"only left  {_short(key)}" for key in left if key not in right]
+    found += [f"only right  {_short(key)}" for key in right if key not in left]
+    observed_otherwise = 0
+    for key in sorted(left.keys() & right.keys()):
+        before, after = left[key], right[key]
+        if canonical(before.answer) != canonical(after.answer):
+            one, other = ("\n".join(_texts(record.answer)) for record in (before, after))
+            if one == other:  # something beside the texts differs
+                one, other = (_json(record.answer, indent=1) for record in (before, after))
+            found.append(f"answer  {_short(key)}\n{unified(one, other, 'left', 'right')}")
+        else:
+            observed_otherwise += before.to_line() != after.to_line()
+    for text in found:
+        _say(text)
+    if observed_otherwise:
+        _say(f"{observed_otherwise} answers are the same, and were observed otherwise")
     return int(bool(found))
 
 
@@ -172,13 +194,51 @@ def _read(place: Path) -> Cassette:
 
 
 def _verify_cassette(path: Path) -> tuple[int, list[str]]:
-    if not path.exists():
-        raise CacheError(f"Expected a cassette or a store's folder at {path}, got nothing. Name another.")
     try:
-        records = cassette.read(path)
-        return len([record.key for record in records.values()]), []
+        return len([*cassette.read(path).values()]), []
     except CacheError as error:
         return 0, [str(error)]
+
+
+def _conversation(record: Record) -> str:
+    """Return a record as text: what is known of it, then every message, then every choice of the answer."""
+    known: dict[str, JSON] = {
+        "key": record.key,
+        "sample": record.sample,
+        "request": {name: value for name, value in record.request.items() if name != "messages"},
+        "provenance": record.provenance,
+        "observed": record.observed,
+    }
+    lines = [f"{name:<10}  {value if isinstance(value, (str, int)) else _json(value)}" for name, value in known.items()]
+    for message in messages(record.request):
+        role = message.get("role", "") if isinstance(message, Mapping) else ""
+        lines += ["", f"── {role} ──", _said(message)]
+    for number, text in enumerate(_texts(record.answer)):
+        lines += ["", f"── answer {number} ──" if number else "── answer ──", text]
+    return "\n".join(lines) + "\n"
+
+
+def _texts(answer: Mapping[str, JSON]) -> list[str]:
+    """Return what every choice says."""
+    choices = answer.get("choices")
+    listed = choices if isinstance(choices, (list, tuple)) else []
+    return [_said(choice.get("message") if isinstance(choice, Mapping) else choice) for choice in listed]
+
+
+def _said(message: JSON) -> str:
+    """Return the text of a message; where there is none, or something beside it, the message as JSON."""
+    match message:
+        case {"content": str(text), **others} if not any(value for name, value in others.items() if name != "role"):
+            return text
+    return _json(message)
+
+
+def _json(value: JSON, indent: int | None = None) -> str:
+    return json.dumps(value, indent=indent, sort_keys=True, ensure_ascii=False)
+
+
+def _short(key: str) -> str:
+    return key.removeprefix(DIGEST_PREFIX)[:_DIGITS]
 
 
 def _figure(value: float | None) -> str:
