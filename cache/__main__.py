@@ -4,7 +4,7 @@ python -m cache list PLACE …               one line a record
 python -m cache show PLACE KEY …           whole conversations; the first digits of a key will do
 python -m cache verify PLACE …             every byte; exit code 1 if one is not as written
 python -m cache diff PLACE PLACE           exit code 1 if requests or answers differ
-python -m cache merge CASSETTE PLACE …     all records of the places into a cassette: a new one, or one of the places
+python -m cache merge PATH PLACE …         all records of the places into a cassette: a new one, or one of the places
 python -m cache sync STORE CASSETTE …      cassettes into a store, which is made if need be
 python -m cache ledger PLACE …             calls, tokens, seconds, money: spent, and saved by using answers again
 
@@ -20,9 +20,11 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from inspect import signature
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from cache import cassette
 from cache.cassette import Cassette
@@ -35,82 +37,65 @@ from cache.store import Store
 
 _DIGITS = 12  # of a key in a list; any number of them finds a record
 _BEGINNING = 60  # characters of an answer in a list
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "prices": {"help": '{"model": {"prompt": 2.5, "completion": 10}}, per million'},
+    "used_by": {"help": "trajectories that name keys", "nargs": "+", "default": []},
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    options = _parser().parse_args(arguments)
+    options = vars(_parser().parse_args(arguments))
+    run: Callable[..., bool | None] = options.pop("run")
     try:
-        code: int = options.run(options)
+        return int(run(**options) or 0)
     except CacheError as error:
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
         return 2
     except BrokenPipeError:  # the reader has gone, and with it everything that is left to say
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    return code
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m cache",
-        description="Look at recorded answers, compare, merge and count them.",
-        epilog="Exit codes: 0 done, 1 a difference or damage was found, 2 wrong use or missing data.",
-    )
+    about, *_, codes = str(__doc__).strip().split("\n")
+    parser = argparse.ArgumentParser(prog="python -m cache", description=about, epilog=codes)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for run, *names in (
-        (_list, "places"),
-        (_show, "place", "keys"),
-        (_verify, "places"),
-        (_diff, "left", "right"),
-        (_merge, "cassette", "places"),
-        (_sync, "store", "cassettes"),
-        (_ledger, "places"),
-    ):
+    for run in (_list, _show, _verify, _diff, _merge, _sync, _ledger):
         command = commands.add_parser(run.__name__[1:], help=run.__doc__, description=run.__doc__)
         command.set_defaults(run=run)
-        for name in names:
-            number, kind = "+" if name.endswith("s") else None, str if name == "keys" else Path
-            command.add_argument(name, type=kind, metavar=name.rstrip("s").upper(), nargs=number)
-    prices = '{"model": {"prompt": 2.5, "completion": 10}}, per million'
-    command.add_argument("--prices", type=Path, metavar="FILE", help=prices)
-    used_by = "trajectories that name keys"
-    command.add_argument("--used-by", nargs="+", type=Path, default=[], metavar="FILE", help=used_by)
+        for name in signature(run).parameters:
+            kind, number = str if name == "keys" else Path, "+" if name.endswith("s") else None
+            if name in _OPTIONS:
+                command.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar="FILE", **_OPTIONS[name])
+            else:
+                command.add_argument(name, type=kind, metavar=name.rstrip("s").upper(), nargs=number)
     return parser
 
 
-# -- commands ---
+# -- commands: each returns whether a difference or damage was found ---
 
 
-def _list(options: argparse.Namespace) -> int:
+def _list(places: list[Path]) -> None:
     """One line a record: key, sample, model, messages, answer."""
-    for record in chain.from_iterable(_read(place).values() for place in options.places):
+    for record in chain.from_iterable(_read(place).values() for place in places):
         said = " ".join(" ".join(_texts(record.answer)[:1]).split())
         beginning = said if len(said) <= _BEGINNING else said[: _BEGINNING - 1] + "…"
         model, number = record.request.get("model"), len(messages(record.request))
         _say(f"{_short(record.key)}  {record.sample:>4}  {model}  {number:>3} messages  {beginning}")
-    return 0
 
 
-def _show(options: argparse.Namespace) -> int:
+def _show(place: Path, keys: list[str]) -> None:
     """Whole conversations as text."""
-    records = _read(options.place)
-    found: list[Record] = []
-    for beginning in options.keys:
-        wanted = DIGEST_PREFIX + beginning.removeprefix(DIGEST_PREFIX)
-        keys = [key for key in records if key.startswith(wanted)]
-        if len(keys) != 1:
-            raise CacheError(f"Expected one key that begins with {beginning}, got {len(keys)}. `list` shows them.")
-        found.append(records[keys[0]])
-    for record in found:
-        _say(_conversation(record))
-    return 0
+    records = _read(place)
+    for key in [_whole(key, records) for key in keys]:
+        _say(_conversation(records[key]))
 
 
-def _verify(options: argparse.Namespace) -> int:
+def _verify(places: list[Path]) -> bool:
     """Check every byte; nothing is repaired."""
     damaged = False
-    for place in options.places:
+    for place in places:
         if place.is_dir():
             with Store(place, read_only=True) as store:
                 count, problems = len(store), store.verify()
@@ -122,64 +107,57 @@ def _verify(options: argparse.Namespace) -> int:
         _say(f"{place}: problems found: {len(problems)}" if problems else f"{place}: {count} records, as written")
         for problem in problems:
             _say(f"  {problem}")
-    return int(damaged)
+    return damaged
 
 
-def _diff(options: argparse.Namespace) -> int:
+def _diff(left: Path, right: Path) -> bool:
     """Requests on one side only, and answers that differ."""
-    left, right = _read(options.left), _read(options.right)
-    found = [f"only left  {_short(key)}" for key in left if key not in right]
-    found += [f"only right  {_short(key)}" for key in right if key not in left]
+    one, other = _read(left), _read(right)
+    found = [f"only left  {_short(key)}" for key in one if key not in other]
+    found += [f"only right  {_short(key)}" for key in other if key not in one]
     observed_otherwise = 0
-    for key in sorted(left.keys() & right.keys()):
-        before, after = left[key], right[key]
-        if canonical(before.answer) != canonical(after.answer):
-            one, other = ("\n".join(_texts(record.answer)) for record in (before, after))
-            if one == other:  # something beside the texts differs
-                one, other = (_json(record.answer, indent=1) for record in (before, after))
-            found.append(f"answer  {_short(key)}\n{unified(one, other, 'left', 'right')}")
+    for key in sorted(one.keys() & other.keys()):
+        pair = one[key], other[key]
+        if canonical(pair[0].answer) != canonical(pair[1].answer):
+            before, after = ("\n".join(_texts(record.answer)) for record in pair)
+            if before == after:  # something beside the texts differs
+                before, after = (_json(record.answer, indent=1) for record in pair)
+            found.append(f"answer  {_short(key)}\n{unified(before, after, 'left', 'right')}")
         else:
-            observed_otherwise += before.to_line() != after.to_line()
+            observed_otherwise += pair[0].to_line() != pair[1].to_line()
     for text in found:
         _say(text)
     if observed_otherwise:
         _say(f"{observed_otherwise} answers are the same, and were observed otherwise")
-    return int(bool(found))
+    return bool(found)
 
 
-def _merge(options: argparse.Namespace) -> int:
+def _merge(path: Path, places: list[Path]) -> None:
     """All records of several places into a cassette, which is new or one of them."""
-    path: Path = options.cassette
-    if path.exists() and path.resolve() not in (place.resolve() for place in options.places):
+    if path.exists() and path.resolve() not in (place.resolve() for place in places):
         raise CacheError(f"Expected a new cassette, got {path}, which is there. Name it among the places as well.")
-    records = cassette.merge(*map(_read, options.places))
+    records = cassette.merge(*map(_read, places))
     digest = cassette.write(path, records.values())
     _say(f"{path}: {len(records)} records, {digest}")
-    return 0
 
 
-def _sync(options: argparse.Namespace) -> int:
+def _sync(store: Path, cassettes: list[Path]) -> None:
     """Cassettes into a store, which is made if need be."""
-    cassettes = [cassette.read(path) for path in options.cassettes]
-    with Store(options.store) as store:
-        for path, records in zip(options.cassettes, cassettes, strict=True):
-            _say(f"{path}: {store.load(records)} of {len(records)} records were new")
-    return 0
+    read = {path: cassette.read(path) for path in cassettes}
+    with Store(store) as opened:
+        for path in cassettes:
+            _say(f"{path}: {opened.load(read[path])} of {len(read[path])} records were new")
 
 
-def _ledger(options: argparse.Namespace) -> int:
+def _ledger(places: list[Path], prices: Path | None, used_by: list[Path]) -> None:
     """Calls, tokens, seconds and money: spent, and saved by using answers again."""
-    records = cassette.merge(*map(_read, options.places))
-    prices = read_prices(options.prices) if options.prices else {}
-    entries = ledger(records.values(), prices, keys_in(options.used_by))
+    records = cassette.merge(*map(_read, places))
+    entries = ledger(records.values(), read_prices(prices) if prices else {}, keys_in(used_by))
     rows = [("model", *(name.replace("_", " ") for name in COLUMNS))]
-    for model, entry in entries.items():
-        rows.append((model, *(_figure(entry.get(name)) for name in COLUMNS)))
+    rows += [(model, *(_figure(entry.get(name)) for name in COLUMNS)) for model, entry in entries.items()]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for model, *figures in rows:
-        cells = [model.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(figures, widths[1:], strict=True))]
-        _say("  ".join(cells).rstrip())
-    return 0
+        _say("  ".join([model.ljust(widths[0]), *map(str.rjust, figures, widths[1:])]).rstrip())
 
 
 # -- places and words ---
@@ -191,6 +169,15 @@ def _read(place: Path) -> Cassette:
         return cassette.read(place)
     with Store(place, read_only=True) as store:
         return store.export()
+
+
+def _whole(beginning: str, records: Cassette) -> str:
+    """Return the only key that begins so, with or without `sha256:`; raises CacheError."""
+    wanted = DIGEST_PREFIX + beginning.removeprefix(DIGEST_PREFIX)
+    keys = [key for key in records if key.startswith(wanted)]
+    if len(keys) != 1:
+        raise CacheError(f"Expected one key that begins with {beginning}, got {len(keys)}. `list` shows them.")
+    return keys[0]
 
 
 def _verify_cassette(path: Path) -> tuple[int, list[str]]:

@@ -126,8 +126,7 @@ class Store:
 
     def close(self) -> None:
         """Close this thread's connections; they open again when needed."""
-        process, connection = getattr(self._local, "reader", (None, None))
-        if connection is not None and process == os.getpid():
+        if (connection := self._held()) is not None:
             connection.close()
         self._local.__dict__.clear()
         if self._cache is not None:
@@ -155,10 +154,8 @@ class Store:
 
     def nearest(self, question: bytes) -> Record | None:
         """Return the record whose request is most similar to the canonical `question`; None if there is no record."""
-        rows = self._select(
-            "SELECT key, tag FROM Cache WHERE raw = 1 AND typeof(key) = 'text' AND typeof(tag) = 'blob'"
-        )
-        key = nearest_key(sketch(question), rows)
+        rows = "SELECT key, tag FROM Cache WHERE raw = 1 AND typeof(key) = 'text' AND typeof(tag) = 'blob'"
+        key = nearest_key(sketch(question), self._select(rows))
         return None if key is None else self.get(key)
 
     def export(self) -> Cassette:
@@ -270,10 +267,8 @@ class Store:
     def _open(self) -> _Rows:
         """Return diskcache over the folder, which is made if need be."""
         folder = self._path.parent
-        if os.path.expandvars(folder) != str(folder):
-            raise CacheError(
-                f"Expected a folder without variables, got {folder}: diskcache would go elsewhere. Rename it."
-            )
+        if os.path.expandvars(folder) != str(folder):  # diskcache would go elsewhere
+            raise CacheError(f"Expected a folder without variables in its name, got {folder}. Rename it.")
         try:
             if not folder.exists():
                 folder.mkdir(parents=True, exist_ok=True)
@@ -305,13 +300,16 @@ class Store:
     def _select(self, statement: str, values: tuple[str, ...] = ()) -> list[Any]:
         """Return rows over this thread's connection for reading; a fork opens its own."""
         try:
-            process, connection = getattr(self._local, "reader", (None, None))
-            if process != os.getpid() or connection is None:
+            if (connection := self._held()) is None:
                 connection = self._connect()
                 self._local.reader = os.getpid(), connection
             return connection.execute(statement, values).fetchall()
         except sqlite3.Error as error:
             raise self._failure("read", error) from error
+
+    def _held(self) -> sqlite3.Connection | None:
+        process, connection = getattr(self._local, "reader", (0, None))
+        return connection if process == os.getpid() else None
 
     def _connect(self) -> sqlite3.Connection:
         # SQLite wants a shared-memory file beside the database even to read. Where none can be made it must be told
@@ -319,13 +317,7 @@ class Store:
         log = self._path.with_name(DBNAME + "-wal")
         frozen = not os.access(self._path.parent, os.W_OK) and not (log.exists() and log.stat().st_size)
         address = self._path.as_uri() + ("?mode=ro&immutable=1" if frozen else "?mode=ro")
-        connection = sqlite3.connect(address, timeout=_PATIENCE, isolation_level=None, uri=True)
-        try:
-            connection.execute(f"PRAGMA mmap_size = {2**26}")
-        except sqlite3.Error:
-            connection.close()
-            raise
-        return connection
+        return sqlite3.connect(address, timeout=_PATIENCE, isolation_level=None, uri=True)
 
     def _failure(self, what: str, error: Exception) -> CacheError:
         # diskcache hides SQLite's reason behind a time-out, or behind the roll-back that failed after it.

@@ -247,7 +247,7 @@ def test_a_folder_that_diskcache_would_take_for_another_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ELSEWHERE", "elsewhere")
-    with pytest.raises(CacheError, match="Expected a folder without variables"):
+    with pytest.raises(CacheError, match="Expected a folder without variables in its name"):
         Store(tmp_path / "$ELSEWHERE")
     assert list(tmp_path.iterdir()) == []
 
