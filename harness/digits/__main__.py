@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         if args.command == "work":
-            return perform(args.spec, None, Block.read, _work)
+            return perform(args.spec, Block.read, _work)
         if args.command == "check":
             return check(args.table or embedded(NAME), args.n, args.seed)
         executor = LocalExecutor(processes=args.processes, devices=(), command=WORKER)

@@ -103,7 +103,7 @@ ACTIONS: Mapping[str, Callable[[Queue, str], str]] = {"log": log, "cancel": canc
 def report(queue: Queue) -> Report:
     """A row a job, first come first."""
     pace = estimates.pace(queue, on_gpu=bool(gpus()))
-    statuses = [queue.status(key) for key in queue.keys()]  # noqa: SIM118
+    statuses = queue.statuses()
     rows, unfinished, remaining = [], [], []
     for status in statuses:
         job = _read(status)
