@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
@@ -120,13 +119,12 @@ def _columns(runs: Sequence[Sequence[Run]], seeds: int) -> Columns:
     )
 
 
-@dataclass(frozen=True)
-class Retrained:
+class Retrained(NamedTuple):
     """A row of a table beside what training it again gave: validation and test accuracy in percent, by seed."""
 
     architecture: Architecture
-    stored: tuple[tuple[float, float], ...]
-    again: tuple[tuple[float, float], ...]
+    stored: list[tuple[float, float]]
+    again: list[tuple[float, float]]
 
     @property
     def difference(self) -> float:
@@ -136,7 +134,7 @@ class Retrained:
 
 def retrain(
     train: Callable[[Sequence[Architecture], int], Sequence[Run]], path: Path, count: int, seed: int = 0
-) -> tuple[Retrained, ...]:
+) -> list[Retrained]:
     """Train some rows of the table at `path` again, under all its seeds.
 
     They are rows of one block, which is trained whole, as it was: on the same machine with the same libraries the same
@@ -162,12 +160,10 @@ def retrain(
     of_first_seed = blocks(1)
     number = rng.randrange(len(of_first_seed))
     cells = of_first_seed[number].cells
-    again = [train(cells, each) for each in range(columns["runs"].shape[1])]
+    trained = [train(cells, each) for each in range(columns["runs"].shape[1])]
     rows = []
     for place in sorted(rng.sample(range(len(cells)), min(count, len(cells)))):
         row = cell_numbers().index(number * BLOCK + place)
-        stored = zip(columns["runs"][row].tolist(), columns["test_runs"][row].tolist(), strict=True)
-        rows.append(
-            Retrained(cells[place], tuple(stored), tuple((runs[place].validation, runs[place].test) for runs in again))
-        )
-    return tuple(rows)
+        stored = list(zip(columns["runs"][row].tolist(), columns["test_runs"][row].tolist(), strict=True))
+        rows.append(Retrained(cells[place], stored, [(runs[place].validation, runs[place].test) for runs in trained]))
+    return rows

@@ -59,7 +59,7 @@ def pairs(plain: nn.Sequential, batch: CellBatch, number: int) -> list[tuple[tor
             for target, part in step.ends:
                 for row in range(*part.indices(len(step.networks))):
                     if int(step.networks[row]) == number:
-                        layer = convolution(cell, Edge(step.bundle.source, target, step.bundle.operation))
+                        layer = convolution(cell, Edge(step.source, target, step.operation))
                         found.append(one(layer.weight, step.layer[0], row))
     return found
 
