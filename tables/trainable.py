@@ -15,8 +15,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tables.errors import MalformedSource, SourceNotFound
-from tables.schema import Architecture, Codec, Columns, Measure, Origin, Slot, Source
+from tables.errors import TableError
+from tables.source import Measure, Origin, Source
+from tables.space import Architecture, Space
+from tables.storage import Columns
 
 ENTRY_POINTS = "genius_replay.trained_tables"
 """The group under which a package declares its tables; each name stands for a `TrainedTable`."""
@@ -53,7 +55,7 @@ class TrainedTable:
 
     name: str
     setting: str
-    slots: tuple[Slot, ...]
+    space: Space
     distinct: tuple[Architecture, ...]
     number_of: tuple[int, ...]
     seeds: int
@@ -78,22 +80,20 @@ def find(name: str) -> TrainedTable:
     """The trained table of this name, from whichever installed package declares it.
 
     Raises:
-        SourceNotFound: no package does, or what its declaration needs is not installed.
+        TableError: no package does, or what its declaration needs is not installed.
     """
     declared = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
     if name not in declared:
-        raise SourceNotFound(
+        raise TableError(
             f"no installed package trains a table called {name!r}; there are: {', '.join(sorted(declared)) or 'none'}; "
             "after a change of pyproject.toml run: pip install -e '.[train]'"
         )
     try:
         table = declared[name].load()
     except ImportError as error:
-        raise SourceNotFound(f"{name} cannot be trained here ({error}): pip install 'genius-replay[train]'") from error
+        raise TableError(f"{name} cannot be trained here ({error}): pip install 'genius-replay[train]'") from error
     if not isinstance(table, TrainedTable):
-        raise SourceNotFound(
-            f"{name}: expected {declared[name].value} to be a TrainedTable, got {type(table).__name__}"
-        )
+        raise TableError(f"{name}: expected {declared[name].value} to be a TrainedTable, got {type(table).__name__}")
     return table
 
 
@@ -116,7 +116,7 @@ def from_lines(content: bytes, table: TrainedTable, path: str | Path) -> dict[Un
     """The inverse of `to_line`, for any number of lines; a last one that a kill cut short is left out.
 
     Raises:
-        MalformedSource: a line is no outcome of this table and setting; `path` is named in the message.
+        TableError: a line is no outcome of this table and setting; `path` is named in the message.
     """
     outcomes = {}
     for number, line in enumerate(content.split(b"\n")[:-1], start=1):
@@ -128,7 +128,7 @@ def from_lines(content: bytes, table: TrainedTable, path: str | Path) -> dict[Un
             if len(runs) != len(table.block(unit.block)) or any(run.seed != unit.seed for run in runs):
                 raise ValueError(f"{len(runs)} runs where {len(table.block(unit.block))} of seed {unit.seed} belong")
         except (ValueError, KeyError, TypeError) as error:
-            raise MalformedSource(
+            raise TableError(
                 f"{path}, line {number}: expected an outcome of {table.name}, got {line[:80]!r} ({error}); "
                 "train into another folder"
             ) from error
@@ -137,53 +137,37 @@ def from_lines(content: bytes, table: TrainedTable, path: str | Path) -> dict[Un
 
 
 def source_of(table: TrainedTable, seeds: int) -> Source:
-    """How a table of the first `seeds` seeds is built from lines of outcomes; an accuracy is the mean of its runs."""
-
-    def read(content: bytes, source: Source) -> Columns:
-        outcomes = from_lines(content, table, source.origin.path)
-        missing = [unit for unit in table.units(seeds) if unit not in outcomes]
-        if missing:
-            raise MalformedSource(
-                f"{table.name}: {len(missing)} of {len(table.units(seeds))} units are not trained, "
-                f"such as {missing[0]}; python -m tables train {table.name} --seeds {seeds} takes the run up"
-            )
-        runs = np.array(
-            [[run for block in range(table.blocks) for run in outcomes[Unit(seed, block)]] for seed in range(seeds)]
-        )  # (seeds, distinct, fields of a run)
-        dense = {
-            field: runs[:, table.number_of, column].T  # (architectures, seeds)
-            for column, field in enumerate(Run._fields)
-        }
-        macs, params = np.array([table.cost(architecture) for architecture in table.distinct])[table.number_of, :].T
-        return Columns(
-            accuracy=dense["validation"].mean(axis=1),
-            file_order=np.arange(len(table.number_of), dtype=np.int32),
-            runs=dense["validation"],
-            params=params,
-            flops=macs,
-            test=dense["test"].mean(axis=1),
-            test_runs=dense["test"],
-            validation_loss=dense["validation_loss"].mean(axis=1),
-            test_loss=dense["test_loss"].mean(axis=1),
-            training=dense["training"].mean(axis=1),
-            training_loss=dense["training_loss"].mean(axis=1),
-        )
-
+    """What a table of the first `seeds` seeds says of itself."""
     return Source(
         name=table.name,
+        space=table.space,
         measure=Measure.VALIDATION,
-        slots=table.slots,
         origin=Origin(
             repository="trained by this project",
             revision=table.setting,
             path=f"python -m tables train {table.name} --seeds {seeds}",
             licence="Apache-2.0",
         ),
-        codec=Codec(decode=_no_key, encode=lambda architecture, _: str(list(architecture))),
-        read=read,
-        compressed=True,
     )
 
 
-def _no_key(key: str, slots: tuple[Slot, ...]) -> Architecture | None:  # noqa: ARG001 (outcomes are keyed by unit)
-    return None
+def columns_of(table: TrainedTable, seeds: int, outcomes: Outcomes) -> Columns:
+    """The columns of a table of the first `seeds` seeds; an accuracy is the mean of its runs."""
+    runs = np.array(
+        [[run for block in range(table.blocks) for run in outcomes[Unit(seed, block)]] for seed in range(seeds)]
+    )  # (seeds, distinct, fields of a run)
+    dense = {
+        field: runs[:, table.number_of, column].T  # (architectures, seeds)
+        for column, field in enumerate(Run._fields)
+    }
+    macs, params = np.array([table.cost(architecture) for architecture in table.distinct])[table.number_of, :].T
+    means = ("validation_loss", "test", "test_loss", "training", "training_loss")
+    return {
+        "accuracy": dense["validation"].mean(axis=1),
+        "file_order": np.arange(len(table.number_of)),
+        "runs": dense["validation"],
+        "params": params,
+        "flops": macs,
+        "test_runs": dense["test"],
+        **{name: dense[name].mean(axis=1) for name in means},
+    }

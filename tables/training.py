@@ -20,11 +20,21 @@ from typing import TextIO
 
 import numpy as np
 
-from tables.build import build
-from tables.errors import BuildFailed, SchemaMismatch
-from tables.schema import Architecture
-from tables.storage import load
-from tables.trainable import BLOCK, Run, TrainedTable, Unit, find, from_lines, outcomes_file, source_of, to_line
+from tables.errors import TableError
+from tables.space import Architecture
+from tables.storage import build, load
+from tables.trainable import (
+    BLOCK,
+    Run,
+    TrainedTable,
+    Unit,
+    columns_of,
+    find,
+    from_lines,
+    outcomes_file,
+    source_of,
+    to_line,
+)
 
 
 def train(table: TrainedTable, folder: Path, *, processes: int, seeds: int, progress: TextIO) -> Path:
@@ -38,8 +48,8 @@ def train(table: TrainedTable, folder: Path, *, processes: int, seeds: int, prog
         progress: where a line is written after every unit.
 
     Raises:
-        MalformedSource: what lies in the folder is not of this table and setting.
-        BuildFailed: another run works in the folder, or a process ended in the middle of its work.
+        TableError: what lies in the folder is not of this table and setting, another run works there, or a process
+            ended in the middle of its work.
     """
     from filelock import FileLock, Timeout  # training is an extra, and so is what it needs
 
@@ -61,9 +71,9 @@ def train(table: TrainedTable, folder: Path, *, processes: int, seeds: int, prog
                 )
                 progress.flush()
     except Timeout:
-        raise BuildFailed(f"{table.name}: another run trains into {folder}; wait for it, or name another") from None
+        raise TableError(f"{table.name}: another run trains into {folder}; wait for it, or name another") from None
     content = b"".join(to_line(table, unit, done[unit]) for unit in table.units(seeds))
-    return build(content, source_of(table, seeds), folder)
+    return build(source_of(table, seeds), columns_of(table, seeds, done), content, folder, compressed=True)
 
 
 def _cut_after_last_line(path: Path) -> None:
@@ -101,7 +111,7 @@ def _in_processes(table: TrainedTable, units: Iterable[Unit], processes: int) ->
                     runs = pipe.recv()
                 except EOFError:
                     process.join()
-                    raise BuildFailed(
+                    raise TableError(
                         f"{table.name}: the process that trained {unit} ended with code {process.exitcode}, its own "
                         "message is above; what was trained is kept, run the command again"
                     ) from None
@@ -157,12 +167,11 @@ def retrain(table: TrainedTable, path: Path, count: int, seed: int = 0) -> tuple
         seed: draws the block and the rows.
 
     Raises:
-        TableError: see `tables.storage.load`.
-        SchemaMismatch: the table was made with another setting than `table` has now.
+        TableError: see `tables.storage.load`; or the table was made with another setting than `table` has now.
     """
     info, columns = load(path, ["runs", "test_runs"])
     if info.origin.revision != table.setting:
-        raise SchemaMismatch(
+        raise TableError(
             f"{path} was trained with the setting {info.origin.revision!r}, this version trains {table.setting!r}; "
             f"train it again: python -m tables train {table.name} --into FOLDER"
         )

@@ -29,14 +29,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from harness.digits.pictures import BATCH, KERNEL, SIDE, Part, test, training, validation
+from harness.digits.table import CHANNELS, CLASSES
 from harness.spaces.cells import CONV1, CONV3, POOL, Edge, live_edges
 from harness.spaces.nas_bench_201 import NODES
 from tables.space import Architecture
 from tables.trainable import Run
 
-CHANNELS = (8, 16)  # of the two cells
 SIDES = (SIDE, SIDE // 2)
-CLASSES = 10
 LEARNING_RATE, MOMENTUM, WEIGHT_DECAY = 0.4, 0.9, 5e-4  # Nesterov; the rate rises for a tenth, then falls as a cosine
 TAPS = {CONV1: 1, CONV3: 9}  # weights of a kernel
 LAST_PASS = 6  # batches: each training digit once

@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from harness.digits.network import CHANNELS, CLASSES, CellBatch
+from harness.digits.network import CellBatch
 from harness.digits.pictures import KERNEL, PADDING, STRIDE
+from harness.digits.table import CHANNELS, CLASSES
 from harness.spaces.cells import Edge
 from harness.training.networks.nas_bench_201 import Cell
 from tables.space import Architecture

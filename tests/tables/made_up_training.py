@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
-from tables.schema import Architecture, Slot
+from tables.space import Architecture, Group, Slot, Space
 from tables.trainable import Run, TrainedTable
 
 CHOICES = tuple(f"choice {n}" for n in range(12))
@@ -38,7 +38,7 @@ def cost(architecture: Architecture) -> tuple[int, int]:
 TABLE = TrainedTable(
     name="made-up",
     setting="made-up 1",
-    slots=(Slot("First", CHOICES), Slot("Second", CHOICES)),
+    space=Space("made-up", "Made up", (Group("Slots", (Slot("First", CHOICES), Slot("Second", CHOICES))),)),
     distinct=DISTINCT,
     number_of=tuple(DISTINCT.index((min(each), max(each))) for each in product(range(12), repeat=2)),
     seeds=3,
