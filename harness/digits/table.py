@@ -8,6 +8,7 @@ absent.
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING
 
 from harness.digits.pictures import KERNEL, SIDE
 from harness.spaces import Benchmark
@@ -15,7 +16,9 @@ from harness.spaces.cells import cell_numbers, distinct_cells, live_edges
 from harness.spaces.costs import Cost, batch_norm, conv_bn, linear, total
 from harness.spaces.nas_bench_201 import SPACE, operation_cost
 from tables.space import Architecture
-from tables.trainable import TrainedTable
+
+if TYPE_CHECKING:
+    from tables.trainable import TrainedTable
 
 CHANNELS = (8, 16)  # of the two cells
 CLASSES = 10
@@ -49,6 +52,7 @@ def _macs_and_params(architecture: Architecture) -> tuple[int, int]:
 def trained() -> TrainedTable:
     """How the table is made; needs torch, which its costs do not."""
     from harness.digits.network import train
+    from tables.trainable import TrainedTable
 
     return TrainedTable(
         name=BENCHMARK.name,

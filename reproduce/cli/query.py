@@ -93,8 +93,8 @@ def _row(space: Space, table: str, architecture: Architecture, opened: Opened | 
     return (
         label(space.to_native(architecture)),
         *measured,
-        recomputed_millions(spaces.counted_macs(space.name, architecture, on), ".2f"),
-        recomputed_millions((on or spaces.find(space.name)).cost(architecture).params, ".3f"),
+        recomputed_millions(spaces.counted_macs(space.name, architecture, on), ".4g"),
+        recomputed_millions((on or spaces.find(space.name)).cost(architecture).params, ".4g"),
         quoted("; ".join(proposed_by(table, architecture)) or None),
     )
 
