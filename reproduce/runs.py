@@ -30,7 +30,7 @@ from harness.specification import RUN, Ended, Label, Specification
 from harness.text import published
 from reproduce.benchmarks import Opened
 from reproduce.published.replay import RECORDED
-from tables.schema import Measure as Measured
+from tables.source import Measure as Measured
 from tables.space import Space
 
 READERS = {"published": published.read}

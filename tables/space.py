@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -56,7 +56,8 @@ class Space:
     `first_symbol` is the integer that stands for choice 0 wherever an architecture is written: benchmarks that number
     their operations from 0 leave it alone, those that count widths from 1 set it to 1. `notation` is that of the
     benchmark's own keys; without one an architecture is written as a list of symbols, "[1, 0, 2]". `largest` is the
-    architecture of maximum capacity, where a search may start from.
+    architecture of maximum capacity, where a search may start from. Where several architectures are one network,
+    `form` gives what they have in common, and `networks` says how many different networks there are.
     """
 
     name: str
@@ -65,6 +66,8 @@ class Space:
     first_symbol: int = 0
     notation: Notation | None = None
     largest: Architecture | None = None
+    form: Callable[[Architecture], Hashable] | None = None
+    networks: int | None = None
 
     @cached_property
     def slots(self) -> tuple[Slot, ...]:
@@ -97,6 +100,10 @@ class Space:
                     f"{self.name}: {slot.name} expects a choice from 0 to {cardinality - 1}, got {choice!r}"
                 )
         return tuple(architecture)
+
+    def network(self, architecture: Architecture) -> Hashable:
+        """What is equal for two architectures exactly if they are one network."""
+        return self.form(architecture) if self.form else architecture
 
     def split(self, architecture: Architecture) -> tuple[Architecture, ...]:
         """The architecture's choices, one tuple a group."""

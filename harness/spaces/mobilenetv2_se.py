@@ -10,6 +10,7 @@ from __future__ import annotations
 from functools import cache
 from typing import NamedTuple
 
+from harness.spaces import Facts
 from harness.spaces.costs import (
     NOTHING,
     Cost,
@@ -57,6 +58,9 @@ SPACE = Space(
     ),
     largest=(len(BLOCKS),) * (len(STAGES) * LAYERS_PER_STAGE),
 )
+
+
+FACTS = Facts("mobilenetv2_se.build", input_size=224, counted_by_thop=True)
 
 
 @cache

@@ -168,7 +168,7 @@ def published_snapshots(recordings: Recordings) -> dict[str, Snapshot]:
                 snapshots[section] = {f"run {entry.run}": f"{type(error).__name__}: {error}"}
     if all(benchmarks.at_hand(name) for name in benchmarks.PUBLISHED):
         for name in benchmarks.PUBLISHED:
-            benchmarks.find(name).content()  # raises if a file is not the published one
+            benchmarks.content(name)  # raises if a file is not the published one
         tabular = [name for name in (*REPORTS, *FIGURES) if name not in IMAGENET_REPORTS]
         snapshots["published tables"] = {**_reports(tabular, embedded_only=False), **figures_snapshot(recordings)}
     return snapshots

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 pytest.importorskip("torch", reason="networks need torch: install the extra `train`")
 pytest.importorskip("sklearn", reason="digits come with scikit-learn: install the extra `train`")
 
+
 from cache.record import Record
 from harness.digits import __main__ as command
 from harness.digits import blocks, network
@@ -27,10 +28,9 @@ from harness.spaces.nas_bench_201 import SPACE
 from harness.training.local import LocalExecutor
 from harness.training.queue import SPEC, Queue, State, Status
 from harness.training.worker import RESULT
-from tables.errors import SchemaMismatch, TableNotFound
-from tables.table import Table
-from tables.trained import embedded
-from tables.verdicts import Verdicts
+from tables.errors import TableError
+from tables.storage import embedded
+from tables.table import Table, Verdicts
 from tests.harness.instant import OBSERVED
 
 A_SEED = len(blocks.blocks(1))
@@ -125,7 +125,7 @@ def test_rows_are_trained_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert len(retrain(train, path, 100)) in (len(distinct_cells()) % BLOCK, BLOCK)  # a whole block
     assert all(row.stored == row.again and row.difference == 0 for row in rows)
     monkeypatch.setattr(blocks, "SETTING", "nas-bench-201-digits 2")
-    with pytest.raises(SchemaMismatch, match="setting 'nas-bench-201-digits 1', this version trains"):
+    with pytest.raises(TableError, match="setting 'nas-bench-201-digits 1', this version trains"):
         retrain(train, path, 1)
 
 
@@ -174,5 +174,5 @@ def test_the_page_says_how_outcomes_of_an_earlier_version_are_taken_over(
 
 
 def test_a_table_that_does_not_come_with_the_package() -> None:
-    with pytest.raises(TableNotFound, match="no table called 'made-up' comes with this package"):
+    with pytest.raises(TableError, match="no table called 'made-up' comes with this package"):
         embedded("made-up")

@@ -20,9 +20,8 @@ from harness.digits.table import cost  # noqa: E402
 from harness.spaces.cells import canonical, distinct_cells  # noqa: E402
 from harness.spaces.nas_bench_201 import SPACE  # noqa: E402
 from tables.__main__ import main  # noqa: E402
-from tables.table import Table  # noqa: E402
-from tables.trained import embedded  # noqa: E402
-from tables.verdicts import Verdicts  # noqa: E402
+from tables.storage import embedded  # noqa: E402
+from tables.table import Table, Verdicts  # noqa: E402
 from tests.harness.digit_networks import plain_network  # noqa: E402
 
 FlopCounterMode = import_module("torch.utils.flop_counter").FlopCounterMode
@@ -72,7 +71,7 @@ def test_the_embedded_table_is_of_this_space_and_setting() -> None:
     path = embedded(NAME)
     assert path.stat().st_size < 1_000_000
     table, verdicts = Table.open(path), Verdicts.open(path)
-    assert [slot.choices for slot in table.info.slots] == [slot.choices for slot in SPACE.slots]
+    assert table.info.slots == SPACE.slots
     assert table.info.origin.revision == SETTING
     assert table.runs is not None
     assert table.flops is not None

@@ -19,9 +19,8 @@ def build(space: str, architecture: Architecture, *, classes: int, channels_in: 
         UnknownSpace: no space has this name.
         InvalidArchitecture: it is no architecture of the space.
     """
-    name = spaces.find(space).SPACE.name.replace("-", "_")
+    module, function = spaces.find(space).FACTS.network.split(".")
     options = {option: value for option, value in structs.asdict(scale).items() if value != getattr(Scale(), option)}
-    network: nn.Module = import_module(f"harness.training.networks.{name}").build(
-        architecture, classes=classes, channels_in=channels_in, **options
-    )
+    build_network = getattr(import_module(f"harness.training.networks.{module}"), function)
+    network: nn.Module = build_network(architecture, classes=classes, channels_in=channels_in, **options)
     return network

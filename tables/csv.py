@@ -23,24 +23,25 @@ from typing import NamedTuple, NoReturn
 
 import numpy as np
 
-from tables.errors import MalformedSource
-from tables.schema import Architecture, Codec, Columns, Measure, Origin, Slot, Source, cardinalities
+from tables.errors import TableError
+from tables.source import Measure, Origin, Source
+from tables.space import Architecture, Group, Notation, Slot, Space
+from tables.storage import Columns
 
 HEADERS = (["architecture", "accuracy"], ["architecture", "accuracy", "test"])
 _SEPARATOR = re.compile(r"[,;]|\s+")
 
 
-class Row(NamedTuple):
+class _Row(NamedTuple):
     """One line of the file: its number from 1, the architecture's symbols, and accuracies in percent."""
 
     line: int
     symbols: tuple[str, ...]
-    accuracy: float
-    test: float | None
+    accuracies: tuple[float, ...]
 
 
-def csv_source(data: bytes, name: str, slots: tuple[Slot, ...] | None = None) -> Source:
-    """The source of a CSV file, to be built with `tables.build.build(data, source, folder)`.
+def read(data: bytes, name: str, slots: tuple[Slot, ...] | None = None) -> tuple[Source, Columns]:
+    """What a CSV file holds, to be built with `tables.storage.build`.
 
     Args:
         data: the file.
@@ -49,57 +50,38 @@ def csv_source(data: bytes, name: str, slots: tuple[Slot, ...] | None = None) ->
             that the file has in it, in numerical or else alphabetical order.
 
     Raises:
-        MalformedSource: naming the line and what to mend.
+        TableError: the file is no complete table; names the line and what to mend.
     """
     rows = _rows(data, name)
-    return Source(
-        name=name,
-        measure=Measure.NO_SPLIT if rows[0].test is None else Measure.VALIDATION,
-        slots=slots or _inferred(rows, name),
-        origin=Origin(repository="a CSV file", revision="none", path=name, licence="not stated"),
-        codec=Codec(_decode, _encode),
-        read=_read,
-    )
-
-
-def _read(data: bytes, source: Source) -> Columns:
-    """The columns of a complete table.
-
-    Raises:
-        MalformedSource: an architecture that is of another space, there twice, or missing.
-    """
-    rows = _rows(data, source.name)
+    space = _space(name, slots or _inferred(rows, name))
     lines: dict[Architecture, int] = {}
     for row in rows:
-        architecture = _look_up(row.symbols, source.slots)
+        architecture = _look_up(row.symbols, space)
         if architecture is None:
-            expected = "; ".join(f"{slot.name}: {' '.join(slot.choices)}" for slot in source.slots)
-            _refuse(source.name, row.line, f"{' '.join(row.symbols)!r} is no architecture of this table ({expected})")
+            expected = "; ".join(f"{slot.name}: {' '.join(slot.choices)}" for slot in space.slots)
+            _refuse(name, row.line, f"{' '.join(row.symbols)!r} is no architecture of this table ({expected})")
         if architecture in lines:
-            _refuse(source.name, row.line, f"{' '.join(row.symbols)!r} is there already, in line {lines[architecture]}")
+            _refuse(name, row.line, f"{' '.join(row.symbols)!r} is there already, in line {lines[architecture]}")
         lines[architecture] = row.line
-    counts = cardinalities(source.slots)
-    if len(lines) != (size := math.prod(counts)):
-        absent = next(each for each in product(*map(range, counts)) if each not in lines)
-        raise MalformedSource(
-            f"{source.name}: {size - len(lines)} of {size} architectures are missing, the first is "
-            f"{_encode(absent, source.slots)!r}; a search may ask for any of them: add the missing lines"
+    if len(lines) != space.size:
+        absent = next(each for each in product(*map(range, space.cardinalities)) if each not in lines)
+        raise TableError(
+            f"{name}: {space.size - len(lines)} of {space.size} architectures are missing, the first is "
+            f"{space.to_native(absent)!r}; a search may ask for any of them: add the missing lines"
         )
-    file_order = np.ravel_multi_index(tuple(np.array(list(lines)).T), counts)
-    by_index = np.argsort(file_order)
-    return Columns(
-        accuracy=np.array([row.accuracy for row in rows])[by_index],
-        file_order=file_order.astype(np.int32),
-        test=None if rows[0].test is None else np.array([row.test for row in rows], np.float64)[by_index],
-    )
+    file_order = np.array([space.index_of(architecture) for architecture in lines])
+    accuracies = np.array([row.accuracies for row in rows])[np.argsort(file_order)]
+    measure = Measure.NO_SPLIT if accuracies.shape[1] == 1 else Measure.VALIDATION
+    source = Source(name, space, measure, Origin("a CSV file", "none", path=name, licence="not stated"))
+    return source, {"file_order": file_order, **dict(zip(("accuracy", "test"), accuracies.T, strict=False))}
 
 
-def _rows(data: bytes, name: str) -> list[Row]:
+def _rows(data: bytes, name: str) -> list[_Row]:
     """All lines of the file."""
     try:
         text = data.decode("utf-8-sig")  # spreadsheets put a byte order mark in front
     except UnicodeDecodeError as error:
-        raise MalformedSource(f"{name}: expected text in UTF-8 ({error}); save the file as UTF-8") from None
+        raise TableError(f"{name}: expected text in UTF-8 ({error}); save the file as UTF-8") from None
     lines = _lines(text, name)
     number, header = next(lines, (1, []))
     if [title.strip() for title in header] not in HEADERS:
@@ -108,7 +90,7 @@ def _rows(data: bytes, name: str) -> list[Row]:
     rows = [_row(name, number, entries, len(header)) for number, entries in lines]
     if not rows:
         _refuse(name, number, "expected a line for every architecture, got none")
-    if all(row.accuracy <= 1 for row in rows):
+    if all(row.accuracies[0] <= 1 for row in rows):
         _refuse(name, rows[0].line, "no accuracy is above 1, but percentages are expected; multiply them by 100")
     return rows
 
@@ -122,12 +104,11 @@ def _lines(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
         _refuse(name, reader.line_num, f"not CSV ({error})")
 
 
-def _row(name: str, line: int, entries: Sequence[str], expected: int) -> Row:
+def _row(name: str, line: int, entries: Sequence[str], expected: int) -> _Row:
     if len(entries) != expected:
         hint = "; an architecture with commas has to stand in quotes"
         _refuse(name, line, f"expected {expected} entries, got {len(entries)}{hint}")
-    accuracies = [_percentage(entry, line, name) for entry in entries[1:]]
-    return Row(line, _symbols(entries[0]), accuracies[0], accuracies[1] if expected > 2 else None)
+    return _Row(line, _symbols(entries[0]), tuple(_percentage(entry, line, name) for entry in entries[1:]))
 
 
 def _symbols(text: str) -> tuple[str, ...]:
@@ -150,44 +131,35 @@ def _percentage(text: str, line: int, name: str) -> float:
     return value
 
 
-def _inferred(rows: Sequence[Row], name: str) -> tuple[Slot, ...]:
+def _inferred(rows: Sequence[_Row], name: str) -> tuple[Slot, ...]:
     """Slots with the symbols that occur in them."""
-    length = len(rows[0].symbols)
+    first, length = rows[0].line, len(rows[0].symbols)
     for row in rows:
         if len(row.symbols) != length or not length:
-            _refuse(
-                name, row.line, f"expected {max(length, 1)} symbols as in line {rows[0].line}, got {len(row.symbols)}"
-            )
+            _refuse(name, row.line, f"expected {max(length, 1)} symbols as in line {first}, got {len(row.symbols)}")
     slots = []
     for number, symbols in enumerate(zip(*(row.symbols for row in rows), strict=True), start=1):
-        choices = sorted(
-            set(symbols), key=lambda symbol: (0, int(symbol), symbol) if symbol.isdecimal() else (1, 0, symbol)
-        )
+        choices = sorted(set(symbols), key=lambda each: (0, int(each), each) if each.isdecimal() else (1, 0, each))
         if len(choices) == 1:
-            _refuse(
-                name, rows[0].line, f"symbol {number} is {choices[0]!r} in every line, which is no choice; leave it out"
-            )
+            _refuse(name, first, f"symbol {number} is {choices[0]!r} in every line, which is no choice; leave it out")
         slots.append(Slot(f"Slot {number}", tuple(choices)))
     return tuple(slots)
 
 
-def _look_up(symbols: Sequence[str], slots: tuple[Slot, ...]) -> Architecture | None:
+def _space(name: str, slots: tuple[Slot, ...]) -> Space:
+    """The space of these slots; its keys are digits where every symbol is one, else symbols with blanks between."""
+    digits = all(len(symbol) == 1 and symbol in "0123456789" for slot in slots for symbol in slot.choices)
+    template = ("" if digits else " ").join("{}" for _ in slots)
+    return Space(name, name, (Group("Slots", slots),), notation=Notation(template, names=True))
+
+
+def _look_up(symbols: Sequence[str], space: Space) -> Architecture | None:
     """The architecture that these symbols mean."""
+    slots = space.slots
     if len(symbols) != len(slots) or not all(s in slot.choices for s, slot in zip(symbols, slots, strict=True)):
         return None
     return tuple(slot.choices.index(symbol) for symbol, slot in zip(symbols, slots, strict=True))
 
 
-def _decode(key: str, slots: tuple[Slot, ...]) -> Architecture | None:
-    return _look_up(_symbols(key), slots)
-
-
-def _encode(architecture: Architecture, slots: tuple[Slot, ...]) -> str:
-    """In digits where every symbol is one, otherwise with blanks between the symbols."""
-    symbols = [slot.choices[choice] for slot, choice in zip(slots, architecture, strict=True)]
-    digits = all(len(symbol) == 1 and symbol in "0123456789" for slot in slots for symbol in slot.choices)
-    return ("" if digits else " ").join(symbols)
-
-
 def _refuse(name: str, line: int, problem: str) -> NoReturn:
-    raise MalformedSource(f"{name}, line {line}: {problem}; nothing was built, mend the file")
+    raise TableError(f"{name}, line {line}: {problem}; nothing was built, mend the file")

@@ -1,48 +1,35 @@
-"""Ranks, ties and order statistics of a list of accuracies: pure functions, higher is better, rank 1 is best."""
+"""The ranks that GENIUS printed (arXiv 2304.10970, tables 7 to 10): by test accuracy, ties as numpy 1.23 left them.
+
+Its quicksort leaves equal values in an order of its own, which names one architecture among equals only for who repeats
+its every swap; since 1.25 numpy itself does so no longer where the processor has AVX-512 (since 2.0: AVX2). So its
+steps are written out: median of three, Hoare partition, the larger part deferred, insertion for short stretches, and
+heapsort for a part that was split too often.
+"""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tables.storage import load
+
 INSERTION_SORT_SPAN = 15  # stretches of at most one more than this are sorted by insertion
 
 
-def tie_intervals(values: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The best and the worst rank of each value, over all ways to order equal values; without a tie they are the same.
-
-    The best one is the competition rank: one more than the number of values above.
-    """
-    ascending = np.sort(values)
-    best = values.size - np.searchsorted(ascending, values, side="right") + 1
-    worst = values.size - np.searchsorted(ascending, values, side="left")
-    return best, worst
-
-
-def expected_best(score: NDArray[np.float64], value: NDArray[np.float64], draws: int) -> float:
-    """Exact mean of `value` at the best `score` among `draws` uniform draws with replacement.
-
-    With m of n scores up to s, the best of k draws is at most s with probability (m / n)^k; equal scores are equally
-    likely to be the one that counts.
-
-    Raises:
-        ValueError: `draws` is not positive.
-    """
-    if draws < 1:
-        raise ValueError(f"expected at least one draw, got {draws}")
-    _, group, size = np.unique(score, return_inverse=True, return_counts=True)
-    mean_value = np.bincount(group, weights=value) / size
-    at_most = np.cumsum(size) / score.size
-    return float(np.diff(at_most**draws, prepend=0.0) @ mean_value)
+def file_rank(path: Path) -> NDArray[np.int64]:
+    """(n,) rank by test accuracy of the table at `path`, equal ones in the order that quicksort leaves the file's."""
+    _, columns = load(path, ["accuracy", "test", "file_order"])
+    test, order = columns.get("test", columns["accuracy"]), columns["file_order"]
+    rank = np.empty(test.size, dtype=np.int64)
+    rank[order[quicksort_order(test[order])[::-1]]] = np.arange(1, test.size + 1)
+    return rank
 
 
 def quicksort_order(values: NDArray[np.float64]) -> NDArray[np.int64]:
     """Ascending order of `values` as `numpy.argsort` gave it up to numpy 1.24, equal values included.
 
-    Quicksort leaves equal values in an order of its own. Ranks that were published from such a sort name one
-    architecture among equals only for who repeats its every swap, and since 1.25 numpy itself does so no longer where
-    the processor has AVX-512 (since 2.0: AVX2). So its steps are written out: median of three, Hoare partition, the
-    larger part deferred, insertion for short stretches, and heapsort for a part that was split too often.
     Source: numpy/core/src/npysort/quicksort.cpp, `aquicksort_`, and heapsort.cpp, `aheapsort_`.
     """
     v = values.tolist()
