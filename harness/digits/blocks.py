@@ -89,7 +89,7 @@ def table(runs: Sequence[Sequence[Run]], seeds: int, folder: Path) -> Path:
         for number, of_block in enumerate(runs)
     )
     origin = Origin("trained by this project", SETTING, f"python -m tables train {NAME} --seeds {seeds}", "Apache-2.0")
-    source = Source(BENCHMARK.name, SPACE, Measure.VALIDATION, origin)
+    source = Source(NAME, SPACE, Measure.VALIDATION, origin)
     content = "".join(f"{line}\n" for line in lines).encode()
     return build(source, _columns(runs, seeds), content, folder, compressed=True)
 
@@ -99,7 +99,6 @@ def _columns(runs: Sequence[Sequence[Run]], seeds: int) -> Columns:
     numbers = cell_numbers()
     dense = {field: values[:, numbers, column].T for column, field in enumerate(Run._fields)}  # (architectures, seeds)
     costs = np.array([(each.macs, each.params) for each in map(cost, distinct_cells())])[numbers, :]
-    means = {f: dense[f].mean(axis=1) for f in ("test", "validation_loss", "test_loss", "training", "training_loss")}
     return {
         "accuracy": dense["validation"].mean(axis=1),
         "file_order": np.arange(SPACE.size),
@@ -107,7 +106,7 @@ def _columns(runs: Sequence[Sequence[Run]], seeds: int) -> Columns:
         "test_runs": dense["test"],
         "flops": costs[:, 0],
         "params": costs[:, 1],
-        **means,
+        **{f: dense[f].mean(axis=1) for f in ("test", "validation_loss", "test_loss", "training", "training_loss")},
     }
 
 

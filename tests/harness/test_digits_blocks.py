@@ -16,6 +16,7 @@ from msgspec.structs import replace
 pytest.importorskip("torch", reason="networks need torch: install the extra `train`")
 pytest.importorskip("sklearn", reason="digits come with scikit-learn: install the extra `train`")
 
+
 from cache.record import Record
 from harness.digits import __main__ as command
 from harness.digits import blocks, network
