@@ -112,9 +112,9 @@ def open_benchmark(name: str) -> Opened:
     return Opened(Table.open(path), Verdicts.open(path))
 
 
-def open_if_at_hand(name: str, *, embedded_only: bool = False) -> Opened | None:
-    """The table, if it is at hand; with `embedded_only` as if nothing had been fetched."""
-    return None if embedded_only or not at_hand(name) else open_benchmark(name)
+def open_if_at_hand(name: str) -> Opened | None:
+    """The table, if it is at hand."""
+    return open_benchmark(name) if at_hand(name) else None
 
 
 def open_file(path: Path) -> Opened:
