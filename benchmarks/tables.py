@@ -21,7 +21,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tables.build import SOURCES, build
-from tables.sources.analog_nasbench import ANALOG_NASBENCH
 from tables.table import Table
 from tables.verdicts import Verdicts
 
@@ -81,8 +80,6 @@ def main() -> None:
     )
     with tempfile.TemporaryDirectory() as built:
         for source in SOURCES.values():
-            if source is ANALOG_NASBENCH:
-                continue
             published = folder / source.origin.path
             path = build(published.read_bytes(), source, Path(built))
             parsing = median_ms(partial(parse, published), repeats=7)

@@ -11,22 +11,21 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from msgspec.structs import replace
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from harness.training import networks, recipes
 from harness.training.data import digits
 from harness.training.data.dataset import Arrays
-from harness.training.devices import choose
 from harness.training.jobs import Scale
 from harness.training.pictures import Data, Part, prepare
 from harness.training.recipes import Recipe, Split
-from harness.training.train import fit
+from harness.training.train import choose, fit
 
 
 class Workload(NamedTuple):

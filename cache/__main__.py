@@ -25,9 +25,8 @@ from pathlib import Path
 
 from cache import cassette
 from cache.cassette import Cassette
-from cache.errors import CacheError, CassetteError
-from cache.ledger import COLUMNS, keys_in, ledger
-from cache.limits import read_prices
+from cache.errors import CacheError
+from cache.limits import COLUMNS, keys_in, ledger, read_prices
 from cache.reading import conversation, difference, find, line, short
 from cache.store import Store
 
@@ -130,7 +129,7 @@ def _merge(options: argparse.Namespace) -> int:
     """All records of several places into a cassette, which is new or one of them."""
     path: Path = options.cassette
     if path.exists() and path.resolve() not in (place.resolve() for place in options.places):
-        raise CassetteError(f"Expected a new cassette, got {path}, which is there. Name it among the places as well.")
+        raise CacheError(f"Expected a new cassette, got {path}, which is there. Name it among the places as well.")
     records = cassette.merge(*map(_read, options.places))
     digest = cassette.write(path, records.values())
     _say(f"{path}: {len(records)} records, {digest}")
@@ -153,7 +152,7 @@ def _ledger(options: argparse.Namespace) -> int:
     entries = ledger(records.values(), prices, keys_in(options.used_by))
     rows = [("model", *(name.replace("_", " ") for name in COLUMNS))]
     for model, entry in entries.items():
-        rows.append((model, *(_figure(getattr(entry, name)) for name in COLUMNS)))
+        rows.append((model, *(_figure(entry.get(name)) for name in COLUMNS)))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for model, *figures in rows:
         cells = [model.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(figures, widths[1:], strict=True))]
@@ -174,7 +173,7 @@ def _read(place: Path) -> Cassette:
 
 def _verify_cassette(path: Path) -> tuple[int, list[str]]:
     if not path.exists():
-        raise CassetteError(f"Expected a cassette or a store's folder at {path}, got nothing. Name another.")
+        raise CacheError(f"Expected a cassette or a store's folder at {path}, got nothing. Name another.")
     try:
         records = cassette.read(path)
         return len([record.key for record in records.values()]), []

@@ -114,8 +114,8 @@ class Client:
         Raises:
             ReplayMiss: the answer was never recorded, and there is no provider of its kind.
             InvalidRequest: the request is not JSON.
-            CorruptRecord, StoreError: the answer is there but cannot be believed or read, or cannot be stored.
-            EndpointError, LimitReached, CredentialFound: see `cache.endpoint.OpenAITransport.send`.
+            CorruptRecord, CacheError: the answer is there but cannot be believed or read, or cannot be stored.
+            EndpointError, CacheError: see `cache.endpoint.OpenAITransport.send`.
         """
         provider, key = self._providers.get(kind), request_key(request, kind=kind, sample=sample)
         if self._records is None and provider is not None:

@@ -7,28 +7,43 @@ URL stay in here: neither is ever in a reply, in a message or in a log.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import platform
+import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from cache.answer import read_answer
 from cache.client import Reply
-from cache.errors import AnswerBroken, CacheError, EndpointError, InvalidRequest, Unavailable
+from cache.errors import CacheError, EndpointError, InvalidRequest
 from cache.key import JSON, NOT_IN_KEY
-from cache.limits import Limits, Meter, Spent, usage_of
+from cache.limits import KEPT, Limits, Meter, Spent, usage_of
 from cache.redaction import refuse_credentials, withhold
-from cache.retries import SHOWN, failure_of_status, pause_s
 
 if TYPE_CHECKING:
     import openai
 
 TIMEOUT_S = 600.0  # without a byte from the endpoint: a local model on a slow machine thinks for minutes
+ATTEMPTS = 6  # at one answer
+PATIENCE_S = 600.0  # an endpoint that asks to wait longer is not waited for
+SHOWN = 300  # characters of what an endpoint said; cut after credentials are withheld, or half of one is shown
 
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0  # doubled from attempt to attempt
+_PASSES = frozenset({408, 409, 425, 429})  # statuses below 500 that pass by themselves
+_NO_MONEY = "insufficient_quota"  # a 429 that does not
+_TOO_LONG = ("context_length_exceeded", "exceed_context_size", "context length", "context size", "context window")
+_ADVICE = {
+    401: "Check the API key (OPENAI_API_KEY): the endpoint does not take it.",
+    402: "Check the account: the endpoint wants to be paid first.",
+    403: "Check what the API key may be used for: the endpoint does not allow this.",
+    404: "Check the model's name and the base URL (OPENAI_BASE_URL), which usually ends in /v1.",
+}
 _REQUEST_ID = "x-request-id"  # the header in which an endpoint names an attempt
 _SHORTEST_KEY = 8  # characters; a shorter one is a placeholder, and would be found in any text
 _LABELS = frozenset({"user", "metadata", "store"})  # outside the key, and yet part of the body
@@ -97,10 +112,9 @@ class OpenAITransport:
 
         Raises:
             InvalidRequest: the request holds an option of the client, such as a time-out.
-            CredentialFound: the request or the answer holds a credential; the message says where.
-            LimitReached: a ceiling is reached; nothing was sent.
-            RequestRefused, ContextTooLong: the endpoint will never answer this request.
-            Unavailable, AnswerBroken: no attempt brought an answer.
+            CacheError: the request or the answer holds a credential, the message says where; or a ceiling is reached,
+                and nothing was sent.
+            EndpointError: the endpoint will never answer this request, or no attempt brought an answer.
         """
         if options := sorted(_OPTIONS & request.keys()):
             raise InvalidRequest(
@@ -116,7 +130,7 @@ class OpenAITransport:
                 answer, request_id = self._ask(request)
             except EndpointError as error:
                 attempts.append(_attempt(began, error.status, error.request_id, error))
-                self._sleep(pause_s(error, attempts))
+                self._sleep(_pause_s(error, attempts))
             else:
                 break
         attempts.append(_attempt(began, 200, request_id))
@@ -136,13 +150,13 @@ class OpenAITransport:
                 model="", messages=[], extra_body=dict(request)
             )
         except openai.APITimeoutError:
-            raise Unavailable(f"Expected an answer, got nothing for {self._timeout_s:g} s.") from None
+            raise EndpointError(f"Expected an answer, got nothing for {self._timeout_s:g} s.") from None
         except openai.APIConnectionError as error:
             reason = type(error.__cause__).__name__  # its text may name the endpoint
-            raise Unavailable(f"Expected an answer, got a connection that failed ({reason}).") from None
+            raise EndpointError(f"Expected an answer, got a connection that failed ({reason}).") from None
         except openai.APIStatusError as error:
             headers, said = error.response.headers, error.body
-            raise failure_of_status(
+            raise _failure_of_status(
                 error.status_code,
                 self._withheld(str(said["message"] if isinstance(said, dict) and "message" in said else error.message)),
                 code=f"{error.code} {error.type}",
@@ -152,9 +166,9 @@ class OpenAITransport:
         request_id = self._withheld(response.headers.get(_REQUEST_ID, ""))
         try:
             return read_answer(response.content, streamed=request.get("stream") is True), request_id
-        except AnswerBroken as error:
+        except EndpointError as error:
             message = self._withheld(str(error))[:SHOWN]
-            raise AnswerBroken(message, status=response.status_code, request_id=request_id) from None
+            raise EndpointError(message, status=response.status_code, request_id=request_id) from None
 
     def _observed(self, answer: Mapping[str, JSON], attempts: list[dict[str, JSON]]) -> dict[str, JSON]:
         """Return what surrounds an answer; what the endpoint does not say is left out."""
@@ -185,16 +199,81 @@ class OpenAITransport:
         return openai.OpenAI(api_key=self._api_key, base_url=self._base_url, timeout=self._timeout_s, max_retries=0)
 
 
-def _attempt(began: float, status: int | None, request_id: str | None, error: object = None) -> dict[str, JSON]:
+def _attempt(began: float, status: int | None, request_id: str | None, error: object = "") -> dict[str, JSON]:
     """Return one attempt as a record keeps it; what is not known is left out."""
-    known: dict[str, JSON] = {"latency_s": round(time.perf_counter() - began, 6)}
-    if status is not None:
-        known["status"] = status
-    if request_id:
-        known["request_id"] = request_id
-    if error is not None:
-        known["error"] = str(error)
-    return known
+    known: dict[str, JSON] = {"status": status, "request_id": request_id, "error": str(error)}
+    return {"latency_s": round(time.perf_counter() - began, 6), **{name: said for name, said in known.items() if said}}
+
+
+# -- what a failure means: whether to ask again, after how long, or what to change first ---
+
+
+def _failure_of_status(
+    status: int, said: str, *, code: str, retry_after: str | None, request_id: str | None
+) -> EndpointError:
+    """Return the error that a response with an error status stands for.
+
+    Args:
+        status: of HTTP, 400 or more.
+        said: the text of the response.
+        code: the names that the endpoint gives the error.
+        retry_after: the header of that name.
+        request_id: the endpoint's name for the attempt.
+    """
+    words = f"{code} {said}".lower()
+    advice = _ADVICE.get(status, "Change the request as the endpoint says.")
+    if status in (400, 413) and any(word in words for word in _TOO_LONG):
+        advice = "Send fewer or shorter messages, or name a model with a longer context."
+    elif _NO_MONEY in words:
+        advice = _ADVICE[402]
+    elif status in _PASSES or status >= 500:
+        advice = ""
+    message = f"Expected an answer, got status {status}: {said[:SHOWN]} {advice}".rstrip()
+    wait_s = _retry_after_s(retry_after, datetime.now(timezone.utc))
+    return EndpointError(message, passes=not advice, status=status, wait_s=wait_s, request_id=request_id)
+
+
+def _retry_after_s(header: str | None, now: datetime) -> float | None:
+    """Return the seconds that a Retry-After header asks to wait: a number, or a date; None if it says neither.
+
+    References:
+        https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
+    """
+    if header is None:
+        return None
+    try:
+        seconds = float(header)
+    except ValueError:
+        try:
+            date = parsedate_to_datetime(header)
+        except ValueError:
+            return None
+        seconds = (date.replace(tzinfo=date.tzinfo or timezone.utc) - now).total_seconds()
+    return max(0.0, seconds) if math.isfinite(seconds) else None
+
+
+def _pause_s(error: EndpointError, attempts: Sequence[JSON]) -> float:
+    """Return the seconds to wait before asking again: what the endpoint asks, else longer each time.
+
+    Raises:
+        EndpointError: `error` with all `attempts`, where asking again is no use or there were enough of them.
+    """
+    wait_s = error.wait_s
+    if wait_s is None:  # chance keeps processes that failed together from coming back together
+        wait_s = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** (len(attempts) - 1)) * random.uniform(0.5, 1)
+    if not error.passes:
+        last = ""
+    elif len(attempts) >= ATTEMPTS:
+        last = f" That was attempt {len(attempts)}, the last one. Try again later. {KEPT}"
+    elif wait_s > PATIENCE_S:
+        last = f" It asks to wait {wait_s:.0f} s. Try again then. {KEPT}"
+    else:
+        return wait_s
+    error.args, error.attempts = (f"{error}{last}",), tuple(attempts)
+    raise error
+
+
+# -- where to, and as whom ---
 
 
 def _checked_url(url: str | None) -> str | None:

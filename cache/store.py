@@ -24,7 +24,7 @@ import diskcache
 from diskcache.core import DBNAME, MODE_RAW
 
 from cache.cassette import Cassette
-from cache.errors import CacheError, StoreError
+from cache.errors import CacheError
 from cache.key import DIGEST_PREFIX
 from cache.nearest import nearest_key, sketch
 from cache.record import Record
@@ -45,16 +45,16 @@ _FOREIGN = "Nothing here writes such a row: build the store again from its casse
 
 
 def _key(key: object, raw: object) -> str:
-    """Return the key of a row; raises StoreError unless it is plain text."""
+    """Return the key of a row; raises CacheError unless it is plain text."""
     if raw != 1 or not isinstance(key, str):
-        raise StoreError(f"Expected a text key, got {type(key).__name__}, a pickled or binary key. {_FOREIGN}")
+        raise CacheError(f"Expected a text key, got {type(key).__name__}, a pickled or binary key. {_FOREIGN}")
     return key
 
 
 def _line(mode: object, filename: object, value: object) -> bytes:
-    """Return the line of a row; raises StoreError for a pickle, a file, or anything but bytes."""
+    """Return the line of a row; raises CacheError for a pickle, a file, or anything but bytes."""
     if mode != MODE_RAW or filename is not None or not isinstance(value, bytes):
-        raise StoreError(f"Expected a line in the row, got diskcache mode {mode} (4 is a pickle). {_FOREIGN}")
+        raise CacheError(f"Expected a line in the row, got diskcache mode {mode} (4 is a pickle). {_FOREIGN}")
     return value
 
 
@@ -91,13 +91,13 @@ class Store:
         With `read_only` nothing is written, not even a lock where the folder is on read-only media.
 
         Raises:
-            StoreError: the folder cannot be opened.
+            CacheError: the folder cannot be opened.
         """
         self._path = Path(directory).absolute() / DBNAME
         self._local = threading.local()
         self._cache: Any = None if read_only else self._open()
         if read_only and not self._path.exists():
-            raise StoreError(f"Expected a store in {self._path.parent}, got none. Name its folder, or load a cassette.")
+            raise CacheError(f"Expected a store in {self._path.parent}, got none. Name its folder, or load a cassette.")
 
     def __enter__(self) -> Store:
         return self
@@ -124,13 +124,13 @@ class Store:
 
         Raises:
             CorruptRecord: the row does not hold the record that was put.
-            StoreError: the row holds something else, or the file cannot be read.
+            CacheError: the row holds something else, or the file cannot be read.
         """
         rows = self._select("SELECT mode, filename, value FROM Cache WHERE key = ? AND raw = 1", (key,))
         return Record.from_line(_line(*rows[0]), key) if rows else None
 
     def keys(self) -> Iterator[str]:
-        """Yield all keys in order; raises StoreError at a row that is no record."""
+        """Yield all keys in order; raises CacheError at a row that is no record."""
         for key, raw in self._select("SELECT key, raw FROM Cache ORDER BY key, raw"):
             yield _key(key, raw)
 
@@ -152,7 +152,7 @@ class Store:
         SQLite checks the file, every row is verified, and diskcache checks its own, unless the store is read-only.
 
         Raises:
-            StoreError: the file cannot be read at all.
+            CacheError: the file cannot be read at all.
         """
         problems = [message for (message,) in self._select("PRAGMA integrity_check") if message != "ok"]
         columns = "rowid, key, raw, mode, filename, value, tag, expire_time"
@@ -178,8 +178,8 @@ class Store:
         """Keep `record` unless its key is there; return whether it was new. It is on the disk before this returns.
 
         Raises:
-            StoreError: the store is read-only, the disk is full, or the file cannot be written; nothing was stored.
-            CredentialFound, InvalidRequest: see `Record.to_line`.
+            CacheError: the store is read-only, the disk is full, or the file cannot be written; nothing was stored.
+            CacheError, InvalidRequest: see `Record.to_line`.
         """
         line = record.to_line()
         with self._writing() as cache:
@@ -189,7 +189,7 @@ class Store:
         """Keep all records of `cassette` or, after an error, none; return how many were new.
 
         Raises:
-            StoreError: as in `put`, or a record differs from the one that is there under its key.
+            CacheError: as in `put`, or a record differs from the one that is there under its key.
         """
         added = 0
         with self._writing() as cache:
@@ -197,7 +197,7 @@ class Store:
                 if cache.add(key, record.to_line(), tag=sketch(record.question)):
                     added += 1
                 elif Record.from_line(cache.get(key)).to_line() != record.to_line():
-                    raise StoreError(
+                    raise CacheError(
                         f"Expected one record for {key}, got two that differ: one in {self._path.parent}, one in the "
                         "cassette. Load the cassette into an empty folder."
                     )
@@ -207,7 +207,7 @@ class Store:
         """Remove the records of `keys`, or after an error none; return how many were there.
 
         Raises:
-            StoreError: as in `put`.
+            CacheError: as in `put`.
         """
         with self._writing() as cache:
             return sum(bool(cache.delete(key)) for key in keys)
@@ -219,12 +219,12 @@ class Store:
         The operating system holds the lock, on a file in the folder that goes when the record is there.
 
         Raises:
-            StoreError: no lock can be made, or `filelock` is not installed.
+            CacheError: no lock can be made, or `filelock` is not installed.
         """
         try:
             from filelock import FileLock  # late: only recording needs it
         except ImportError:
-            raise StoreError("Expected the package filelock, got none. Install it: `pip install '.[live]'`.") from None
+            raise CacheError("Expected the package filelock, got none. Install it: `pip install '.[live]'`.") from None
         if self._cache is None:
             raise self._read_only()
         path = self._path.with_name(f"{DBNAME}.{key.removeprefix(DIGEST_PREFIX)}.lock")
@@ -243,7 +243,7 @@ class Store:
 
     @contextmanager
     def _writing(self) -> Iterator[Any]:
-        """Give diskcache in one transaction: all of it is on the disk afterwards, or nothing and a StoreError."""
+        """Give diskcache in one transaction: all of it is on the disk afterwards, or nothing and a CacheError."""
         if self._cache is None:
             raise self._read_only()
         try:
@@ -259,7 +259,7 @@ class Store:
         """Return diskcache over the folder, which is made if need be."""
         folder = self._path.parent
         if os.path.expandvars(folder) != str(folder):
-            raise StoreError(
+            raise CacheError(
                 f"Expected a folder without variables, got {folder}: diskcache would go elsewhere. Rename it."
             )
         try:
@@ -307,13 +307,13 @@ class Store:
             raise
         return connection
 
-    def _read_only(self) -> StoreError:
-        return StoreError(f"Expected a store to write to, got read_only in {self._path.parent}. Open it without.")
+    def _read_only(self) -> CacheError:
+        return CacheError(f"Expected a store to write to, got read_only in {self._path.parent}. Open it without.")
 
-    def _failure(self, what: str, error: Exception) -> StoreError:
+    def _failure(self, what: str, error: Exception) -> CacheError:
         # diskcache hides SQLite's reason behind a time-out, or behind the roll-back that failed after it.
         reason = error.__context__ if isinstance(error.__context__, sqlite3.Error) else error
-        return StoreError(
+        return CacheError(
             f"Expected to {what} the store in {self._path.parent}, got: {reason}. Nothing was stored by this call. "
             "Check that the disk has room and the folder can be written (or open it with read_only=True); if the file "
             "is damaged, build the store again from its cassettes in an empty folder."

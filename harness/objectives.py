@@ -12,7 +12,7 @@ from cache.client import Client
 from cache.key import JSON
 from cache.record import Record
 from harness.errors import BrokenRecording, InvalidJob, SpaceMismatch
-from harness.training.jobs import KIND, Training, from_record
+from harness.training.jobs import KIND, Trained, Training
 from tables.space import Architecture, Space
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def _looked_up(record: Record) -> Figures:
 
 
 def _trained(record: Record) -> Figures:
-    outcome = from_record(record)[1].outcome
+    outcome = Trained.from_record(record).outcome
     if outcome.validation is None:
         raise InvalidJob(
             f"a search expects a validation accuracy, and the recipe of {record.key} trains on all pictures: give its "

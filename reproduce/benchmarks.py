@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness import spaces
-from reproduce.data import Published, home, is_fetched, manifest, read_published, sha256_of
+from reproduce.data import Published, home, is_fetched, manifest, read_published
 from reproduce.errors import DataMissing, UsageError
 from tables.build import SOURCES, build
-from tables.errors import DamagedTable, SchemaMismatch, SourceNotFound, TableNotFound
+from tables.errors import DamagedTable, SchemaMismatch, TableNotFound
 from tables.schema import file_name
-from tables.sources.analog_nasbench import installed_data
 from tables.sources.csv_file import csv_source
 from tables.space import Architecture
 from tables.table import Table
@@ -29,14 +28,12 @@ from tables.verdicts import Verdicts
 class Benchmark:
     """A table of accuracies: its name, its space, and where it comes from.
 
-    `path` is that of a published file. Without one a table is `trained` by this project and comes with it, or lies in
-    the wheel `analog-nasbench` (extra `tables`), which is never taken for the published one.
+    `path` is that of a published file; without one a table was trained by this project and comes with it.
     """
 
     name: str
     space: str
     path: str | None = None
-    trained: bool = False
 
     @property
     def file(self) -> Published | None:
@@ -46,19 +43,15 @@ class Benchmark:
     @property
     def brings(self) -> str:
         """The command that brings the table."""
-        if self.trained:
-            return "git checkout tables/trained"
-        return f"python -m reproduce fetch {self.file.name}" if self.file else "pip install '.[tables]'"
+        return f"python -m reproduce fetch {self.file.name}" if self.file else "git checkout tables/trained"
 
     def content(self) -> bytes:
         """What the table is built from, verified.
 
         Raises:
             DataMissing: if its published file has not been fetched.
-            SourceNotFound: if its wheel is not installed.
         """
-        if self.file is None:
-            return installed_data().read_bytes()
+        assert self.file is not None  # a table of this project is not built from a file
         content = read_published(self.file)
         if content is None:
             raise DataMissing(self.file.name, purpose=f"the table {self.name}")
@@ -68,14 +61,13 @@ class Benchmark:
 BENCHMARKS = {
     benchmark.name: benchmark
     for benchmark in (
-        Benchmark("nas-bench-201-digits", "nas-bench-201", trained=True),
+        Benchmark("nas-bench-201-digits", "nas-bench-201"),
         Benchmark("nas-bench-macro", "nas-bench-macro", "benchmark/nas-bench-macro_cifar10.json"),
         Benchmark("channel-bench-resnet", "channel-bench-resnet", "benchmark/Results_ResNet.json"),
         Benchmark("channel-bench-mobilenet", "channel-bench-mobilenet", "benchmark/Results_MobileNet.json"),
         Benchmark("nas-bench-201-cifar10", "nas-bench-201", "benchmark/nasbench201_cifar10.json"),
         Benchmark("nas-bench-201-cifar100", "nas-bench-201", "benchmark/nasbench201_cifar100.json"),
         Benchmark("nas-bench-201-imagenet16-120", "nas-bench-201", "benchmark/nasbench201_imagenet.json"),
-        Benchmark("nas-bench-201-analog-cifar10", "nas-bench-201"),
     )
 }
 PUBLISHED = tuple(name for name, benchmark in BENCHMARKS.items() if benchmark.path is not None)
@@ -110,13 +102,13 @@ def of_space(space: str, name: str | None = None) -> str:
 
 
 def at_hand(name: str) -> bool:
-    """Whether a table can be opened: it comes with this project, has been fetched, or its wheel is installed."""
+    """Whether a table can be opened: it comes with this project, or has been fetched."""
     benchmark = find(name)
     if benchmark.file is not None:
         return is_fetched(benchmark.file)
     try:
-        return (embedded(name) if benchmark.trained else installed_data()).exists()
-    except (SourceNotFound, TableNotFound):
+        return embedded(name).exists()
+    except TableNotFound:
         return False
 
 
@@ -191,7 +183,7 @@ def open_file(path: Path) -> Opened:
 def table_path(name: str) -> Path:
     """The built table; builds it unless it is there, of this schema, and made of the right file."""
     benchmark = find(name)
-    if benchmark.trained:
+    if benchmark.file is None:
         return embedded(name)
     folder = home() / "tables"
     path = folder / file_name(name)
@@ -199,12 +191,9 @@ def table_path(name: str) -> Path:
         built_from = Table.open(path).info.source_sha256
     except (TableNotFound, SchemaMismatch, DamagedTable):
         built_from = None
-    if built_from is not None and benchmark.file is not None and built_from == benchmark.file.sha256:
+    if built_from == benchmark.file.sha256:
         return path
-    content = benchmark.content()
-    if built_from == sha256_of(content):
-        return path
-    return build(content, SOURCES[name], folder)
+    return build(benchmark.content(), SOURCES[name], folder)
 
 
 def build_fetched() -> int:

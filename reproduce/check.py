@@ -22,9 +22,8 @@ from reproduce.errors import MalformedConversation, UsageError
 from reproduce.paper.registry import ITEMS, Item
 from reproduce.published import audit
 from reproduce.published.imagenet import conversation, distinct_conversations, published_records, replay
-from reproduce.published.replay import Replay
 from reproduce.published.transcript import embedded
-from reproduce.report.report import describe
+from reproduce.report.report import Replayed
 
 PUBLISHED = "published "  # begins the sections of what is fetched
 TABLES = PUBLISHED + "tables"
@@ -130,9 +129,9 @@ def _report(item: Item) -> Snapshot:
     return values
 
 
-def _replayed(found: Replay) -> Snapshot:
+def _replayed(found: Replayed) -> Snapshot:
     """Source, evidence, winner, and every step with the key of its record."""
-    return dict(_flat(f"run {found.run}", {**describe(found), "tally": asdict(found.tally)}))
+    return dict(_flat(f"run {found.run}", {**found.describe(), "tally": asdict(found.tally)}))
 
 
 def _flat(name: str, value: Any) -> Iterator[tuple[str, str]]:

@@ -44,7 +44,7 @@ def migrate(path: Path, into: Path) -> list[Run]:
     """Write a recording of the first version anew, and return its runs.
 
     Raises:
-        CassetteError: the file is damaged, or cannot be written.
+        CacheError: the file is damaged, or cannot be written.
         BrokenRecording: it holds no run of the first version, or one that cannot be carried over.
     """
     old = cassette.read(path)

@@ -198,7 +198,7 @@ def read(path: Path) -> list[Recorded]:
     """The runs of a recording, as their records say them.
 
     Raises:
-        CassetteError: the cassette is damaged.
+        CacheError: the cassette is damaged.
         BrokenRecording: a run is of another form.
     """
     return _in_order(Recorded.of(record) for record in cassette.read(path).of_kind(RUN))
@@ -208,7 +208,7 @@ def again(path: Path) -> list[Run]:
     """Every run of a recording, performed again from it alone.
 
     Raises:
-        CassetteError, ReplayMiss: the cassette is damaged, or lacks an answer or a figure.
+        CacheError, ReplayMiss: the cassette is damaged, or lacks an answer or a figure.
         BrokenRecording: a run takes another course than it took.
     """
     content = cassette.read(path)

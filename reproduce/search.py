@@ -14,10 +14,10 @@ from harness.loop import Step
 from harness.protocol import Rejected
 from harness.run import Run, accepted, foreseen
 from harness.specification import Specification
-from harness.training.jobs import Training, from_record
+from harness.training import estimates
+from harness.training.estimates import Pace
+from harness.training.jobs import Trained, Training
 from reproduce import runs
-from reproduce.cli import estimates
-from reproduce.cli.estimates import Pace
 from reproduce.errors import UsageError
 from reproduce.report.report import (
     BLANK,
@@ -104,7 +104,7 @@ def _trainings(found: Sequence[Run]) -> list[str]:
     if how is None:
         return []
     records = {record.key: record for run in found for record in run.measured}
-    observed = [from_record(record)[1].observed for record in records.values()]
+    observed = [Trained.from_record(record).observed for record in records.values()]
     hours, devices = sum(each.seconds for each in observed) / 3600, sorted({each.device for each in observed})
     return [
         f"{how.dataset}, epochs {how.recipe.epochs}, input {how.recipe.input_size}, batch {how.recipe.batch_size}, "

@@ -1,7 +1,6 @@
 """`python -m tables`: build tables from published files, and see what a built table is.
 
 python -m tables build NAME --source FILE --into FOLDER
-python -m tables build nas-bench-201-analog-cifar10 --into FOLDER     # from the installed wheel
 python -m tables info FILE …                                          # verified whole
 python -m tables quality FILE …                                       # how far its accuracies rank architectures
 python -m tables train NAME --into FOLDER                             # a table of this project's own; resumes
@@ -24,7 +23,6 @@ from tables.build import SOURCES, build
 from tables.errors import DamagedTable, SourceNotFound, TableError
 from tables.quality import measure, report
 from tables.schema import Source, cardinalities
-from tables.sources.analog_nasbench import ANALOG_NASBENCH, installed_data
 from tables.storage import digest_of, load
 from tables.trainable import TrainedTable, find
 from tables.trained import embedded
@@ -138,9 +136,7 @@ def _positive(text: str) -> int:
 
 
 def _published(source: Source, path: Path | None) -> bytes:
-    """The bytes of the published file at `path`; None stands for the wheel that brings its own."""
-    if path is None and source is ANALOG_NASBENCH:
-        path = installed_data()
+    """The bytes of the published file at `path`."""
     if path is None:
         raise SourceNotFound(f"{source.name}: say where {source.origin.path} is: --source FILE")
     try:

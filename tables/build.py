@@ -8,7 +8,6 @@ from pathlib import Path
 
 from tables.errors import BuildFailed
 from tables.schema import Source, file_name
-from tables.sources.analog_nasbench import ANALOG_NASBENCH
 from tables.sources.channel_bench import CHANNEL_BENCH_MOBILENET, CHANNEL_BENCH_RESNET
 from tables.sources.nas_bench_201 import NAS_BENCH_201_CIFAR10, NAS_BENCH_201_CIFAR100, NAS_BENCH_201_IMAGENET
 from tables.sources.nas_bench_macro import NAS_BENCH_MACRO
@@ -23,7 +22,6 @@ SOURCES = {
         NAS_BENCH_201_CIFAR10,
         NAS_BENCH_201_CIFAR100,
         NAS_BENCH_201_IMAGENET,
-        ANALOG_NASBENCH,
     )
 }
 

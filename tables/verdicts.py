@@ -7,14 +7,13 @@ alone, both show the same numbers, and `Table.measure` says so.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tables.ranking import expected_best, quicksort_order, tie_intervals
+from tables.ranking import tie_intervals
 from tables.schema import TableInfo
 from tables.storage import digest_of, load
 
@@ -27,7 +26,6 @@ class Verdicts:
         info: TableInfo,
         test: NDArray[np.float64],
         told: NDArray[np.float64],
-        file_order: NDArray[np.int32],
         published_rank: NDArray[np.int32] | None,
     ) -> None:
         self.info = info
@@ -36,7 +34,6 @@ class Verdicts:
         self.published_rank = published_rank
         """(n,) as published, ties broken by the authors; None where the benchmark publishes none."""
         self._told = told
-        self._file_order = file_order
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Verdicts:
@@ -45,9 +42,9 @@ class Verdicts:
         Raises:
             TableNotFound, DamagedTable, WrongDigest, SchemaMismatch: see `tables.errors`.
         """
-        info, columns = load(Path(path), ["accuracy", "test", "file_order", "published_rank"])
+        info, columns = load(Path(path), ["accuracy", "test", "published_rank"])
         told = columns["accuracy"]
-        return cls(info, columns.get("test", told), told, columns["file_order"], columns.get("published_rank"))
+        return cls(info, columns.get("test", told), told, columns.get("published_rank"))
 
     def __len__(self) -> int:
         return self.test.size
@@ -72,17 +69,6 @@ class Verdicts:
         """(n,) competition rank by test accuracy: one more than the number of better architectures."""
         return self.tie_intervals[0]
 
-    @cached_property
-    def file_rank(self) -> NDArray[np.int64]:
-        """(n,) rank by test accuracy without ties: equal ones as numpy's former quicksort leaves the file's own order.
-
-        GENIUS (arXiv 2304.10970) printed these ranks for NAS-Bench-Macro and Channel-Bench-Macro, its tables 7 to 10.
-        """
-        best_first = self._file_order[quicksort_order(self.test[self._file_order])[::-1]]
-        rank = np.empty(len(self), dtype=np.int64)
-        rank[best_first] = np.arange(1, len(self) + 1)
-        return rank
-
     @property
     def optimum(self) -> float:
         """The highest test accuracy."""
@@ -96,15 +82,3 @@ class Verdicts:
     def top(self, count: int) -> NDArray[np.int64]:
         """Indices of the `count` best by test accuracy, best first; equal ones by index."""
         return np.argsort(-self.test, kind="stable")[:count]
-
-    def quantiles(self, fractions: Sequence[float]) -> NDArray[np.float64]:
-        """Test accuracy below which each of these fractions (0..1) of all architectures lies, linearly interpolated."""
-        return np.asarray(np.quantile(self.test, fractions))
-
-    def expected_best(self, draws: int) -> float:
-        """Exact expectation of the best test accuracy among `draws` uniform samples with replacement."""
-        return expected_best(self.test, self.test, draws)
-
-    def expected_of_selected(self, draws: int) -> float:
-        """Exact expectation of random search: the test accuracy of the sample that is best by what a search is told."""
-        return expected_best(self._told, self.test, draws)

@@ -1,15 +1,16 @@
 """Training recipes by name, each with its source: optimisation, augmentation, input size, and the split of the data.
 
 All train with SGD, a learning rate that falls to zero along half a cosine, one step at a time, and cross-entropy;
-weight decay acts on every parameter. `dataclasses.replace` makes a variant of a recipe.
+weight decay acts on every parameter. `msgspec.structs.replace` makes a variant of a recipe.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+import msgspec
 
 from harness.errors import InvalidJob, UnknownRecipe
 
@@ -22,8 +23,7 @@ scales it to the input size and mirrors likewise. Pictures in a folder allow the
 """
 
 
-@dataclass(frozen=True)
-class Split:
+class Split(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which part of a data set's pictures trains, which validates and which tests; a picture is in one part at most.
 
     The three are fractions of the pictures that the data set does not set aside itself. `test` is 0 where it does: then
@@ -48,8 +48,7 @@ class Split:
             )
 
 
-@dataclass(frozen=True)
-class Recipe:
+class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How a network is trained.
 
     Attributes:

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from cache.client import Client
 from cache.store import Store
 from harness import spaces
 from harness.training import recipes
-from harness.training.executors.local import gpus
-from harness.training.jobs import KIND, Scale, Training, from_record
+from harness.training.jobs import KIND, Scale, Trained, Training
+from harness.training.local import gpus
 from reproduce import benchmarks
 from reproduce.benchmarks import Opened
 from reproduce.cli import training
@@ -85,9 +85,9 @@ def run(args: argparse.Namespace) -> int:
     how = scaled(training.described(args, args.space, searched=False), args.scale or 1)
     chosen = drawn(opened, args.n)
     with Store(home() / "answers") as store:
-        client = Client(store, {KIND: training.workers(args)})
+        client = Client(store, {KIND: training.provider(args)})
         records = client.ask_all(KIND, [how.job(architecture).request() for architecture in chosen])
-    here = [from_record(record)[1].outcome.test for record in records]
+    here = [Trained.from_record(record).outcome.test for record in records]
     show(report(opened, how, chosen, np.array(here)), args.format, args.out)
     return 0
 

@@ -9,11 +9,12 @@ from collections.abc import Callable, Mapping
 
 from cache.key import DIGEST_PREFIX
 from harness.errors import TrainingError
-from harness.training.executors.local import gpus
+from harness.training import estimates
+from harness.training.estimates import Pace
 from harness.training.jobs import Job
+from harness.training.local import gpus
 from harness.training.queue import SPEC, Queue, State, Status
-from reproduce.cli import estimates, training
-from reproduce.cli.estimates import Pace
+from reproduce.cli import training
 from reproduce.errors import UsageError
 from reproduce.report.output import add_output_arguments, emit, show
 from reproduce.report.report import BLANK, MISSING, Cell, Column, Report, label, recomputed

@@ -31,10 +31,11 @@ from harness.objectives import FIGURES, Measure
 from harness.run import perform_all
 from harness.spaces import mobilenetv2_se
 from harness.specification import Specification
+from harness.training import estimates
 from harness.training.jobs import KIND as TRAINING
 from harness.training.jobs import Training
 from reproduce import benchmarks, runs, search
-from reproduce.cli import estimates, training
+from reproduce.cli import training
 from reproduce.data import home
 from reproduce.errors import UsageError
 from reproduce.published import imagenet
@@ -125,7 +126,7 @@ def _searched(args: argparse.Namespace) -> Report:
         if opened:
             providers[FIGURES] = runs.figures(opened, spaces.find(args.space).SPACE)
         else:
-            providers[TRAINING] = training.workers(args)
+            providers[TRAINING] = training.provider(args)
         if args.model:
             limits = _limits(args.max_calls, args.max_tokens, args.max_cost, args.prices)
             providers[CHAT] = stack.enter_context(_transport(args.base_url, limits)).send

@@ -12,13 +12,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from cache import cassette
 from harness.errors import BrokenRecording, InvalidJob
 from harness.spaces.nas_bench_201 import OPERATIONS, SPACE
-from harness.training.supernet_jobs import KIND, Searched, SupernetJob
+from harness.training.jobs import SUPERNET, Searched, SupernetJob
 from reproduce import benchmarks
 from reproduce.benchmarks import Opened
 from reproduce.paper.curves import PALETTE, new_figure, save
@@ -86,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the searches, or draw them.
 
     Raises:
-        CassetteError: a file is damaged.
+        CacheError: a file is damaged.
         BrokenRecording: it holds no search, or one of another form.
         UsageError: drawing needs matplotlib.
     """
@@ -102,9 +103,9 @@ def read(paths: Iterable[Path]) -> list[Group]:
     """The searches in cassettes, by data, method and learning rate; errors as in `run`."""
     groups: dict[SupernetJob, list[Searched]] = {}
     for path in paths:
-        records = [record for record in cassette.read(path).values() if record.kind == KIND]
+        records = [record for record in cassette.read(path).values() if record.kind == SUPERNET]
         if not records:
-            raise BrokenRecording(str(path), f"no record of kind {KIND}")
+            raise BrokenRecording(str(path), f"no record of kind {SUPERNET}")
         for record in records:
             try:
                 searched = Searched.from_record(record)
@@ -135,7 +136,7 @@ def report(paths: Sequence[Path] = (COMMITTED,), *, embedded_only: bool = False)
 
 
 def _without_seed(job: SupernetJob) -> SupernetJob:
-    return SupernetJob(job.dataset, job.digest, job.recipe, job.search, 0, job.network, job.code)
+    return msgspec.structs.replace(job, seed=0)
 
 
 def _row(group: Group, searched: Searched, opened: Opened | None) -> tuple[Cell, ...]:

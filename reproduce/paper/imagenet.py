@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from cache.errors import ImportFailed, ReplayMiss
+from cache.errors import ReplayMiss
 from harness.protocol import MILLION
 from harness.spaces.mobilenetv2_se import (
     CHOICES,
@@ -26,7 +26,6 @@ from reproduce.report.report import (
     Cell,
     Column,
     Report,
-    errata_notes,
     label,
     quoted,
     quoted_millions,
@@ -60,7 +59,7 @@ def table2(name: str, *, embedded_only: bool) -> Report:
         "Table 2. ImageNet, MobileNetV2 search space (arXiv 2304.10970)",
         columns,
         rows,
-        (*notes, *errata_notes(list(replays.values()))),
+        (*notes, *_errata(replays.values())),
         tuple(replays.values()),
     )
 
@@ -88,6 +87,11 @@ def _note(method: str, found: Replay) -> str:
         f"{method} is experiment {best.iteration + 1} of run {found.run}, replayed from {found.source} answers: "
         f"{found.tally.hits} of {found.tally.requests} requests found, search accuracy {best.accuracy:.2f} %."
     )
+
+
+def _errata(replays: Iterable[Replay]) -> list[str]:
+    """One line for each thing a run was told that is not true."""
+    return [str(erratum) for found in replays for erratum in found.errata]
 
 
 # -- tables 3 and 4: one search a row ---
@@ -125,13 +129,13 @@ def _ablation(name: str, title: str, varied: Column, run: str, embedded_only: bo
         try:
             replays.append(replay(named, embedded_only=embedded_only))
             found = _found(replays[-1])
-        except (ReplayMiss, ImportFailed, MalformedConversation) as error:  # one run must not take the others down
+        except (ReplayMiss, MalformedConversation) as error:  # one run must not take the others down
             reason = str(error).partition("\n")[0]
             failures.append(
                 f"Run {named} could not be replayed, `python -m reproduce audit {named}` says more: {reason}"
             )
         rows.append((quoted(value), quoted(top1, ".1f"), quoted(days, ".1f"), *found))
-    return Report(name, title, columns, tuple(rows), (*errata_notes(replays), *failures), tuple(replays))
+    return Report(name, title, columns, tuple(rows), (*_errata(replays), *failures), tuple(replays))
 
 
 def _found(found: Replay) -> tuple[Cell, ...]:

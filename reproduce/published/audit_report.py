@@ -9,7 +9,7 @@ from typing import Any
 from harness.protocol import MILLION
 from harness.spaces.mobilenetv2_se import fixed_cost
 from reproduce.published.audit import FED_BACK, FileAudit, TurnAudit
-from reproduce.report.report import provenance
+from reproduce.report.report import provenance, summary
 
 
 def total(audits: Sequence[FileAudit]) -> dict[str, Any]:
@@ -39,19 +39,12 @@ def as_json(audits: Sequence[FileAudit], failures: Sequence[tuple[str, str]] = (
         }
         for one in audits
     ]
-    tallies = [one.tally for one in audits]
-    replay = {
-        "source": "published",
-        "requests": sum(tally.requests for tally in tallies),
-        "hits": sum(tally.hits for tally in tallies),
-        "misses": sum(tally.misses for tally in tallies),
-    }
     not_audited = [{"file": file, "reason": reason} for file, reason in failures]
     content = {
         "files": files,
         "total": total(audits),
         "not_audited": not_audited,
-        "replay": replay,
+        "replay": summary([one.tally for one in audits], ["published"]),
         "provenance": provenance(),
     }
     return json.dumps(content, ensure_ascii=False, indent=1) + "\n"

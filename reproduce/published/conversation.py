@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from msgspec import structs
 
 from baselines.genius import Prompts
-from cache.importers import Dialogue
 from harness.spaces.mobilenetv2_se import SPACE
 from harness.text import published as grammar
 from harness.text.published import Reading
 from reproduce.errors import MalformedConversation
 from reproduce.published import dialogue
 from reproduce.published.dialogue import Answer, Experiment, Iteration
+from reproduce.published.history import Dialogue
 from reproduce.published.transcript import Transcript, Turn
 from reproduce.published.wording import commonest, prompts
 from tables.space import Architecture
@@ -35,7 +35,7 @@ class Conversation:
 
 
 def parse(dialogues: Iterable[Dialogue], *, run: str, file: str, sha256: str, sample: int) -> Conversation:
-    """Take a conversation apart, given as `cache.importers.dialogues` cuts it.
+    """Take a conversation apart, given as `history.dialogues` cuts it.
 
     Raises:
         MalformedConversation: if it has no answer, or neither a FLOPs window nor an upper bound.

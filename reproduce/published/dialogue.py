@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TypeAlias
 
-from cache.importers import Dialogue
 from harness.spaces.mobilenetv2_se import SPACE
 from harness.text import published as grammar
 from harness.text.published import Reading
+from reproduce.published.history import Dialogue
 from reproduce.published.transcript import Verdict
 from tables.space import Architecture
 

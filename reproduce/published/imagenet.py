@@ -8,7 +8,6 @@ from pathlib import Path
 from baselines.genius import Genius, Prompts
 from cache import cassette
 from cache.cassette import Cassette
-from cache.importers import chat_history, dialogues
 from cache.record import Record
 from harness import spaces
 from harness.loop import Budget
@@ -18,6 +17,7 @@ from harness.specification import Model, Specification
 from reproduce.data import Published, conversations, read_published
 from reproduce.errors import DataMissing, MalformedConversation, UsageError
 from reproduce.published.conversation import Conversation, parse
+from reproduce.published.history import chat_history, dialogues
 from reproduce.published.replay import MODEL, RECORDED, Replay
 from reproduce.published.replay import replay as performed
 from reproduce.published.transcript import Transcript, embedded

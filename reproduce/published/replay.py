@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from cache import cassette
 from cache.cassette import Cassette
 from cache.client import Client, Records, Reply, Request, Tally
 from cache.key import JSON
 from cache.record import CHAT, Record
+from harness import spaces
 from harness.loop import Step, Trajectory
 from harness.protocol import MILLION, Evaluated, Rejected, Trial, in_millions
-from harness.run import Setting, perform
+from harness.run import Setting, course, perform
 from harness.specification import Specification
 from harness.text import layouts
 from tables.space import Architecture, Space
@@ -36,6 +37,12 @@ class Erratum(NamedTuple):
     what: str
     told: str
     true: str
+
+    def __str__(self) -> str:
+        return (
+            f"run {self.run}, iteration {self.iteration}, turn {self.turn}: {self.what} told as {self.told}, in truth "
+            f"{self.true}"
+        )
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,28 @@ class Replay:
     def errata(self) -> tuple[Erratum, ...]:
         """Computed from the two outcomes of every step."""
         return tuple(erratum for step in self.trajectory.steps for erratum in self._errata(step))
+
+    def describe(self) -> dict[str, Any]:
+        """The run as JSON: its winner with exact costs, its course, the keys of the records used, and its errata."""
+        return {
+            "run": self.run,
+            "source": self.source,
+            "evidence": self.evidence,
+            "winner": self._winner() if self.trajectory.evaluated else None,
+            "course": course(self.trajectory),
+            "errata": [erratum._asdict() for erratum in self.errata],
+        }
+
+    def _winner(self) -> dict[str, Any]:
+        best, costs = self.trajectory.best, spaces.find(self.space.name).cost(self.winner)
+        return {
+            "experiment": best.iteration + 1,
+            "architecture": list(self.winner),
+            "search_accuracy": best.accuracy,
+            "macs": costs.macs_thop,
+            "macs_conv_linear": costs.macs,
+            "params": costs.params,
+        }
 
     def _errata(self, step: Step) -> Iterator[Erratum]:
         trial, told = step.trial, step.told

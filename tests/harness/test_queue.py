@@ -1,4 +1,4 @@
-"""The queue as files: states, damage, what is collected; processes are tried with the executors."""
+"""The queue as files: states, damage, logs; processes are tried with the executors."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cache.record import Record
-from cache.store import Store
-from harness.training.claim import ClaimRefused, claim, is_held
 from harness.training.jobs import Job
-from harness.training.queue import RESULT, SPEC, Queue, QueueError, State
+from harness.training.queue import SPEC, Queue, QueueError, State
+from harness.training.worker import RESULT, ClaimRefused, claim, is_held
 from tests.cache.test_store_processes import fork, join
 from tests.harness.executors.noop import outcome
 from tests.harness.executors.scene import jobs
@@ -223,26 +222,6 @@ def test_files_are_there_whole_or_not_at_all(queue: Queue) -> None:
     queue.begin(JOB.key, "here")
     assert sorted(entry.name for entry in folder(queue).iterdir()) == ["attempt-1.json", SPEC]
     assert json.loads((folder(queue) / "attempt-1.json").read_text(encoding="utf-8"))["where"] == "here"
-
-
-# -- what comes out ---
-
-
-def test_two_masters_collect_each_result_once(queue: Queue, tmp_path: Path) -> None:
-    leave_result(queue)
-    queue.add(OTHER)  # not done, and so not collected
-    read, write = os.pipe()
-
-    def collect() -> None:
-        with Store(tmp_path / "store") as store:
-            os.write(write, str(queue.collect(store)).encode())
-
-    join(*(fork(collect) for _ in range(4)))
-    os.close(write)
-    with os.fdopen(read) as told, Store(tmp_path / "store", read_only=True) as store:
-        assert sorted(told.read()) == ["0", "0", "0", "1"]
-        assert list(store.keys()) == [JOB.key]
-        assert store.get(JOB.key) == Record.from_line(LINE)
 
 
 def test_the_end_of_a_log_is_shown_whatever_is_in_it(queue: Queue) -> None:

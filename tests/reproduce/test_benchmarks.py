@@ -11,17 +11,16 @@ from reproduce import benchmarks
 from reproduce.benchmarks import BENCHMARKS, PUBLISHED
 from reproduce.errors import DataMissing, ReproduceError, UsageError
 from tables.build import SOURCES
-from tables.errors import SourceNotFound
 
 
-@pytest.mark.parametrize("name", [name for name, benchmark in BENCHMARKS.items() if not benchmark.trained])
+@pytest.mark.parametrize("name", [name for name, benchmark in BENCHMARKS.items() if benchmark.path])
 def test_a_table_and_its_space_are_declared_alike(name: str) -> None:
     space, source = spaces.find(BENCHMARKS[name].space).SPACE, SOURCES[name]
     assert [(slot.name, slot.choices) for slot in source.slots] == [(slot.name, slot.choices) for slot in space.slots]
-    assert BENCHMARKS[name].path in (source.origin.path, None)
+    assert BENCHMARKS[name].path == source.origin.path
 
 
-@pytest.mark.parametrize("name", [name for name, benchmark in BENCHMARKS.items() if benchmark.trained])
+@pytest.mark.parametrize("name", [name for name, benchmark in BENCHMARKS.items() if not benchmark.path])
 def test_the_tables_of_the_project_need_no_fetch(name: str) -> None:
     space = spaces.find(BENCHMARKS[name].space).SPACE
     assert benchmarks.of_space(space.name) == name
@@ -70,21 +69,3 @@ def test_nothing_fetched_and_no_such_table() -> None:
         benchmarks.open_benchmark("nas-bench-macro")
     with pytest.raises(UsageError, match="there are nas-bench-201-digits, nas-bench-macro"):
         benchmarks.at_hand("nas-bench-102")
-
-
-def test_the_wheels_table_has_a_name_of_its_own(home: Path) -> None:
-    if not benchmarks.at_hand("nas-bench-201-analog-cifar10"):
-        pytest.skip("needs the wheel analog-nasbench: pip install '.[tables]'")
-    opened = benchmarks.open_benchmark("nas-bench-201-analog-cifar10")
-    assert opened.table.measure.value == "no split"
-    assert len(opened.table) == 15_625
-
-
-def test_a_wheel_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing() -> Path:
-        raise SourceNotFound("pip install it")
-
-    monkeypatch.setattr(benchmarks, "installed_data", missing)
-    assert not benchmarks.at_hand("nas-bench-201-analog-cifar10")
-    with pytest.raises(SourceNotFound, match="pip install"):
-        benchmarks.open_benchmark("nas-bench-201-analog-cifar10")

@@ -70,7 +70,7 @@ def test_a_ceiling_stops_and_the_same_command_goes_on(
 ) -> None:
     into = tmp_path / "mine.jsonl"
     assert main(command(server, into, "--max-calls", "2")) == 2
-    assert "LimitReached" in (said := capsys.readouterr().err)
+    assert "at most 2 calls" in (said := capsys.readouterr().err)
     assert "goes on from here" in said
     assert not into.exists()
     assert main(command(server, into, "--max-calls", "2")) == 0

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from cache import cassette
-from cache.errors import CassetteError
+from cache.errors import CacheError
 from cache.key import DIGEST_PREFIX
 from cache.record import Record
 from harness.errors import BrokenRecording
 from harness.spaces.nas_bench_201 import SPACE
-from harness.training.jobs import Epoch, Observed
+from harness.training.jobs import Epoch, Observed, Search, Searched, SupernetJob, SupernetOutcome
 from harness.training.recipes import Recipe, Split
-from harness.training.supernet_jobs import Search, Searched, SupernetJob, SupernetOutcome
 from reproduce.__main__ import main
 from reproduce.cli import supernets
 
 SPLIT = Split(0.4, 0.4, 0.2)
 RECIPE = Recipe(SPLIT, input_size=8, epochs=1, batch_size=64, learning_rate=0.025, weight_decay=5e-4)
-JOB = SupernetJob("digits", DIGEST_PREFIX + "0" * 64, RECIPE, Search("darts-first-order"))
+JOB = SupernetJob("digits", DIGEST_PREFIX + "0" * 64, RECIPE, search=Search("darts-first-order"))
 OBSERVED = Observed("2030-01-01T00:00:00+00:00", 1.5, "cpu", 1)
 
 
@@ -91,7 +90,7 @@ def test_the_weights_are_drawn_the_same_twice(made_up: Path, suffix: str, tmp_pa
 
 
 def test_what_holds_no_search_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CassetteError, match="Expected a cassette"):
+    with pytest.raises(CacheError, match="Expected a cassette"):
         supernets.read([tmp_path / "none.jsonl"])
     other = tmp_path / "other.jsonl"
     cassette.write(other, [Record({"a": 1}, {}, kind="training")])

@@ -7,12 +7,12 @@ import pytest
 from tables import __main__ as command
 from tables import build as building
 from tables.build import build
-from tests.tables.made_up import ANALOG, CELLS, MACRO, analog_pickle, published_bytes
+from tests.tables.made_up import CELLS, MACRO, published_bytes
 
 
 @pytest.fixture(autouse=True)
 def _reduced(monkeypatch: pytest.MonkeyPatch) -> None:
-    for source in (MACRO, CELLS, ANALOG):
+    for source in (MACRO, CELLS):
         monkeypatch.setitem(building.SOURCES, source.name, source)
 
 
@@ -27,17 +27,6 @@ def test_build_and_info(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert "64 architectures, accuracy in percent: validation" in said
     assert "github.com/mingkai-zheng/GENIUS" in said
     assert "none | skip_connect" in said
-
-
-def test_the_wheel_is_the_source_of_the_analog_table(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    data = tmp_path / "data.anb"
-    data.write_bytes(analog_pickle(monkeypatch))
-    monkeypatch.setattr(command, "ANALOG_NASBENCH", ANALOG)
-    monkeypatch.setattr(command, "installed_data", lambda: data)
-    assert command.main(["build", ANALOG.name, "--into", str(tmp_path)]) == 0
-    assert (tmp_path / "nas-bench-201-analog-cifar10.h5").exists()
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,6 @@
 """Readers: codecs both ways, every number where it belongs, and nothing accepted that a benchmark does not publish."""
 
 import json
-import os
-import pickle
-import sys
 from collections.abc import Callable
 from itertools import product
 from typing import Any
@@ -12,17 +9,14 @@ import numpy as np
 import pytest
 
 from tables.build import SOURCES
-from tables.errors import MalformedSource, SourceNotFound
+from tables.errors import MalformedSource
 from tables.schema import Source, cardinalities
-from tables.sources import analog_nasbench, channel_bench, nas_bench_201, nas_bench_macro
+from tables.sources import channel_bench, nas_bench_201, nas_bench_macro
 from tests.tables.made_up import (
-    ANALOG,
     CELLS,
     CHANNEL,
     MACRO,
     Entry,
-    analog_cells,
-    analog_pickle,
     architecture_of,
     published,
     published_bytes,
@@ -40,7 +34,6 @@ def test_declared_sizes() -> None:
         "nas-bench-201-cifar10": 15625,
         "nas-bench-201-cifar100": 15625,
         "nas-bench-201-imagenet16-120": 15625,
-        "nas-bench-201-analog-cifar10": 15625,
     }
 
 
@@ -184,73 +177,3 @@ def test_a_truncated_file_is_refused_wherever_it_ends(source: Source) -> None:
 @pytest.mark.parametrize("key", ["000 ", "0003", "00", "００0", "²00", "-10", "+00"])
 def test_keys_that_look_like_digits(key: str) -> None:
     assert MACRO.codec.decode(key, MACRO.slots) is None
-
-
-def test_analog_cells_are_in_the_order_of_nas_bench_201(monkeypatch: pytest.MonkeyPatch) -> None:
-    columns = ANALOG.read(analog_pickle(monkeypatch), ANALOG)
-    assert columns.test is None
-    for (k0, k1, k2, k3, k4, k5), accuracy in analog_cells().items():
-        # Code 0 is skip_connect (choice 1) and code 1 is none (choice 0); the third and fourth edge change places.
-        architecture = tuple(1 - code for code in (k0, k1, k3, k2, k4, k5))
-        assert columns.accuracy[np.ravel_multi_index(architecture, (2,) * 6)] == accuracy
-
-
-def test_analog_data_cannot_run_code() -> None:
-    class Malicious:
-        def __reduce__(self) -> tuple[Any, ...]:
-            return os.system, ("exit 1",)
-
-    with pytest.raises(MalformedSource, match=r"it asks for \w+\.system"):
-        ANALOG.read(pickle.dumps({(0,) * 6: Malicious()}), ANALOG)
-
-
-@pytest.mark.parametrize(
-    ("change", "says"),
-    [
-        (lambda cells: cells.pop((0,) * 6), "is missing"),
-        (lambda cells: cells.update({(4,) * 6: cells.pop((0,) * 6)}), "does not name its own"),
-        (lambda cells: cells.update({(0,) * 6: 91.0}), "does not name its own"),
-        (
-            lambda cells: vars(cells[0, 0, 0, 0, 0, 0]).update(baseline_accuracy=float("nan")),
-            "expected a number from 0 to 100",
-        ),
-        (lambda cells: vars(cells[0, 0, 0, 0, 0, 0]).pop("baseline_accuracy"), "expected a number from 0 to 100"),
-    ],
-)
-def test_changed_analog_data_is_refused(
-    monkeypatch: pytest.MonkeyPatch, change: Callable[[dict[Any, Any]], None], says: str
-) -> None:
-    with pytest.raises(MalformedSource, match=says):
-        ANALOG.read(analog_pickle(monkeypatch, change), ANALOG)
-
-
-@pytest.mark.parametrize("key", [(0,) * 5, (0, 0, 0, 0, 0, 5), (True,) * 6, "000000", (4,) * 6])
-def test_a_foreign_analog_key_is_refused(monkeypatch: pytest.MonkeyPatch, key: Any) -> None:
-    def rename(cells: dict[Any, Any]) -> None:
-        cell = cells.pop((1,) * 6)
-        vars(cell).update(architecture=key)
-        cells[key] = cell
-
-    with pytest.raises(MalformedSource, match="key"):
-        ANALOG.read(analog_pickle(monkeypatch, rename), ANALOG)
-
-
-@pytest.mark.parametrize("data", [b"", b"\x80\x04]\x94.", b"not a pickle", b"\x80\x04}\x94"])
-def test_another_pickle_is_refused(data: bytes) -> None:
-    with pytest.raises(MalformedSource):
-        ANALOG.read(data, ANALOG)
-
-
-def test_the_wheel_is_found_without_importing_it(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "path", [str(tmp_path)])
-    with pytest.raises(SourceNotFound, match=r"pip install 'analog-nasbench==0\.1\.3'"):
-        analog_nasbench.installed_data()
-    for version in ("0.1.2", "0.1.3"):
-        described = tmp_path / "analog_nasbench-0.dist-info"
-        described.mkdir(exist_ok=True)
-        (described / "METADATA").write_text(f"Metadata-Version: 2.1\nName: analog-nasbench\nVersion: {version}\n")
-        if version == "0.1.2":
-            with pytest.raises(SourceNotFound, match=r"expected analog-nasbench 0\.1\.3, got 0\.1\.2"):
-                analog_nasbench.installed_data()
-    assert analog_nasbench.installed_data() == tmp_path / "analognasbench" / "data.anb"
-    assert "analognasbench" not in sys.modules

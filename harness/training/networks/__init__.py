@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from importlib import import_module
 
+from msgspec import structs
 from torch import nn
 
 from harness import spaces
@@ -20,7 +20,7 @@ def build(space: str, architecture: Architecture, *, classes: int, channels_in: 
         InvalidArchitecture: it is no architecture of the space.
     """
     name = spaces.find(space).SPACE.name.replace("-", "_")
-    options = {option: value for option, value in asdict(scale).items() if value != getattr(Scale(), option)}
+    options = {option: value for option, value in structs.asdict(scale).items() if value != getattr(Scale(), option)}
     network: nn.Module = import_module(f"harness.training.networks.{name}").build(
         architecture, classes=classes, channels_in=channels_in, **options
     )

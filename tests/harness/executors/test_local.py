@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.training.executors import local
-from harness.training.executors.local import LocalExecutor
+from harness.training import local
+from harness.training.local import LocalExecutor
 from harness.training.queue import Queue, QueueError, State, Status
 from tests.cache.test_store_processes import fork, join
 from tests.harness.executors.scene import AT_ONCE, NOOP, check_done_once, children, jobs, spans, wait_until

@@ -1,8 +1,7 @@
-"""Jobs on a Slurm cluster: arrays of tasks with one GPU each, submitted through submitit.
+"""Jobs on a Slurm cluster: arrays of tasks, submitted through `sbatch`.
 
-submitit writes the batch script and submits it. Each task is the worker itself, in the job's folder, instead of the
-pickled function that submitit would run, so nothing here reads a pickle and the log can be read while it grows. What
-submitit asks of `sacct` is asked of `squeue` and of the queue's folder: not every cluster keeps accounts.
+Each task is the worker itself, in the job's folder, so the log can be read while it grows. What became of a task is
+asked of `squeue` and of the queue's folder: not every cluster keeps accounts.
 
 Tasks outlive their master, and the next one takes them up. A task that ends without a result, be it killed, preempted
 or out of time, was one attempt, and the next one goes on from its checkpoint. Requeueing by Slurm itself is no attempt.
@@ -19,41 +18,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from harness.training.executors.worker import ROOT, TRAIN, threads
-from harness.training.queue import LOG, SPEC, Attempt, Queue, QueueError, State, Status
+from harness.training.queue import LOG, SPEC, WORKER, Attempt, Queue, QueueError, State, Status, environment
 
 _WHERE = "Slurm task "
-_OUTPUT = "slurm"  # folder in the queue's: batch scripts, and what Slurm itself has to say about a task
+_OUTPUT = "slurm"  # folder in the queue's: what Slurm itself has to say about a task
 _ARRAY = 1000  # tasks; Slurm's MaxArraySize is 1001 unless the cluster says otherwise
+_AT_ONCE = 256  # tasks of an array that may run at the same time
 _NEVER = {"BadConstraints", "PartitionConfig", "PartitionNodeLimit", "PartitionTimeLimit"}  # reasons of a task to wait
 _TRIES = 20  # of squeue, before a controller that does not answer is an error
 
 
 @dataclass(frozen=True)
 class Resources:
-    """What a task asks of Slurm; fields that are None are left to the cluster.
+    """What a task asks of Slurm.
 
     Attributes:
-        partition: `--partition`.
-        account: `--account`.
-        qos: `--qos`.
+        partition: `--partition`; None leaves it to the cluster.
         minutes: `--time`; a training that takes longer goes on from its checkpoint in the next attempt.
         gres: `--gres`; None trains on CPUs.
         cpus: `--cpus-per-task`, and the worker's number of threads.
-        memory_gb: `--mem`.
-        at_once: tasks of an array that may run at the same time.
-        setup: lines of bash before the worker, such as `module load cuda`.
     """
 
     partition: str | None = None
-    account: str | None = None
-    qos: str | None = None
     minutes: int = 24 * 60
     gres: str | None = "gpu:1"
     cpus: int = 4
-    memory_gb: int | None = None
-    at_once: int = 256
-    setup: tuple[str, ...] = ()
 
 
 class _Task(NamedTuple):
@@ -67,9 +56,9 @@ class SlurmExecutor:
     """Runs jobs as tasks of Slurm arrays. The queue's folder must be on a file system that all nodes share."""
 
     def __init__(
-        self, resources: Resources = Resources(), *, poll_s: float = 15.0, command: Sequence[str] = TRAIN
+        self, resources: Resources = Resources(), *, poll_s: float = 15.0, command: Sequence[str] = WORKER
     ) -> None:
-        """Find Slurm and submitit.
+        """Find Slurm.
 
         Args:
             resources: of every task.
@@ -77,15 +66,10 @@ class SlurmExecutor:
             command: the worker (see `harness.training.queue`); it must exist on all nodes.
 
         Raises:
-            QueueError: Slurm or submitit is not there.
+            QueueError: Slurm is not there.
         """
         if shutil.which("sbatch") is None:
             raise QueueError("expected the command sbatch, got none: start this on a login node of a Slurm cluster")
-        try:
-            import submitit  # late: only Slurm needs it
-        except ImportError:
-            raise QueueError("expected the package submitit, got none; install it: `pip install '.[slurm]'`") from None
-        self._submitit = submitit
         self._resources = resources
         self._poll_s = poll_s
         self._command = tuple(command)
@@ -136,41 +120,42 @@ class SlurmExecutor:
 
     def _submit(self, queue: Queue, keys: Sequence[str]) -> dict[str, _Task]:
         """Submit an array with a task for each key."""
-        asked, output = self._resources, queue.folder / _OUTPUT
+        output = queue.folder / _OUTPUT
         output.mkdir(parents=True, exist_ok=True)
-        executor = self._submitit.SlurmExecutor(folder=output)
-        folders = [queue.status(key).folder.name for key in keys]
-        environment = {**threads(asked.cpus), "PYTHONPATH": f"{ROOT}${{PYTHONPATH:+:$PYTHONPATH}}"}
-        executor.update_parameters(
-            job_name="genius-replay",
-            partition=asked.partition,
-            account=asked.account,
-            qos=asked.qos,
-            time=asked.minutes,
-            gres=asked.gres,
-            cpus_per_task=asked.cpus,
-            mem=None if asked.memory_gb is None else f"{asked.memory_gb}GB",
-            use_srun=False,
-            stderr_to_stdout=True,
-            setup=[
-                f"jobs=({' '.join(folders)})",
-                *(f'export {name}="{value}"' for name, value in environment.items()),
-                *asked.setup,
-            ],
-            additional_parameters={
-                "array": f"0-{len(keys) - 1}%{asked.at_once}",
-                "output": f"{output}/%A_%a.txt",
-                "requeue": True,
-            },
-        )
-        folder = f"{shlex.quote(str(queue.folder))}/${{jobs[SLURM_ARRAY_TASK_ID]}}"
-        command = f"cd {folder} && exec {shlex.join([*self._command, SPEC])} >> {LOG} 2>&1 < /dev/null"
-        try:
-            array = executor._submit_command(command).job_id  # what `submit` does, without its pickle
-        except self._submitit.core.utils.FailedJobError as error:
-            raise QueueError(f"expected Slurm to take {len(keys)} tasks, got: {error}; mend the resources") from error
+        script = self._script(queue.folder, [queue.status(key).folder.name for key in keys])
+        asked = subprocess.run(["sbatch", "--parsable"], input=script, capture_output=True, text=True, check=False)
+        if asked.returncode != 0:
+            raise QueueError(
+                f"expected Slurm to take {len(keys)} tasks, got: {asked.stderr.strip()}; mend the resources"
+            )
+        array = asked.stdout.strip().partition(";")[0]  # a cluster's name may follow
         names = [f"{array}_{number}" for number in range(len(keys))]
         return {name: _Task(key, queue.begin(key, _WHERE + name)) for name, key in zip(names, keys, strict=True)}
+
+    def _script(self, folder: Path, jobs: Sequence[str]) -> str:
+        """What every task of an array runs: the worker, in the folder of the job that has the task's number."""
+        asked = self._resources
+        options = {
+            "job-name": "genius-replay",
+            "array": f"0-{len(jobs) - 1}%{_AT_ONCE}",
+            "partition": asked.partition,
+            "time": asked.minutes,
+            "gres": asked.gres,
+            "cpus-per-task": asked.cpus,
+            "output": f'"{folder}/{_OUTPUT}/%A_%a.txt"',
+        }
+        return "\n".join(
+            (
+                "#!/bin/bash",
+                *(f"#SBATCH --{name}={value}" for name, value in options.items() if value is not None),
+                "#SBATCH --requeue",
+                f"jobs=({' '.join(jobs)})",
+                *(f"export {name}={shlex.quote(value)}" for name, value in environment(asked.cpus).items()),
+                f"cd {shlex.quote(str(folder))}/${{jobs[SLURM_ARRAY_TASK_ID]}} || exit 2",
+                f"exec {shlex.join([*self._command, SPEC])} >> {LOG} 2>&1 < /dev/null",
+                "",
+            )
+        )
 
     def _alive(self, tries: int) -> dict[str, str]:
         """This user's tasks that wait or run: names, and why they still wait."""

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from harness import spaces
-from harness.training.jobs import KIND, Job, Result, from_record
+from harness.training.jobs import KIND, Job, Trained
 from harness.training.queue import Queue
 from harness.training.recipes import Recipe
 
@@ -86,14 +86,15 @@ def total(values: Iterable[float | None]) -> float | None:
 def pace(queue: Queue, *, on_gpu: bool) -> Pace:
     """What the finished jobs of a queue say; `on_gpu` decides what is assumed where they say nothing."""
     times = defaultdict(list)
-    for job, result in finished(queue):
-        times[job.digest, job.recipe].append(result.observed.seconds / macs(job))
+    for done in finished(queue):
+        job = done.job
+        times[job.digest, job.recipe].append(done.observed.seconds / macs(job))
     return Pace({alike: statistics.median(each) for alike, each in times.items()}, GPU if on_gpu else CPU)
 
 
-def finished(queue: Queue) -> Iterator[tuple[Job, Result]]:
+def finished(queue: Queue) -> Iterator[Trained]:
     """The trainings of a queue that are done."""
     for key in queue.keys():  # noqa: SIM118 — a queue is no mapping
         record = queue.result(key)
         if record is not None and record.kind == KIND:
-            yield from_record(record)
+            yield Trained.from_record(record)

@@ -20,8 +20,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
 
-from harness.training.executors.worker import ROOT, TRAIN, threads
-from harness.training.queue import SPEC, Attempt, Queue, QueueError, State, Status
+from harness.training.queue import SPEC, WORKER, Attempt, Queue, QueueError, State, Status, environment
 
 _PATIENCE_S = 10  # between SIGTERM and SIGKILL for workers that are no longer wanted
 _POLL_S = 0.2  # between two looks at jobs that run elsewhere
@@ -58,7 +57,7 @@ class LocalExecutor:
     """Runs jobs in processes of this machine. Two executors at the same time do not know of each other's GPUs."""
 
     def __init__(
-        self, *, processes: int | None = None, devices: Sequence[str] | None = None, command: Sequence[str] = TRAIN
+        self, *, processes: int | None = None, devices: Sequence[str] | None = None, command: Sequence[str] = WORKER
     ) -> None:
         """Find out what there is to run on.
 
@@ -108,17 +107,14 @@ class LocalExecutor:
                 _stop(queue, working.values())
 
     def _start(self, queue: Queue, status: Status, gpu: str) -> _Worker:
-        path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
-        environment = {**os.environ, **threads(self._threads), "PYTHONPATH": path}
-        if gpu:
-            environment["CUDA_VISIBLE_DEVICES"] = gpu
+        variables = {**os.environ, **environment(self._threads), **({"CUDA_VISIBLE_DEVICES": gpu} if gpu else {})}
         attempt = queue.begin(status.key, f"{socket.gethostname()} {gpu}".strip())
         try:
             with status.log.open("ab") as log:
                 process = subprocess.Popen(
                     [*self._command, SPEC],
                     cwd=status.folder,
-                    env=environment,
+                    env=variables,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,

@@ -1,0 +1,46 @@
+"""`python -m harness.training SPEC.json`: do one job, a training or a search with shared weights, and leave its record.
+
+All randomness after the first weights follows from (seed, epoch), so the end of an epoch is a whole checkpoint: a
+training that was killed and taken up again has the result of one that was not. On a CPU, with the same number of
+threads, equal jobs have equal results to the last bit. A GPU adds in whatever order is fastest; what held is stated in
+the result.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from cache.record import Record
+from harness.training import supernet
+from harness.training.checkpoint import EVERY_S, Checkpoint
+from harness.training.jobs import Job, SupernetJob, read
+from harness.training.train import choose, train
+from harness.training.worker import perform, say
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Do the job in a file and leave its record in another; exit codes as in `harness.training.worker.perform`."""
+    parser = argparse.ArgumentParser(prog="python -m harness.training", description=__doc__)
+    parser.add_argument("spec", type=Path, metavar="SPEC.json", help="the job")
+    parser.add_argument("--data", type=Path, metavar="PATH", help="where its data set lies; the digits need no place")
+    parser.add_argument("--result", type=Path, metavar="FILE", help="default: result.json beside the job")
+    parser.add_argument("--device", choices=("cpu", "cuda"), help="default: the GPU, if there is one")
+    parser.add_argument("--checkpoint-every", type=float, default=EVERY_S, metavar="S", help="seconds; default: 60")
+    parser.add_argument("--workers", type=int, default=min(8, os.cpu_count() or 1), help="processes that read pictures")
+    args = parser.parse_args(argv)
+
+    def work(job: Job | SupernetJob, unfinished: Path) -> Record:
+        device, checkpoint = choose(args.device), Checkpoint(unfinished, job.key, args.checkpoint_every)
+        how = {"path": args.data, "workers": args.workers, "device": device, "checkpoint": checkpoint, "say": say}
+        done = supernet.train(job, **how) if isinstance(job, SupernetJob) else train(job, **how)
+        return done.to_record()
+
+    return perform(args.spec, args.result, read, work)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
