@@ -188,11 +188,6 @@ class Recorded:
         """A run's record; raises BrokenRecording if it is of another form."""
         return cls(Specification.of(record), Ended.of(record), record)
 
-    @property
-    def provenance(self) -> Mapping[str, JSON]:
-        """Where the answers are from."""
-        return self.record.provenance
-
 
 def read(path: Path) -> list[Recorded]:
     """The runs of a recording, as their records say them.
@@ -317,5 +312,7 @@ def _without(name: Label, group: Sequence[Recorded]) -> str:
 def _written(one: Recorded) -> str:
     """What is known of where the answers are from."""
     name = one.specification.label.model
-    facts = (f"{key} {value}" for key, value in sorted(one.provenance.items()) if (key, value) != ("model", name))
+    facts = (
+        f"{key} {value}" for key, value in sorted(one.record.provenance.items()) if (key, value) != ("model", name)
+    )
     return f"{name}: {'; '.join(facts)}"

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from baselines import catalogue
@@ -67,13 +66,9 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-@contextmanager
-def _kept() -> Iterator[Records]:
+def _kept() -> AbstractContextManager[Records]:
     """Where results of methods are kept: the user's store, or nowhere if that cannot be written."""
     try:
-        store = Store(home() / "contests")
+        return Store(home() / "contests")
     except CacheError:
-        yield Cassette()
-        return
-    with store:
-        yield store
+        return nullcontext(Cassette())

@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
 
     Raises:
         UsageError: with `--migrate`, if not one file is named.
-        CassetteError, BrokenRecording: if a recording is damaged, or cannot be carried over.
+        CacheError, BrokenRecording: if a recording is damaged, or cannot be carried over.
         ReplayMiss: with `--text`, if it does not replay.
     """
     paths = args.files or runs.committed()

@@ -139,14 +139,11 @@ def _summary(
         "seed": rules.seed,
     }
     code = runs.code_of(method)
-    engine = _Arrays(code, lambda: _selections(method, space, opened, rules, trials))
-    anew = Client(None, {CONTEST: engine})
-    if not code:
-        return anew.ask(CONTEST, request).answer, []
-    record = Client(records, {CONTEST: engine}).ask(CONTEST, request)
+    engine = {CONTEST: _Arrays(code, lambda: _selections(method, space, opened, rules, trials))}
+    record = Client(records if code else None, engine).ask(CONTEST, request)
     if record.observed.get("code") == code:
         return record.answer, []
-    again = anew.ask(CONTEST, request)
+    again = Client(None, engine).ask(CONTEST, request)
     same = "the same" if again.answer == record.answer else "something else, which is not used"
     return again.answer, [f"{method.name}: computed anew; the code was another when it was kept, and gave {same}"]
 
