@@ -21,7 +21,7 @@ from pathlib import Path
 from tables import csv
 from tables.errors import DamagedTable, TableError
 from tables.quality import measure, report
-from tables.storage import build, embedded, load
+from tables.storage import embedded, load
 from tables.trainable import TrainedTable, find
 from tables.training import retrain, train
 
@@ -54,9 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         if options.command == "build":
-            content = _content(options.csv)
-            path = build(*csv.read(content, options.csv.stem), content, options.into)
-            sys.stdout.write(f"{path}\n")
+            sys.stdout.write(f"{csv.build(options.csv, options.into)}\n")
         elif options.command == "train":
             table = find(options.name)
             seeds = table.seeds if options.seeds is None else options.seeds
@@ -128,13 +126,6 @@ def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"expected a whole number from 1, got {text!r}")
     return int(text)
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise TableError(f"{path}: {error.strerror}; name a CSV file that can be read") from None
 
 
 if __name__ == "__main__":
