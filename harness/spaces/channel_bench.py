@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from harness.spaces import Benchmark, Facts
-from harness.spaces.costs import Cost, conv_bn, global_pool, linear, total
+from harness.spaces.costs import Cost, conv_bn, global_pool, inverted_residual, linear, total
 from tables.source import Measure
 from tables.space import Architecture, Group, Notation, Slot, Space
 
@@ -80,15 +80,9 @@ def _resnet_cost(widths: tuple[int, ...]) -> Cost:
 
 def _mobilenet_cost(widths: tuple[int, ...]) -> Cost:
     c0, c1, c2, c3, c4, c5, c6 = widths
-    blocks = ((c0, c1, c0, 16, 16), (c0, c2, c0, 16, 16), (c0, c3, c4, 16, 8), (c4, c5, c4, 8, 8))
-    layers = [conv_bn(3, c0, 3, 16), conv_bn(c4, c6, 1, 8), global_pool(c6, 8), linear(c6, 10)]
-    for inputs, expanded, outputs, size, size_out in blocks:  # the stride is that of the convolution by channel
-        layers += [
-            conv_bn(inputs, expanded, 1, size),
-            conv_bn(expanded, expanded, 3, size_out, groups=expanded),
-            conv_bn(expanded, outputs, 1, size_out),
-        ]
-    return total(layers)
+    blocks = ((c0, c1, c0, 3, 16, 16), (c0, c2, c0, 3, 16, 16), (c0, c3, c4, 3, 16, 8), (c4, c5, c4, 3, 8, 8))
+    residuals = (inverted_residual(*block) for block in blocks)
+    return total((conv_bn(3, c0, 3, 16), *residuals, conv_bn(c4, c6, 1, 8), global_pool(c6, 8), linear(c6, 10)))
 
 
 RESNET = _declared("ResNet", (256, 256, 256, 512, 512, 512, 512), _resnet_cost, "benchmark/Results_ResNet.json")
