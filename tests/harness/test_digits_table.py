@@ -17,7 +17,7 @@ pytest.importorskip("sklearn", reason="digits come with scikit-learn: install th
 from harness.digits import pictures as noisy_digits  # noqa: E402
 from harness.digits.blocks import NAME, SETTING  # noqa: E402
 from harness.digits.table import cost  # noqa: E402
-from harness.spaces.cells import distinct_cells  # noqa: E402
+from harness.spaces.cells import cell_numbers, distinct_cells  # noqa: E402
 from harness.spaces.nas_bench_201 import SPACE  # noqa: E402
 from tables.__main__ import main  # noqa: E402
 from tables.storage import embedded  # noqa: E402
