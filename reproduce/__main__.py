@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import Any
 
 from cache.errors import CacheError
 from harness.errors import HarnessError
@@ -36,29 +37,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, title in COMMANDS.items():
         subparser = subparsers.add_parser(name, help=title, description=title)
         if name == called:
-            import_module(f"reproduce.cli.{name}").add_arguments(subparser)
+            _module(name).add_arguments(subparser)
     args = parser.parse_args(arguments)
     try:
         if args.command in COMMANDS:
-            return int(import_module(f"reproduce.cli.{args.command}").run(args))
+            return int(_module(args.command).run(args))
         item = ITEMS[args.command]
         if item.draws and args.format is None and args.out is not None and args.out.suffix in DRAWN:
             item.draw(item.report(), args.out)
         else:
             show(item.report(), args.format, args.out)
         return 0
-    except (ReproduceError, CacheError, HarnessError, TableError) as error:
-        sys.stderr.write(f"{type(error).__name__}: {error}\n")
-        return 2
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         return INTERRUPTED
     except BrokenPipeError:  # the reader of the pipe has gone, and with it everything that is left to say
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except OSError as error:
+    except (ReproduceError, CacheError, HarnessError, TableError, OSError) as error:
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
         return 2
+
+
+def _module(command: str) -> Any:
+    return import_module(f"reproduce.cli.{'search' if command == 'record' else command}")
 
 
 if __name__ == "__main__":

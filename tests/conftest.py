@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from reproduce.benchmarks import build_fetched
-from reproduce.data import HOME_VARIABLE, manifest
-from reproduce.download import fetch
+from reproduce.data import HOME_VARIABLE, fetch, manifest
 
 MIRROR_VARIABLE = "GENIUS_REPLAY_MIRROR"
 """A folder with the published files; tests that need them are skipped without it."""

@@ -19,4 +19,4 @@ COMMANDS = {
     "supernets": "where searches with shared weights went: DARTS and GDAS on small pictures, recorded",
     "check": "fail if any recorded run, digest or number has moved",
 }
-"""Modules of `reproduce` with functions `add_arguments` and `run`."""
+"""Modules of `reproduce.cli` with functions `add_arguments` and `run`; `record` is in that of `search`."""

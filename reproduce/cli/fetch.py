@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from reproduce.benchmarks import build_fetched
-from reproduce.data import Published, home, manifest
-from reproduce.download import fetch
+from reproduce.data import Published, fetch, home, manifest
 from reproduce.errors import UsageError
 
 

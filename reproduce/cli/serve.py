@@ -81,8 +81,7 @@ class LocalModel:
             path = home() / "models" / self.file
             remedy = "delete that file, and it is put together anew; else install the packages again"
             if not path.exists():
-                path.parent.mkdir(parents=True, exist_ok=True)
-                write(b"".join(part.read_bytes() for part in parts), path)
+                write(b"".join(part.read_bytes() for part in parts), path, folders=True)
         verified(path.read_bytes(), self.sha256, path, remedy)
         return path
 
@@ -155,6 +154,7 @@ def serve(model: LocalModel, *, port: int, context: int, threads: int) -> None:
         n_threads_batch=threads,
         logits_all=False,  # else it keeps the logits of every token: gigabytes
         use_mlock=False,
+        verbose=False,
     )
 
     async def for_this_model(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:

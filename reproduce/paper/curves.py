@@ -20,7 +20,7 @@ from reproduce.published.replay import ITERATIONS
 from reproduce.published.trials import published_trials
 from reproduce.report.output import write
 from reproduce.report.report import Cell, Column, Report, label, recomputed
-from tables.ranking import expected_best
+from tables.table import expected_best
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -75,17 +75,21 @@ def emit(text: str, out: Path | None) -> None:
     write(text.encode(), out)
 
 
-def write(content: bytes, out: Path) -> None:
-    """Write a file as a whole or not at all.
+def write(
+    content: bytes, out: Path, mend: str = "name another file, or make room for it", *, folders: bool = False
+) -> None:
+    """Write a file as a whole or not at all, with `folders` also the folders above it.
 
     Raises:
-        ReproduceError: if it cannot be written; what was there before stays.
+        ReproduceError: if it cannot be written; what was there before stays. The message ends with how to `mend` that.
     """
     part = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
+        if folders:
+            out.parent.mkdir(parents=True, exist_ok=True)
         part.write_bytes(content)
         part.replace(out)
     except OSError as error:
         with suppress(OSError):
             part.unlink()
-        raise ReproduceError(f"{out}: {error.strerror}; name another file, or make room for it") from error
+        raise ReproduceError(f"{out}: {error.strerror}; {mend}") from error

@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from reproduce.data import Published
-from reproduce.download import Fetched, fetch
+from reproduce.data import Fetched, Published, fetch
 
 CONTENT = bytes(range(256)) * 1000
 

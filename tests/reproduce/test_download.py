@@ -20,8 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from reproduce.data import HOME_VARIABLE, Published, path_of, read_published
-from reproduce.download import Fetched, fetch
+from reproduce.data import HOME_VARIABLE, Fetched, Published, fetch, path_of, read_published
 from reproduce.errors import Unreachable
 from tests.reproduce.made_up import CONTENT, fetch_one, left_in, made_up
 

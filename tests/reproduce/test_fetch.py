@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from reproduce.cli import fetch as command
-from reproduce.data import HOME_VARIABLE, path_of, read_published
-from reproduce.download import Fetched, fetch
+from reproduce.data import HOME_VARIABLE, Fetched, fetch, path_of, read_published
 from reproduce.errors import UsageError
 from tests.reproduce.made_up import CONTENT, fetch_one, left_in, made_up, write
 
@@ -100,7 +99,7 @@ def test_a_home_that_is_a_file_is_reported(mirror: Path, home: Path) -> None:
     entry = made_up("a")
     write(mirror / entry.path, CONTENT)
     home.write_bytes(b"")
-    assert "expected to write it" in str(fetch_one(entry, mirror=mirror).problem)
+    assert "make room" in str(fetch_one(entry, mirror=mirror).problem)
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")
@@ -108,7 +107,7 @@ def test_a_read_only_home_is_reported(mirror: Path, home: Path) -> None:
     entry = made_up("a")
     write(mirror / entry.path, CONTENT)
     home.mkdir(mode=0o500)
-    assert "expected to write it" in str(fetch_one(entry, mirror=mirror).problem)
+    assert "make room" in str(fetch_one(entry, mirror=mirror).problem)
 
 
 # -- the command ------------------------------------------------------------------------------------------------------

@@ -54,7 +54,7 @@ def test_every_run_is_recorded(server: Server, tmp_path: Path, capsys: pytest.Ca
     specifications = [run.specification for run in runs.again(into)]
     numbered = [(one.label.temperature, one.number) for one in specifications]
     assert numbered == [(0, 0), (0, 1), (1, 0), (1, 1)]
-    assert {str(run.provenance["model"]) for run in runs.read(into)} == {"test-1a"}  # as the answers say
+    assert {str(run.record.provenance["model"]) for run in runs.read(into)} == {"test-1a"}  # as the answers say
 
 
 def test_the_same_command_asks_nothing_again(server: Server, tmp_path: Path) -> None:

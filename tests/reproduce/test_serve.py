@@ -24,7 +24,7 @@ from typing import Any
 import pytest
 
 from reproduce.__main__ import main
-from reproduce.cli import record, serve
+from reproduce.cli import search, serve
 from reproduce.cli.serve import INSTALL, MODELS, LocalModel
 from reproduce.errors import ReproduceError, UsageError
 
@@ -217,7 +217,7 @@ class TestServing:
 
 def test_the_lines_that_are_shown_are_understood() -> None:
     parser = argparse.ArgumentParser(exit_on_error=False)
-    record.add_arguments(parser)
+    search.add_arguments(parser)
     page = (ROOT / "docs" / "endpoints.md").read_text(encoding="utf-8").replace("\\\n", "")
     printed = serve.served(MODELS["smollm2"], 8001, 512)
     for text in (page, printed):
