@@ -29,8 +29,8 @@ ITERATIONS = 10  # of a run of the paper
 CONCLUSION = "No further improvement is possible."
 RECORDED = Path(cassette.__file__).with_name("recorded")
 
-Source: TypeAlias = Literal["published", "reconstructed", "recorded"]
-"""Real answers of GPT-4, answers made of the figures that were published of them, or answers of another model."""
+Source: TypeAlias = Literal["published", "reconstructed"]
+"""Real answers of GPT-4, or answers made of the figures that were published of them."""
 
 
 class Erratum(NamedTuple):

@@ -9,6 +9,7 @@ ended because GPT-4 answered that no further improvement is possible, and so doe
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -26,6 +27,12 @@ from tables.table import Table
 
 PROPOSALS = Path(__file__).parents[1] / "paper" / "proposals.json"
 NAMES = ("table7", "table8", "table9", "table10")
+CELLS = {
+    "nas-bench-201-cifar10": "table11",
+    "nas-bench-201-cifar100": "table12",
+    "nas-bench-201-imagenet16-120": "table13",
+}
+"""The benchmark tables of NAS-Bench-201, each with the table of the paper that prints GENIUS' trials on it."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +74,22 @@ def published_trials() -> dict[str, Trials]:
         )
         found[name] = Trials(name, space.name, content[name]["temperature"], trials)
     return found
+
+
+@cache
+def best_cells(benchmark: str) -> tuple[Proposed, ...]:
+    """The best cell of each trial on a table of NAS-Bench-201, with its test accuracy and rank; none on another."""
+    bests = proposals()["best_of_trial"].get(benchmark, ())
+    space = find("nas-bench-201").SPACE
+    return tuple(Proposed(space.from_native(one["architecture"]), one["test"], one["rank"]) for one in bests)
+
+
+def selections() -> Iterator[tuple[str, str, tuple[Proposed, ...]]]:
+    """Benchmark table, table of the paper, and for each trial the proposal that was told the highest accuracy."""
+    for name, table in published_trials().items():
+        yield table.space, name, tuple(max(trial, key=lambda one: one.accuracy) for trial in table.trials)
+    for benchmark, name in CELLS.items():
+        yield benchmark, name, best_cells(benchmark)
 
 
 def specification(trials: Trials, number: int) -> Specification:
