@@ -15,11 +15,12 @@ A record's digest is the beginning of that of `Record.to_line`; with the key it 
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from functools import cached_property, partial
+from typing import Any
 
 import msgspec
 
@@ -41,141 +42,128 @@ def _hash(value: JSON) -> str:
 
 _CONTENT = ("answer", "observed", "provenance", "request", "sample")  # of a record; its kind stands with the shape
 
-Number: TypeAlias = int
-"""Of a value: equal values have one. A list is its last item behind the list before it; a text likewise."""
 
+@dataclass(eq=False)
+class _Node:
+    """A value, once for all places where it stands. A list is its last item behind the list before it; a text too."""
 
-class _Node(NamedTuple):
     kind: str  # "scalar", "piece" of a text, "object", or a chain: "text", "list"
-    parts: tuple[Number, ...]
-    size: int  # in characters of JSON
     value: JSON  # of all but chains
+    parts: tuple[_Node, ...]
+    size: int  # in characters of JSON
+    uses: int = 0
+    shared: bool = False
+
+    @cached_property
+    def hash(self) -> str:
+        """The content hash."""
+        return _hash(self.whole())
+
+    def whole(self) -> JSON:
+        """The value itself."""
+        if self.kind not in ("list", "text"):
+            return self.value
+        parts = [part.whole() for part in self._cut(whole=True)[1]]
+        return parts if self.kind == "list" else "".join(map(str, parts))
+
+    def encoded(self) -> JSON:
+        """The value with references in the place of what is shared in it."""
+        if self.kind in ("list", "text"):
+            before, parts = self._cut()
+            if self.kind == "text" and before is None and not any(part.shared for part in parts):
+                return _escaped(str(self.whole()))
+            sign = "$" if self.kind == "text" else "$+"
+            items = [*([] if before is None else [sign + before.hash]), *(part._said() for part in parts)]
+            return {"$text": items} if self.kind == "text" else items
+        if isinstance(self.value, Mapping):
+            return {_escaped(name): part._said() for name, part in zip(sorted(self.value), self.parts, strict=True)}
+        return _escaped(self.value) if isinstance(self.value, str) else self.value
+
+    def _said(self) -> JSON:
+        return f"${self.hash}" if self.shared else self.encoded()
+
+    def _cut(self, *, whole: bool = False) -> tuple[_Node | None, list[_Node]]:
+        """The longest shared beginning of a list or a text, if there is one, and the parts behind it."""
+        node, behind = self, list[_Node]()
+        while node.kind != "piece" and node.parts:
+            node, part = node.parts
+            behind.append(part)
+            if node.shared and not whole:
+                return node, behind[::-1]
+        return None, [*([node] if node.kind == "piece" else []), *behind[::-1]]
 
 
-class _Graph:
-    """All values of some records, each once, with how often others hold it."""
+class _Nodes:
+    """All values of some records."""
 
     def __init__(self) -> None:
-        self._nodes: list[_Node] = []
-        self._numbers: dict[Any, Number] = {}
-        self._hashes: dict[Number, str] = {}
+        self._nodes: dict[Any, _Node] = {}
 
-    def add(self, value: JSON) -> Number:
-        """The number of a value, all of whose parts are counted when it is first seen."""
+    def of(self, value: JSON) -> _Node:
+        """The node of a value."""
         if isinstance(value, str):
             *pieces, last = value.split(PARAGRAPH)
             texts = [*(piece + PARAGRAPH for piece in pieces), *filter(None, [last])]
-            first, *others = [self._number("piece", text, (), len(text), text) for text in texts] or [
-                self._empty("text")
-            ]
+            first, *others = [self._node("piece", text, (), len(text), text) for text in texts] or [self._empty("text")]
             return self._chain("text", first, others)  # one piece is a text already
         if isinstance(value, Mapping):
             names = sorted(value)
-            parts = tuple(self.add(value[name]) for name in names)
-            size = sum(self._nodes[part].size for part in parts) + sum(len(name) + 4 for name in names)
-            return self._number("object", tuple(names), parts, size, value)
+            parts = tuple(self.of(value[name]) for name in names)
+            size = sum(part.size for part in parts) + sum(len(name) + 4 for name in names)
+            return self._node("object", tuple(names), parts, size, value)
         if isinstance(value, (list, tuple)):
-            items = [self.add(item) for item in value]
-            return self._chain("list", self._empty("list"), items)
+            return self._chain("list", self._empty("list"), [self.of(item) for item in value])
         said = canonical(value)
-        return self._number("scalar", said, (), len(said), value)
+        return self._node("scalar", said, (), len(said), value)
 
-    def _empty(self, kind: str) -> Number:
-        return self._number(kind, "", (), 2)
+    def _empty(self, kind: str) -> _Node:
+        return self._node(kind, "", (), 2)
 
-    def _chain(self, kind: str, whole: Number, parts: Iterable[Number]) -> Number:
+    def _chain(self, kind: str, node: _Node, parts: Iterable[_Node]) -> _Node:
         for part in parts:
-            size = self._nodes[whole].size + self._nodes[part].size + 1
-            whole = self._number(kind, "", (whole, part), size)
-        return whole
+            node = self._node(kind, "", (node, part), node.size + part.size + 1)
+        return node
 
-    def _number(self, kind: str, what: Any, parts: tuple[Number, ...], size: int, value: JSON = None) -> Number:
-        number = self._numbers.setdefault((kind, what, parts), len(self._nodes))
-        if number == len(self._nodes):
-            self._nodes.append(_Node(kind, parts, size, value))
-        return number
+    def _node(self, kind: str, what: Any, parts: tuple[_Node, ...], size: int, value: JSON = None) -> _Node:
+        key = kind, what, parts
+        if key not in self._nodes:
+            self._nodes[key] = _Node(kind, value, parts, size)
+        return self._nodes[key]
 
-    def shared(self, roots: Iterable[Number]) -> frozenset[Number]:
+    def shared(self, roots: Iterable[_Node]) -> list[_Node]:
         """What pays to be said once: it stands in several places, and is longer than references to it."""
-        uses = Counter(roots)
-        found = []
-        for number, node in reversed([*enumerate(self._nodes)]):  # a part has a smaller number than what holds it
-            count = uses[number]
+        for root in roots:
+            root.uses += 1
+        for node in reversed(self._nodes.values()):  # a part was made before what holds it
             is_long = node.kind in ("piece", "text") or (node.kind != "scalar" and node.size >= CONTAINER)
-            if count > 1 and is_long and (count - 1) * node.size > count * REFERENCE + LINE:
-                found.append(number)
-                count = 1
+            node.shared = node.uses > 1 and is_long and (node.uses - 1) * node.size > node.uses * REFERENCE + LINE
             for part in node.parts:
-                uses[part] += count
-        return frozenset(found)
-
-    def hash(self, number: Number) -> str:
-        """The content hash of a value."""
-        if number not in self._hashes:
-            self._hashes[number] = _hash(self._value(number))
-        return self._hashes[number]
-
-    def _value(self, number: Number) -> JSON:
-        node = self._nodes[number]
-        if node.kind not in ("text", "list"):
-            return node.value
-        parts = [self._value(part) for part in self._cut(number)[1]]
-        return "".join(map(str, parts)) if node.kind == "text" else parts
-
-    def encoded(self, number: Number, shared: frozenset[Number]) -> JSON:
-        """A value with references in the place of what is shared in it."""
-        kind, inner, _, value = self._nodes[number]
-        if kind in ("list", "text"):
-            before, parts = self._cut(number, shared)
-            if kind == "text" and before is None and not shared.intersection(parts):
-                return _escaped(str(self._value(number)))
-            sign = "$" if kind == "text" else "$+"
-            items = [*([] if before is None else [sign + self.hash(before)]), *(self._part(n, shared) for n in parts)]
-            return {"$text": items} if kind == "text" else items
-        if isinstance(value, Mapping):
-            named = zip(sorted(value), inner, strict=True)
-            return {_escaped(name): self._part(part, shared) for name, part in named}
-        return _escaped(value) if isinstance(value, str) else value
-
-    def _part(self, number: Number, shared: frozenset[Number]) -> JSON:
-        return f"${self.hash(number)}" if number in shared else self.encoded(number, shared)
-
-    def _cut(self, number: Number, shared: frozenset[Number] = frozenset()) -> tuple[Number | None, list[Number]]:
-        """The longest shared beginning of a list or a text, if there is one, and the parts behind it."""
-        behind: list[Number] = []
-        while self._nodes[number].kind != "piece" and self._nodes[number].parts:
-            number, part = self._nodes[number].parts
-            behind.append(part)
-            if number in shared:
-                return number, behind[::-1]
-        return None, [*([number] if self._nodes[number].kind == "piece" else []), *behind[::-1]]
+                part.uses += 1 if node.shared else node.uses
+        return [node for node in self._nodes.values() if node.shared]
 
 
 def written(records: Sequence[Record]) -> bytes:
     """The lines of a cassette behind its manifest."""
-    graph = _Graph()
-    roots = [graph.add({name: getattr(record, name) for name in _CONTENT}) for record in records]
-    shared = graph.shared(roots)
-    before: list[tuple[str, bytes]] = []
-    for number in shared:
-        name = graph.hash(number)
-        before.append((name, canonical({"is": graph.encoded(number, shared), "shared": name})))
-    shapes: dict[tuple[str, bytes], list[tuple[Record, list[JSON]]]] = defaultdict(list)
+    nodes = _Nodes()
+    roots = [nodes.of({name: getattr(record, name) for name in _CONTENT}) for record in records]
+    shared = nodes.shared(roots)
+    before = [(node.hash, canonical({"is": node.encoded(), "shared": node.hash})) for node in shared]
+    shapes: dict[tuple[str, bytes], list[tuple[Record, JSON, list[JSON]]]] = defaultdict(list)
     for record, root in zip(records, roots, strict=True):
-        leaves: list[JSON] = []
-        skeleton = _skeleton(graph.encoded(root, shared), leaves)
-        shapes[record.kind, canonical(skeleton)].append((record, leaves))
+        encoded, leaves = root.encoded(), list[JSON]()
+        skeleton = canonical(_shaped(encoded, leaves.append))
+        shapes[record.kind, skeleton].append((record, encoded, leaves))
     body: list[tuple[str, bytes]] = []
-    for (kind, skeleton), members in shapes.items():
-        holes, constant = _holes([[canonical(leaf) for leaf in leaves] for _, leaves in members])
-        first = members[0][1]
-        filling = iter([[first[n]] if n in constant else hole for n, hole in holes])
-        shape = _filled(msgspec.json.decode(skeleton), filling)
+    for (kind, _), members in shapes.items():
+        holes = _holes([[canonical(leaf) for leaf in leaves] for _, _, leaves in members])
+        _, encoded, leaves = members[0]
+        filling = [[leaf] if hole is None else hole for hole, leaf in zip(holes, leaves, strict=True)]
+        shape = _shaped(encoded, partial(next, iter(filling)))  # what stood there is only a default
         name = _hash({"kind": kind, "of": shape})
         if len(members) > 1:
             before.append((name, canonical({"kind": kind, "of": shape, "shape": name})))
-        for record, leaves in members:
-            kept = {hole: leaves[n] for n, hole in reversed(holes) if n not in constant}
+        for record, _, leaves in members:
+            kept = {hole: leaf for hole, leaf in reversed([*zip(holes, leaves, strict=True)]) if hole is not None}
             filled: list[JSON] = [kept[hole] for hole in sorted(kept)]
             said: dict[str, JSON] = {"of": name, "with": filled} if len(members) > 1 else {"is": shape, "kind": kind}
             key, digest = (text.removeprefix(DIGEST_PREFIX) for text in (record.key, record.digest))
@@ -183,32 +171,20 @@ def written(records: Sequence[Record]) -> bytes:
     return b"".join(line + b"\n" for _, line in [*sorted(before), *sorted(body)])
 
 
-def _holes(rows: Sequence[Sequence[bytes]]) -> tuple[list[tuple[int, int]], set[int]]:
-    """The hole of each leaf, equal columns sharing one; and the leaves that never vary, which need none."""
-    columns = [*zip(*rows, strict=True)]
-    constant = {n for n, column in enumerate(columns) if len({*column}) == 1}
+def _holes(rows: Sequence[Sequence[bytes]]) -> list[int | None]:
+    """The hole of each leaf, equal columns sharing one; None for the leaves that never vary, which need none."""
     numbers: dict[tuple[bytes, ...], int] = {}
-    return [(n, 0 if n in constant else numbers.setdefault(c, len(numbers))) for n, c in enumerate(columns)], constant
+    columns = zip(*rows, strict=True)
+    return [None if len({*column}) == 1 else numbers.setdefault(column, len(numbers)) for column in columns]
 
 
-def _skeleton(value: JSON, leaves: list[JSON]) -> JSON:
-    """Names and nesting of a value, each leaf a 0; the leaves are appended in order."""
+def _shaped(value: JSON, leaf: Callable[[JSON], JSON]) -> JSON:
+    """Names and nesting of a value, with this in the place of each leaf, in order."""
     if isinstance(value, Mapping):
-        return {name: _skeleton(value[name], leaves) for name in sorted(value)}
+        return {name: _shaped(value[name], leaf) for name in sorted(value)}
     if isinstance(value, list):
-        return {"$list": [_skeleton(item, leaves) for item in value]}
-    leaves.append(value)
-    return 0
-
-
-def _filled(skeleton: Any, leaves: Iterator[Any]) -> JSON:
-    """A skeleton with these in the place of its leaves: the number of a hole, or `[leaf]` for one that never varies."""
-    if isinstance(skeleton, Mapping):
-        return {name: _filled(skeleton[name], leaves) for name in sorted(skeleton)}
-    if isinstance(skeleton, list):
-        return [_filled(item, leaves) for item in skeleton]
-    leaf: JSON = next(leaves)
-    return leaf
+        return {"$list": [_shaped(item, leaf) for item in value]}
+    return leaf(value)
 
 
 def _escaped(text: str) -> str:
@@ -248,7 +224,7 @@ class Packed:
         """
         with _refusing(f"The record {self.key}"):
             content = self.shared.decoded(_unfolded(self.shape, self.leaves))
-            return Record.rebuilt(self.kind, content, self.key, DIGEST_PREFIX + self.digest)
+            return Record(kind=self.kind, **content).believed(self.key, DIGEST_PREFIX + self.digest)
 
 
 class Shared:

@@ -13,6 +13,7 @@ import platform
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from types import TracebackType
@@ -81,7 +82,9 @@ class OpenAITransport:
             CacheError: `openai` is not installed, there is no key, or key or URL cannot be used.
         """
         self._base_url = _checked_url(base_url or os.environ.get("OPENAI_BASE_URL"))
-        self._api_key = _checked_key(api_key or os.environ.get("OPENAI_API_KEY"), needed=self._base_url is None)
+        self._api_key = _checked_key(
+            (api_key or os.environ.get("OPENAI_API_KEY", "")).strip(), needed=not self._base_url
+        )
         self._secrets = [self._api_key] if len(self._api_key) >= _SHORTEST_KEY else []
         self._timeout_s = timeout_s
         self._meter = Meter(limits or Limits())
@@ -155,20 +158,32 @@ class OpenAITransport:
             reason = type(error.__cause__).__name__  # its text may name the endpoint
             raise EndpointError(f"Expected an answer, got a connection that failed ({reason}).") from None
         except openai.APIStatusError as error:
-            headers, said = error.response.headers, error.body
-            raise _failure_of_status(
-                error.status_code,
-                self._withheld(str(said["message"] if isinstance(said, dict) and "message" in said else error.message)),
-                code=f"{error.code} {error.type}",
-                retry_after=headers.get("retry-after"),
-                request_id=self._withheld(headers.get(_REQUEST_ID, "")),
-            ) from None
+            raise self._failure(error) from None
         request_id = self._withheld(response.headers.get(_REQUEST_ID, ""))
         try:
             return read_answer(response.content, streamed=request.get("stream") is True), request_id
         except EndpointError as error:
             message = self._withheld(str(error))[:SHOWN]
             raise EndpointError(message, status=response.status_code, request_id=request_id) from None
+
+    def _failure(self, error: openai.APIStatusError) -> EndpointError:
+        """Return what a response with an error status stands for: something that passes, or what to change first."""
+        status, headers, body = error.status_code, error.response.headers, error.body
+        said = self._withheld(str(body["message"] if isinstance(body, dict) and "message" in body else error.message))
+        words = f"{error.code} {error.type} {said}".lower()
+        advice = _ADVICE.get(status, "Change the request as the endpoint says.")
+        if status in (400, 413) and any(word in words for word in _TOO_LONG):
+            advice = "Send fewer or shorter messages, or name a model with a longer context."
+        elif _NO_MONEY in words:
+            advice = _ADVICE[402]
+        elif status in _PASSES or status >= 500:
+            advice = ""
+        message = f"Expected an answer, got status {status}: {said[:SHOWN]} {advice}".rstrip()
+        wait_s, request_id = (
+            _retry_after_s(headers.get("retry-after", "")),
+            self._withheld(headers.get(_REQUEST_ID, "")),
+        )
+        return EndpointError(message, passes=not advice, status=status, wait_s=wait_s, request_id=request_id)
 
     def _observed(self, answer: Mapping[str, JSON], attempts: list[dict[str, JSON]]) -> dict[str, JSON]:
         """Return what surrounds an answer; what the endpoint does not say is left out."""
@@ -205,50 +220,18 @@ def _attempt(began: float, status: int | None, request_id: str | None, error: ob
     return {"latency_s": round(time.perf_counter() - began, 6), **{name: said for name, said in known.items() if said}}
 
 
-# -- what a failure means: whether to ask again, after how long, or what to change first ---
-
-
-def _failure_of_status(
-    status: int, said: str, *, code: str, retry_after: str | None, request_id: str | None
-) -> EndpointError:
-    """Return the error that a response with an error status stands for.
-
-    Args:
-        status: of HTTP, 400 or more.
-        said: the text of the response.
-        code: the names that the endpoint gives the error.
-        retry_after: the header of that name.
-        request_id: the endpoint's name for the attempt.
-    """
-    words = f"{code} {said}".lower()
-    advice = _ADVICE.get(status, "Change the request as the endpoint says.")
-    if status in (400, 413) and any(word in words for word in _TOO_LONG):
-        advice = "Send fewer or shorter messages, or name a model with a longer context."
-    elif _NO_MONEY in words:
-        advice = _ADVICE[402]
-    elif status in _PASSES or status >= 500:
-        advice = ""
-    message = f"Expected an answer, got status {status}: {said[:SHOWN]} {advice}".rstrip()
-    wait_s = _retry_after_s(retry_after, datetime.now(timezone.utc))
-    return EndpointError(message, passes=not advice, status=status, wait_s=wait_s, request_id=request_id)
-
-
-def _retry_after_s(header: str | None, now: datetime) -> float | None:
+def _retry_after_s(header: str) -> float | None:
     """Return the seconds that a Retry-After header asks to wait: a number, or a date; None if it says neither.
 
     References:
         https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
     """
-    if header is None:
-        return None
-    try:
+    seconds = math.nan
+    with suppress(ValueError):
+        date = parsedate_to_datetime(header)
+        seconds = date.replace(tzinfo=date.tzinfo or timezone.utc).timestamp() - time.time()
+    with suppress(ValueError):
         seconds = float(header)
-    except ValueError:
-        try:
-            date = parsedate_to_datetime(header)
-        except ValueError:
-            return None
-        seconds = (date.replace(tzinfo=date.tzinfo or timezone.utc) - now).total_seconds()
     return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
@@ -278,24 +261,18 @@ def _pause_s(error: EndpointError, attempts: Sequence[JSON]) -> float:
 
 def _checked_url(url: str | None) -> str | None:
     """Return the base URL, None for OpenAI's own; raises CacheError, which does not show it."""
-    if not url:
-        return None
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
-        raise CacheError(
-            "Expected a base URL such as http://127.0.0.1:8000/v1, got another form (not shown). "
-            "Mend the argument or OPENAI_BASE_URL."
-        )
-    return url
+    with suppress(ValueError):
+        parts = urlsplit(url or "")
+        if not url or (parts.scheme in ("http", "https") and parts.hostname and parts.port != 0):
+            return url or None
+    raise CacheError(
+        "Expected a base URL such as http://127.0.0.1:8000/v1, got another form (not shown). "
+        "Mend the argument or OPENAI_BASE_URL."
+    )
 
 
-def _checked_key(key: str | None, *, needed: bool) -> str:
+def _checked_key(key: str, *, needed: bool) -> str:
     """Return the API key, a placeholder if none is needed; raises CacheError, which does not show it."""
-    key = (key or "").strip()
     if not key and needed:
         raise CacheError("Expected an API key, got none. Set OPENAI_API_KEY, or OPENAI_BASE_URL for a local server.")
     if not (key.isascii() and key.isprintable()) or " " in key:

@@ -75,8 +75,8 @@ class Record:
 
     @property
     def digest(self) -> str:
-        """The digest of answer, observations and provenance under the key; raises as `to_line`."""
-        return self._line.split(b'"', 4)[3].decode()
+        """The digest of answer, observations and provenance under the key; raises InvalidRequest."""
+        return self._seal[1]
 
     def to_line(self) -> bytes:
         """Return the record as one line of canonical JSON, with its line end.
@@ -85,26 +85,32 @@ class Record:
             InvalidRequest: something in the record is not JSON.
             CacheError: something in the record looks like a credential.
         """
-        return self._line
-
-    @cached_property
-    def _line(self) -> bytes:
-        """The line is made once; of what was read it is there already."""
-        refuse_credentials({"request": self.request, **self._reply()})
-        return _sealed(self.question, canonical(self._reply()))[-1]
+        if "_safe" not in self.__dict__:
+            refuse_credentials({"request": self.request, **self._reply()})
+            self.__dict__["_safe"] = True
+        return self._seal[2]
 
     def _reply(self) -> dict[str, JSON]:
         return {"answer": self.answer, "observed": self.observed, "provenance": self.provenance}
 
-    @classmethod
-    def rebuilt(cls, kind: str, content: Mapping[str, Any], key: str, digest: str) -> Record:
-        """Return the record of its parts, if it has this key and a digest that begins so.
+    @cached_property
+    def _seal(self) -> tuple[str, str, bytes]:
+        """Key, digest and line are made once; of what was read they are there already."""
+        return _sealed(self.question, canonical(self._reply()))
+
+    def believed(self, key: str, digest: str) -> Record:
+        """Return this record, if it has this key and a digest that begins so.
 
         Raises:
             CorruptRecord: the request does not give the key, or the rest does not give the digest.
         """
-        record = cls(kind=kind, **content)
-        return record._believed(record.question, canonical(record._reply()), key, digest)
+        if self._seal[0] != key:
+            raise CorruptRecord(f"The request of the record {key} was changed: it no longer gives its key. {RESTORE}")
+        if not self._seal[1].startswith(digest):
+            reply = f"The answer, observations or provenance of the record {key}"
+            raise CorruptRecord(f"{reply} were changed: they no longer give its digest. {RESTORE}")
+        self.__dict__.update(key=key, _safe=True)
+        return self
 
     @classmethod
     def from_line(cls, line: bytes, expected_key: str | None = None) -> Record:
@@ -126,23 +132,11 @@ class Record:
         if expected_key is not None and expected_key != said.key:
             raise CorruptRecord(f"Expected the record {expected_key}, got {said.key}. {RESTORE}")
         record = cls(asked.request, replied.answer, asked.sample, asked.kind, replied.provenance, replied.observed)
-        record._believed(bytes(said.question), bytes(said.reply), said.key, said.digest)
-        if line not in (record._line, record._line[:-2] + b',"sketch":"%b"}\n' % said.sketch.encode()):
+        record.__dict__["_seal"] = _sealed(bytes(said.question), bytes(said.reply))
+        written = record.believed(said.key, said.digest).to_line()
+        if line not in (written, written[:-2] + b',"sketch":"%b"}\n' % said.sketch.encode()):
             raise _no_line(line, "another order or other spaces")
         return record
-
-    def _believed(self, question: bytes, reply: bytes, key: str, digest: str) -> Record:
-        """Return this record, whose canonical bytes these are, if they give the key and a digest that begins so."""
-        found_key, found_digest, line = _sealed(question, reply)
-        if found_key != key:
-            raise CorruptRecord(f"The request of the record {key} was changed: it no longer gives its key. {RESTORE}")
-        if not found_digest.startswith(digest):
-            raise CorruptRecord(
-                f"The answer, observations or provenance of the record {key} were changed: they no longer give its "
-                f"digest. {RESTORE}"
-            )
-        self.__dict__.update(key=key, _line=line)
-        return self
 
 
 # -- the line as bytes ---

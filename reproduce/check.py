@@ -20,9 +20,8 @@ from reproduce.cli import supernets
 from reproduce.data import Published, embedded_only, read_published
 from reproduce.errors import MalformedConversation, UsageError
 from reproduce.paper.registry import ITEMS, Item
-from reproduce.published import audit
-from reproduce.published.imagenet import conversation, distinct_conversations, published_records, replay
-from reproduce.published.transcript import embedded
+from reproduce.published.audit import audit
+from reproduce.published.imagenet import distinct_conversations, embedded, replay
 from reproduce.report.report import Replayed
 
 PUBLISHED = "published "  # begins the sections of what is fetched
@@ -104,7 +103,7 @@ def _wrong_figures(performed: Iterable[Run]) -> int:
 
 def _conversation(entry: Published, data: bytes) -> Snapshot:
     """The replay and the audit of a fetched conversation."""
-    counts = audit.audit(conversation(entry, data), published_records(entry, data)).counts()
+    counts = audit(entry, data).counts()
     return {**_replayed(replay(str(entry.run))), **dict(_flat("audit", counts))}
 
 

@@ -1,4 +1,4 @@
-"""The private table: every cell of NAS-Bench-201 in a small network on noisy digits, trained by `python -m tables`.
+"""The private table: every cell of NAS-Bench-201 in a small network on noisy digits (`python -m harness.digits`).
 
 Numbers that were never published, and so in no language model's training data. Cells that compute the same function
 are trained once (`harness.spaces.cells`); costs are those of the network that is trained, in which dead edges are
@@ -7,16 +7,14 @@ absent.
 
 from __future__ import annotations
 
-from harness.digits.network import CHANNELS, CLASSES, train
 from harness.digits.pictures import KERNEL, SIDE
-from harness.spaces.cells import cell_numbers, distinct_cells, live_edges
+from harness.spaces.cells import live_edges
 from harness.spaces.costs import Cost, batch_norm, conv_bn, linear, total
-from harness.spaces.nas_bench_201 import SPACE, operation_cost
-from tables.schema import Slot
+from harness.spaces.nas_bench_201 import operation_cost
 from tables.space import Architecture
-from tables.trainable import TrainedTable
 
-SEEDS = 8
+CHANNELS = (8, 16)  # of the two cells
+CLASSES = 10
 
 
 def cost(architecture: Architecture) -> Cost:
@@ -32,20 +30,3 @@ def cost(architecture: Architecture) -> Cost:
             linear(second, CLASSES),
         )
     )
-
-
-def _macs_and_params(architecture: Architecture) -> tuple[int, int]:
-    costs = cost(architecture)
-    return costs.macs, costs.params
-
-
-NAS_BENCH_201_DIGITS = TrainedTable(
-    name="nas-bench-201-digits",
-    setting="nas-bench-201-digits 1",
-    slots=tuple(Slot(slot.name, slot.choices) for slot in SPACE.slots),
-    distinct=distinct_cells(),
-    number_of=cell_numbers(),
-    seeds=SEEDS,
-    train=train,
-    cost=_macs_and_params,
-)

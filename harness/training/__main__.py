@@ -23,11 +23,10 @@ from harness.training.worker import perform, say
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Do the job in a file and leave its record in another; exit codes as in `harness.training.worker.perform`."""
+    """Do the job in a file and leave its record beside it; exit codes as in `harness.training.worker.perform`."""
     parser = argparse.ArgumentParser(prog="python -m harness.training", description=__doc__)
     parser.add_argument("spec", type=Path, metavar="SPEC.json", help="the job")
     parser.add_argument("--data", type=Path, metavar="PATH", help="where its data set lies; the digits need no place")
-    parser.add_argument("--result", type=Path, metavar="FILE", help="default: result.json beside the job")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="default: the GPU, if there is one")
     parser.add_argument("--checkpoint-every", type=float, default=EVERY_S, metavar="S", help="seconds; default: 60")
     parser.add_argument("--workers", type=int, default=min(8, os.cpu_count() or 1), help="processes that read pictures")
@@ -39,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         done = supernet.train(job, **how) if isinstance(job, SupernetJob) else train(job, **how)
         return done.to_record()
 
-    return perform(args.spec, args.result, read, work)
+    return perform(args.spec, read, work)
 
 
 if __name__ == "__main__":

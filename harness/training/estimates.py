@@ -75,12 +75,8 @@ class Pace:
 
 def total(values: Iterable[float | None]) -> float | None:
     """The sum; None if a part of it is unknown."""
-    sum_ = 0.0
-    for value in values:
-        if value is None:
-            return None
-        sum_ += value
-    return sum_
+    parts = list(values)
+    return None if None in parts else sum(part for part in parts if part is not None)
 
 
 def pace(queue: Queue, *, on_gpu: bool) -> Pace:

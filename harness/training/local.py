@@ -15,7 +15,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
@@ -23,7 +22,7 @@ from types import FrameType
 from harness.training.queue import SPEC, WORKER, Attempt, Queue, QueueError, State, Status, environment
 
 _PATIENCE_S = 10  # between SIGTERM and SIGKILL for workers that are no longer wanted
-_POLL_S = 0.2  # between two looks at jobs that run elsewhere
+_POLL_S = 0.05  # between two looks at the processes, and at jobs that run elsewhere
 
 
 def gpus() -> tuple[str, ...]:
@@ -79,9 +78,8 @@ class LocalExecutor:
     def run(self, queue: Queue, keys: Collection[str], each: Callable[[Status], object] | None = None) -> None:
         """Run jobs as `harness.training.queue.Executor` says; when this ends early, so do the processes."""
         waiting = deque(dict.fromkeys(keys))
-        free = list(self.places)
-        working: dict[Future[int], _Worker] = {}
-        with _terminated_as_exit(), ThreadPoolExecutor(len(self.places)) as waiters:
+        free, working = list(self.places), list[_Worker]()
+        with _terminated_as_exit():
             try:
                 while waiting or working:
                     for _ in range(len(waiting)):
@@ -94,17 +92,17 @@ class LocalExecutor:
                         elif status.state is State.RUNNING:  # by another master, or one that died
                             waiting.append(status.key)
                         else:
-                            worker = self._start(queue, status, free.pop())
-                            working[waiters.submit(worker.process.wait)] = worker
-                    if not working and waiting:
-                        time.sleep(_POLL_S)
-                    for ended in wait(working, _POLL_S if waiting and free else None, FIRST_COMPLETED).done:
-                        worker = working.pop(ended)
+                            working.append(self._start(queue, status, free.pop()))
+                    ended = [worker for worker in working if worker.process.poll() is not None]
+                    for worker in ended:
+                        working.remove(worker)
                         free.append(worker.gpu)
-                        queue.end(worker.key, worker.attempt, _how(ended.result()))
+                        queue.end(worker.key, worker.attempt, _how(worker.process.returncode))
                         waiting.appendleft(worker.key)  # to be looked at: final, or tried again
+                    if not ended and (waiting or working):
+                        time.sleep(_POLL_S)
             finally:
-                _stop(queue, working.values())
+                _stop(queue, working)
 
     def _start(self, queue: Queue, status: Status, gpu: str) -> _Worker:
         variables = {**os.environ, **environment(self._threads), **({"CUDA_VISIBLE_DEVICES": gpu} if gpu else {})}

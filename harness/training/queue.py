@@ -92,14 +92,12 @@ class Status:
         key: of the job's record.
         state: where it stands.
         attempts: all that count, in order.
-        added: when the job was added, seconds since 1970.
         folder: the job's own.
     """
 
     key: str
     state: State
     attempts: tuple[Attempt, ...]
-    added: float
     folder: Path
 
     @property
@@ -168,12 +166,10 @@ class Queue:
     def status(self, key: str) -> Status:
         """Look at one job; raises QueueError if it is not in the queue."""
         folder = self._folder(key)
-        try:
-            added = (folder / SPEC).stat().st_mtime
-        except FileNotFoundError:
-            raise QueueError(f"{self.folder}: expected the job {key}, found none; add it first") from None
+        if not (folder / SPEC).exists():
+            raise QueueError(f"{self.folder}: expected the job {key}, found none; add it first")
         attempts = tuple(_read_attempts(folder))
-        return Status(key, self._state(key, attempts), attempts, added, folder)
+        return Status(key, self._state(key, attempts), attempts, folder)
 
     def statuses(self) -> list[Status]:
         """Look at all jobs, first come first."""

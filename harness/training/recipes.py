@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
 import msgspec
+from msgspec.structs import replace
 
 from harness.errors import InvalidJob, UnknownRecipe
 
@@ -132,30 +133,13 @@ Filled in here, as in Channel-Bench-Macro by the same authors: SGD with learning
 5e-4, and the usual augmentation of CIFAR-10.
 """
 
-CHANNEL_BENCH_MACRO = Recipe(
-    split=Split(train=1.0, validation=0.0),
-    input_size=32,
-    epochs=60,
-    batch_size=256,
-    learning_rate=0.1,
-    weight_decay=5e-4,
-    augmentation="crop-flip",
-)
+CHANNEL_BENCH_MACRO = replace(NAS_BENCH_MACRO, epochs=60)
 """Channel-Bench-Macro (github.com/xiusu/Channel-Bench-Macro): 60 epochs, SGD 0.1, momentum 0.9, decay 5e-4, batch 256.
 
 Filled in here: the cosine and the usual augmentation of CIFAR-10.
 """
 
-NAS_BENCH_201 = Recipe(
-    split=Split(train=0.5, validation=0.5),
-    input_size=32,
-    epochs=200,
-    batch_size=256,
-    learning_rate=0.1,
-    weight_decay=5e-4,
-    nesterov=True,
-    augmentation="crop-flip",
-)
+NAS_BENCH_201 = replace(NAS_BENCH_MACRO, split=Split(train=0.5, validation=0.5), epochs=200, nesterov=True)
 """NAS-Bench-201 (Dong & Yang 2020, arXiv:2001.00326, its hyper-parameter set H†), with its halves of CIFAR-10's train.
 
 Which picture is in which half is this project's own draw, not the benchmark's list.

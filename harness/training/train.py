@@ -6,11 +6,10 @@ import math
 import platform
 import resource
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -171,12 +170,11 @@ def train(
         note(f"on {device_name(device)}")
         outcome = fit(network, data, job.recipe, job.seed, checkpoint=checkpoint, say=note)
     note(f"test {outcome.test:.2f} %, loss {_shown(outcome.test_loss)}")
-    settings = {
-        "cudnn_benchmark": torch.backends.cudnn.benchmark,
+    precision = {
         "tf32": torch.backends.cudnn.allow_tf32,
         "bfloat16": job.recipe.mixed_precision and device.type == "cuda",
     }
-    return Trained(job, outcome, observed(device, checkpoint, settings, log))
+    return Trained(job, outcome, observed(device, checkpoint, log, cudnn_benchmark=True, **precision))
 
 
 # -- the device ---
@@ -221,13 +219,8 @@ def peak_memory(device: torch.device) -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def observed(
-    device: torch.device,
-    checkpoint: Checkpoint,
-    settings: Mapping[str, bool | int | str] = MappingProxyType({}),
-    log: Sequence[str] = (),
-) -> Observed:
-    """What may differ between two trainings of a job, of one that has just ended; the threads join the settings."""
+def observed(device: torch.device, checkpoint: Checkpoint, log: Sequence[str] = (), **settings: bool) -> Observed:
+    """What may differ between two trainings of a job, of one that has just ended; `settings` join the threads."""
     return Observed(
         finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         seconds=round(checkpoint.elapsed(), 3),

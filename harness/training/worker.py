@@ -32,19 +32,18 @@ class ClaimRefused(HarnessError):
     """A job that cannot be worked on: it was cancelled, or nothing can be locked in its folder."""
 
 
-def perform(spec: Path, result: Path | None, read: Callable[[Path], S], work: Callable[[S, Path], Record]) -> int:
-    """Do the job in a file, unless it is done, and leave its record in another.
+def perform(spec: Path, read: Callable[[Path], S], work: Callable[[S, Path], Record]) -> int:
+    """Do the job in a file, unless it is done, and leave its record in result.json beside it.
 
     Args:
         spec: the file that holds the job.
-        result: the file for the record; None for result.json beside the job.
         read: the job in a file.
         work: does a job, and may keep where it stands in the file that it is told.
 
     Returns:
         0 if the result is there, also from before; 2 if the job cannot be done as it stands; 130 after Ctrl-C.
     """
-    result = result or spec.with_name(RESULT)
+    result = spec.with_name(RESULT)
     try:
         job = read(spec)
         with claim(result):  # one process a job at a time: the next finds a result

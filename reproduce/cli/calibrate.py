@@ -26,6 +26,7 @@ from reproduce.data import home
 from reproduce.errors import UsageError
 from reproduce.report.output import add_output_arguments, show
 from reproduce.report.report import BLANK, Column, Report, label, recomputed
+from tables.quality import centred_ranks
 from tables.space import Architecture
 
 RECIPES = {
@@ -109,14 +110,8 @@ def drawn(opened: Opened, count: int) -> list[Architecture]:
 
 def rank_correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
     """Spearman's: that of the ranks, equals sharing their mean rank; nan if all of one are equal."""
-
-    def ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
-        return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[places])
-
-    if len(np.unique(one)) == 1 or len(np.unique(other)) == 1:
-        return float("nan")
-    return float(np.corrcoef(ranks(one), ranks(other))[0, 1])
+    ranks = centred_ranks(one), centred_ranks(other)
+    return float(ranks[0] @ ranks[1]) if ranks[0].any() and ranks[1].any() else float("nan")
 
 
 def report(opened: Opened, how: Training, chosen: Sequence[Architecture], here: NDArray[np.float64]) -> Report:

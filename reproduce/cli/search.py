@@ -39,8 +39,8 @@ from reproduce.cli import training
 from reproduce.data import home
 from reproduce.errors import UsageError
 from reproduce.published import imagenet
+from reproduce.published.imagenet import embedded
 from reproduce.published.replay import ITERATIONS
-from reproduce.published.transcript import embedded
 from reproduce.report.output import add_output_arguments, show
 from reproduce.report.report import Report, recomputed
 
@@ -151,7 +151,7 @@ def _searched(args: argparse.Namespace) -> Report:
 def _planned(args: argparse.Namespace, table: Measure | None, how: Training | None) -> list[Specification]:
     """The runs of a command line, temperature by temperature."""
     if args.run:
-        published, _ = imagenet.reconstructed(embedded()[args.run])
+        published = imagenet.specification(embedded()[args.run])
         return [structs.replace(published, training=how)]
     one = Specification(
         method=args.method,

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from cache import cassette
@@ -111,7 +111,7 @@ def read(paths: Iterable[Path]) -> list[Group]:
                 searched = Searched.from_record(record)
             except InvalidJob as error:
                 raise BrokenRecording(str(path), f"a search of another form ({error})") from error
-            groups.setdefault(_without_seed(searched.job), []).append(searched)
+            groups.setdefault(replace(searched.job, seed=0), []).append(searched)
     in_order = [Group(tuple(sorted(group, key=lambda searched: searched.job.seed))) for group in groups.values()]
     return sorted(in_order, key=lambda group: (group.data, group.job.search.method, -group.job.search.learning_rate))
 
@@ -133,10 +133,6 @@ def report(paths: Sequence[Path] = (COMMITTED,), *, embedded_only: bool = False)
     if opened is not None:
         digests[opened.table.name] = opened.table.digest
     return Report("supernets", title, COLUMNS, rows, tuple(_notes(groups, opened)), tables=digests)
-
-
-def _without_seed(job: SupernetJob) -> SupernetJob:
-    return msgspec.structs.replace(job, seed=0)
 
 
 def _row(group: Group, searched: Searched, opened: Opened | None) -> tuple[Cell, ...]:

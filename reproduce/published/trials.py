@@ -10,26 +10,22 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from baselines.genius import Genius, Prompts
+from baselines.genius import Prompts
 from cache import cassette
-from cache.record import Record
-from harness.loop import Budget, Objective
+from harness.loop import Budget
 from harness.objectives import TabularObjective
-from harness.run import Setting
-from harness.spaces import counted_macs, find
+from harness.spaces import find
 from harness.specification import Model, Protocol, Specification, Turn
-from harness.text import layouts
-from reproduce.published.replay import ITERATIONS, MODEL, RECORDED, Replay, reconstruct
+from reproduce.published.replay import ITERATIONS, MODEL, RECORDED, Replay, setting
 from reproduce.published.replay import replay as performed
 from tables.space import Architecture
 from tables.table import Table
 
 PROPOSALS = Path(__file__).parents[1] / "paper" / "proposals.json"
-CONCLUSION = "No further improvement is possible."
 NAMES = ("table7", "table8", "table9", "table10")
 
 
@@ -79,45 +75,16 @@ def specification(trials: Trials, number: int) -> Specification:
     told = tuple(
         (Turn(design=one.architecture, verdict="accepted", accuracy=one.accuracy),) for one in trials.trials[number]
     )
+    wording = Prompts.load(trials.space.replace("-", "_")).parts
     parameters = {"temperature": trials.temperature}
     return Specification(
         method="genius",
         space=trials.space,
         budget=Budget(evaluations=ITERATIONS),
-        model=Model(
-            name=MODEL, parameters=parameters, prompt=_prompts(trials).parts, protocol=Protocol(repeats="evaluated")
-        ),
+        model=Model(name=MODEL, parameters=parameters, prompt=wording, protocol=Protocol(repeats="evaluated")),
         told=told,
         number=number,
     )
-
-
-def setting(trials: Trials, number: int, objective: Objective | None = None) -> Setting:
-    """What performs a trial; without an objective figures are those that the paper prints."""
-    space = find(trials.space).SPACE
-    optimizer = partial(Genius, space, _prompts(trials))
-    name = f"{trials.name} trial {number + 1}"
-    return Setting(space, partial(counted_macs, trials.space), optimizer, objective=objective, name=name)
-
-
-def _prompts(trials: Trials) -> Prompts:
-    return Prompts.load(trials.space.replace("-", "_"))
-
-
-def records(trials: Trials) -> list[Record]:
-    """The records of all trials of a table, with this project's prompts."""
-    space = find(trials.space).SPACE
-    provenance = {"origin": "reconstructed from published figures", "table": f"arXiv:2304.10970v4 {trials.name}"}
-    return [
-        record
-        for number, trial in enumerate(trials.trials)
-        for record in reconstruct(
-            specification(trials, number),
-            setting(trials, number),
-            [*(layouts.write(space, one.architecture) for one in trial), CONCLUSION],
-            provenance,
-        )
-    ]
 
 
 def cassette_path(name: str) -> Path:
@@ -129,9 +96,8 @@ def replay(trials: Trials, table: Table | None = None) -> list[Replay]:
     """Search again as each trial of a table of the paper did; accuracies are those of the benchmark table, if given."""
     recorded = cassette.read(cassette_path(trials.name))
     tabular = None if table is None else TabularObjective(find(trials.space).SPACE, table)
+    runs = [specification(trials, number) for number in range(len(trials.trials))]
+    hows = [setting(run, f"{trials.name} trial {run.number + 1}", objective=tabular) for run in runs]
     return [
-        performed(
-            specification(trials, number), setting(trials, number, tabular), recorded, "reconstructed", recorded.digest
-        )
-        for number in range(len(trials.trials))
+        performed(run, how, recorded, "reconstructed", recorded.digest) for run, how in zip(runs, hows, strict=True)
     ]

@@ -20,30 +20,31 @@ PACKAGES = ("baselines", "cache", "harness", "reproduce", "tables")
 
 
 class Status(Enum):
-    """Where the value of a cell comes from, and the mark that says so in print."""
+    """Where the value of a cell comes from; the fuller the circle, the more of it was computed here.
 
-    RECOMPUTED = "recomputed"
-    REPLAYED = "replayed"
-    RECORDED = "recorded"
-    QUOTED = "quoted"
-    MISSING = "missing"
-    LABEL = "label"  # what a row or a series is called here
+    Attributes:
+        mark: says so in print.
+        letter: says so in LaTeX, as a superscript.
+        meaning: explains the mark below a table.
+    """
 
-    @property
-    def mark(self) -> str:
-        """The fuller the circle, the more of it was computed here."""
-        return {"recomputed": "●", "replayed": "◐", "recorded": "◔", "quoted": "○", "missing": "·", "label": ""}[
-            self.value
-        ]
+    mark: str
+    letter: str
+    meaning: str
 
+    RECOMPUTED = "recomputed", "●", "c", "recomputed here"
+    REPLAYED = "replayed", "◐", "r", "replayed from stored answers"
+    RECORDED = "recorded", "◔", "d", "as the run's record says, not replayed"
+    QUOTED = "quoted", "○", "q", "quoted from the paper"
+    MISSING = "missing", "·", "m", "needs data that is not at hand"
+    LABEL = "label", "", "", ""  # what a row or a series is called here
 
-LEGEND = {
-    Status.RECOMPUTED: "recomputed here",
-    Status.REPLAYED: "replayed from stored answers",
-    Status.RECORDED: "as the run's record says, not replayed",
-    Status.QUOTED: "quoted from the paper",
-    Status.MISSING: "needs data that is not at hand",
-}
+    def __new__(cls, value: str, mark: str, letter: str, meaning: str) -> Status:
+        """A status whose value is the word alone."""
+        status = object.__new__(cls)
+        status._value_ = value
+        status.mark, status.letter, status.meaning = mark, letter, meaning
+        return status
 
 
 @dataclass(frozen=True)

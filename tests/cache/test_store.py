@@ -247,6 +247,47 @@ def test_a_folder_that_diskcache_would_take_for_another_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ELSEWHERE", "elsewhere")
-    with pytest.raises(CacheError, match="Expected a folder without variables"):
+    with pytest.raises(CacheError, match="Expected a folder without variables in its name"):
         Store(tmp_path / "$ELSEWHERE")
     assert list(tmp_path.iterdir()) == []
+
+
+# -- what diskcache would do before there is a Disk, or after a row was planted ---
+
+
+def test_settings_of_others_are_refused_before_diskcache_follows_them(store: Store, tmp_path: Path) -> None:
+    store.put(RECORD)
+    for name, value in [("get", "x"), ("disk_elsewhere", 1), ("sqlite_mmap_size", "0; ATTACH 'x' AS x")]:
+        with sqlite3.connect(store._path) as connection:
+            connection.execute("INSERT OR REPLACE INTO Settings VALUES (?, ?)", (name, value))
+        connection.close()
+        with pytest.raises(CacheError, match=f"Expected the settings of diskcache, got {name}"):
+            Store(tmp_path / "store")
+        with Store(tmp_path / "store", read_only=True) as reader:
+            assert reader.get(RECORD.key) == RECORD
+        change(store, "DELETE FROM Settings WHERE key = ?", name)
+    assert Store(tmp_path / "store").get(RECORD.key) == RECORD
+
+
+def test_a_file_that_a_row_names_is_not_removed(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("mine")
+    store.put(RECORD)
+    change(store, "UPDATE Cache SET filename = '../mine'")
+    with pytest.raises(CacheError, match=r"got one that names '\.\./mine'"):
+        store._cache.delete(RECORD.key)
+    assert (tmp_path / "mine").read_text() == "mine"
+
+
+def test_a_row_that_was_made_to_expire_is_not_written_over(store: Store) -> None:
+    store.put(chat_record("one", answer="first"))
+    change(store, "UPDATE Cache SET expire_time = 1")
+    assert not store.put(chat_record("one", answer="second"))
+    found = store.get(RECORD.key)
+    assert found is not None
+    assert found.text == "first"
+
+
+def test_another_diskcache_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diskcache, "__version__", "6.0.0")
+    with pytest.raises(CacheError, match=r"Expected diskcache 5, got 6\.0\.0"):
+        Store(tmp_path)

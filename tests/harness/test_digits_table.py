@@ -15,7 +15,8 @@ torch = pytest.importorskip("torch", reason="networks need torch: install the ex
 pytest.importorskip("sklearn", reason="digits come with scikit-learn: install the extra `train`")
 
 from harness.digits import pictures as noisy_digits  # noqa: E402
-from harness.digits.table import NAS_BENCH_201_DIGITS, cost  # noqa: E402
+from harness.digits.blocks import NAME, SETTING  # noqa: E402
+from harness.digits.table import cost  # noqa: E402
 from harness.spaces.cells import canonical, distinct_cells  # noqa: E402
 from harness.spaces.nas_bench_201 import SPACE  # noqa: E402
 from tables.__main__ import main  # noqa: E402
@@ -68,11 +69,11 @@ def test_costs_are_those_that_torch_counts(cell: tuple[int, ...]) -> None:
 
 
 def test_the_embedded_table_is_of_this_space_and_setting() -> None:
-    path = embedded(NAS_BENCH_201_DIGITS.name)
+    path = embedded(NAME)
     assert path.stat().st_size < 1_000_000
     table, verdicts = Table.open(path), Verdicts.open(path)
-    assert table.info.slots == NAS_BENCH_201_DIGITS.slots
-    assert table.info.origin.revision == NAS_BENCH_201_DIGITS.setting
+    assert [slot.choices for slot in table.info.slots] == [slot.choices for slot in SPACE.slots]
+    assert table.info.origin.revision == SETTING
     assert table.runs is not None
     assert table.flops is not None
     assert table.params is not None

@@ -16,11 +16,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from cache.cassette import Cassette
+from cache.client import Client
 from cache.key import DIGEST_PREFIX
 from cache.record import Record
 from harness.errors import HarnessError, InvalidJob, NotThisJob, TrainingError
 from harness.spaces.nas_bench_201 import OPERATIONS, SPACE
-from harness.training.jobs import Epoch, Observed, Scale, Search, Searched, SupernetJob, SupernetOutcome
+from harness.training.jobs import SUPERNET, Epoch, Observed, Scale, Search, Searched, SupernetJob, SupernetOutcome
+from harness.training.local import LocalExecutor
+from harness.training.queue import WORKER, Provider, Queue
 from harness.training.recipes import Recipe, Split
 from tables.space import Architecture
 
@@ -257,6 +261,16 @@ def test_a_search_goes_on_after_a_kill_and_leaves_the_same_answer(job: SupernetJ
     assert searched.observed.resumed_at
     assert searched.outcome == train(job, device=CPU).outcome
     assert not (tmp_path / "result.checkpoint").exists()
+
+
+def test_a_client_has_a_search_made_once_through_the_queue(job: SupernetJob, tmp_path: Path) -> None:
+    command = (*WORKER, "--device", "cpu")
+    provider = Provider(Queue(tmp_path / "jobs"), lambda: LocalExecutor(devices=(), command=command))
+    client = Client(Cassette(), {SUPERNET: provider})
+    record = client.ask(SUPERNET, job.request())
+    assert Searched.from_record(record).outcome == train(job, device=CPU).outcome
+    assert client.ask(SUPERNET, job.request()) == record
+    assert (client.tally.misses, client.tally.hits) == (1, 1)
 
 
 def test_a_result_that_is_there_is_not_made_again(

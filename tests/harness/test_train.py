@@ -250,8 +250,8 @@ def test_a_job_that_is_killed_and_asked_for_twice_is_trained_once(tmp_path: Path
 def test_a_result_says_how_it_came_about(tmp_path: Path) -> None:
     spec = tmp_path / "spec.json"
     spec.write_text(JOB.to_json())
-    assert command.main([str(spec), "--device", "cpu", "--result", str(tmp_path / "mine.json")]) == 0
-    observed = Trained.from_record(result_in(tmp_path / "mine.json", JOB)).observed
+    assert command.main([str(spec), "--device", "cpu"]) == 0
+    observed = Trained.from_record(result_in(tmp_path / "result.json", JOB)).observed
     assert observed.versions["torch"] == torch.__version__
     assert observed.settings["threads"] == 1
     assert observed.settings["deterministic"] is True

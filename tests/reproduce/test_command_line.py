@@ -18,6 +18,8 @@ from reproduce.cli.catalogue import COMMANDS
 from reproduce.paper.registry import ITEMS
 from reproduce.published.imagenet import cassette_path
 from reproduce.report.output import FORMATS
+from reproduce.report.rendering import render
+from reproduce.report.report import Cell, Column, Report, Status
 
 STATUSES = {"recomputed", "replayed", "quoted", "missing", "label"}
 
@@ -174,6 +176,15 @@ def test_a_suffix_stands_for_a_form(suffix: str, start: str, tmp_path: Path) -> 
     out = tmp_path / f"table{suffix}"
     assert main(["table2", "--out", str(out)]) == 0
     assert out.read_text("utf-8").startswith(start)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_every_status_has_every_form(form: str) -> None:
+    cells = tuple(Cell(1, "1", status) for status in Status)
+    columns = tuple(Column(status.value, status.value) for status in Status)
+    text = render(Report("name", "Title", columns, (cells,), ()), form)
+    assert all(status.value in text for status in Status)
+    assert ("$^{d}$" in text) == (form == "latex")
 
 
 def test_means_keep_their_standard_deviation(capsys: pytest.CaptureFixture[str]) -> None:

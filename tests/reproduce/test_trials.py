@@ -12,7 +12,8 @@ from harness.protocol import Reason, Rejected
 from reproduce import benchmarks
 from reproduce.paper.registry import ITEMS
 from reproduce.published import trials
-from reproduce.published.trials import NAMES, cassette_path, published_trials, records, replay
+from reproduce.published.reconstruct import records_of_trials
+from reproduce.published.trials import NAMES, cassette_path, published_trials, replay
 from reproduce.report.report import Report, Status
 from tests.tables.published_ranks import file_rank
 
@@ -30,7 +31,7 @@ def _printed(report: Report) -> list[list[tuple[str, str]]]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_cassettes_are_what_the_script_makes_of_the_proposals(name: str) -> None:
-    assert cassette.read(cassette_path(name)).digest == Cassette(records(published_trials()[name])).digest
+    assert cassette.read(cassette_path(name)).digest == Cassette(records_of_trials(published_trials()[name])).digest
 
 
 @pytest.mark.parametrize("name", NAMES)

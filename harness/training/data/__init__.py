@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.errors import DataNotFound, UnknownDataset, WrongDigest
-from harness.training.data import arrays, cifar, digits, image_folder
-from harness.training.data.dataset import Arrays
-from harness.training.data.image_folder import Folder
+from harness.training.data import arrays, cifar, image_folder
+from harness.training.data.dataset import Dataset
 
 NEEDS = {
     "digits": "nothing: scikit-learn ships them",
@@ -19,7 +18,7 @@ NEEDS = {
 """What each data set is read from."""
 
 
-def find(name: str, path: Path | None = None) -> Arrays | Folder:
+def find(name: str, path: Path | None = None) -> Dataset:
     """The data set of this name.
 
     Args:
@@ -35,7 +34,7 @@ def find(name: str, path: Path | None = None) -> Arrays | Folder:
     if name not in NEEDS:
         raise UnknownDataset(f"no data set is called {name!r}; there are {', '.join(NEEDS)}")
     if name == "digits":
-        return digits.load()
+        return arrays.digits()
     if path is None:
         raise DataNotFound(f"{name} needs {NEEDS[name]}, and no path was given: name it with --data PATH")
     if name == "arrays":
@@ -45,7 +44,7 @@ def find(name: str, path: Path | None = None) -> Arrays | Folder:
     return cifar.load(cifar.CIFAR10 if name == "cifar10" else cifar.CIFAR100, path)
 
 
-def verified(name: str, digest: str, path: Path | None = None) -> Arrays | Folder:
+def verified(name: str, digest: str, path: Path | None = None) -> Dataset:
     """The data set of this name and digest.
 
     Raises:

@@ -1,97 +1,24 @@
-"""What a data set is: labelled pictures, a digest, and the parts that train, validate and test. No torch."""
+"""Which pictures of a data set train, validate and test. No torch."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cache.key import DIGEST_PREFIX
-from harness.errors import InvalidJob, MalformedData
+from harness.errors import InvalidJob
 from harness.training.recipes import Split
 
+if TYPE_CHECKING:
+    from harness.training.data.arrays import Arrays
+    from harness.training.data.image_folder import Folder
+
 Indices: TypeAlias = NDArray[np.int64]
-
-
-class Dataset(Protocol):
-    """Labelled pictures by number; the last `own_test` are those that the data set itself sets aside for testing."""
-
-    @property
-    def labels(self) -> Indices:
-        """The class of each picture, from 0; shape (N,)."""
-
-    @property
-    def classes(self) -> int:
-        """The number of classes."""
-
-    @property
-    def channels(self) -> int:
-        """Of a picture: 1 or 3."""
-
-    @property
-    def own_test(self) -> int:
-        """How many of the pictures, at the end, are set aside for testing."""
-
-    @property
-    def digest(self) -> str:
-        """What the data are, whatever they are called and wherever they lie: "sha256:…"."""
-
-
-@dataclass(frozen=True, eq=False)
-class Arrays:
-    """A data set in memory.
-
-    Attributes:
-        images: uint8, shape (N, side, side, channels).
-        labels: shape (N,).
-        classes: how many there are.
-        own_test: as in `Dataset`.
-
-    Raises:
-        MalformedData: the arrays do not fit together.
-    """
-
-    images: NDArray[np.uint8]
-    labels: Indices
-    classes: int
-    own_test: int = 0
-
-    def __post_init__(self) -> None:
-        shape = self.images.shape
-        square = len(shape) == 4 and shape[1] == shape[2] and shape[3] in (1, 3)
-        if not square or self.images.dtype != np.uint8:
-            raise MalformedData(
-                "expected pictures as uint8 of shape (N, side, side, 1 or 3), got "
-                f"{self.images.dtype} of shape {shape}: bring them into that form"
-            )
-        if self.labels.shape != shape[:1] or not np.issubdtype(self.labels.dtype, np.integer):
-            raise MalformedData(
-                f"expected {shape[0]} labels, one integer a picture, got {self.labels.dtype} of shape "
-                f"{self.labels.shape}: bring them into that form"
-            )
-        if len(self.labels) and not 0 <= self.labels.min() <= self.labels.max() < self.classes:
-            raise MalformedData(
-                f"expected labels from 0 to {self.classes - 1}, got {self.labels.min()} to {self.labels.max()}"
-            )
-
-    @property
-    def channels(self) -> int:
-        """1 for grey pictures, 3 for colour."""
-        return int(self.images.shape[3])
-
-    @cached_property
-    def digest(self) -> str:
-        """SHA-256 of the shape, the number of classes and of own test pictures, every pixel and every label."""
-        header = [list(self.images.shape), self.classes, self.own_test]
-        hashed = hashlib.sha256(json.dumps(header).encode())
-        hashed.update(np.ascontiguousarray(self.images).data)
-        hashed.update(np.ascontiguousarray(self.labels, dtype="<i8").data)
-        return DIGEST_PREFIX + hashed.hexdigest()
+Dataset: TypeAlias = "Arrays | Folder"
+"""Labelled pictures by number; the last `own_test` are those that the data set itself sets aside for testing."""
 
 
 @dataclass(frozen=True, eq=False)
