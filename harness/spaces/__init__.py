@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Protocol, cast
 
-from harness.errors import UnknownSpace
+from harness.errors import HarnessError
 from harness.spaces.costs import Cost
 from tables.space import Architecture, Space
 
@@ -35,10 +35,10 @@ def find(name: str) -> SpaceModule:
     """The module of a space.
 
     Raises:
-        UnknownSpace: if there is none of this name.
+        HarnessError: if there is none of this name.
     """
     if name not in NAMES:
-        raise UnknownSpace(f"no space is called {name!r}; there are {', '.join(NAMES)}")
+        raise HarnessError(f"no space is called {name!r}; there are {', '.join(NAMES)}")
     return cast(SpaceModule, import_module(f"harness.spaces.{name.replace('-', '_')}"))
 
 
@@ -46,7 +46,7 @@ def counted_macs(name: str, architecture: Architecture) -> int:
     """Multiply-accumulates by the rule that a space's own publication counts with (`harness.spaces.costs`).
 
     Raises:
-        UnknownSpace: if there is none of this name.
+        HarnessError: if there is none of this name.
     """
     cost = find(name).cost(architecture)
     return cost.macs_thop if name in COUNTED_BY_THOP else cost.macs

@@ -16,7 +16,7 @@ def build(space: str, architecture: Architecture, *, classes: int, channels_in: 
     """The network of an architecture, weights drawn from torch's own generator.
 
     Raises:
-        UnknownSpace: no space has this name.
+        HarnessError: no space has this name.
         InvalidArchitecture: it is no architecture of the space.
     """
     name = spaces.find(space).SPACE.name.replace("-", "_")
