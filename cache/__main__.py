@@ -229,9 +229,7 @@ def _short(key: str) -> str:
 
 
 def _figure(value: float | None) -> str:
-    if value is None:
-        return "–"
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
+    return "–" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
 
 
 def _say(text: str) -> None:

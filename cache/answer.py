@@ -107,11 +107,10 @@ def _join(whole: dict[str, Any], part: Mapping[str, Any]) -> None:
 
 def _joined_items(whole: list[Any], items: list[Any]) -> list[Any]:
     """Return a list with more items: one whose index is there already is a piece of it, as tool calls come."""
-    by_index = {item["index"]: item for item in whole if isinstance(item, dict) and "index" in item}
+    by_index = {one["index"]: one for one in whole if isinstance(one, dict) and one.get("index") is not None}
     for item in items:
-        index = item.get("index") if isinstance(item, dict) else None
-        if index is not None and index in by_index:
-            _join(by_index[index], item)
+        if isinstance(item, dict) and item.get("index") in by_index:
+            _join(by_index[item["index"]], item)
         else:
             whole.append(item)
     return whole

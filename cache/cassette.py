@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -22,6 +23,14 @@ from cache.nearest import nearest_key, sketch
 from cache.record import RESTORE, Record
 
 VERSION = 2  # of the file's form; the scheme of the keys has its own
+
+
+class _Manifest(msgspec.Struct):
+    """The first line of a cassette: the version of its form, the digest of what follows, the number of records."""
+
+    cassette: Literal[1, 2]
+    digest: str
+    records: int
 
 
 class Cassette(Mapping[str, Record]):
@@ -86,7 +95,13 @@ def read(path: Path) -> Cassette:
     except OSError as error:
         raise CacheError(f"Expected a cassette at {path}, got {error.strerror}. Name another file.") from None
     head, _, body = data.partition(b"\n")
-    manifest = _manifest(path, head)
+    try:
+        manifest = msgspec.json.decode(head, type=_Manifest)
+    except (ValueError, msgspec.MsgspecError):
+        raise CacheError(
+            f"Expected the manifest of a cassette, version 1 or {VERSION}, in line 1 of {path}, got {head[:60]!r}. "
+            "Restore the file, or read it with the release of genius-replay that wrote it."
+        ) from None
     lines = body.splitlines(keepends=True)
     whole = digest_bytes(body) == manifest.digest
     if not whole and b"\r\n" in body:
@@ -149,26 +164,3 @@ def merge(*cassettes: Cassette) -> Cassette:
                     "answer with sample=1."
                 )
     return merged
-
-
-class _Manifest(msgspec.Struct):
-    """The first line of a cassette: the version of its form, the digest of what follows, the number of records."""
-
-    cassette: int
-    digest: str
-    records: int
-
-
-def _manifest(path: Path, head: bytes) -> _Manifest:
-    try:
-        manifest = msgspec.json.decode(head, type=_Manifest)
-    except (ValueError, msgspec.MsgspecError):
-        raise CacheError(
-            f"Expected the manifest of a cassette in line 1 of {path}, got {head[:60]!r}. Restore the file."
-        ) from None
-    if manifest.cassette not in (1, VERSION):
-        raise CacheError(
-            f"Expected cassette version 1 or {VERSION} in line 1 of {path}, got {manifest.cassette}. Read it with the "
-            "release of genius-replay that wrote it."
-        )
-    return manifest

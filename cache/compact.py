@@ -85,7 +85,7 @@ class _Node:
     def _cut(self, *, whole: bool = False) -> tuple[_Node | None, list[_Node]]:
         """The longest shared beginning of a list or a text, if there is one, and the parts behind it."""
         node, behind = self, list[_Node]()
-        while node.kind != "piece" and node.parts:
+        while node.parts:
             node, part = node.parts
             behind.append(part)
             if node.shared and not whole:
@@ -104,30 +104,29 @@ class _Nodes:
         if isinstance(value, str):
             *pieces, last = value.split(PARAGRAPH)
             texts = [*(piece + PARAGRAPH for piece in pieces), *filter(None, [last])]
-            first, *others = [self._node("piece", text, (), len(text), text) for text in texts] or [self._empty("text")]
+            first, *others = [self._node("piece", text, len(text), text) for text in texts] or [self._empty("text")]
             return self._chain("text", first, others)  # one piece is a text already
         if isinstance(value, Mapping):
             names = sorted(value)
             parts = tuple(self.of(value[name]) for name in names)
-            size = sum(part.size for part in parts) + sum(len(name) + 4 for name in names)
-            return self._node("object", tuple(names), parts, size, value)
+            return self._node("object", tuple(names), sum(len(name) + 4 for name in names), value, parts)
         if isinstance(value, (list, tuple)):
             return self._chain("list", self._empty("list"), [self.of(item) for item in value])
         said = canonical(value)
-        return self._node("scalar", said, (), len(said), value)
+        return self._node("scalar", said, len(said), value)
 
     def _empty(self, kind: str) -> _Node:
-        return self._node(kind, "", (), 2)
+        return self._node(kind, "", 2)
 
     def _chain(self, kind: str, node: _Node, parts: Iterable[_Node]) -> _Node:
         for part in parts:
-            node = self._node(kind, "", (node, part), node.size + part.size + 1)
+            node = self._node(kind, "", 1, parts=(node, part))
         return node
 
-    def _node(self, kind: str, what: Any, parts: tuple[_Node, ...], size: int, value: JSON = None) -> _Node:
+    def _node(self, kind: str, what: Any, own: int, value: JSON = None, parts: tuple[_Node, ...] = ()) -> _Node:
         key = kind, what, parts
         if key not in self._nodes:
-            self._nodes[key] = _Node(kind, value, parts, size)
+            self._nodes[key] = _Node(kind, value, parts, own + sum(part.size for part in parts))
         return self._nodes[key]
 
     def shared(self, roots: Iterable[_Node]) -> list[_Node]:

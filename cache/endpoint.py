@@ -24,7 +24,7 @@ from cache.answer import read_answer
 from cache.client import Reply
 from cache.errors import CacheError, EndpointError, InvalidRequest
 from cache.key import JSON, NOT_IN_KEY
-from cache.limits import KEPT, Limits, Meter, Spent, usage_of
+from cache.limits import KEPT, Limits, Spent, usage_of
 from cache.redaction import refuse_credentials, withhold
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class OpenAITransport:
         )
         self._secrets = [self._api_key] if len(self._api_key) >= _SHORTEST_KEY else []
         self._timeout_s = timeout_s
-        self._meter = Meter(limits or Limits())
+        self._meter = Spent(limits or Limits())
         self._provenance = dict(provenance or {"source": "an OpenAI-compatible endpoint"})
         self._sleep = sleep
         for name in _CHATTY:
@@ -108,7 +108,7 @@ class OpenAITransport:
     @property
     def spent(self) -> Spent:
         """What was sent and billed through this transport."""
-        return self._meter.spent
+        return self._meter
 
     def send(self, request: Mapping[str, JSON]) -> Reply:
         """Send the whole body, again where that is worth it, and return what came back.

@@ -91,49 +91,35 @@ class Limits:
     prices: Mapping[str, Price] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
 class Spent:
-    """What was used so far: `calls` sent, tokens billed, `cost` of them where there is a price."""
-
-    calls: int = 0
-    usage: Usage = Usage()
-    cost: float = 0.0
-
-
-class Meter:
-    """Counts what is spent and refuses a call once a ceiling is reached; safe for threads.
+    """What a run has used, and what refuses a call once a ceiling is reached; safe for threads.
 
     Tokens are known when an answer is there, so calls that are underway at the same time may pass that ceiling; what an
     endpoint bills for an attempt that brought no answer is not known at all.
+
+    Attributes: `calls` sent, `usage` billed, `cost` of it where there is a price.
     """
 
     def __init__(self, limits: Limits) -> None:
+        self.calls, self.usage, self.cost = 0, Usage(), 0.0
         self._limits = limits
         self._lock = threading.Lock()
-        self._spent = Spent()
         self._uncounted = False  # an answer came without its tokens
-
-    @property
-    def spent(self) -> Spent:
-        """What was spent since the meter was made."""
-        return self._spent
 
     def reserve(self, model: str) -> None:
         """Count one call to `model`, which is sent next.
 
         Raises:
-            CacheError: a ceiling is reached, or can no longer be watched.
-            CacheError: there is a ceiling on money and no price for `model`.
+            CacheError: a ceiling is reached or can no longer be watched, or is on money and `model` has no price.
         """
         limits = self._limits
         if limits.cost is not None and model not in limits.prices:
             raise CacheError(f"Expected a price for {model!r}, got none. Add it to the price table: {_FORM}.")
         with self._lock:
-            spent = self._spent
             for used, ceiling, unit in (
-                (spent.calls, limits.calls, "calls"),
-                (spent.usage.tokens, limits.tokens, "tokens"),
-                (spent.cost, limits.cost, "in money"),
+                (self.calls, limits.calls, "calls"),
+                (self.usage.tokens, limits.tokens, "tokens"),
+                (self.cost, limits.cost, "in money"),
             ):
                 if ceiling is not None and used >= ceiling:
                     raise CacheError(f"Expected at most {ceiling:g} {unit} in this run, used {used:g}. {KEPT}")
@@ -142,18 +128,16 @@ class Meter:
                     "Expected the tokens of every answer, got one without: the ceiling cannot be watched. For a stream "
                     f'ask with stream_options={{"include_usage": true}}, else set a ceiling on calls. {KEPT}'
                 )
-            self._spent = Spent(spent.calls + 1, spent.usage, spent.cost)
+            self.calls += 1
 
     def count(self, model: str, usage: Usage | None) -> None:
         """Add what the answer of `model` was billed for; None if the endpoint did not say."""
         with self._lock:
-            spent = self._spent
             if usage is None:
                 self._uncounted = True
                 return
-            price = self._limits.prices.get(model)
-            cost = spent.cost + (price.of(usage) if price else 0.0)
-            self._spent = Spent(spent.calls, spent.usage + usage, cost)
+            self.usage += usage
+            self.cost += self._limits.prices[model].of(usage) if model in self._limits.prices else 0.0
 
 
 # -- the ledger ---
@@ -174,29 +158,26 @@ def ledger(
     models: dict[str, dict[str, float]] = {}
     for record in records:
         model = str(record.request.get("model"))
+        attempts = record.observed.get("attempts")
+        told = [attempt for attempt in attempts if isinstance(attempt, Mapping)] if isinstance(attempts, list) else []
+        latencies = [attempt.get("latency_s") for attempt in told]
+        usage, saved = usage_of(record.answer) or Usage(), max(0, uses.get(record.key, 0) - bool(told))
+        figures = {
+            "records": 1,
+            "calls": len(told),
+            "prompt": usage.prompt,
+            "completion": usage.completion,
+            "seconds": sum((latency for latency in latencies if isinstance(latency, (int, float))), 0.0),
+            "saved_calls": saved,
+            "saved_tokens": saved * usage.tokens,
+        }
+        if model in prices:
+            cost = prices[model].of(usage)
+            figures.update(cost=cost, saved_cost=saved * cost)
         entry = models.setdefault(model, {})
-        for name, figure in _spent(record, prices.get(model), uses.get(record.key, 0)).items():
+        for name, figure in figures.items():
             entry[name] = entry.get(name, 0) + figure
     return dict(sorted(models.items()))
-
-
-def _spent(record: Record, price: Price | None, uses: int) -> dict[str, float]:
-    attempts = record.observed.get("attempts")
-    told = [attempt for attempt in attempts if isinstance(attempt, Mapping)] if isinstance(attempts, list) else []
-    latencies = [attempt.get("latency_s") for attempt in told]
-    usage = usage_of(record.answer) or Usage()
-    saved = max(0, uses - bool(told))
-    figures = {
-        "records": 1,
-        "calls": len(told),
-        "prompt": usage.prompt,
-        "completion": usage.completion,
-        "seconds": sum((latency for latency in latencies if isinstance(latency, (int, float))), 0.0),
-        "saved_calls": saved,
-        "saved_tokens": saved * usage.tokens,
-    }
-    money = {} if price is None else {"cost": price.of(usage), "saved_cost": saved * price.of(usage)}
-    return {**figures, **money}
 
 
 def keys_in(paths: Iterable[Path]) -> Counter[str]:

@@ -50,7 +50,7 @@ def snapshots() -> dict[str, Snapshot]:
             found[PUBLISHED + entry.name] = audited
     if all(map(benchmarks.at_hand, benchmarks.PUBLISHED)):
         for name in benchmarks.PUBLISHED:
-            benchmarks.find(name).content()  # raises if a file is not the published one
+            benchmarks.content(name)  # raises if a file is not the published one
         wrong = {path.name: _wrong_figures(performed.get(path.name, [])) for path in runs.committed()}
         found[TABLES] = {
             **_reports(item for item in ITEMS.values() if item.benchmarks),

@@ -121,6 +121,6 @@ def _measure(name: str, digest: str, path: Path) -> Measure:
     """
     if TABLES.get(name) != digest:
         raise BrokenRecording(str(path), f"figures of a table {name} that the first version did not have")
-    benchmark = benchmarks.find(name)
-    source = benchmark.file.sha256 if benchmark.file else Table.open(benchmarks.table_path(name)).info.source_sha256
+    file = benchmarks.file_of(benchmarks.find(name))
+    source = file.sha256 if file else Table.open(benchmarks.table_path(name)).info.source_sha256
     return Measure(table=name, source=source, test="test" if name.startswith("nas-bench-201") else "accuracy")

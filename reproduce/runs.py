@@ -30,7 +30,7 @@ from harness.text import published
 from reproduce.benchmarks import Opened
 from reproduce.published.replay import RECORDED
 from reproduce.report.report import BLANK, Cell, Column, Report, label, recorded
-from tables.schema import Measure as Measured
+from tables.source import Measure as Measured
 from tables.space import Space
 
 READERS = {"published": published.read}

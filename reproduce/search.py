@@ -11,13 +11,15 @@ from cache.client import Client
 from cache.key import DIGEST_PREFIX
 from harness import spaces
 from harness.loop import Step
-from harness.protocol import Rejected
+from harness.protocol import MILLION, Rejected
 from harness.run import Run, accepted, foreseen
+from harness.spaces import Benchmark
 from harness.specification import Specification
 from harness.training import estimates
 from harness.training.estimates import Pace
 from harness.training.jobs import Trained, Training
 from reproduce import runs
+from reproduce.benchmarks import BENCHMARKS
 from reproduce.errors import UsageError
 from reproduce.report.report import (
     BLANK,
@@ -80,22 +82,26 @@ def again(path: Path) -> Report:
 
 def _rows(run: Run, cell: Callable[[float, str], Cell], *, told: bool) -> list[tuple[Cell, ...]]:
     steps = accepted(run.trajectory)
+    source = run.specification.table
+    table = None if source is None else BENCHMARKS.get(source.table)
     figures = [run.figures[step.trial.architecture] for step in steps if step.trial.architecture is not None]
     best = max(range(len(figures)), key=lambda n: figures[n].told, default=None)
     rows = []
     for n, (step, (validation, test)) in enumerate(zip(steps, figures, strict=True)):
         shown = cell(test, ".2f") if n == best else BLANK
-        row = (*_place(run.setting.space, run.specification.number, step), cell(validation, ".2f"), shown)
+        row = (*_place(run.setting.space, run.specification.number, step, table), cell(validation, ".2f"), shown)
         then = () if not told else (BLANK if step.accuracy is None else replayed(step.accuracy, ".2f"),)
         rows.append((*row, *then))
     return rows
 
 
-def _place(space: Space, number: int, step: Step) -> tuple[Cell, ...]:
-    architecture, macs = step.trial.architecture, step.trial.macs
+def _place(space: Space, number: int, step: Step, table: Benchmark | None = None) -> tuple[Cell, ...]:
+    """Trial, iteration, architecture, and its cost on the data of the table that was searched."""
+    architecture = step.trial.architecture
     assert architecture is not None  # what was accepted had been read
-    native = label(space.to_native(architecture))
-    return label(number + 1), label(step.iteration), native, recomputed_millions(macs or 0, ".1f")
+    macs = spaces.counted_macs(space.name, architecture, table)
+    cost = recomputed_millions(macs, ".1f" if macs >= MILLION else ".3g")
+    return label(number + 1), label(step.iteration), label(space.to_native(architecture)), cost
 
 
 def _trainings(found: Sequence[Run]) -> list[str]:

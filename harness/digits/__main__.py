@@ -22,7 +22,7 @@ from harness.training.local import LocalExecutor
 from harness.training.queue import Executor, Provider, Queue, State
 from harness.training.worker import perform
 from tables.errors import DamagedTable, TableError
-from tables.trained import embedded
+from tables.storage import embedded
 
 TOLERANCE = 1.0  # points: another processor's rounding grows over a training; half a point was seen
 WORKER = (sys.executable, "-m", "harness.digits", "work")
@@ -66,7 +66,7 @@ def train(folder: Path, seeds: int, executor: Executor) -> Path:
 
     Raises:
         TrainingError: a block was given up, after all its attempts; the others are done.
-        BuildFailed: the table could not be written.
+        TableError: the table could not be written.
     """
     queue, todo, started, done = Queue(folder / "jobs"), blocks(seeds), time.monotonic(), 0
     for status in queue.statuses():

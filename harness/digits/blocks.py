@@ -14,18 +14,17 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from harness.digits.table import cost
+from harness.digits.table import BENCHMARK, cost
 from harness.errors import InvalidJob
 from harness.spaces.cells import cell_numbers, distinct_cells
 from harness.spaces.nas_bench_201 import SPACE
 from harness.training.jobs import Data, Done, Spec
-from tables.build import build
-from tables.errors import SchemaMismatch
-from tables.schema import Codec, Columns, Measure, Origin, Slot, Source
+from tables.errors import TableError
+from tables.source import Measure, Origin, Source
 from tables.space import Architecture
-from tables.storage import load
+from tables.storage import Columns, build, load
 
-NAME = "nas-bench-201-digits"
+NAME = BENCHMARK.name
 SETTING = "nas-bench-201-digits 1"  # names the recipe with its version: outcomes of different settings are never mixed
 SEEDS = 8
 BLOCK = 64  # cells of a job
@@ -78,7 +77,7 @@ def table(runs: Sequence[Sequence[Run]], seeds: int, folder: Path) -> Path:
     """Build the table in a folder, from the runs of each of `blocks(seeds)`; an accuracy is the mean over the seeds.
 
     Raises:
-        BuildFailed: it could not be written.
+        TableError: it could not be written.
     """
     count = len(runs) // seeds  # of blocks a seed
     # Under these names, lines and places its source and its origin enter the digest of the committed table.
@@ -90,16 +89,9 @@ def table(runs: Sequence[Sequence[Run]], seeds: int, folder: Path) -> Path:
         for number, of_block in enumerate(runs)
     )
     origin = Origin("trained by this project", SETTING, f"python -m tables train {NAME} --seeds {seeds}", "Apache-2.0")
-    source = Source(
-        name=NAME,
-        measure=Measure.VALIDATION,
-        slots=tuple(Slot(slot.name, slot.choices) for slot in SPACE.slots),
-        origin=origin,
-        codec=Codec(decode=lambda *_: None, encode=lambda architecture, _: str(list(architecture))),
-        read=lambda *_: _columns(runs, seeds),
-        compressed=True,
-    )
-    return build("".join(f"{line}\n" for line in lines).encode(), source, folder)
+    source = Source(NAME, SPACE, Measure.VALIDATION, origin)
+    content = "".join(f"{line}\n" for line in lines).encode()
+    return build(source, _columns(runs, seeds), content, folder, compressed=True)
 
 
 def _columns(runs: Sequence[Sequence[Run]], seeds: int) -> Columns:
@@ -107,16 +99,15 @@ def _columns(runs: Sequence[Sequence[Run]], seeds: int) -> Columns:
     numbers = cell_numbers()
     dense = {field: values[:, numbers, column].T for column, field in enumerate(Run._fields)}  # (architectures, seeds)
     costs = np.array([(each.macs, each.params) for each in map(cost, distinct_cells())])[numbers, :]
-    means = {f: dense[f].mean(axis=1) for f in ("test", "validation_loss", "test_loss", "training", "training_loss")}
-    return Columns(
-        accuracy=dense["validation"].mean(axis=1),
-        file_order=np.arange(SPACE.size, dtype=np.int32),
-        runs=dense["validation"],
-        test_runs=dense["test"],
-        flops=costs[:, 0],
-        params=costs[:, 1],
-        **means,
-    )
+    return {
+        "accuracy": dense["validation"].mean(axis=1),
+        "file_order": np.arange(SPACE.size),
+        "runs": dense["validation"],
+        "test_runs": dense["test"],
+        "flops": costs[:, 0],
+        "params": costs[:, 1],
+        **{f: dense[f].mean(axis=1) for f in ("test", "validation_loss", "test_loss", "training", "training_loss")},
+    }
 
 
 class Retrained(NamedTuple):
@@ -147,12 +138,11 @@ def retrain(
         seed: draws the block and the rows.
 
     Raises:
-        TableError: see `tables.storage.load`.
-        SchemaMismatch: the table was made with another setting than today's.
+        TableError: see `tables.storage.load`; or the table was made with another setting than today's.
     """
     info, columns = load(path, ["runs", "test_runs"])
     if info.origin.revision != SETTING:
-        raise SchemaMismatch(
+        raise TableError(
             f"{path} was trained with the setting {info.origin.revision!r}, this version trains {SETTING!r}; "
             "train it again: python -m harness.digits train --into FOLDER"
         )

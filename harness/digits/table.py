@@ -8,9 +8,10 @@ absent.
 from __future__ import annotations
 
 from harness.digits.pictures import KERNEL, SIDE
+from harness.spaces import Benchmark
 from harness.spaces.cells import live_edges
 from harness.spaces.costs import Cost, batch_norm, conv_bn, linear, total
-from harness.spaces.nas_bench_201 import operation_cost
+from harness.spaces.nas_bench_201 import SPACE, operation_cost
 from tables.space import Architecture
 
 CHANNELS = (8, 16)  # of the two cells
@@ -30,3 +31,6 @@ def cost(architecture: Architecture) -> Cost:
             linear(second, CLASSES),
         )
     )
+
+
+BENCHMARK = Benchmark("nas-bench-201-digits", SPACE, cost)

@@ -22,16 +22,15 @@ PICTURES: Mapping[str, int] = {"digits": 1_797, "cifar10": 50_000, "cifar100": 5
 BACKWARD = 2  # a backward pass costs two forward ones
 START_S = 5.0  # of a worker, before it trains
 GPU, CPU = 5e12, 2e10  # operations a second, assumed: a GPU of today at small networks, and one core
-_SIDES = {"mobilenetv2-se": 224}  # input at which a space's `cost` counts
-_SIDE = 32  # of the other spaces
 _CELLS = 5  # of a stage of NAS-Bench-201
 
 
 def macs(job: Job) -> float:
     """Multiply-accumulates of one forward pass, about: the space's own count, scaled to the job's input and width."""
-    side = job.recipe.input_size / _SIDES.get(job.space, _SIDE)
+    space = spaces.find(job.space)
+    side = job.recipe.input_size / space.FACTS.input_size
     cells = (job.network.cells_per_stage or _CELLS) / _CELLS
-    return spaces.find(job.space).cost(job.choices).macs * (side * job.network.width) ** 2 * cells
+    return space.cost(job.choices).macs * (side * job.network.width) ** 2 * cells
 
 
 def operations(job: Job) -> float | None:

@@ -70,9 +70,9 @@ def run(args: argparse.Namespace) -> int:
         DataMissing: the table has not been fetched.
         HarnessError: the data are not there, or a training fails.
     """
-    name = next((name for name in RECIPES if benchmarks.find(name).space == args.space), None)
+    name = next((name for name in RECIPES if benchmarks.find(name).space.name == args.space), None)
     if name is None:
-        known = ", ".join(benchmarks.find(name).space for name in RECIPES)
+        known = ", ".join(benchmarks.find(name).space.name for name in RECIPES)
         raise UsageError(f"calibrate: expected a space with published trainings on CIFAR-10: {known}; got {args.space}")
     if args.n < 2 or (args.scale is not None and not 0 < args.scale <= 1):
         raise UsageError(f"calibrate: expected --n from 2 on and --scale above 0 to 1, got {args.n} and {args.scale}")

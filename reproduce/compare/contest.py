@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from baselines import darts
 from cache.client import Client, Records, Reply, Request
 from cache.key import JSON
-from harness import arrays, spaces
+from harness import arrays
 from harness.loop import Budget
 from harness.protocol import Method, UnfitMethod
 from harness.spaces import nas_bench_201 as nas_bench_201_space
@@ -30,7 +30,7 @@ from reproduce.errors import UsageError
 from reproduce.paper import nas_bench_201
 from reproduce.published.trials import published_trials
 from reproduce.runs import Recorded
-from tables.space import Group, Slot, Space
+from tables.space import Space
 
 CONTEST = "contest"  # the kind of a method's record
 GENIUS_BUDGET = 10
@@ -177,12 +177,11 @@ def open_table(name: str) -> tuple[Opened, Space]:
         TableError: if the file is no complete table.
     """
     if name in BENCHMARKS:
-        return benchmarks.open_benchmark(name), spaces.find(benchmarks.find(name).space).SPACE
+        return benchmarks.open_benchmark(name), benchmarks.find(name).space
     if not Path(name).is_file():
         raise UsageError(f"compare: expected one of {', '.join(BENCHMARKS)} or a CSV file, got {name}")
     opened = benchmarks.open_file(Path(name))
-    slots = tuple(Slot(slot.name, slot.choices) for slot in opened.table.info.slots)
-    return opened, Space(opened.table.name, name, (Group("Slots", slots),))
+    return opened, opened.table.space
 
 
 # -- who searched elsewhere ---

@@ -20,7 +20,7 @@ from reproduce.published.replay import ITERATIONS
 from reproduce.published.trials import published_trials
 from reproduce.report.output import write
 from reproduce.report.report import Cell, Column, Report, label, recomputed
-from tables.ranking import expected_best
+from tables.table import expected_best
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,26 +46,26 @@ COLOURS = PALETTE[:3]
 MARKERS = ("o", "s", "^")
 
 
-def figure2(name: str, *, embedded_only: bool) -> Report:
+def figure2(name: str) -> Report:
     """NAS-Bench-Macro at temperature 1 and 0."""
     title = "Figure 2. NAS-Bench-Macro: accuracy and rank by iteration (arXiv 2304.10970)"
-    return _report(name, title, ("table7", "table8"), embedded_only)
+    return _report(name, title, ("table7", "table8"))
 
 
-def figure3(name: str, *, embedded_only: bool) -> Report:
+def figure3(name: str) -> Report:
     """Channel-Bench-Macro, both of its spaces."""
     title = "Figure 3. Channel-Bench-Macro: accuracy and rank by iteration (arXiv 2304.10970)"
-    return _report(name, title, ("table9", "table10"), embedded_only)
+    return _report(name, title, ("table9", "table10"))
 
 
-def _report(name: str, title: str, tables: Sequence[str], embedded_only: bool) -> Report:
+def _report(name: str, title: str, tables: Sequence[str]) -> Report:
     """Every point, a panel a table of the paper: trials as printed or looked up, the random baseline, the optimum."""
     rows: list[tuple[Cell, ...]] = []
     notes: list[str] = []
     digests = {}
     for table in tables:
         panel, trials = SETTINGS[table], published_trials()[table]
-        opened = benchmarks.open_if_at_hand(trials.space, embedded_only=embedded_only)
+        opened = benchmarks.open_if_at_hand(trials.space)
         for number, trial in enumerate(trials.trials, start=1):
             for iteration, one in enumerate(trial):
                 truth = opened.standing(one.architecture) if opened else None

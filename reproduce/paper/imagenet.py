@@ -41,7 +41,7 @@ RUNS = {"GENIUS-329": "329M", "GENIUS-401": "401M"}
 # -- table 2: the search ---
 
 
-def table2(name: str, *, embedded_only: bool) -> Report:
+def table2(name: str) -> Report:
     """Replay both searches and fill in their rows."""
     columns = (
         Column("method", "Method"),
@@ -51,7 +51,7 @@ def table2(name: str, *, embedded_only: bool) -> Report:
         Column("top5", "Top-5 (%)"),
         Column("search_cost_gpu_days", "Search cost (GPU days)"),
     )
-    replays = {method: replay(run, embedded_only=embedded_only) for method, run in RUNS.items()}
+    replays = {method: replay(run) for method, run in RUNS.items()}
     rows = tuple(_method(replays.get(figures[0]), *figures) for figures in printed()[name]["rows"])
     notes = [_note(method, found) for method, found in replays.items()]
     return Report(
@@ -97,19 +97,19 @@ def _errata(replays: Iterable[Replay]) -> list[str]:
 # -- tables 3 and 4: one search a row ---
 
 
-def table3(name: str, *, embedded_only: bool) -> Report:
+def table3(name: str) -> Report:
     """One search for each number of epochs, at input size 224."""
     title = "Table 3. Epochs of each training during the search, input 224 (arXiv 2304.10970)"
-    return _ablation(name, title, Column("epochs", "Epochs"), "epoch_{}_input_224", embedded_only)
+    return _ablation(name, title, Column("epochs", "Epochs"), "epoch_{}_input_224")
 
 
-def table4(name: str, *, embedded_only: bool) -> Report:
+def table4(name: str) -> Report:
     """One search for each input size, at 20 epochs; the one at 196 is the run that found GENIUS-329."""
     title = "Table 4. Input size of each training during the search, 20 epochs (arXiv 2304.10970)"
-    return _ablation(name, title, Column("input_size", "Input size"), "epoch_20_input_{}", embedded_only)
+    return _ablation(name, title, Column("input_size", "Input size"), "epoch_20_input_{}")
 
 
-def _ablation(name: str, title: str, varied: Column, run: str, embedded_only: bool) -> Report:
+def _ablation(name: str, title: str, varied: Column, run: str) -> Report:
     """The paper's figures of retraining, and what each replayed search proposed."""
     columns = (
         varied,
@@ -127,7 +127,7 @@ def _ablation(name: str, title: str, varied: Column, run: str, embedded_only: bo
         found: tuple[Cell, ...] = (MISSING,) * 4
         named = run.format(value)
         try:
-            replays.append(replay(named, embedded_only=embedded_only))
+            replays.append(replay(named))
             found = _found(replays[-1])
         except (ReplayMiss, MalformedConversation) as error:  # one run must not take the others down
             reason = str(error).partition("\n")[0]
@@ -151,26 +151,26 @@ def _found(found: Replay) -> tuple[Cell, ...]:
 # -- tables 5 and 6: what GENIUS' networks cost elsewhere ---
 
 
-def table5(name: str, *, embedded_only: bool) -> Report:
+def table5(name: str) -> Report:
     """Transfer to CIFAR-10 and CIFAR-100: accuracies quoted, costs of GENIUS' networks computed at input 224."""
     title = "Table 5. Transfer to image classification (arXiv 2304.10970)"
     headings = ("Backbone", "Input", "FLOPs (M)", "Params (M)", "CIFAR-10 (%)", "CIFAR-100 (%)")
-    return _transfer(name, title, headings, embedded_only)
+    return _transfer(name, title, headings)
 
 
-def table6(name: str, *, embedded_only: bool) -> Report:
+def table6(name: str) -> Report:
     """RetinaNet on COCO val2017: average precisions quoted, the cost of GENIUS-329 computed at input 224."""
     title = "Table 6. Transfer to object detection, RetinaNet, COCO (arXiv 2304.10970)"
     headings = ("Backbone", "FLOPs (M)", "AP", "AP50", "AP75", "APS", "APM", "APL", "Top-1 (%)")
-    return _transfer(name, title, headings, embedded_only)
+    return _transfer(name, title, headings)
 
 
-def _transfer(name: str, title: str, headings: Sequence[str], embedded_only: bool) -> Report:
+def _transfer(name: str, title: str, headings: Sequence[str]) -> Report:
     """The paper's table; the rows of GENIUS-329 and GENIUS-401 take their costs from the replayed winners."""
     paper = printed()[name]
     keys: Sequence[str] = paper["columns"]
     methods = {row[0] for row in paper["rows"]}
-    replays = {method: replay(run, embedded_only=embedded_only) for method, run in RUNS.items() if method in methods}
+    replays = {method: replay(run) for method, run in RUNS.items() if method in methods}
     columns = tuple(Column(key.removesuffix("_m"), heading) for key, heading in zip(keys, headings, strict=True))
     rows = tuple(
         tuple(_cell(key, value, replays.get(row[0])) for key, value in zip(keys, row, strict=True))
@@ -195,7 +195,7 @@ def _cell(key: str, value: Any, found: Replay | None) -> Cell:
 # -- table 14: the space ---
 
 
-def table14(name: str, *, embedded_only: bool) -> Report:  # noqa: ARG001
+def table14(name: str) -> Report:
     """One row a stage, with the range of what a layer costs under GENIUS' counting rule."""
     columns = (
         Column("stage", "Stage"),

@@ -9,7 +9,7 @@ Standard deviations divide by the number of trials.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from reproduce import benchmarks
 from reproduce.benchmarks import Opened
 from reproduce.paper import printed
 from reproduce.published.replay import ITERATIONS
+from reproduce.published.trials import proposals
 from reproduce.report.report import BLANK, MISSING, Cell, Column, Report, Status, label, quoted, recomputed
 from tables.space import Architecture
 
@@ -29,47 +30,37 @@ GENIUS = "GENIUS"
 SPLITS = ("validation", "test")
 
 
-@dataclass(frozen=True)
-class Best:
-    """The best architecture of a trial: as printed, and what the rank names if the table is at hand."""
+class Best(NamedTuple):
+    """The best architecture of a trial, its figures as printed, and as they are looked up if the table is at hand."""
 
+    architecture: Architecture
     validation: float
     test: float
     rank: int
-    architecture: Architecture | None = None
-    looked_up: tuple[float, float] | None = None  # validation and test
-
-
-def open_dataset(dataset: str, *, embedded_only: bool) -> Opened | None:
-    """The table of a data set, if its file has been fetched."""
-    return benchmarks.open_if_at_hand(f"nas-bench-201-{dataset}", embedded_only=embedded_only)
+    looked_up: tuple[float, float] | None  # validation and test
 
 
 def best_of_trials(dataset: str, opened: Opened | None) -> list[Best]:
-    """The best architecture of each of the five trials."""
-    paper = printed()[DATASETS[dataset]]
+    """The best architecture of each of the five trials: the one at the printed rank, as it is embedded."""
+    paper, cells = printed()[DATASETS[dataset]], proposals()["best_of_trial"][dataset]
     bests = []
-    for course, test, rank in zip(paper["validation"], paper["test"], paper["test_rank"], strict=True):
-        best = Best(max(course), test, rank)
-        if opened is not None:
-            published = opened.verdicts.published_rank
-            assert published is not None  # NAS-Bench-201 publishes ranks
-            index = int(np.flatnonzero(published == rank)[0])
-            looked_up = float(opened.table.accuracy[index]), float(opened.verdicts.test[index])
-            best = Best(max(course), test, rank, opened.table.architecture_at(index), looked_up)
-        bests.append(best)
+    for course, test, rank, cell in zip(paper["validation"], paper["test"], paper["test_rank"], cells, strict=True):
+        architecture = SPACE.from_native(cell["architecture"])
+        looked_up = opened.figures(architecture) if opened else None
+        bests.append(Best(architecture, max(course), test, rank, looked_up))
     return bests
 
 
 # -- tables 11 to 13 ---
 
 
-def trials(name: str, *, embedded_only: bool) -> Report:
+def trials(name: str) -> Report:
     """Validation accuracy by iteration, how many cells each could be, and the best of each trial looked up."""
     dataset = next(dataset for dataset, table in DATASETS.items() if table == name)
     title = f"Table {name[5:]}. NAS-Bench-201, {TITLES[dataset]}: validation accuracy by iteration (arXiv 2304.10970)"
     courses: Sequence[Sequence[float]] = printed()[name]["validation"]
-    opened = open_dataset(dataset, embedded_only=embedded_only)
+    benchmark = f"nas-bench-201-{dataset}"
+    opened = benchmarks.open_if_at_hand(benchmark)
     bests = best_of_trials(dataset, opened)
     columns = [Column("iteration", "T")]
     for number in range(1, len(courses) + 1):
@@ -85,11 +76,15 @@ def trials(name: str, *, embedded_only: bool) -> Report:
     rows.append(_row("its test accuracy", [_either(b.test, b.looked_up and b.looked_up[1]) for b in bests]))
     rows.append(_row("its test rank", [quoted(best.rank) for best in bests]))
     if opened is None:
-        brings = benchmarks.find(f"nas-bench-201-{dataset}").brings
-        note = f"Nothing was looked up: `{brings}` brings the table."
+        note = f"Nothing was looked up: `{benchmarks.find(benchmark).brings}` brings the table."
         return Report(name, title, tuple(columns), tuple(rows), (note,))
     notes = ["“Cells” counts the architectures whose validation accuracy is printed like this."]
-    notes += [_note(number, best) for number, best in enumerate(bests, start=1)]
+    for number, best in enumerate(bests, start=1):
+        note = f"Trial {number}: test rank {best.rank} is {SPACE.to_native(best.architecture)}"
+        for split, paper, truth in zip(SPLITS, (best.validation, best.test), best.looked_up or (), strict=True):
+            if f"{truth:.2f}" != f"{paper:.2f}":
+                note += f"; the paper prints {split} {paper:.2f}, the table has {truth:.2f}"
+        notes.append(note)
     digests = {opened.table.name: opened.table.digest}
     return Report(name, title, tuple(columns), tuple(rows), tuple(notes), tables=digests)
 
@@ -111,22 +106,12 @@ def _either(paper: float, looked_up: float | None) -> Cell:
     return recomputed(looked_up, ".2f")
 
 
-def _note(number: int, best: Best) -> str:
-    assert best.architecture is not None
-    assert best.looked_up is not None
-    note = f"Trial {number}: test rank {best.rank} is {SPACE.to_native(best.architecture)}"
-    for split, paper, truth in zip(SPLITS, (best.validation, best.test), best.looked_up, strict=True):
-        if f"{truth:.2f}" != f"{paper:.2f}":
-            note += f"; the paper prints {split} {paper:.2f}, the table has {truth:.2f}"
-    return note
-
-
 # -- table 1 ---
 
 
-def table1(name: str, *, embedded_only: bool) -> Report:
+def table1(name: str) -> Report:
     """Mean and standard deviation of every method on three data sets, and what the tables say of it."""
-    opened = {dataset: open_dataset(dataset, embedded_only=embedded_only) for dataset in DATASETS}
+    opened = {dataset: benchmarks.open_if_at_hand(f"nas-bench-201-{dataset}") for dataset in DATASETS}
     at_hand = [table for table in opened.values() if table is not None]
     columns = [Column("method", "Method")]
     for dataset in DATASETS:

@@ -19,7 +19,7 @@ class Item(NamedTuple):
 
     Attributes:
         name: on the command line, in the lock, and where the figures of the paper are kept.
-        builds: "module.function" of `reproduce.paper`; called with the name and `embedded_only`, it gives a `Report`.
+        builds: "module.function" of `reproduce.paper`; called with the name, it gives a `Report`.
         title: what `list` and `--help` say of it.
         benchmarks: the benchmark tables that it is about; without any it is about the ImageNet search.
         draws: of a figure, the function that draws its report into a file.
@@ -31,9 +31,9 @@ class Item(NamedTuple):
     benchmarks: tuple[str, ...] = ()
     draws: str = ""
 
-    def report(self, *, embedded_only: bool = False) -> Report:
-        """Build the report; with `embedded_only` as if nothing had been fetched."""
-        report: Report = _function(self.builds)(self.name, embedded_only=embedded_only)
+    def report(self) -> Report:
+        """Build the report."""
+        report: Report = _function(self.builds)(self.name)
         return report
 
     def draw(self, report: Report, path: Path) -> None:

@@ -31,7 +31,7 @@ COLUMNS = (
 )
 
 
-def report(name: str, *, embedded_only: bool) -> Report:  # noqa: ARG001
+def report(name: str) -> Report:
     """Best rank so far of each trial, as printed, and the interval of its geometric mean."""
     rows = []
     for temperature in TABLES:

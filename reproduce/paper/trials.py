@@ -17,10 +17,10 @@ SETTINGS = {
 """What each table shows, as its heading and the figures call it."""
 
 
-def report(name: str, *, embedded_only: bool) -> Report:
+def report(name: str) -> Report:
     """Replay every trial, and look up what it proposed."""
     trials = published_trials()[name]
-    opened = benchmarks.open_if_at_hand(trials.space, embedded_only=embedded_only)
+    opened = benchmarks.open_if_at_hand(trials.space)
     replays = replay(trials, opened.table if opened else None)
     columns = [Column("iteration", "T")]
     courses, notes = [], []

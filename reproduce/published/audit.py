@@ -114,7 +114,6 @@ def audit(entry: Published, data: bytes) -> FileAudit:
     """Audit a conversation, and replay it from its own answers.
 
     Raises:
-        ImportFailed: the file is no list of messages.
         MalformedConversation: there is no conversation to take apart.
     """
     told = conversation(entry, data)

@@ -81,15 +81,15 @@ def distinct_conversations() -> tuple[Published, ...]:
     return tuple(entry for entry in conversations() if published_run(str(entry.run)) is entry)
 
 
-def replay(name: str, *, embedded_only: bool = False) -> Replay:
-    """Search again as the run did; with `embedded_only` as if nothing had been fetched.
+def replay(name: str) -> Replay:
+    """Search again as the run did.
 
     Raises:
         ReplayMiss: if a rebuilt request was never recorded.
         MalformedConversation: if what was fetched tells no winner.
     """
     entry = published_run(name)
-    if embedded_only or (data := read_published(entry)) is None:
+    if (data := read_published(entry)) is None:
         run = specification(embedded()[str(entry.run)])
         recorded = cassette.read(cassette_path(str(entry.run)))
         return performed(run, setting(run, str(entry.run)), recorded, "reconstructed", recorded.digest)

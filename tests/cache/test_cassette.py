@@ -77,7 +77,7 @@ def test_a_record_with_a_credential_is_not_written_and_an_old_file_stays(path: P
         (b"three", b"thrEE", r"Line \d of .*request .* was changed"),
         (b"[1, 2]", b"[1, 3]", r"Line \d of .*was changed"),
         (b"\n", b"\r\n", r"got \\r\\n: mark"),
-        (b'{"cassette":2', b'{"cassette":3', "Expected cassette version 1 or 2 in line 1 .* got 3"),
+        (b'{"cassette":2', b'{"cassette":3', "Expected the manifest of a cassette, version 1 or 2, in line 1 .*:3"),
         (b'"records":3', b'"records":4', "Expected 4 records sorted"),
         (b'{"digest":"', b'{"digets":"', r"Line \d of .*Expected a line"),
         (b',"key"', b', "key"', r"Line \d of .*Expected canonical JSON"),

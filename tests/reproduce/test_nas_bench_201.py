@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
 from harness.spaces.nas_bench_201 import SPACE
-from reproduce.paper.nas_bench_201 import DATASETS, best_of_trials, candidates, open_dataset
+from reproduce import benchmarks
+from reproduce.paper.nas_bench_201 import DATASETS, best_of_trials, candidates
 from reproduce.paper.registry import ITEMS
-from reproduce.published.trials import PROPOSALS
 from reproduce.report.report import Status
 
 GENIUS = ["91.05±0.20", "93.79±0.09", "70.96±0.33", "70.91±0.72", "45.29±0.81", "44.96±1.02"]
@@ -41,12 +40,12 @@ def test_methods_that_always_found_one_cell_are_looked_up(fetched: Path) -> None
 
 
 def test_ranks_name_the_embedded_architectures(fetched: Path) -> None:
-    embedded = json.loads(PROPOSALS.read_text("utf-8"))["best_of_trial"]
     for dataset in DATASETS:
-        bests = best_of_trials(dataset, open_dataset(dataset, embedded_only=False))
-        assert [SPACE.to_native(best.architecture or ()) for best in bests] == [
-            one["architecture"] for one in embedded[dataset]
-        ]
+        opened = benchmarks.open_benchmark(f"nas-bench-201-{dataset}")
+        ranks = opened.verdicts.published_rank
+        assert ranks is not None
+        for best in best_of_trials(dataset, opened):
+            assert ranks[opened.table.index_of(best.architecture)] == best.rank
 
 
 @pytest.mark.parametrize("name", DATASETS.values())
@@ -59,8 +58,7 @@ def test_every_printed_validation_could_be_some_cell(name: str, fetched: Path) -
 
 
 def test_a_figure_with_three_digits_is_matched_at_three_digits(fetched: Path) -> None:
-    opened = open_dataset("imagenet16-120", embedded_only=False)
-    assert opened is not None
+    opened = benchmarks.open_benchmark("nas-bench-201-imagenet16-120")
     assert 0 < candidates(opened, 39.667) <= candidates(opened, 39.67)
 
 

@@ -16,7 +16,7 @@ from cache.cassette import Cassette
 from cache.client import Client, Tally
 from cache.errors import ReplayMiss
 from harness.run import perform, request
-from reproduce.data import conversations, read_published
+from reproduce.data import conversations, embedded_only, read_published
 from reproduce.errors import DataMissing, UsageError
 from reproduce.paper.registry import ITEMS
 from reproduce.published import reconstruct
@@ -103,14 +103,12 @@ def test_every_published_answer_comes_out_of_the_records(fetched: Path) -> None:
 
 def test_published_and_reconstructed_runs_take_the_same_course(fetched: Path) -> None:
     for entry in distinct_conversations():
-        if entry.run not in embedded():
-            continue
+        published_steps = replay(str(entry.run)).trajectory.steps
+        with embedded_only():
+            reconstructed_steps = replay(str(entry.run)).trajectory.steps
         courses = [
             [(step.iteration, step.turn, step.trial.architecture, step.accuracy) for step in steps]
-            for steps in (
-                replay(entry.run).trajectory.steps,
-                replay(entry.run, embedded_only=True).trajectory.steps,
-            )
+            for steps in (published_steps, reconstructed_steps)
         ]
         assert courses[0] == courses[1]
 

@@ -84,6 +84,7 @@ def test_on_a_table(capsys: pytest.CaptureFixture[str]) -> None:
         standing = opened.standing(nas_bench_201.SPACE.from_native(row["architecture"]["value"]))
         assert row["validation"]["value"] == standing.told
         assert row["test"]["value"] in (None, standing.test)
+        assert row["macs"]["value"] < 1_000_000  # of the small networks of this table, not of CIFAR-10's
     assert sum(row["test"]["value"] is not None for row in found) == 2
 
 

@@ -61,7 +61,7 @@ def test_weights_are_the_softmax() -> None:
 
 
 def test_a_report_counts_what_collapsed(made_up: Path) -> None:
-    report = supernets.report([made_up], embedded_only=True)
+    report = supernets.report([made_up])
     assert [row[5].text for row in report.rows] == ["3 33 333", "1 11 111", "1 11 111", "2 22 222"]
     assert [row[7].text for row in report.rows] == ["0.088", "0.649", "0.649", "0.088"]
     assert [row[11].value for row in report.rows] == [50, 51, 52, 50]

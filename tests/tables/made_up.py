@@ -4,34 +4,87 @@ from __future__ import annotations
 
 import json
 import random
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import product
+from pathlib import Path
 from typing import Any
 
-from tables.schema import Architecture, Slot, Source, cardinalities
-from tables.sources import channel_bench, nas_bench_201, nas_bench_macro
+from harness import spaces
+from harness.spaces import nas_bench_201
+from tables import storage
+from tables.published import FORMS
+from tables.source import Origin, Source
+from tables.space import Architecture, Group, Notation, Slot, Space
+from tables.storage import Columns
 
 Entry = dict[str, Any]
 
-CELL_SLOTS = tuple(Slot(edge, nas_bench_201.OPERATIONS[:2]) for edge in nas_bench_201.EDGES)
-MACRO = replace(nas_bench_macro.NAS_BENCH_MACRO, slots=nas_bench_macro.NAS_BENCH_MACRO.slots[:3])
-CHANNEL = replace(channel_bench.CHANNEL_BENCH_RESNET, slots=channel_bench.CHANNEL_BENCH_RESNET.slots[:2])
-CELLS = replace(nas_bench_201.NAS_BENCH_201_CIFAR10, slots=CELL_SLOTS)
+
+@dataclass(frozen=True)
+class Made(Source):
+    """A source with the form of its file."""
+
+    form: str = ""
+
+
+def _first(space: Space, count: int) -> Space:
+    """The space of the first slots of another, which writes one digit a slot."""
+    return Space(
+        space.name,
+        space.title,
+        (Group("Slots", space.slots[:count]),),
+        first_symbol=space.first_symbol,
+        notation=Notation("{}" * count),
+    )
+
+
+PUBLISHED = {
+    each.name: Made(
+        each.name,
+        each.space,
+        each.measure,
+        Origin("github.com/mingkai-zheng/GENIUS", "97361d30", str(each.path), each.licence),
+        each.form,
+    )
+    for each in spaces.tables()
+}
+MACRO = PUBLISHED["nas-bench-macro"]
+MACRO = replace(MACRO, space=_first(MACRO.space, 3))
+CHANNEL = PUBLISHED["channel-bench-resnet"]
+CHANNEL = replace(CHANNEL, space=_first(CHANNEL.space, 2))
+CELLS = replace(
+    PUBLISHED["nas-bench-201-cifar10"],
+    space=replace(
+        nas_bench_201.SPACE,
+        groups=(Group("Cell", tuple(Slot(each.name, each.choices[:2]) for each in nas_bench_201.SPACE.slots)),),
+        largest=None,
+        form=None,
+        networks=None,
+    ),
+)
 
 
 def architecture_of(key: str, source: Source) -> Architecture:
     """The architecture that a published key stands for."""
-    architecture = source.codec.decode(key, source.slots)
-    assert architecture is not None
-    return architecture
+    return source.space.from_native(key)
+
+
+def read(data: bytes, source: Made) -> Columns:
+    """The columns of a file."""
+    return FORMS[source.form](data, source)
+
+
+def build(data: bytes, source: Made, folder: Path) -> Path:
+    """The table of a file."""
+    return storage.build(source, read(data, source), data, folder)
 
 
 def published(source: Source, seed: int = 0) -> dict[str, Entry]:
     """The entries of a JSON source, keys in an order of their own."""
     rng = random.Random(seed)
-    architectures = list(product(*map(range, cardinalities(source.slots))))
+    architectures = list(product(*map(range, source.space.cardinalities)))
     rng.shuffle(architectures)
-    keys = [source.codec.encode(architecture, source.slots) for architecture in architectures]
+    keys = [source.space.to_native(architecture) for architecture in architectures]
     if source is CELLS:
         tests = [rng.choice((50.0, 60.5, 70.25)) for _ in keys]  # many ties
         ranked = sorted(range(len(keys)), key=lambda k: -tests[k])

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tables.build import build
-from tables.errors import MalformedSource
-from tables.schema import Measure, Slot, cardinalities
-from tables.sources.csv_file import csv_source
-from tables.table import Table
-from tables.verdicts import Verdicts
+from tables.csv import read
+from tables.errors import TableError
+from tables.source import Measure
+from tables.space import Group, Notation, Slot, Space
+from tables.storage import build
+from tables.table import Table, Verdicts
 
 WITH_TEST = b"""architecture,accuracy,test
 01,73,72.75
@@ -26,7 +26,7 @@ WITH_TEST = b"""architecture,accuracy,test
 
 
 def test_a_file_becomes_a_table(tmp_path: Path) -> None:
-    path = build(WITH_TEST, csv_source(WITH_TEST, "mine"), tmp_path)
+    path = build(*read(WITH_TEST, "mine"), WITH_TEST, tmp_path)
     table, verdicts = Table.open(path), Verdicts.open(path)
     assert (table.name, table.measure, table.cardinalities) == ("mine", Measure.VALIDATION, (2, 2))
     assert table.accuracy.tolist() == [71.25, 73, 70.5, 74.25]
@@ -36,7 +36,7 @@ def test_a_file_becomes_a_table(tmp_path: Path) -> None:
 
 def test_without_test_accuracies_the_table_says_that_there_is_no_split(tmp_path: Path) -> None:
     data = b"architecture,accuracy\n0,50\n1,60\n"
-    table = Table.open(build(data, csv_source(data, "mine"), tmp_path))
+    table = Table.open(build(*read(data, "mine"), data, tmp_path))
     assert table.measure is Measure.NO_SPLIT
     assert table.accuracy.tolist() == [50, 60]
 
@@ -53,12 +53,11 @@ def test_without_test_accuracies_the_table_says_that_there_is_no_split(tmp_path:
 )
 def test_every_way_to_write_an_architecture(written: tuple[str, ...], choices: tuple[tuple[str, ...], ...]) -> None:
     data = "\n".join(["architecture,accuracy", *(f"{each},{50 + n}" for n, each in enumerate(written))]).encode()
-    source = csv_source(data, "mine")
-    assert source.slots == (Slot("Slot 1", choices[0]), Slot("Slot 2", choices[1]))
-    assert source.read(data, source).accuracy.tolist() == [50, 51, 52, 53]
+    source, columns = read(data, "mine")
+    assert source.space.slots == (Slot("Slot 1", choices[0]), Slot("Slot 2", choices[1]))
+    assert columns["accuracy"].tolist() == [50, 51, 52, 53]
     for architecture in product(range(2), repeat=2):
-        assert source.codec.decode(source.codec.encode(architecture, source.slots), source.slots) == architecture
-    assert source.codec.decode("a 3 x", source.slots) is None
+        assert source.space.from_native(source.space.to_native(architecture)) == architecture
 
 
 @settings(max_examples=50, deadline=None)
@@ -74,26 +73,35 @@ def test_the_order_of_the_lines_does_not_matter(data: st.DataObject) -> None:
     ]
     order = data.draw(st.permutations(range(len(lines))))
     text = "\r\n".join(["architecture, accuracy", *(lines[row] for row in order)]).encode("utf-8-sig")
-    source = csv_source(text, "mine")
-    columns = source.read(text, source)
-    assert cardinalities(source.slots) == tuple(counts)
-    assert columns.accuracy.tolist() == accuracies
-    assert columns.file_order.tolist() == order
-    assert columns.test is None
+    source, columns = read(text, "mine")
+    assert source.space.cardinalities == tuple(counts)
+    assert columns["accuracy"].tolist() == accuracies
+    assert columns["file_order"].tolist() == order
+    assert "test" not in columns
 
 
-def test_slots_that_are_given_give_choices_their_order() -> None:
-    slots = (Slot("Stem", ("1", "0")), Slot("Head", ("0", "1")))
-    source = csv_source(WITH_TEST, "mine", slots)
-    assert source.slots == slots
-    assert source.read(WITH_TEST, source).accuracy.tolist() == [70.5, 74.25, 71.25, 73]
+def _space(*choices: str, first_symbol: int = 0) -> Space:
+    slots = tuple(Slot(f"Layer {n}", tuple(each.split())) for n, each in enumerate(choices, start=1))
+    return Space("two", "Two", (Group("All", slots),), first_symbol, notation=Notation("{}-{}", names=not first_symbol))
 
 
-def test_given_slots_tell_what_an_incomplete_file_lacks() -> None:
-    slots = (Slot("Stem", ("0", "1")), Slot("Head", ("0", "1", "2")))
-    source = csv_source(WITH_TEST, "mine", slots)
-    with pytest.raises(MalformedSource, match="2 of 6 architectures are missing, the first is '02'"):
-        source.read(WITH_TEST, source)
+def test_a_space_gives_choices_their_order() -> None:
+    source, columns = read(WITH_TEST, "mine", space := _space("1 0", "0 1"))
+    assert source.space is space
+    assert columns["accuracy"].tolist() == [70.5, 74.25, 71.25, 73]
+
+
+@pytest.mark.parametrize("written", ["1-1 1-2 2-1 2-2", "11 12 21 22", "1;1 1;2 2;1 2;2"])
+def test_a_space_reads_its_own_keys_and_its_symbols(written: str) -> None:
+    data = "\n".join(["architecture,accuracy", *(f"{each},{50 + n}" for n, each in enumerate(written.split()))])
+    source, columns = read(data.encode(), "mine", _space("small large", "small large", first_symbol=1))
+    assert columns["accuracy"].tolist() == [50, 51, 52, 53]
+    assert source.space.slots[0].choices == ("small", "large")
+
+
+def test_a_space_tells_what_an_incomplete_file_lacks() -> None:
+    with pytest.raises(TableError, match="2 of 6 architectures are missing, the first is '0-2'"):
+        read(WITH_TEST, "mine", _space("0 1", "0 1 2"))
 
 
 @pytest.mark.parametrize(
@@ -121,34 +129,29 @@ def test_given_slots_tell_what_an_incomplete_file_lacks() -> None:
         ('architecture,accuracy\n"0,50\n', "line 2: not CSV"),
     ],
 )
-def test_a_file_that_is_no_table_is_refused_with_the_line(text: str, says: str, tmp_path: Path) -> None:
-    with pytest.raises(MalformedSource, match=f"^mine(, |: ){says}"):
-        build(text.encode(), csv_source(text.encode(), "mine"), tmp_path)
-    assert list(tmp_path.iterdir()) == []
+def test_a_file_that_is_no_table_is_refused_with_the_line(text: str, says: str) -> None:
+    with pytest.raises(TableError, match=f"^mine(, |: ){says}"):
+        read(text.encode(), "mine")
 
 
 def test_a_sparse_file_of_a_huge_space_is_refused_at_once() -> None:
     lines = [" ".join([str(n)] * 30) + ",50" for n in range(7)]
     data = "\n".join(["architecture,accuracy", *lines]).encode()
-    source = csv_source(data, "mine")
-    with pytest.raises(MalformedSource, match=f"{7**30 - 7} of {7**30} architectures are missing"):
-        source.read(data, source)
+    with pytest.raises(TableError, match=f"{7**30 - 7} of {7**30} architectures are missing"):
+        read(data, "mine")
 
 
-def test_a_symbol_that_a_given_slot_does_not_offer_is_refused_with_the_line() -> None:
-    source = csv_source(WITH_TEST, "mine", (Slot("Stem", ("0", "2")), Slot("Head", ("0", "1"))))
-    with pytest.raises(
-        MalformedSource, match=r"line 4: '1 1' is no architecture of this table \(Stem: 0 2; Head: 0 1\)"
-    ):
-        source.read(WITH_TEST, source)
+def test_what_a_space_does_not_offer_is_refused_with_the_line() -> None:
+    says = r"line 4: no architecture of this table \(two: expected a key such as 0-0 with 0, 2 or 0, 1 .* got '11'\)"
+    with pytest.raises(TableError, match=says):
+        read(WITH_TEST, "mine", _space("0 2", "0 1"))
 
 
 def test_text_in_another_encoding_is_refused() -> None:
-    with pytest.raises(MalformedSource, match="save the file as UTF-8"):
-        csv_source("architecture,accuracy\nä b,50\n".encode("utf-16"), "mine")
+    with pytest.raises(TableError, match="save the file as UTF-8"):
+        read("architecture,accuracy\nä b,50\n".encode("utf-16"), "mine")
 
 
 def test_dense_order_is_that_of_every_table() -> None:
-    source = csv_source(WITH_TEST, "mine")
-    columns = source.read(WITH_TEST, source)
-    assert np.array_equal(np.argsort(columns.file_order), [1, 0, 3, 2])
+    _, columns = read(WITH_TEST, "mine")
+    assert np.array_equal(np.argsort(columns["file_order"]), [1, 0, 3, 2])

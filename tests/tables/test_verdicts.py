@@ -6,10 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tables.build import build
-from tables.table import Table
-from tables.verdicts import Verdicts
-from tests.tables.made_up import CELLS, MACRO, architecture_of, published, published_bytes
+from tables.table import Table, Verdicts
+from tests.tables.made_up import CELLS, MACRO, architecture_of, build, published, published_bytes
 from tests.tables.published_ranks import file_rank
 
 
@@ -26,7 +24,7 @@ def macro(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_test_figure_is_found(cells: Path) -> None:
     table, verdicts = Table.open(cells), Verdicts.open(cells)
     assert verdicts.published_rank is not None
-    assert (verdicts.name, len(verdicts)) == (table.name, len(table))
+    assert (verdicts.info, len(verdicts)) == (table.info, len(table))
     for key, entry in published(CELLS).items():
         index = table.index_of(architecture_of(key, CELLS))
         assert verdicts.test[index] == entry["test_acc_200"]
