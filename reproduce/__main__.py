@@ -9,6 +9,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -16,7 +17,7 @@ from cache.errors import CacheError
 from harness.errors import HarnessError
 from reproduce.errors import ReproduceError
 from reproduce.paper.registry import ITEMS
-from reproduce.report.output import DRAWN, add_output_arguments, show
+from reproduce.report.output import add_output_arguments, show
 from tables.errors import TableError
 
 COMMANDS = {
@@ -64,10 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if args.command in COMMANDS:
             return int(_module(args.command).run(args))
         item = ITEMS[args.command]
-        if item.draws and args.format is None and args.out is not None and args.out.suffix in DRAWN:
-            item.draw(item.report(), args.out)
-        else:
-            show(item.report(), args.format, args.out)
+        report = item.report()
+        show(report, args.format, args.out, partial(item.draw, report) if item.draws else None)
         return 0
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
