@@ -165,7 +165,7 @@ def content(name: str) -> bytes:
 
     Raises:
         DataMissing: if it has not been fetched.
-        WrongDigest: if it is not the published one.
+        ReproduceError: if it is not the published one.
         TableError: if a CSV file cannot be read.
     """
     benchmark = find(name)
