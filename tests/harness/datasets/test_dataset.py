@@ -135,7 +135,7 @@ def test_a_place_that_is_missing_is_asked_for(name: str, tmp_path: Path) -> None
 
 
 def test_the_command_prints_a_digest() -> None:
-    command = [sys.executable, "-m", "harness.training.data"]
+    command = [sys.executable, "-m", "harness.training", "--digest"]
     done = subprocess.run([*command, "digits"], capture_output=True, text=True)
     assert (done.returncode, done.stdout.strip()) == (0, DIGITS)
     done = subprocess.run([*command, "cifar10"], capture_output=True, text=True)
