@@ -4,7 +4,7 @@ python -m cache list PLACE …               one line a record
 python -m cache show PLACE KEY …           whole conversations; the first digits of a key will do
 python -m cache verify PLACE …             every byte; exit code 1 if one is not as written
 python -m cache diff PLACE PLACE           exit code 1 if requests or answers differ
-python -m cache merge CASSETTE PLACE …     all records of the places into a cassette: a new one, or one of the places
+python -m cache merge PATH PLACE …         all records of the places into a cassette: a new one, or one of the places
 python -m cache sync STORE CASSETTE …      cassettes into a store, which is made if need be
 python -m cache ledger PLACE …             calls, tokens, seconds, money: spent, and saved by using answers again
 
@@ -17,27 +17,38 @@ Exit codes: 0 done, 1 a difference or damage was found, 2 wrong use or missing d
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from inspect import signature
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from cache import cassette
 from cache.cassette import Cassette
-from cache.errors import CacheError, CassetteError
-from cache.ledger import COLUMNS, keys_in, ledger
-from cache.limits import read_prices
-from cache.reading import conversation, difference, find, line, short
+from cache.errors import CacheError
+from cache.key import DIGEST_PREFIX, JSON, canonical
+from cache.limits import COLUMNS, keys_in, ledger, read_prices
+from cache.nearest import messages, unified
+from cache.record import Record
 from cache.store import Store
+
+_DIGITS = 12  # of a key in a list; any number of them finds a record
+_BEGINNING = 60  # characters of an answer in a list
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "prices": {"help": '{"model": {"prompt": 2.5, "completion": 10}}, per million'},
+    "used_by": {"help": "trajectories that name keys", "nargs": "+", "default": []},
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    options = _parser().parse_args(arguments)
+    options = vars(_parser().parse_args(arguments))
+    run: Callable[..., bool | None] = options.pop("run")
     try:
-        run: Callable[[argparse.Namespace], int] = options.run
-        return run(options)
+        return int(run(**options) or 0)
     except CacheError as error:
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
         return 2
@@ -47,118 +58,106 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m cache",
-        description="Look at recorded answers, compare, merge and count them.",
-        epilog="Exit codes: 0 done, 1 a difference or damage was found, 2 wrong use or missing data.",
-    )
+    about, *_, codes = str(__doc__).strip().split("\n")
+    parser = argparse.ArgumentParser(prog="python -m cache", description=about, epilog=codes)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-
-    def command(run: Callable[[argparse.Namespace], int], *places: str) -> argparse.ArgumentParser:
-        name = run.__name__.strip("_")
-        subparser = commands.add_parser(name, help=run.__doc__, description=run.__doc__)
-        for place in places:
-            number = "+" if place in ("places", "cassettes") else None
-            subparser.add_argument(place, type=Path, metavar=place.rstrip("s").upper(), nargs=number)
-        subparser.set_defaults(run=run)
-        return subparser
-
-    command(_list, "places")
-    command(_show, "place").add_argument("keys", nargs="+", metavar="KEY")
-    command(_verify, "places")
-    command(_diff, "left", "right")
-    command(_merge, "cassette", "places")
-    command(_sync, "store", "cassettes")
-    spent = command(_ledger, "places")
-    spent.add_argument(
-        "--prices", type=Path, metavar="FILE", help='{"model": {"prompt": 2.5, "completion": 10}}, per million'
-    )
-    spent.add_argument(
-        "--used-by", nargs="+", type=Path, default=[], metavar="FILE", help="trajectories that name keys"
-    )
+    for run in (_list, _show, _verify, _diff, _merge, _sync, _ledger):
+        command = commands.add_parser(run.__name__[1:], help=run.__doc__, description=run.__doc__)
+        command.set_defaults(run=run)
+        for name in signature(run).parameters:
+            kind, number = str if name == "keys" else Path, "+" if name.endswith("s") else None
+            if name in _OPTIONS:
+                command.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar="FILE", **_OPTIONS[name])
+            else:
+                command.add_argument(name, type=kind, metavar=name.rstrip("s").upper(), nargs=number)
     return parser
 
 
-# -- commands ---
+# -- commands: each returns whether a difference or damage was found ---
 
 
-def _list(options: argparse.Namespace) -> int:
+def _list(places: list[Path]) -> None:
     """One line a record: key, sample, model, messages, answer."""
-    for record in chain.from_iterable(_read(place).values() for place in options.places):
-        _say(line(record))
-    return 0
+    for record in chain.from_iterable(_read(place).values() for place in places):
+        said = " ".join(" ".join(_texts(record.answer)[:1]).split())
+        beginning = said if len(said) <= _BEGINNING else said[: _BEGINNING - 1] + "…"
+        model, number = record.request.get("model"), len(messages(record.request))
+        _say(f"{_short(record.key)}  {record.sample:>4}  {model}  {number:>3} messages  {beginning}")
 
 
-def _show(options: argparse.Namespace) -> int:
+def _show(place: Path, keys: list[str]) -> None:
     """Whole conversations as text."""
-    records = _read(options.place)
-    for text in [conversation(find(records, key)) for key in options.keys]:
-        _say(text)
-    return 0
+    records = _read(place)
+    for key in [_whole(key, records) for key in keys]:
+        _say(_conversation(records[key]))
 
 
-def _verify(options: argparse.Namespace) -> int:
+def _verify(places: list[Path]) -> bool:
     """Check every byte; nothing is repaired."""
     damaged = False
-    for place in options.places:
+    for place in places:
         if place.is_dir():
             with Store(place, read_only=True) as store:
                 count, problems = len(store), store.verify()
-        else:
+        elif place.exists():
             count, problems = _verify_cassette(place)
+        else:
+            raise CacheError(f"Expected a cassette or a store's folder at {place}, got nothing. Name another.")
         damaged |= bool(problems)
         _say(f"{place}: problems found: {len(problems)}" if problems else f"{place}: {count} records, as written")
         for problem in problems:
             _say(f"  {problem}")
-    return int(damaged)
+    return damaged
 
 
-def _diff(options: argparse.Namespace) -> int:
+def _diff(left: Path, right: Path) -> bool:
     """Requests on one side only, and answers that differ."""
-    found = difference(_read(options.left), _read(options.right))
-    for side, keys in (("left", found.left), ("right", found.right)):
-        for key in keys:
-            _say(f"only {side}  {short(key)}")
-    for key, diff in found.answers.items():
-        _say(f"answer  {short(key)}\n{diff}")
-    if found.surroundings:
-        _say(f"{len(found.surroundings)} answers are the same, and were observed otherwise")
-    return int(bool(found))
+    one, other = _read(left), _read(right)
+    found = [f"only left  {_short(key)}" for key in one if key not in other]
+    found += [f"only right  {_short(key)}" for key in other if key not in one]
+    observed_otherwise = 0
+    for key in sorted(one.keys() & other.keys()):
+        pair = one[key], other[key]
+        if canonical(pair[0].answer) != canonical(pair[1].answer):
+            before, after = ("\n".join(_texts(record.answer)) for record in pair)
+            if before == after:  # something beside the texts differs
+                before, after = (_json(record.answer, indent=1) for record in pair)
+            found.append(f"answer  {_short(key)}\n{unified(before, after, 'left', 'right')}")
+        else:
+            observed_otherwise += pair[0].to_line() != pair[1].to_line()
+    for text in found:
+        _say(text)
+    if observed_otherwise:
+        _say(f"{observed_otherwise} answers are the same, and were observed otherwise")
+    return bool(found)
 
 
-def _merge(options: argparse.Namespace) -> int:
+def _merge(path: Path, places: list[Path]) -> None:
     """All records of several places into a cassette, which is new or one of them."""
-    path: Path = options.cassette
-    if path.exists() and path.resolve() not in (place.resolve() for place in options.places):
-        raise CassetteError(f"Expected a new cassette, got {path}, which is there. Name it among the places as well.")
-    records = cassette.merge(*map(_read, options.places))
+    if path.exists() and path.resolve() not in (place.resolve() for place in places):
+        raise CacheError(f"Expected a new cassette, got {path}, which is there. Name it among the places as well.")
+    records = cassette.merge(*map(_read, places))
     digest = cassette.write(path, records.values())
     _say(f"{path}: {len(records)} records, {digest}")
-    return 0
 
 
-def _sync(options: argparse.Namespace) -> int:
+def _sync(store: Path, cassettes: list[Path]) -> None:
     """Cassettes into a store, which is made if need be."""
-    cassettes = [cassette.read(path) for path in options.cassettes]
-    with Store(options.store) as store:
-        for path, records in zip(options.cassettes, cassettes, strict=True):
-            _say(f"{path}: {store.load(records)} of {len(records)} records were new")
-    return 0
+    read = {path: cassette.read(path) for path in cassettes}
+    with Store(store) as opened:
+        for path in cassettes:
+            _say(f"{path}: {opened.load(read[path])} of {len(read[path])} records were new")
 
 
-def _ledger(options: argparse.Namespace) -> int:
+def _ledger(places: list[Path], prices: Path | None, used_by: list[Path]) -> None:
     """Calls, tokens, seconds and money: spent, and saved by using answers again."""
-    records = cassette.merge(*map(_read, options.places))
-    prices = read_prices(options.prices) if options.prices else {}
-    entries = ledger(records.values(), prices, keys_in(options.used_by))
+    records = cassette.merge(*map(_read, places))
+    entries = ledger(records.values(), read_prices(prices) if prices else {}, keys_in(used_by))
     rows = [("model", *(name.replace("_", " ") for name in COLUMNS))]
-    for model, entry in entries.items():
-        rows.append((model, *(_figure(getattr(entry, name)) for name in COLUMNS)))
+    rows += [(model, *(_figure(entry.get(name)) for name in COLUMNS)) for model, entry in entries.items()]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for model, *figures in rows:
-        cells = [model.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(figures, widths[1:], strict=True))]
-        _say("  ".join(cells).rstrip())
-    return 0
+        _say("  ".join([model.ljust(widths[0]), *map(str.rjust, figures, widths[1:])]).rstrip())
 
 
 # -- places and words ---
@@ -172,20 +171,65 @@ def _read(place: Path) -> Cassette:
         return store.export()
 
 
+def _whole(beginning: str, records: Cassette) -> str:
+    """Return the only key that begins so, with or without `sha256:`; raises CacheError."""
+    wanted = DIGEST_PREFIX + beginning.removeprefix(DIGEST_PREFIX)
+    keys = [key for key in records if key.startswith(wanted)]
+    if len(keys) != 1:
+        raise CacheError(f"Expected one key that begins with {beginning}, got {len(keys)}. `list` shows them.")
+    return keys[0]
+
+
 def _verify_cassette(path: Path) -> tuple[int, list[str]]:
-    if not path.exists():
-        raise CassetteError(f"Expected a cassette or a store's folder at {path}, got nothing. Name another.")
     try:
-        records = cassette.read(path)
-        return len([record.key for record in records.values()]), []
+        return len([*cassette.read(path).values()]), []
     except CacheError as error:
         return 0, [str(error)]
 
 
+def _conversation(record: Record) -> str:
+    """Return a record as text: what is known of it, then every message, then every choice of the answer."""
+    known: dict[str, JSON] = {
+        "key": record.key,
+        "sample": record.sample,
+        "request": {name: value for name, value in record.request.items() if name != "messages"},
+        "provenance": record.provenance,
+        "observed": record.observed,
+    }
+    lines = [f"{name:<10}  {value if isinstance(value, (str, int)) else _json(value)}" for name, value in known.items()]
+    for message in messages(record.request):
+        role = message.get("role", "") if isinstance(message, Mapping) else ""
+        lines += ["", f"── {role} ──", _said(message)]
+    for number, text in enumerate(_texts(record.answer)):
+        lines += ["", f"── answer {number} ──" if number else "── answer ──", text]
+    return "\n".join(lines) + "\n"
+
+
+def _texts(answer: Mapping[str, JSON]) -> list[str]:
+    """Return what every choice says."""
+    choices = answer.get("choices")
+    listed = choices if isinstance(choices, (list, tuple)) else []
+    return [_said(choice.get("message") if isinstance(choice, Mapping) else choice) for choice in listed]
+
+
+def _said(message: JSON) -> str:
+    """Return the text of a message; where there is none, or something beside it, the message as JSON."""
+    match message:
+        case {"content": str(text), **others} if not any(value for name, value in others.items() if name != "role"):
+            return text
+    return _json(message)
+
+
+def _json(value: JSON, indent: int | None = None) -> str:
+    return json.dumps(value, indent=indent, sort_keys=True, ensure_ascii=False)
+
+
+def _short(key: str) -> str:
+    return key.removeprefix(DIGEST_PREFIX)[:_DIGITS]
+
+
 def _figure(value: float | None) -> str:
-    if value is None:
-        return "–"
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
+    return "–" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
 
 
 def _say(text: str) -> None:

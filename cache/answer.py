@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cache.errors import AnswerBroken, InvalidRequest
+from cache.errors import EndpointError, InvalidRequest
 from cache.key import JSON, canonical
 
 _END = "[DONE]"  # the last event of a stream
@@ -18,26 +18,26 @@ def read_answer(content: bytes, *, streamed: bool) -> dict[str, JSON]:
     """Return the chat.completion body in `content`: verbatim, or put together from the events of a stream.
 
     Raises:
-        AnswerBroken: it is no JSON, holds an error or no choice, a choice is empty, or a stream ends early. The message
-            ends with what came, uncut: whoever shows it withholds credentials first and cuts it afterwards.
+        EndpointError: it is no JSON, holds an error or no choice, a choice is empty, or a stream ends early. The
+            message ends with what came, uncut: whoever shows it withholds credentials first and cuts it afterwards.
 
     References:
         https://platform.openai.com/docs/api-reference/chat-streaming
     """
     answer = _assembled(content) if streamed else _object(content.decode(errors="replace"))
     if "error" in answer and "choices" not in answer:
-        raise AnswerBroken(f"Expected an answer, got an error in its place: {json.dumps(answer['error'])}")
+        raise EndpointError(f"Expected an answer, got an error in its place: {json.dumps(answer['error'])}")
     choices = answer.get("choices")
     if not isinstance(choices, list) or not choices:
-        raise AnswerBroken(f"Expected at least one choice, got {json.dumps(choices)}")
+        raise EndpointError(f"Expected at least one choice, got {json.dumps(choices)}")
     for position, choice in enumerate(choices):
         message = choice.get("message") if isinstance(choice, dict) else None
         if not isinstance(message, dict) or all(message.get(name) is None for name in _SAYS):
-            raise AnswerBroken(f"Expected choice {position} to say something, got {json.dumps(choice)}")
+            raise EndpointError(f"Expected choice {position} to say something, got {json.dumps(choice)}")
     try:
         canonical(answer)
     except InvalidRequest as error:
-        raise AnswerBroken(f"Expected an answer that can be recorded: {error}") from None
+        raise EndpointError(f"Expected an answer that can be recorded: {error}") from None
     return answer
 
 
@@ -47,7 +47,7 @@ def _object(content: str) -> dict[str, Any]:
     except ValueError:
         value = None
     if not isinstance(value, dict):
-        raise AnswerBroken(f"Expected a JSON object, got {len(content)} characters: {content}")
+        raise EndpointError(f"Expected a JSON object, got {len(content)} characters: {content}")
     return value
 
 
@@ -75,17 +75,17 @@ def _assembled(content: bytes) -> dict[str, Any]:
             break
         chunk = _object(data)
         if "error" in chunk:
-            raise AnswerBroken(f"Expected a whole stream, got an error in it: {json.dumps(chunk['error'])}")
+            raise EndpointError(f"Expected a whole stream, got an error in it: {json.dumps(chunk['error'])}")
         for part in chunk.pop("choices", None) or ():
             index = part.get("index") if isinstance(part, dict) else None
             if not isinstance(index, int):
-                raise AnswerBroken(f"Expected a piece of a choice, got {json.dumps(part)}")
+                raise EndpointError(f"Expected a piece of a choice, got {json.dumps(part)}")
             part["message"] = part.pop("delta", None) or {}
             _join(choices.setdefault(index, {"index": index, "message": {}}), part)
         answer.update((name, value) for name, value in chunk.items() if value is not None)
     unfinished = [index for index, choice in choices.items() if choice.get("finish_reason") is None]
     if not ended or unfinished:
-        raise AnswerBroken(f"Expected a stream to its end, got {len(content)} bytes that break off.")
+        raise EndpointError(f"Expected a stream to its end, got {len(content)} bytes that break off.")
     answer["object"] = "chat.completion"
     answer["choices"] = [choices[index] for index in sorted(choices)]
     return answer
@@ -107,11 +107,10 @@ def _join(whole: dict[str, Any], part: Mapping[str, Any]) -> None:
 
 def _joined_items(whole: list[Any], items: list[Any]) -> list[Any]:
     """Return a list with more items: one whose index is there already is a piece of it, as tool calls come."""
-    by_index = {item["index"]: item for item in whole if isinstance(item, dict) and "index" in item}
+    by_index = {one["index"]: one for one in whole if isinstance(one, dict) and one.get("index") is not None}
     for item in items:
-        index = item.get("index") if isinstance(item, dict) else None
-        if index is not None and index in by_index:
-            _join(by_index[index], item)
+        if isinstance(item, dict) and item.get("index") in by_index:
+            _join(by_index[item["index"]], item)
         else:
             whole.append(item)
     return whole

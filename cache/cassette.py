@@ -7,37 +7,45 @@ says once what records share (`cache.compact`); version 1, a whole record a line
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Literal
 
-from cache import compact
-from cache.compact import Packed
-from cache.errors import CassetteError, CorruptRecord
+import msgspec
+
+from cache.compact import Packed, Shared, written
+from cache.errors import CacheError, CorruptRecord
 from cache.key import canonical, digest_bytes
 from cache.nearest import nearest_key, sketch
-from cache.record import Record, line_key
+from cache.record import RESTORE, Record
 
 VERSION = 2  # of the file's form; the scheme of the keys has its own
+
+
+class _Manifest(msgspec.Struct):
+    """The first line of a cassette: the version of its form, the digest of what follows, the number of records."""
+
+    cassette: Literal[1, 2]
+    digest: str
+    records: int
 
 
 class Cassette(Mapping[str, Record]):
     """Records by key, in memory; a record that was read is verified when it is first taken out."""
 
     def __init__(self, records: Iterable[Record] = ()) -> None:
-        self._held: dict[str, Record | bytes | Packed] = {}
+        self._held: dict[str, Record | Packed] = {}
         self._claim = threading.Lock()
         for record in records:
             self.put(record)
 
     def __getitem__(self, key: str) -> Record:
         held = self._held[key]
-        if not isinstance(held, Record):
-            held = Record.from_line(held, key) if isinstance(held, bytes) else held.record(key)
-            self._held[key] = held
+        if isinstance(held, Packed):
+            held = self._held[key] = held.record()
         return held
 
     def __iter__(self) -> Iterator[str]:
@@ -79,42 +87,45 @@ def read(path: Path) -> Cassette:
     """Return the cassette at `path`, its manifest verified.
 
     Raises:
-        CassetteError: the file is missing, truncated, edited, not sorted, or of another version; the message names the
+        CacheError: the file is missing, truncated, edited, not sorted, or of another version; the message names the
             line and what to do.
     """
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise CassetteError(f"Expected a cassette at {path}, got {error.strerror}. Name another file.") from None
+        raise CacheError(f"Expected a cassette at {path}, got {error.strerror}. Name another file.") from None
     head, _, body = data.partition(b"\n")
-    version, count, digest = _manifest(path, head)
-    lines = body.splitlines(keepends=True)
-    whole = digest_bytes(body) == digest
-    cassette = Cassette()
-    number = 1
     try:
-        if not whole and b"\r\n" in body:
-            raise CorruptRecord("expected line ends \\n, got \\r\\n: mark *.jsonl as -text in .gitattributes.")
-        shared = compact.Shared()
-        for line in lines:
-            number += 1
-            if version == 1:
-                cassette._held[line_key(line)] = line
-            elif (packed := shared.read(line)) is not None:
-                cassette._held[packed.key] = packed
-            if not whole:  # the line that does not fit is to be named
-                shared.verify(line) if version > 1 else Record.from_line(line)
+        manifest = msgspec.json.decode(head, type=_Manifest)
+    except (ValueError, msgspec.MsgspecError):
+        raise CacheError(
+            f"Expected the manifest of a cassette, version 1 or {VERSION}, in line 1 of {path}, got {head[:60]!r}. "
+            "Restore the file, or read it with the release of genius-replay that wrote it."
+        ) from None
+    lines = body.splitlines(keepends=True)
+    whole = digest_bytes(body) == manifest.digest
+    if not whole and b"\r\n" in body:
+        raise CacheError(f"Expected line ends \\n in {path}, got \\r\\n: mark *.jsonl as -text in .gitattributes.")
+    cassette, shared = Cassette(), Shared()
+    try:
+        for number, line in enumerate(lines, 2):  # noqa: B007 — the error below names it
+            held = Record.from_line(line) if manifest.cassette == 1 else shared.read(line)
+            if held is not None:
+                cassette._held[held.key] = held
+        if not whole and manifest.cassette > 1:  # the line that does not fit is to be named
+            for number, line in enumerate(lines, 2):  # noqa: B007
+                shared.verify(line)
     except CorruptRecord as error:
-        raise CassetteError(f"Line {number} of {path}: {error}") from None
+        raise CacheError(f"Line {number} of {path}: {error}") from None
     if not whole:
-        raise CassetteError(
-            f"Expected {count} records in {path} under the digest of line 1, got {len(cassette)} under another: whole "
-            f"lines were lost, added or exchanged. {_RESTORE}"
+        raise CacheError(
+            f"Expected {manifest.records} records in {path} under the digest of line 1, got {len(cassette)} under "
+            f"another: whole lines were lost, added or exchanged. {RESTORE}"
         )
-    if len(cassette) != count or list(cassette._held) != list(cassette):
-        raise CassetteError(
-            f"Expected {count} records sorted by key in {path}, got {len(cassette)} keys in {len(lines)} lines. "
-            "Write it with cache.cassette.write, never by hand."
+    if len(cassette) != manifest.records or list(cassette._held) != list(cassette):
+        raise CacheError(
+            f"Expected {manifest.records} records sorted by key in {path}, got {len(cassette)} keys in {len(lines)} "
+            "lines. Write it with cache.cassette.write, never by hand."
         )
     return cassette
 
@@ -123,11 +134,11 @@ def write(path: Path, records: Iterable[Record]) -> str:
     """Write `records` to `path`, whole or not at all, and return the digest of the cassette.
 
     Raises:
-        CassetteError: two records have the same key and different content, or the file cannot be written.
-        CredentialFound, InvalidRequest: see `Record.to_line`.
+        CacheError: two records have the same key and different content, or the file cannot be written.
+        CacheError, InvalidRequest: see `Record.to_line`.
     """
     cassette = merge(*(Cassette([record]) for record in records))
-    body = compact.written([*cassette.values()])
+    body = written([*cassette.values()])
     head = canonical({"cassette": VERSION, "digest": digest_bytes(body), "records": len(cassette)})
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -138,38 +149,18 @@ def write(path: Path, records: Iterable[Record]) -> str:
         partial.replace(path)
     except OSError as error:
         partial.unlink(missing_ok=True)
-        raise CassetteError(f"Expected to write {path}, got {error.strerror}. Make room, or name another.") from error
+        raise CacheError(f"Expected to write {path}, got {error.strerror}. Make room, or name another.") from error
     return cassette.digest
 
 
 def merge(*cassettes: Cassette) -> Cassette:
-    """Return all records of `cassettes`; raises CassetteError if two hold different records under one key."""
+    """Return all records of `cassettes`; raises CacheError if two hold different records under one key."""
     merged = Cassette()
     for cassette in cassettes:
         for key, record in cassette.items():
             if not merged.put(record) and merged[key].to_line() != record.to_line():
-                raise CassetteError(
+                raise CacheError(
                     f"Expected one record for {key}, got two that differ. Keep one of them, or number the second "
                     "answer with sample=1."
                 )
     return merged
-
-
-def _manifest(path: Path, head: bytes) -> tuple[int, int, str]:
-    """Return the version, the number of records and the digest that the first line states."""
-    try:
-        manifest = json.loads(head)
-        version, count, digest = manifest["cassette"], manifest["records"], manifest["digest"]
-    except (ValueError, TypeError, KeyError):
-        raise CassetteError(
-            f"Expected the manifest of a cassette in line 1 of {path}, got {head[:60]!r}. Restore the file."
-        ) from None
-    if version not in (1, VERSION):
-        raise CassetteError(
-            f"Expected cassette version 1 or {VERSION} in line 1 of {path}, got {version!r}. Read it with the release "
-            "of genius-replay that wrote it."
-        )
-    return version, count, digest
-
-
-_RESTORE = "Restore the file (`git checkout`), or record again."

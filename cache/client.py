@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
+from cache.cassette import Cassette
 from cache.errors import CacheError, ReplayMiss
 from cache.key import JSON, request_key
 from cache.nearest import difference
@@ -70,6 +71,18 @@ class Tally:
     misses: int = 0
 
 
+class _Nothing(Cassette):
+    """Where nothing is found and nothing is kept."""
+
+    def put(self, record: Record) -> bool:
+        """Keep nothing, as if it were new."""
+        return bool(record.key)
+
+    def claim(self, key: str) -> AbstractContextManager[object]:  # noqa: ARG002
+        """Hold nothing against others."""
+        return nullcontext()
+
+
 class Client:
     """Answers requests of every kind from `records`, and has what is not there made by the provider of its kind.
 
@@ -88,7 +101,7 @@ class Client:
         """
         if records is None and not providers:
             raise CacheError("Expected records to replay from, or a provider to ask, got neither. Pass one.")
-        self._records = records
+        self._records = _Nothing() if records is None else records
         self._providers = dict(providers or {})
         self._tally = Tally()
         self._counting = threading.Lock()
@@ -100,7 +113,7 @@ class Client:
 
     def find(self, kind: str, request: Request, *, sample: int = 0) -> Record | None:
         """Return the record of `request` if it is there; nothing is made and nothing is counted."""
-        return None if self._records is None else self._records.get(request_key(request, kind=kind, sample=sample))
+        return self._records.get(request_key(request, kind=kind, sample=sample))
 
     def ask(self, kind: str, request: Request, *, sample: int = 0, where: str = "") -> Record:
         """Return the answer to `request`.
@@ -114,16 +127,13 @@ class Client:
         Raises:
             ReplayMiss: the answer was never recorded, and there is no provider of its kind.
             InvalidRequest: the request is not JSON.
-            CorruptRecord, StoreError: the answer is there but cannot be believed or read, or cannot be stored.
-            EndpointError, LimitReached, CredentialFound: see `cache.endpoint.OpenAITransport.send`.
+            CorruptRecord, CacheError: the answer is there but cannot be believed or read, or cannot be stored.
+            EndpointError, CacheError: see `cache.endpoint.OpenAITransport.send`.
         """
         provider, key = self._providers.get(kind), request_key(request, kind=kind, sample=sample)
-        if self._records is None and provider is not None:
-            self._count(hits=0)
-            return _made(provider, kind, request, sample)
-        if self._records is not None and (record := self._records.get(key)) is not None:
+        if (record := self._records.get(key)) is not None:
             return self._hit(record)
-        if self._records is None or provider is None:
+        if provider is None:
             self._count(hits=0)
             raise self._miss(kind, request, sample, where)
         if not callable(provider):
@@ -132,7 +142,7 @@ class Client:
             if (record := self._records.get(key)) is not None:  # whoever held the claim before has asked
                 return self._hit(record)
             self._count(hits=0)
-            return self._kept(_made(provider, kind, request, sample))
+            return self._kept(kind, request, sample, provider(request))
 
     def ask_all(self, kind: str, requests: Sequence[Request], *, sample: int = 0) -> list[Record]:
         """Return the answers to many requests, in their order; those that a queue has to make are made at once.
@@ -141,14 +151,14 @@ class Client:
             as `ask`. What was made before an error is kept.
         """
         provider = self._providers.get(kind)
-        if self._records is None or provider is None or callable(provider):
+        if provider is None or callable(provider):
             return [self.ask(kind, request, sample=sample) for request in requests]
         missing = [request for request in requests if self.find(kind, request, sample=sample) is None]
         made: dict[str, Record] = {}
 
         def keep(request: Request, reply: Reply) -> None:
-            record = Record(request, reply.answer, sample, kind, reply.provenance, reply.observed)
-            made[record.key] = self._kept(record)
+            record = self._kept(kind, request, sample, reply)
+            made[record.key] = record
 
         if missing:
             provider.make(missing, keep)
@@ -160,8 +170,8 @@ class Client:
             found.append(record or self.ask(kind, request, sample=sample))
         return found
 
-    def _kept(self, record: Record) -> Record:
-        assert self._records is not None
+    def _kept(self, kind: str, request: Request, sample: int, reply: Reply) -> Record:
+        record = Record(request, reply.answer, sample, kind, reply.provenance, reply.observed)
         if self._records.put(record):
             return record
         # Somebody put another answer without a claim: it stays, and everyone who asks gets the same one.
@@ -178,20 +188,9 @@ class Client:
 
     def _miss(self, kind: str, request: Request, sample: int, where: str) -> ReplayMiss:
         asked = Record(request, answer={}, sample=sample, kind=kind)
-        nearest = None if self._records is None else self._records.nearest(asked.question)
+        nearest = self._records.nearest(asked.question)
         diff = ""
         if nearest is not None:
             diff = difference(asked.request, nearest.request)
             diff = diff or f"only the sample differs: recorded {nearest.sample}, asked {sample}"
-        return ReplayMiss(asked.key, where, nearest, diff, 0 if self._records is None else len(self._records))
-
-
-def _made(provider: Provider | Queue, kind: str, request: Request, sample: int) -> Record:
-    """Have one answer made, of which nothing is looked up or kept."""
-    replies: list[Reply] = []
-    if callable(provider):
-        replies.append(provider(request))
-    else:
-        provider.make([request], lambda _, reply: replies.append(reply))
-    (reply,) = replies
-    return Record(request, reply.answer, sample, kind, reply.provenance, reply.observed)
+        return ReplayMiss(asked.key, where, nearest, diff, len(self._records))

@@ -15,207 +15,175 @@ A record's digest is the beginning of that of `Record.to_line`; with the key it 
 
 from __future__ import annotations
 
-import json
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from functools import cached_property, partial
+from typing import Any
+
+import msgspec
 
 from cache.errors import CorruptRecord
 from cache.key import DIGEST_PREFIX, JSON, canonical, digest_bytes
-from cache.record import Record
+from cache.record import RESTORE, Record
 
 HASH = 16  # hexadecimal digits
 REFERENCE, LINE = 19, 38  # characters of JSON that a reference takes, and a line of what is shared besides its value
 CONTAINER = 160  # characters of JSON below which names are better said by a shape
 PARAGRAPH = "\n\n"  # behind it a text may be cut
 
-_RESTORE = "Restore the file it came from (for a cassette: `git checkout` it), or record the answer again."
-
 
 def _hash(value: JSON) -> str:
     return digest_bytes(canonical(value)).removeprefix(DIGEST_PREFIX)[:HASH]
 
 
-def _content(record: Record) -> dict[str, JSON]:
-    return {
-        "answer": record.answer,
-        "observed": record.observed,
-        "provenance": record.provenance,
-        "request": record.request,
-        "sample": record.sample,
-    }
-
-
 # -- writing ---
 
-Node: TypeAlias = int
-"""A value by number: equal values have one. A list is its last item behind the list before it; a text likewise."""
+_CONTENT = ("answer", "observed", "provenance", "request", "sample")  # of a record; its kind stands with the shape
 
 
-class _Graph:
-    """All values of some records, each once, with how often others hold it."""
+@dataclass(eq=False)
+class _Node:
+    """A value, once for all places where it stands. A list is its last item behind the list before it; a text too."""
+
+    kind: str  # "scalar", "piece" of a text, "object", or a chain: "text", "list"
+    value: JSON  # of all but chains
+    parts: tuple[_Node, ...]
+    size: int  # in characters of JSON
+    uses: int = 0
+    shared: bool = False
+
+    @cached_property
+    def hash(self) -> str:
+        """The content hash."""
+        return _hash(self.whole())
+
+    def whole(self) -> JSON:
+        """The value itself."""
+        if self.kind not in ("list", "text"):
+            return self.value
+        parts = [part.whole() for part in self._cut(whole=True)[1]]
+        return parts if self.kind == "list" else "".join(map(str, parts))
+
+    def encoded(self) -> JSON:
+        """The value with references in the place of what is shared in it."""
+        if self.kind in ("list", "text"):
+            before, parts = self._cut()
+            if self.kind == "text" and before is None and not any(part.shared for part in parts):
+                return _escaped(str(self.whole()))
+            sign = "$" if self.kind == "text" else "$+"
+            items = [*([] if before is None else [sign + before.hash]), *(part._said() for part in parts)]
+            return {"$text": items} if self.kind == "text" else items
+        if isinstance(self.value, Mapping):
+            return {_escaped(name): part._said() for name, part in zip(sorted(self.value), self.parts, strict=True)}
+        return _escaped(self.value) if isinstance(self.value, str) else self.value
+
+    def _said(self) -> JSON:
+        return f"${self.hash}" if self.shared else self.encoded()
+
+    def _cut(self, *, whole: bool = False) -> tuple[_Node | None, list[_Node]]:
+        """The longest shared beginning of a list or a text, if there is one, and the parts behind it."""
+        node, behind = self, list[_Node]()
+        while node.parts:
+            node, part = node.parts
+            behind.append(part)
+            if node.shared and not whole:
+                return node, behind[::-1]
+        return None, [*([node] if node.kind == "piece" else []), *behind[::-1]]
+
+
+class _Nodes:
+    """All values of some records."""
 
     def __init__(self) -> None:
-        self.parts: list[tuple[Node, ...]] = []
-        self._kinds: list[str] = []  # "scalar", "piece" of a text, "object", or a chain: "text", "list"
-        self._values: list[JSON] = []  # of all but chains
-        self._sizes: list[int] = []
-        self._numbers: dict[Any, Node] = {}
-        self._hashes: dict[Node, str] = {}
+        self._nodes: dict[Any, _Node] = {}
 
-    def add(self, value: JSON) -> Node:
-        """The number of a value, all of whose parts are counted when it is first seen."""
+    def of(self, value: JSON) -> _Node:
+        """The node of a value."""
         if isinstance(value, str):
             *pieces, last = value.split(PARAGRAPH)
             texts = [*(piece + PARAGRAPH for piece in pieces), *filter(None, [last])]
-            numbers = [self._number("piece", text, (), len(text), text) for text in texts]
-            return self._chain("text", numbers)
+            first, *others = [self._node("piece", text, len(text), text) for text in texts] or [self._empty("text")]
+            return self._chain("text", first, others)  # one piece is a text already
         if isinstance(value, Mapping):
             names = sorted(value)
-            parts = tuple(self.add(value[name]) for name in names)
-            size = sum(self._sizes[part] for part in parts) + sum(len(name) + 4 for name in names)
-            return self._number("object", tuple(names), parts, size, value)
+            parts = tuple(self.of(value[name]) for name in names)
+            return self._node("object", tuple(names), sum(len(name) + 4 for name in names), value, parts)
         if isinstance(value, (list, tuple)):
-            return self._chain("list", [self.add(item) for item in value])
-        written = canonical(value)
-        return self._number("scalar", written, (), len(written), value)
+            return self._chain("list", self._empty("list"), [self.of(item) for item in value])
+        said = canonical(value)
+        return self._node("scalar", said, len(said), value)
 
-    def _chain(self, kind: str, parts: Sequence[Node]) -> Node:
-        if kind == "text" and parts:  # one piece is a text already
-            whole, *parts = parts
-        else:
-            whole = self._number(kind, "", (), 2)
+    def _empty(self, kind: str) -> _Node:
+        return self._node(kind, "", 2)
+
+    def _chain(self, kind: str, node: _Node, parts: Iterable[_Node]) -> _Node:
         for part in parts:
-            whole = self._number(kind, "", (whole, part), self._sizes[whole] + self._sizes[part] + 1)
-        return whole
+            node = self._node(kind, "", 1, parts=(node, part))
+        return node
 
-    def _number(self, kind: str, what: Any, parts: tuple[Node, ...], size: int, value: JSON = None) -> Node:
-        number = self._numbers.setdefault((kind, what, parts), len(self.parts))
-        if number == len(self.parts):
-            self.parts.append(parts)
-            self._kinds.append(kind)
-            self._sizes.append(size)
-            self._values.append(value)
-        return number
+    def _node(self, kind: str, what: Any, own: int, value: JSON = None, parts: tuple[_Node, ...] = ()) -> _Node:
+        key = kind, what, parts
+        if key not in self._nodes:
+            self._nodes[key] = _Node(kind, value, parts, own + sum(part.size for part in parts))
+        return self._nodes[key]
 
-    def shared(self, roots: Iterable[Node]) -> frozenset[Node]:
+    def shared(self, roots: Iterable[_Node]) -> list[_Node]:
         """What pays to be said once: it stands in several places, and is longer than references to it."""
-        uses = Counter(roots)
-        found = []
-        for node in reversed(range(len(self.parts))):  # a part has a smaller number than what holds it
-            count, size = uses[node], self._sizes[node]
-            is_long = self._kinds[node] in ("piece", "text") or (self._kinds[node] != "scalar" and size >= CONTAINER)
-            if count > 1 and is_long and (count - 1) * size > count * REFERENCE + LINE:
-                found.append(node)
-                count = 1
-            for part in self.parts[node]:
-                uses[part] += count
-        return frozenset(found)
-
-    def hash(self, node: Node) -> str:
-        """The content hash of a value."""
-        if node not in self._hashes:
-            self._hashes[node] = _hash(self._value(node))
-        return self._hashes[node]
-
-    def _value(self, node: Node) -> JSON:
-        if self._kinds[node] == "list":
-            return [self._value(part) for part in self._cut(node, frozenset())[1]]
-        if self._kinds[node] == "text":
-            return "".join(str(self._values[part]) for part in self._cut(node, frozenset())[1])
-        return self._values[node]
-
-    def encoded(self, node: Node, shared: frozenset[Node]) -> JSON:
-        """A value with references in the place of what is shared in it."""
-        kind, value = self._kinds[node], self._values[node]
-        if kind in ("list", "text"):
-            before, parts = self._cut(node, shared)
-            if kind == "text" and before is None and not shared.intersection(parts):
-                return _escaped(str(self._value(node)))
-            sign = "$" if kind == "text" else "$+"
-            items = [*([] if before is None else [sign + self.hash(before)]), *(self._part(n, shared) for n in parts)]
-            return {"$text": items} if kind == "text" else items
-        if isinstance(value, Mapping):
-            named = zip(sorted(value), self.parts[node], strict=True)
-            return {_escaped(name): self._part(part, shared) for name, part in named}
-        return _escaped(value) if isinstance(value, str) else value
-
-    def _part(self, node: Node, shared: frozenset[Node]) -> JSON:
-        return f"${self.hash(node)}" if node in shared else self.encoded(node, shared)
-
-    def _cut(self, node: Node, shared: frozenset[Node]) -> tuple[Node | None, list[Node]]:
-        """The longest shared beginning of a list or a text, if there is one, and the parts behind it."""
-        behind: list[Node] = []
-        while self._kinds[node] != "piece" and self.parts[node]:
-            node, part = self.parts[node]
-            behind.append(part)
-            if node in shared:
-                return node, behind[::-1]
-        return None, [*([node] if self._kinds[node] == "piece" else []), *behind[::-1]]
+        for root in roots:
+            root.uses += 1
+        for node in reversed(self._nodes.values()):  # a part was made before what holds it
+            is_long = node.kind in ("piece", "text") or (node.kind != "scalar" and node.size >= CONTAINER)
+            node.shared = node.uses > 1 and is_long and (node.uses - 1) * node.size > node.uses * REFERENCE + LINE
+            for part in node.parts:
+                part.uses += 1 if node.shared else node.uses
+        return [node for node in self._nodes.values() if node.shared]
 
 
 def written(records: Sequence[Record]) -> bytes:
     """The lines of a cassette behind its manifest."""
-    graph = _Graph()
-    roots = [graph.add(_content(record)) for record in records]
-    shared = graph.shared(roots)
-    lines = [(graph.hash(node), {"is": graph.encoded(node, shared), "shared": graph.hash(node)}) for node in shared]
-    shapes: dict[tuple[str, bytes], list[tuple[Record, list[JSON]]]] = defaultdict(list)
+    nodes = _Nodes()
+    roots = [nodes.of({name: getattr(record, name) for name in _CONTENT}) for record in records]
+    shared = nodes.shared(roots)
+    before = [(node.hash, canonical({"is": node.encoded(), "shared": node.hash})) for node in shared]
+    shapes: dict[tuple[str, bytes], list[tuple[Record, JSON, list[JSON]]]] = defaultdict(list)
     for record, root in zip(records, roots, strict=True):
-        leaves: list[JSON] = []
-        skeleton = _skeleton(graph.encoded(root, shared), leaves)
-        shapes[record.kind, canonical(skeleton)].append((record, leaves))
-    body: list[tuple[str, Mapping[str, JSON]]] = []
-    for (kind, skeleton), members in shapes.items():
-        holes, constant = _holes([[canonical(leaf) for leaf in leaves] for _, leaves in members])
-        first = members[0][1]
-        shape = _filled(json.loads(skeleton), iter([[first[n]] if n in constant else hole for n, hole in holes]))
+        encoded, leaves = root.encoded(), list[JSON]()
+        skeleton = canonical(_shaped(encoded, leaves.append))
+        shapes[record.kind, skeleton].append((record, encoded, leaves))
+    body: list[tuple[str, bytes]] = []
+    for (kind, _), members in shapes.items():
+        holes = _holes([[canonical(leaf) for leaf in leaves] for _, _, leaves in members])
+        _, encoded, leaves = members[0]
+        filling = [[leaf] if hole is None else hole for hole, leaf in zip(holes, leaves, strict=True)]
+        shape = _shaped(encoded, partial(next, iter(filling)))  # what stood there is only a default
         name = _hash({"kind": kind, "of": shape})
         if len(members) > 1:
-            lines.append((name, {"kind": kind, "of": shape, "shape": name}))
-        for record, leaves in members:
-            kept = {hole: leaves[n] for n, hole in reversed(holes) if n not in constant}
+            before.append((name, canonical({"kind": kind, "of": shape, "shape": name})))
+        for record, _, leaves in members:
+            kept = {hole: leaf for hole, leaf in reversed([*zip(holes, leaves, strict=True)]) if hole is not None}
             filled: list[JSON] = [kept[hole] for hole in sorted(kept)]
-            what: dict[str, JSON] = {"of": name, "with": filled} if len(members) > 1 else {"is": shape, "kind": kind}
-            body.append((record.key, {**_seal(record), **what}))
-    return b"".join(canonical(line) + b"\n" for _, line in [*sorted(lines, key=_first), *sorted(body, key=_first)])
+            said: dict[str, JSON] = {"of": name, "with": filled} if len(members) > 1 else {"is": shape, "kind": kind}
+            key, digest = (text.removeprefix(DIGEST_PREFIX) for text in (record.key, record.digest))
+            body.append((key, canonical({**said, "digest": digest[:HASH], "key": key})))
+    return b"".join(line + b"\n" for _, line in [*sorted(before), *sorted(body)])
 
 
-def _holes(rows: Sequence[Sequence[bytes]]) -> tuple[list[tuple[int, int]], set[int]]:
-    """The hole of each leaf, equal columns sharing one; and the leaves that never vary, which need none."""
-    columns = [*zip(*rows, strict=True)]
-    constant = {n for n, column in enumerate(columns) if len({*column}) == 1}
+def _holes(rows: Sequence[Sequence[bytes]]) -> list[int | None]:
+    """The hole of each leaf, equal columns sharing one; None for the leaves that never vary, which need none."""
     numbers: dict[tuple[bytes, ...], int] = {}
-    return [(n, 0 if n in constant else numbers.setdefault(c, len(numbers))) for n, c in enumerate(columns)], constant
+    columns = zip(*rows, strict=True)
+    return [None if len({*column}) == 1 else numbers.setdefault(column, len(numbers)) for column in columns]
 
 
-def _first(line: tuple[str, object]) -> str:
-    return line[0]
-
-
-def _seal(record: Record) -> dict[str, JSON]:
-    return {"digest": record.digest.removeprefix(DIGEST_PREFIX)[:HASH], "key": record.key.removeprefix(DIGEST_PREFIX)}
-
-
-def _skeleton(value: JSON, leaves: list[JSON]) -> JSON:
-    """Names and nesting of a value, each leaf a 0; the leaves are appended in order."""
+def _shaped(value: JSON, leaf: Callable[[JSON], JSON]) -> JSON:
+    """Names and nesting of a value, with this in the place of each leaf, in order."""
     if isinstance(value, Mapping):
-        return {name: _skeleton(value[name], leaves) for name in sorted(value)}
+        return {name: _shaped(value[name], leaf) for name in sorted(value)}
     if isinstance(value, list):
-        return {"$list": [_skeleton(item, leaves) for item in value]}
-    leaves.append(value)
-    return 0
-
-
-def _filled(skeleton: Any, leaves: Iterator[Any]) -> JSON:
-    """A skeleton with these in the place of its leaves: the number of a hole, or `[leaf]` for one that never varies."""
-    if isinstance(skeleton, Mapping):
-        return {name: _filled(skeleton[name], leaves) for name in sorted(skeleton)}
-    if isinstance(skeleton, list):
-        return [_filled(item, leaves) for item in skeleton]
-    leaf: JSON = next(leaves)
-    return leaf
+        return {"$list": [_shaped(item, leaf) for item in value]}
+    return leaf(value)
 
 
 def _escaped(text: str) -> str:
@@ -225,30 +193,37 @@ def _escaped(text: str) -> str:
 # -- reading ---
 
 
+@contextmanager
+def _refusing(what: str) -> Iterator[None]:
+    """Turn whatever an edited line can raise into CorruptRecord."""
+    try:
+        yield
+    except CorruptRecord:
+        raise
+    except Exception as error:
+        raise CorruptRecord(f"{what} cannot be rebuilt ({error!r}). {RESTORE}") from error
+
+
 @dataclass(frozen=True)
 class Packed:
-    """A record as its line has it, with all that the lines before it share."""
+    """A record as its line has it, with all that the file shares."""
 
     key: str
-    kind: str
     digest: str
+    kind: str
     shape: Any
-    leaves: tuple[JSON, ...]
+    leaves: Sequence[JSON]
     shared: Shared
 
-    def record(self, expected_key: str) -> Record:
+    def record(self) -> Record:
         """The record, rebuilt and verified.
 
         Raises:
             CorruptRecord: it does not give the key and the digest of its line, or refers to what is not there.
         """
-        try:
-            content = self.shared.rebuilt(self.shape, self.leaves)
-            return Record.rebuilt(self.kind, content, expected_key, DIGEST_PREFIX + self.digest)
-        except CorruptRecord:
-            raise
-        except Exception as error:  # whatever an edited line can hold
-            raise CorruptRecord(f"The record {self.key} cannot be rebuilt ({error!r}). {_RESTORE}") from error
+        with _refusing(f"The record {self.key}"):
+            content = self.shared.decoded(_unfolded(self.shape, self.leaves))
+            return Record(kind=self.kind, **content).believed(self.key, DIGEST_PREFIX + self.digest)
 
 
 class Shared:
@@ -266,7 +241,7 @@ class Shared:
             CorruptRecord: it is no line of a cassette.
         """
         try:
-            match json.loads(line):
+            match msgspec.json.decode(line):
                 case {"is": value, "shared": str(name), **rest} if not rest:
                     self._encoded[name] = value
                     return None
@@ -274,66 +249,57 @@ class Shared:
                     self._shapes[name] = kind, shape
                     return None
                 case {"digest": str(digest), "key": str(key), "of": str(name), "with": [*leaves], **rest} if not rest:
-                    kind, shape = self._shapes[name]
-                    return Packed(DIGEST_PREFIX + key, kind, digest, shape, tuple(leaves), self)
+                    return Packed(DIGEST_PREFIX + key, digest, *self._shapes[name], leaves, self)
                 case {"digest": str(digest), "is": shape, "key": str(key), "kind": str(kind), **rest} if not rest:
-                    return Packed(DIGEST_PREFIX + key, kind, digest, shape, (), self)
-        except (ValueError, RecursionError):
+                    return Packed(DIGEST_PREFIX + key, digest, kind, shape, (), self)
+        except (ValueError, RecursionError, msgspec.MsgspecError):
             pass
         except KeyError as error:
-            raise CorruptRecord(f"Expected a shape {error} on a line before, got none. {_RESTORE}") from None
-        raise CorruptRecord(f"Expected a line of a cassette, got {line[:60]!r}. {_RESTORE}")
+            raise CorruptRecord(f"Expected a shape {error} on a line before, got none. {RESTORE}") from None
+        raise CorruptRecord(f"Expected a line of a cassette, got {line[:60]!r}. {RESTORE}")
 
     def verify(self, line: bytes) -> None:
-        """Check a line that was read on its own: its form, and that it holds what its hash or digest says.
+        """Check a line of a file that was read: its form, and that it holds what its hash or digest says.
 
         Raises:
             CorruptRecord: it does not.
         """
-        said = json.loads(line)
+        said = msgspec.json.decode(line)
         if canonical(said) + b"\n" != line:
-            raise CorruptRecord(f"Expected canonical JSON, got {line[:60]!r}. {_RESTORE}")
+            raise CorruptRecord(f"Expected canonical JSON, got {line[:60]!r}. {RESTORE}")
         if (packed := self.read(line)) is not None:
-            packed.record(packed.key)
-        elif "shared" in said and _hash(self._value(said["shared"])) != said["shared"]:
-            raise CorruptRecord(f"What is shared as {said['shared']} was changed. {_RESTORE}")
-        elif "shape" in said and _hash({"kind": said["kind"], "of": said["of"]}) != said["shape"]:
-            raise CorruptRecord(f"The shape {said['shape']} was changed. {_RESTORE}")
+            packed.record()
+            return
+        name = said.get("shared", said.get("shape"))
+        with _refusing(f"What is shared as {name}"):
+            if name != _hash(self._value(name) if "is" in said else {"kind": said["kind"], "of": said["of"]}):
+                raise CorruptRecord(f"What is shared as {name} was changed. {RESTORE}")
 
-    def rebuilt(self, shape: Any, leaves: Sequence[JSON]) -> Any:
-        """The value of a shape whose holes are filled with these leaves."""
-        return self._decoded(_unfolded(shape, leaves))
-
-    def _decoded(self, value: Any) -> Any:
+    def decoded(self, value: Any) -> Any:
+        """A value with what is shared in the place of references."""
         if isinstance(value, str):
             return self._value(value[1:]) if value.startswith("$") and not value.startswith("$$") else _plain(value)
         if isinstance(value, Mapping):
             if "$text" in value:
-                return self._said(value["$text"])
-            return {_plain(name): self._decoded(part) for name, part in value.items()}
-        return self._items(value) if isinstance(value, list) else value
-
-    def _items(self, items: Sequence[Any]) -> list[Any]:
-        if items and isinstance(items[0], str) and items[0].startswith("$+"):
-            return [*self._value(items[0][2:]), *map(self._decoded, items[1:])]
-        return [*map(self._decoded, items)]
-
-    def _said(self, pieces: Iterable[Any]) -> str:
-        return "".join(map(self._decoded, pieces))
+                return "".join(map(self.decoded, value["$text"]))
+            return {_plain(name): self.decoded(part) for name, part in value.items()}
+        if not isinstance(value, list):
+            return value
+        if value and isinstance(value[0], str) and value[0].startswith("$+"):
+            return [*self._value(value[0][2:]), *map(self.decoded, value[1:])]
+        return [*map(self.decoded, value)]
 
     def _value(self, name: str) -> Any:
         """What is shared under a hash; it may stand on a later line."""
-        waiting = [name]
-        while waiting and name not in self._values:
-            latest = waiting[-1]
-            if latest not in self._encoded or len(waiting) > len(self._encoded):
-                raise CorruptRecord(f"Expected a line that shares {latest}, got none. {_RESTORE}")
-            before = _before(self._encoded[latest])  # long conversations are long chains
-            if before is None or before in self._values:
-                self._values[latest] = self._decoded(self._encoded[latest])
-                waiting.pop()
-            else:
-                waiting.append(before)
+        waiting: list[str] = []
+        before: str | None = name
+        while before is not None and before not in self._values:  # long conversations are long chains
+            if before not in self._encoded or len(waiting) > len(self._encoded):
+                raise CorruptRecord(f"Expected a line that shares {before}, got none. {RESTORE}")
+            waiting.append(before)
+            before = _before(self._encoded[before])
+        for latest in reversed(waiting):
+            self._values[latest] = self.decoded(self._encoded[latest])
         return self._values[name]
 
 

@@ -1,18 +1,29 @@
-"""What a run may use: ceilings on calls, tokens and money, and the prices that turn tokens into money."""
+"""What a run may use: ceilings on calls, tokens and money; and the ledger, what records cost and using them saved.
+
+Nothing is written when an answer is replayed. What was saved is counted from the files that name the records they used,
+such as trajectories: a record that was asked for here was paid for once, and every further use of it saved a call.
+"""
 
 from __future__ import annotations
 
-import json
-import math
+import re
 import threading
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
-from cache.errors import CacheError, LimitReached
+import msgspec
+
+from cache.errors import CacheError
 from cache.key import JSON
+from cache.record import Record
+
+KEPT = "Every answer so far is kept: the same command goes on from here."
 
 _FORM = '{"model": {"prompt": 2.5, "completion": 10}}, per million tokens'
+_KEY = re.compile(rb"sha256:[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -34,19 +45,17 @@ class Usage:
 def usage_of(answer: Mapping[str, JSON]) -> Usage | None:
     """Return what a chat.completion body says of its tokens, None if it says nothing."""
     match answer:
-        case {"usage": {"prompt_tokens": int(prompt), "completion_tokens": int(completion)}}:
-            return Usage(prompt, completion)
-        case {"usage": {"prompt_tokens": int(prompt)}}:
-            return Usage(prompt, 0)
+        case {"usage": {"prompt_tokens": int(prompt), **others}}:
+            completion = others.get("completion_tokens")
+            return Usage(prompt, completion if isinstance(completion, int) else 0)
     return None
 
 
-@dataclass(frozen=True)
-class Price:
+class Price(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a million tokens of a model cost, in whatever currency the ceiling is in."""
 
-    prompt: float
-    completion: float
+    prompt: Annotated[float, msgspec.Meta(ge=0)]
+    completion: Annotated[float, msgspec.Meta(ge=0)]
 
     def of(self, usage: Usage) -> float:
         """The cost of `usage`."""
@@ -60,20 +69,9 @@ def read_prices(path: Path) -> dict[str, Price]:
         CacheError: the file cannot be read or has another form.
     """
     try:
-        table = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, Price])
+    except (OSError, ValueError, msgspec.MsgspecError) as error:
         raise CacheError(f"Expected a price table {_FORM} in {path}, got {error}. Mend or name the file.") from None
-    prices = {}
-    for model, price in table.items() if isinstance(table, dict) else [("", table)]:
-        match price:
-            case {"prompt": int() | float() as prompt, "completion": int() | float() as completion, **others} if (
-                not others and 0 <= prompt < math.inf and 0 <= completion < math.inf
-            ):
-                prices[model] = Price(prompt, completion)
-            case _:
-                got = f"{json.dumps(price)[:80]} for {model!r}" if model else f"a {type(table).__name__}"
-                raise CacheError(f"Expected a price table {_FORM} in {path}, got {got}. Mend the file.")
-    return prices
 
 
 @dataclass(frozen=True)
@@ -93,69 +91,108 @@ class Limits:
     prices: Mapping[str, Price] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
 class Spent:
-    """What was used so far: `calls` sent, tokens billed, `cost` of them where there is a price."""
-
-    calls: int = 0
-    usage: Usage = Usage()
-    cost: float = 0.0
-
-
-class Meter:
-    """Counts what is spent and refuses a call once a ceiling is reached; safe for threads.
+    """What a run has used, and what refuses a call once a ceiling is reached; safe for threads.
 
     Tokens are known when an answer is there, so calls that are underway at the same time may pass that ceiling; what an
     endpoint bills for an attempt that brought no answer is not known at all.
+
+    Attributes: `calls` sent, `usage` billed, `cost` of it where there is a price.
     """
 
     def __init__(self, limits: Limits) -> None:
+        self.calls, self.usage, self.cost = 0, Usage(), 0.0
         self._limits = limits
         self._lock = threading.Lock()
-        self._spent = Spent()
         self._uncounted = False  # an answer came without its tokens
-
-    @property
-    def spent(self) -> Spent:
-        """What was spent since the meter was made."""
-        return self._spent
 
     def reserve(self, model: str) -> None:
         """Count one call to `model`, which is sent next.
 
         Raises:
-            LimitReached: a ceiling is reached, or can no longer be watched.
-            CacheError: there is a ceiling on money and no price for `model`.
+            CacheError: a ceiling is reached or can no longer be watched, or is on money and `model` has no price.
         """
         limits = self._limits
         if limits.cost is not None and model not in limits.prices:
             raise CacheError(f"Expected a price for {model!r}, got none. Add it to the price table: {_FORM}.")
         with self._lock:
-            spent = self._spent
             for used, ceiling, unit in (
-                (spent.calls, limits.calls, "calls"),
-                (spent.usage.tokens, limits.tokens, "tokens"),
-                (spent.cost, limits.cost, "in money"),
+                (self.calls, limits.calls, "calls"),
+                (self.usage.tokens, limits.tokens, "tokens"),
+                (self.cost, limits.cost, "in money"),
             ):
                 if ceiling is not None and used >= ceiling:
-                    raise LimitReached(f"Expected at most {ceiling:g} {unit} in this run, used {used:g}. {_GO_ON}")
+                    raise CacheError(f"Expected at most {ceiling:g} {unit} in this run, used {used:g}. {KEPT}")
             if self._uncounted and (limits.tokens is not None or limits.cost is not None):
-                raise LimitReached(
+                raise CacheError(
                     "Expected the tokens of every answer, got one without: the ceiling cannot be watched. For a stream "
-                    f'ask with stream_options={{"include_usage": true}}, else set a ceiling on calls. {_GO_ON}'
+                    f'ask with stream_options={{"include_usage": true}}, else set a ceiling on calls. {KEPT}'
                 )
-            self._spent = Spent(spent.calls + 1, spent.usage, spent.cost)
+            self.calls += 1
 
     def count(self, model: str, usage: Usage | None) -> None:
         """Add what the answer of `model` was billed for; None if the endpoint did not say."""
         with self._lock:
-            spent = self._spent
             if usage is None:
                 self._uncounted = True
                 return
-            price = self._limits.prices.get(model)
-            cost = spent.cost + (price.of(usage) if price else 0.0)
-            self._spent = Spent(spent.calls, spent.usage + usage, cost)
+            self.usage += usage
+            self.cost += self._limits.prices[model].of(usage) if model in self._limits.prices else 0.0
 
 
-_GO_ON = "Every answer so far is kept: the same command goes on from here."
+# -- the ledger ---
+
+COLUMNS = ("records", "calls", "prompt", "completion", "seconds", "cost", "saved_calls", "saved_tokens", "saved_cost")
+"""Of a ledger: answers that are kept, attempts at them (none for a record that was published or reconstructed), tokens
+as the endpoint counted them, seconds over all attempts, money; and the calls, tokens and money that were not needed
+again."""
+
+
+def ledger(
+    records: Iterable[Record], prices: Mapping[str, Price], uses: Mapping[str, int]
+) -> dict[str, dict[str, float]]:
+    """Return what records have cost together, by the name of the model in the request and by `COLUMNS`.
+
+    Money is left out where there is no price for the model. `uses` is how often a key was used.
+    """
+    models: dict[str, dict[str, float]] = {}
+    for record in records:
+        model = str(record.request.get("model"))
+        attempts = record.observed.get("attempts")
+        told = [attempt for attempt in attempts if isinstance(attempt, Mapping)] if isinstance(attempts, list) else []
+        latencies = [attempt.get("latency_s") for attempt in told]
+        usage, saved = usage_of(record.answer) or Usage(), max(0, uses.get(record.key, 0) - bool(told))
+        figures = {
+            "records": 1,
+            "calls": len(told),
+            "prompt": usage.prompt,
+            "completion": usage.completion,
+            "seconds": sum((latency for latency in latencies if isinstance(latency, (int, float))), 0.0),
+            "saved_calls": saved,
+            "saved_tokens": saved * usage.tokens,
+        }
+        if model in prices:
+            cost = prices[model].of(usage)
+            figures.update(cost=cost, saved_cost=saved * cost)
+        entry = models.setdefault(model, {})
+        for name, figure in figures.items():
+            entry[name] = entry.get(name, 0) + figure
+    return dict(sorted(models.items()))
+
+
+def keys_in(paths: Iterable[Path]) -> Counter[str]:
+    """Return how often every key is named in files of any form: trajectories, reports, cassettes.
+
+    Raises:
+        CacheError: a file cannot be read, or names none.
+    """
+    found: Counter[str] = Counter()
+    for path in paths:
+        try:
+            keys = _KEY.findall(path.read_bytes())
+        except OSError as error:
+            raise CacheError(f"Expected a file at {path}, got {error.strerror}. Name another file.") from None
+        if not keys:
+            raise CacheError(f"Expected keys of records (sha256:…) in {path}, got none. Name another file.")
+        found.update(key.decode() for key in keys)
+    return found

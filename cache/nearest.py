@@ -12,6 +12,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterable, Mapping
+from itertools import zip_longest
 from zlib import crc32
 
 from cache.key import JSON, canonical
@@ -45,35 +46,36 @@ def difference(asked: Mapping[str, JSON], recorded: Mapping[str, JSON]) -> str:
     Empty if the requests are the same (then only the sample or the kind differs).
     """
     asked, recorded = json.loads(canonical(asked)), json.loads(canonical(recorded))  # 1 and 1.0 are one number
-    asked_messages, recorded_messages = _messages(asked), _messages(recorded)
-    for position in range(max(len(asked_messages), len(recorded_messages))):
-        before = recorded_messages[position] if position < len(recorded_messages) else None
-        after = asked_messages[position] if position < len(asked_messages) else None
-        if before != after:
-            return _diff(_lines(before), _lines(after), f"messages[{position}]")
-    return _diff(_lines(_parameters(recorded)), _lines(_parameters(asked)), "parameters")
+    what, before, after = "parameters", _parameters(recorded), _parameters(asked)
+    for position, pair in enumerate(zip_longest(messages(recorded), messages(asked))):
+        if pair[0] != pair[1]:
+            what, (before, after) = f"messages[{position}]", pair
+            break
+    return unified(_text(before), _text(after), f"recorded {what}", f"asked {what}")
 
 
-def _messages(request: Mapping[str, JSON]) -> list[JSON]:
-    messages = request.get("messages")
-    return list(messages) if isinstance(messages, (list, tuple)) else []
+def messages(request: Mapping[str, JSON]) -> list[JSON]:
+    """Return the messages of a request, none where there is no list of them."""
+    listed = request.get("messages")
+    return list(listed) if isinstance(listed, (list, tuple)) else []
 
 
-def _parameters(request: Mapping[str, JSON]) -> dict[str, JSON]:
+def _parameters(request: Mapping[str, JSON]) -> JSON:
     """All but the messages that were compared one by one; messages that are no list are a parameter like any other."""
-    listed = isinstance(request.get("messages"), (list, tuple))
-    return {name: value for name, value in request.items() if not (listed and name == "messages")}
+    return {name: said for name, said in request.items() if name != "messages" or not isinstance(said, (list, tuple))}
 
 
-def _lines(value: JSON) -> list[str]:
+def _text(value: JSON) -> str:
     """Print a message as its role and its text, anything else as indented JSON."""
     if value is None:
-        return []
+        return ""
     if isinstance(value, dict) and isinstance(text := value.get("content"), str):
         rest = {name: item for name, item in value.items() if name != "content"}
-        return [json.dumps(rest, sort_keys=True, ensure_ascii=False), *text.split("\n")]
-    return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False).splitlines()
+        return json.dumps(rest, sort_keys=True, ensure_ascii=False) + "\n" + text
+    return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False)
 
 
-def _diff(before: list[str], after: list[str], what: str) -> str:
-    return "\n".join(difflib.unified_diff(before, after, f"recorded {what}", f"asked {what}", lineterm="", n=1))
+def unified(before: str, after: str, left: str, right: str) -> str:
+    """Return a unified diff of two texts, under these names."""
+    one, other = (text.split("\n") if text else [] for text in (before, after))
+    return "\n".join(difflib.unified_diff(one, other, left, right, lineterm="", n=1))

@@ -7,24 +7,26 @@ As a line of canonical JSON a record is
 
 The key is the SHA-256 of `question`, the digest is the SHA-256 of `{"key", "reply"}`: together they cover every byte
 that is ever returned, so neither a request nor an answer can be edited unnoticed. Canonical JSON has one form, so
-reading verifies slices of the line as it stands. Lines of the first version end with a sketch of the question, which
-served to find the nearest record; they are read, and written without it.
+reading verifies question and reply as they stand in the line. Lines of the first version end with a sketch of the
+question, which served to find the nearest record; they are read, and written without it.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
-from cache.errors import CorruptRecord, RecordError
+import msgspec
+
+from cache.errors import CacheError, CorruptRecord
 from cache.key import JSON, canonical, digest_bytes, keyed, question
 from cache.redaction import refuse_credentials
 
 CHAT = "chat.completions"
+RESTORE = "Restore the file it came from (for a cassette: `git checkout` it), or record the answer again."
 
 
 @dataclass(frozen=True)
@@ -62,58 +64,53 @@ class Record:
 
     @property
     def text(self) -> str:
-        """What the model said: the content of the first choice; raises RecordError if the answer has none."""
+        """What the model said: the content of the first choice; raises CacheError if the answer has none."""
         match self.answer:
             case {"choices": [{"message": {"content": str(content)}}, *_]}:
                 return content
-        raise RecordError(
+        raise CacheError(
             f"Expected choices[0].message.content to be text in the answer of {self.key}, got "
             f"{json.dumps(self.answer)[:200]}. Read `answer` instead of `text`."
         )
 
     @property
     def digest(self) -> str:
-        """The digest of answer, observations and provenance under the key; raises as `to_line`."""
-        return _head(self._line)[1].decode()
+        """The digest of answer, observations and provenance under the key; raises InvalidRequest."""
+        return self._seal[1]
 
     def to_line(self) -> bytes:
         """Return the record as one line of canonical JSON, with its line end.
 
         Raises:
             InvalidRequest: something in the record is not JSON.
-            CredentialFound: something in the record looks like a credential.
+            CacheError: something in the record looks like a credential.
         """
-        return self._line
-
-    @cached_property
-    def _line(self) -> bytes:
-        """The line is made once; of what was read it is there already."""
-        refuse_credentials({"request": self.request, **self._reply()})
-        return self._written()
-
-    def _written(self) -> bytes:
-        asked, replied = self.question, canonical(self._reply())
-        key = digest_bytes(asked).encode()
-        return _LINE % (_reply_digest(key, replied), key, asked, replied)
+        if "_safe" not in self.__dict__:
+            refuse_credentials({"request": self.request, **self._reply()})
+            self.__dict__["_safe"] = True
+        return self._seal[2]
 
     def _reply(self) -> dict[str, JSON]:
         return {"answer": self.answer, "observed": self.observed, "provenance": self.provenance}
 
-    @classmethod
-    def rebuilt(cls, kind: str, content: Mapping[str, Any], key: str, digest: str) -> Record:
-        """Return the record of its parts, if it has this key and a digest that begins so.
+    @cached_property
+    def _seal(self) -> tuple[str, str, bytes]:
+        """Key, digest and line are made once; of what was read they are there already."""
+        return _sealed(self.question, canonical(self._reply()))
+
+    def believed(self, key: str, digest: str) -> Record:
+        """Return this record, if it has this key and a digest that begins so.
 
         Raises:
             CorruptRecord: the request does not give the key, or the rest does not give the digest.
         """
-        record = cls(kind=kind, **content)
-        line = record._written()
-        head = _head(line)
-        for what, found, stated in (("request", head[2], key), ("answer, observations or provenance", head[1], digest)):
-            if not found.decode().startswith(stated):
-                raise CorruptRecord(f"The {what} of the record {key} was changed. {_RESTORE}")
-        record.__dict__.update(key=key, _line=line)
-        return record
+        if self._seal[0] != key:
+            raise CorruptRecord(f"The request of the record {key} was changed: it no longer gives its key. {RESTORE}")
+        if not self._seal[1].startswith(digest):
+            reply = f"The answer, observations or provenance of the record {key}"
+            raise CorruptRecord(f"{reply} were changed: they no longer give its digest. {RESTORE}")
+        self.__dict__.update(key=key, _safe=True)
+        return self
 
     @classmethod
     def from_line(cls, line: bytes, expected_key: str | None = None) -> Record:
@@ -127,71 +124,60 @@ class Record:
             CorruptRecord: the request does not give the key, the answer does not give the digest, or `expected_key`
                 is another one.
         """
-        key = _verify(line)
-        if expected_key is not None and expected_key != key:
-            raise CorruptRecord(f"Expected the record {expected_key}, got {key}. {_RESTORE}")
-        content = json.loads(line)
-        asked, reply = content["question"], content["reply"]
-        record = cls(
-            request=asked["request"],
-            answer=reply["answer"],
-            sample=asked["sample"],
-            kind=asked["kind"],
-            provenance=reply["provenance"],
-            observed=reply["observed"],
-        )
-        record.__dict__.update(key=key, _line=line[: _end(line)] + b"}\n")
+        try:
+            said = _LINES.decode(line)
+            asked, replied = _QUESTIONS.decode(said.question), _REPLIES.decode(said.reply)
+        except (ValueError, RecursionError, msgspec.MsgspecError) as error:
+            raise _no_line(line, error) from None
+        if expected_key is not None and expected_key != said.key:
+            raise CorruptRecord(f"Expected the record {expected_key}, got {said.key}. {RESTORE}")
+        record = cls(asked.request, replied.answer, asked.sample, asked.kind, replied.provenance, replied.observed)
+        record.__dict__["_seal"] = _sealed(bytes(said.question), bytes(said.reply))
+        written = record.believed(said.key, said.digest).to_line()
+        if line not in (written, written[:-2] + b',"sketch":"%b"}\n' % said.sketch.encode()):
+            raise _no_line(line, "another order or other spaces")
         return record
 
 
 # -- the line as bytes ---
 
-_LINE = b'{"digest":"%b","key":"%b","question":%b,"reply":%b}\n'
-_REPLY, _ANSWER = b',"reply":', b',"reply":{"answer":'
-# Digests and keys have one length, so what surrounds question and reply lies at fixed places.
-_HEAD = re.compile(rb'\{"digest":"(sha256:[0-9a-f]{64})","key":"(sha256:[0-9a-f]{64})","question":')
-_SKETCH = re.compile(rb',"sketch":"[0-9a-f]{256}"\}\n\Z')
-_SKETCH_BYTES = len(b',"sketch":""}\n') + 256
-_RESTORE = "Restore the file it came from (for a cassette: `git checkout` it), or record the answer again."
+
+class _Line(msgspec.Struct, forbid_unknown_fields=True):
+    digest: str
+    key: str
+    question: msgspec.Raw
+    reply: msgspec.Raw
+    sketch: str = ""
 
 
-def line_key(line: bytes) -> str:
-    """Return the key that a line states, unverified; raises CorruptRecord if `to_line` cannot have written the line."""
-    return _head(line)[2].decode()
+class _Question(msgspec.Struct, forbid_unknown_fields=True):
+    kind: str
+    request: dict[str, Any]
+    sample: int
+    scheme: Literal[1]
 
 
-def _head(line: bytes) -> re.Match[bytes]:
-    head = _HEAD.match(line)
-    if head is None or not line.endswith(b"}\n"):
-        raise CorruptRecord(
-            f"Expected a line of digest, key, question and reply, got {len(line)} bytes that begin with "
-            f"{line[:60]!r}. {_RESTORE}"
-        )
-    return head
+class _Reply(msgspec.Struct, forbid_unknown_fields=True):
+    answer: dict[str, Any]
+    observed: dict[str, Any]
+    provenance: dict[str, Any]
 
 
-def _end(line: bytes) -> int:
-    """Where the reply ends: before the last bracket, or before the sketch that a line of the first version has."""
-    return len(line) - (_SKETCH_BYTES if _SKETCH.match(line, len(line) - _SKETCH_BYTES) else len(b"}\n"))
+_LINES = msgspec.json.Decoder(_Line)
+_QUESTIONS = msgspec.json.Decoder(_Question)
+_REPLIES = msgspec.json.Decoder(_Reply)
 
 
-def _verify(line: bytes) -> str:
-    """Return the key of `line` after hashing the two slices of it that its key and its digest stand for."""
-    head = _head(line)
-    key = head[2].decode()
-    start, tail = head.end(), _end(line)
-    end = line.find(_ANSWER, start)
-    while end > 0 and digest_bytes(line[start:end]) != key:
-        end = line.find(_ANSWER, end + 1)  # a request may hold these bytes too
-    if end < 0:
-        raise CorruptRecord(f"The request of the record {key} was changed: it no longer gives its key. {_RESTORE}")
-    if _reply_digest(head[2], line[end + len(_REPLY) : tail]) != head[1]:
-        raise CorruptRecord(
-            f"The answer, observations or provenance of the record {key} were changed: they no longer give its digest. "
-            f"{_RESTORE}"
-        )
-    return key
+def _sealed(question: bytes, reply: bytes) -> tuple[str, str, bytes]:
+    """Return key, digest and line of a question and a reply in canonical form."""
+    key = digest_bytes(question)
+    digest = digest_bytes(b'{"key":"%b","reply":%b}' % (key.encode(), reply))
+    line = b'{"digest":"%b","key":"%b","question":%b,"reply":%b}\n' % (digest.encode(), key.encode(), question, reply)
+    return key, digest, line
 
 
-def _reply_digest(key: bytes, reply: bytes) -> bytes:
-    return digest_bytes(b'{"key":"%b","reply":%b}' % (key, reply)).encode()
+def _no_line(line: bytes, reason: object) -> CorruptRecord:
+    return CorruptRecord(
+        f"Expected a line of digest, key, question and reply, got {len(line)} bytes that begin with {line[:60]!r} "
+        f"({reason}). {RESTORE}"
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 
-from cache.errors import CredentialFound
+from cache.errors import CacheError
 from cache.key import JSON
 
 WITHHELD = "[withheld: a credential stood here]"
@@ -29,12 +29,12 @@ _HINTS = ("sk-", "hf_", "akia", "asia", "aiza", "ghp_", "github_pat_", "bearer",
 
 
 def refuse_credentials(value: JSON, known: Collection[str] = ()) -> None:
-    """Raise CredentialFound if `value` holds a credential of a usual form or one of the `known` ones.
+    """Raise CacheError if `value` holds a credential of a usual form or one of the `known` ones.
 
     The message names the first place as a path from `$`, never the credential.
     """
     for place in _places(value, "$", known):
-        raise CredentialFound(
+        raise CacheError(
             f"Expected no credential in a record, got something that looks like one at {place}. "
             "Remove it there; pass credentials to the client of the endpoint, never in what is recorded."
         )

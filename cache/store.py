@@ -3,7 +3,8 @@
 diskcache keeps the rows and does the writing: one SQLite file in WAL mode, `synchronous=FULL`, so that a record is on
 the disk before `put` returns. A row is key, sketch (as diskcache's tag) and the line of `Record.to_line`; whole lines
 stay inside SQLite, whose transactions cannot be torn, instead of diskcache's separate files, which can. Reading goes
-past diskcache over a connection that cannot write: one prepared statement, and it works on read-only media.
+past diskcache over a connection that cannot write: one prepared statement, and it works on read-only media. These are
+the tables of diskcache 5, which is checked.
 
 The store is a local index of cassettes: `load` builds it from them and `export` gives them back.
 """
@@ -11,55 +12,57 @@ The store is a local index of cassettes: `load` builds it from them and `export`
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import threading
-import warnings
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import diskcache
-from diskcache.core import DBNAME, MODE_RAW
 
 from cache.cassette import Cassette
-from cache.errors import CacheError, StoreError
+from cache.errors import CacheError
 from cache.key import DIGEST_PREFIX
 from cache.nearest import nearest_key, sketch
 from cache.record import Record
 
-# Every setting that could lose, evict or expire a record, whatever an existing file says.
+DBNAME = "cache.db"  # diskcache's file in a folder
+MODE_RAW = 1  # diskcache's word for a value that stands in its row; 4 is a pickle
+
+# Every setting, whatever an existing file says; these are the ones that could lose, evict or expire a record.
 _SETTINGS: dict[str, int | str] = {
+    **diskcache.DEFAULT_SETTINGS,
     "eviction_policy": "none",
     "cull_limit": 0,
     "size_limit": 2**62,
-    "statistics": 0,
-    "tag_index": 0,
     "sqlite_journal_mode": "wal",
     "sqlite_synchronous": 2,  # FULL: a commit has reached the disk when it returns
 }
+_KNOWN = {*_SETTINGS, "count", "size", "hits", "misses"}
 _PATIENCE = 60  # seconds that a writer waits for the others
 _POLL_S = 0.01  # between two looks at a lock that another process holds
 _FOREIGN = "Nothing here writes such a row: build the store again from its cassettes in an empty folder."
 
 
 def _key(key: object, raw: object) -> str:
-    """Return the key of a row; raises StoreError unless it is plain text."""
+    """Return the key of a row; raises CacheError unless it is plain text."""
     if raw != 1 or not isinstance(key, str):
-        raise StoreError(f"Expected a text key, got {type(key).__name__}, a pickled or binary key. {_FOREIGN}")
+        raise CacheError(f"Expected a text key, got {type(key).__name__}, a pickled or binary key. {_FOREIGN}")
     return key
 
 
 def _line(mode: object, filename: object, value: object) -> bytes:
-    """Return the line of a row; raises StoreError for a pickle, a file, or anything but bytes."""
+    """Return the line of a row; raises CacheError for a pickle, a file, or anything but bytes."""
     if mode != MODE_RAW or filename is not None or not isinstance(value, bytes):
-        raise StoreError(f"Expected a line in the row, got diskcache mode {mode} (4 is a pickle). {_FOREIGN}")
+        raise CacheError(f"Expected a line in the row, got diskcache mode {mode} (4 is a pickle). {_FOREIGN}")
     return value
 
 
 class LinesOnly(diskcache.Disk):  # type: ignore[misc]
-    """A diskcache `Disk` that knows text keys and byte values inside SQLite, and neither pickles nor unpickles."""
+    """A diskcache `Disk` that knows text keys and byte values inside SQLite: no pickle, no file, not even to remove."""
 
     def put(self, key: object) -> tuple[str, bool]:
         """Return a key as its columns key and raw."""
@@ -77,6 +80,19 @@ class LinesOnly(diskcache.Disk):  # type: ignore[misc]
         """Return a value from its columns."""
         return _line(mode, filename, value)
 
+    def remove(self, file_path: object) -> None:
+        """Refuse to remove the file that a row names."""
+        raise CacheError(f"Expected rows without files, got one that names {file_path!r}. {_FOREIGN}")
+
+
+class _Rows(diskcache.Cache):  # type: ignore[misc]
+    def __init__(self, folder: Path) -> None:
+        try:
+            super().__init__(str(folder), timeout=_PATIENCE, disk=LinesOnly, **_SETTINGS)
+        except BaseException:
+            self.close()
+            raise
+
 
 class Store:
     """Records in a folder. Threads, forks and processes may read and write at the same time.
@@ -91,13 +107,15 @@ class Store:
         With `read_only` nothing is written, not even a lock where the folder is on read-only media.
 
         Raises:
-            StoreError: the folder cannot be opened.
+            CacheError: the folder cannot be opened.
         """
         self._path = Path(directory).absolute() / DBNAME
         self._local = threading.local()
-        self._cache: Any = None if read_only else self._open()
+        if not diskcache.__version__.startswith("5."):
+            raise CacheError(f"Expected diskcache 5, got {diskcache.__version__}. Run `pip install 'diskcache<6'`.")
         if read_only and not self._path.exists():
-            raise StoreError(f"Expected a store in {self._path.parent}, got none. Name its folder, or load a cassette.")
+            raise CacheError(f"Expected a store in {self._path.parent}, got none. Name its folder, or load a cassette.")
+        self._cache: Any = None if read_only else self._open()
 
     def __enter__(self) -> Store:
         return self
@@ -107,8 +125,7 @@ class Store:
 
     def close(self) -> None:
         """Close this thread's connections; they open again when needed."""
-        connection = getattr(self._local, "connection", None)
-        if connection is not None and self._local.process == os.getpid():
+        if (connection := self._held()) is not None:
             connection.close()
         self._local.__dict__.clear()
         if self._cache is not None:
@@ -124,22 +141,20 @@ class Store:
 
         Raises:
             CorruptRecord: the row does not hold the record that was put.
-            StoreError: the row holds something else, or the file cannot be read.
+            CacheError: the row holds something else, or the file cannot be read.
         """
-        rows = self._select("SELECT mode, filename, value FROM Cache WHERE key = ? AND raw = 1", (key,))
-        return Record.from_line(_line(*rows[0]), key) if rows else None
+        row = self._row(key)
+        return None if row is None else Record.from_line(_line(*row), key)
 
     def keys(self) -> Iterator[str]:
-        """Yield all keys in order; raises StoreError at a row that is no record."""
+        """Yield all keys in order; raises CacheError at a row that is no record."""
         for key, raw in self._select("SELECT key, raw FROM Cache ORDER BY key, raw"):
             yield _key(key, raw)
 
     def nearest(self, question: bytes) -> Record | None:
         """Return the record whose request is most similar to the canonical `question`; None if there is no record."""
-        rows = self._select(
-            "SELECT key, tag FROM Cache WHERE raw = 1 AND typeof(key) = 'text' AND typeof(tag) = 'blob'"
-        )
-        key = nearest_key(sketch(question), rows)
+        rows = "SELECT key, tag FROM Cache WHERE raw = 1 AND typeof(key) = 'text' AND typeof(tag) = 'blob'"
+        key = nearest_key(sketch(question), self._select(rows))
         return None if key is None else self.get(key)
 
     def export(self) -> Cassette:
@@ -149,27 +164,20 @@ class Store:
     def verify(self) -> list[str]:
         """Return what is wrong with the store, one line a problem; nothing is repaired.
 
-        SQLite checks the file, every row is verified, and diskcache checks its own, unless the store is read-only.
+        SQLite checks the file, and every row is verified.
 
         Raises:
-            StoreError: the file cannot be read at all.
+            CacheError: the file cannot be read at all.
         """
         problems = [message for (message,) in self._select("PRAGMA integrity_check") if message != "ok"]
         columns = "rowid, key, raw, mode, filename, value, tag, expire_time"
         for rowid, key, raw, mode, filename, value, tag, expires in self._select(f"SELECT {columns} FROM Cache"):
             try:
                 record = Record.from_line(_line(mode, filename, value), _key(key, raw))
+                if tag != sketch(record.question) or expires is not None:
+                    raise CacheError(f"Expected the sketch of {key} as written, and no time to expire. {_FOREIGN}")
             except CacheError as error:
                 problems.append(f"row {rowid}: {error}")
-            else:
-                if not value.startswith(record.to_line()[:-2]) or tag != sketch(record.question):
-                    problems.append(f"row {rowid}: the line or the sketch of {key} is not as written. {_FOREIGN}")
-                if expires is not None:
-                    problems.append(f"row {rowid}: {key} was given a time to expire. {_FOREIGN}")
-        if self._cache is not None:
-            with warnings.catch_warnings():
-                warnings.simplefilter("always")  # diskcache collects warnings; as errors they would end its check
-                problems += [str(warning.message) for warning in self._cache.check()]
         return problems
 
     # -- writing ---
@@ -178,39 +186,34 @@ class Store:
         """Keep `record` unless its key is there; return whether it was new. It is on the disk before this returns.
 
         Raises:
-            StoreError: the store is read-only, the disk is full, or the file cannot be written; nothing was stored.
-            CredentialFound, InvalidRequest: see `Record.to_line`.
+            CacheError: the store is read-only, the disk is full, or the file cannot be written; nothing was stored.
+            CacheError, InvalidRequest: see `Record.to_line`.
         """
-        line = record.to_line()
+        row = record.key, record.to_line(), sketch(record.question)  # made before others wait
         with self._writing() as cache:
-            return bool(cache.add(record.key, line, tag=sketch(record.question)))
+            return self._added(cache, *row)
 
     def load(self, cassette: Cassette) -> int:
         """Keep all records of `cassette` or, after an error, none; return how many were new.
 
         Raises:
-            StoreError: as in `put`, or a record differs from the one that is there under its key.
+            CacheError: as in `put`, or a record differs from the one that is there under its key.
         """
         added = 0
         with self._writing() as cache:
             for key, record in cassette.items():
-                if cache.add(key, record.to_line(), tag=sketch(record.question)):
+                if self._added(cache, key, record.to_line(), sketch(record.question)):
                     added += 1
-                elif Record.from_line(cache.get(key)).to_line() != record.to_line():
-                    raise StoreError(
+                elif (kept := self.get(key)) is None or kept.to_line() != record.to_line():
+                    raise CacheError(
                         f"Expected one record for {key}, got two that differ: one in {self._path.parent}, one in the "
                         "cassette. Load the cassette into an empty folder."
                     )
         return added
 
-    def remove(self, keys: Iterable[str]) -> int:
-        """Remove the records of `keys`, or after an error none; return how many were there.
-
-        Raises:
-            StoreError: as in `put`.
-        """
-        with self._writing() as cache:
-            return sum(bool(cache.delete(key)) for key in keys)
+    def _added(self, cache: Any, key: str, line: bytes, tag: bytes) -> bool:
+        # diskcache would write over a row that somebody gave a time to expire.
+        return self._row(key) is None and bool(cache.add(key, line, tag=tag))
 
     @contextmanager
     def claim(self, key: str) -> Iterator[None]:
@@ -219,14 +222,13 @@ class Store:
         The operating system holds the lock, on a file in the folder that goes when the record is there.
 
         Raises:
-            StoreError: no lock can be made, or `filelock` is not installed.
+            CacheError: no lock can be made, or `filelock` is not installed.
         """
         try:
             from filelock import FileLock  # late: only recording needs it
         except ImportError:
-            raise StoreError("Expected the package filelock, got none. Install it: `pip install '.[live]'`.") from None
-        if self._cache is None:
-            raise self._read_only()
+            raise CacheError("Expected the package filelock, got none. Install it: `pip install '.[live]'`.") from None
+        self._writable()
         path = self._path.with_name(f"{DBNAME}.{key.removeprefix(DIGEST_PREFIX)}.lock")
         lock = FileLock(path)
         try:
@@ -243,55 +245,63 @@ class Store:
 
     @contextmanager
     def _writing(self) -> Iterator[Any]:
-        """Give diskcache in one transaction: all of it is on the disk afterwards, or nothing and a StoreError."""
-        if self._cache is None:
-            raise self._read_only()
+        """Give diskcache in one transaction: all of it is on the disk afterwards, or nothing and a CacheError."""
+        cache = self._writable()
         try:
-            with self._cache.transact():
-                yield self._cache
+            with cache.transact():
+                yield cache
         except (OSError, sqlite3.Error, diskcache.Timeout) as error:
-            self._cache.close()  # a commit that failed may have left its transaction open
+            cache.close()  # a commit that failed may have left its transaction open
             raise self._failure("write", error) from error
 
     # -- connections ---
 
-    def _open(self) -> Any:
+    def _open(self) -> _Rows:
         """Return diskcache over the folder, which is made if need be."""
         folder = self._path.parent
-        if os.path.expandvars(folder) != str(folder):
-            raise StoreError(
-                f"Expected a folder without variables, got {folder}: diskcache would go elsewhere. Rename it."
-            )
+        if os.path.expandvars(folder) != str(folder):  # diskcache would go elsewhere
+            raise CacheError(f"Expected a folder without variables in its name, got {folder}. Rename it.")
         try:
             if not folder.exists():
                 folder.mkdir(parents=True, exist_ok=True)
                 _sync(folder.parent)
-            cache: Any = diskcache.Cache.__new__(
-                diskcache.Cache
-            )  # made in two steps, so that a failed one can be closed
-            try:
-                cache.__init__(str(folder), timeout=_PATIENCE, disk=LinesOnly, **_SETTINGS)
-            except BaseException:
-                cache.close()
-                raise
+            if self._path.exists():
+                self._look()
+            return _Rows(folder)
         except (OSError, sqlite3.Error, diskcache.Timeout) as error:
             raise self._failure("open", error) from error
-        return cache
+
+    def _look(self) -> None:
+        """Refuse a file with settings of others: diskcache would follow them before there is a `LinesOnly`."""
+        with closing(self._connect()) as connection:
+            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'Settings'").fetchall():
+                return  # whoever made it has died, or is not done
+            for name, value in connection.execute("SELECT key, value FROM Settings"):
+                if name not in _KNOWN or not re.fullmatch(r"[\w-]+", str(value)):
+                    raise CacheError(f"Expected the settings of diskcache, got {name} = {value!r}. {_FOREIGN}")
+
+    def _writable(self) -> Any:
+        if self._cache is None:
+            raise CacheError(f"Expected a store to write to, got read_only in {self._path.parent}. Open it without.")
+        return self._cache
+
+    def _row(self, key: str) -> tuple[object, object, object] | None:
+        rows = self._select("SELECT mode, filename, value FROM Cache WHERE key = ? AND raw = 1", (key,))
+        return rows[0] if rows else None
 
     def _select(self, statement: str, values: tuple[str, ...] = ()) -> list[Any]:
+        """Return rows over this thread's connection for reading; a fork opens its own."""
         try:
-            return self._reader().execute(statement, values).fetchall()
+            if (connection := self._held()) is None:
+                connection = self._connect()
+                self._local.reader = os.getpid(), connection
+            return connection.execute(statement, values).fetchall()
         except sqlite3.Error as error:
             raise self._failure("read", error) from error
 
-    def _reader(self) -> sqlite3.Connection:
-        """Return this thread's connection for reading; a fork opens its own."""
-        process = os.getpid()
-        if getattr(self._local, "process", None) != process:
-            self._local.connection = self._connect()
-            self._local.process = process
-        connection: sqlite3.Connection = self._local.connection
-        return connection
+    def _held(self) -> sqlite3.Connection | None:
+        process, connection = getattr(self._local, "reader", (0, None))
+        return connection if process == os.getpid() else None
 
     def _connect(self) -> sqlite3.Connection:
         # SQLite wants a shared-memory file beside the database even to read. Where none can be made it must be told
@@ -299,21 +309,12 @@ class Store:
         log = self._path.with_name(DBNAME + "-wal")
         frozen = not os.access(self._path.parent, os.W_OK) and not (log.exists() and log.stat().st_size)
         address = self._path.as_uri() + ("?mode=ro&immutable=1" if frozen else "?mode=ro")
-        connection = sqlite3.connect(address, timeout=_PATIENCE, isolation_level=None, uri=True)
-        try:
-            connection.execute(f"PRAGMA mmap_size = {2**26}")
-        except sqlite3.Error:
-            connection.close()
-            raise
-        return connection
+        return sqlite3.connect(address, timeout=_PATIENCE, isolation_level=None, uri=True)
 
-    def _read_only(self) -> StoreError:
-        return StoreError(f"Expected a store to write to, got read_only in {self._path.parent}. Open it without.")
-
-    def _failure(self, what: str, error: Exception) -> StoreError:
+    def _failure(self, what: str, error: Exception) -> CacheError:
         # diskcache hides SQLite's reason behind a time-out, or behind the roll-back that failed after it.
         reason = error.__context__ if isinstance(error.__context__, sqlite3.Error) else error
-        return StoreError(
+        return CacheError(
             f"Expected to {what} the store in {self._path.parent}, got: {reason}. Nothing was stored by this call. "
             "Check that the disk has room and the folder can be written (or open it with read_only=True); if the file "
             "is damaged, build the store again from its cassettes in an empty folder."
@@ -322,10 +323,9 @@ class Store:
 
 def _sync(folder: Path) -> None:
     """Bring a folder's entries to the disk, where folders can be opened."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with suppress(PermissionError):  # Windows
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -18,7 +18,6 @@ from functools import cached_property, partial
 import msgspec
 
 from cache.client import Client, Tally
-from cache.importers import SAMPLES
 from cache.key import JSON, canonical, digest_bytes
 from cache.record import CHAT, Record
 from harness.constraints import Constraint, MacsWindow, Novelty
@@ -41,6 +40,9 @@ from harness.specification import RUN, Ended, Specification, Turn
 from harness.text import published
 from harness.training.jobs import KIND as TRAINING
 from tables.space import Architecture, Space
+
+SAMPLES = 1000
+"""More than there are runs of a specification, so that the numbers of requests that a run repeats are free."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,7 @@ def perform(
 ) -> Run:
     """Perform a run; with a client that only replays, exactly what was recorded.
 
-    A request that the run itself repeats asks for another sample (`cache.importers`).
+    A request that the run itself repeats asks for another sample, `SAMPLES` further on.
 
     Args:
         specification: what is run.

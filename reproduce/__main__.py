@@ -7,11 +7,13 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import Any
 
 from cache.errors import CacheError
 from harness.errors import HarnessError
-from reproduce.cli.catalogue import COMMANDS, FIGURES, REPORTS
+from reproduce.cli.catalogue import COMMANDS
 from reproduce.errors import ReproduceError
+from reproduce.paper.registry import ITEMS
 from reproduce.report.output import DRAWN, add_output_arguments, show
 from tables.errors import TableError
 
@@ -28,36 +30,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     called = next((argument for argument in arguments if not argument.startswith("-")), None)
-    for name, title in {**REPORTS, **FIGURES}.items():
-        subparser = subparsers.add_parser(name, help=title, description=title)
+    for name, item in ITEMS.items():
+        subparser = subparsers.add_parser(name, help=item.title, description=item.title)
         if name == called:
             add_output_arguments(subparser)
     for name, title in COMMANDS.items():
         subparser = subparsers.add_parser(name, help=title, description=title)
         if name == called:
-            import_module(f"reproduce.cli.{name}").add_arguments(subparser)
+            _module(name).add_arguments(subparser)
     args = parser.parse_args(arguments)
     try:
-        module = import_module(f"reproduce.{'cli' if args.command in COMMANDS else 'paper'}.{args.command}")
         if args.command in COMMANDS:
-            return int(module.run(args))
-        if args.command in FIGURES and args.format is None and args.out is not None and args.out.suffix in DRAWN:
-            module.draw(module.report(), args.out)
+            return int(_module(args.command).run(args))
+        item = ITEMS[args.command]
+        if item.draws and args.format is None and args.out is not None and args.out.suffix in DRAWN:
+            item.draw(item.report(), args.out)
         else:
-            show(module.report(), args.format, args.out)
+            show(item.report(), args.format, args.out)
         return 0
-    except (ReproduceError, CacheError, HarnessError, TableError) as error:
-        sys.stderr.write(f"{type(error).__name__}: {error}\n")
-        return 2
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         return INTERRUPTED
     except BrokenPipeError:  # the reader of the pipe has gone, and with it everything that is left to say
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except OSError as error:
+    except (ReproduceError, CacheError, HarnessError, TableError, OSError) as error:
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
         return 2
+
+
+def _module(command: str) -> Any:
+    return import_module(f"reproduce.cli.{'search' if command == 'record' else command}")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from harness import spaces
 from harness.digits import table as digits
 from harness.spaces import Benchmark
-from reproduce.data import Published, home, manifest, path_of, read_published
+from reproduce.data import Published, home, is_fetched, manifest, read_published, sha256_of
 from reproduce.errors import DataMissing, UsageError
 from tables import csv, published
 from tables.errors import TableError
@@ -25,7 +25,7 @@ from tables.storage import build, embedded
 from tables.table import Table, Verdicts
 
 BENCHMARKS = {benchmark.name: benchmark for benchmark in (digits.BENCHMARK, *spaces.tables())}
-PUBLISHED = tuple(name for name, benchmark in BENCHMARKS.items() if benchmark.path is not None)
+PUBLISHED = tuple(name for name, benchmark in BENCHMARKS.items() if benchmark.form in published.FORMS)
 """The tables of the paper."""
 
 
@@ -41,7 +41,7 @@ def find(name: str) -> Benchmark:
 
 
 def file_of(benchmark: Benchmark) -> Published | None:
-    """The manifest entry of the published file; None for a table that this project trained."""
+    """The manifest entry of the published file; None for a table that nobody has to fetch."""
     return next((entry for entry in manifest() if entry.path == benchmark.path), None)
 
 
@@ -62,9 +62,9 @@ def of_space(space: str, name: str | None = None) -> str:
 
 
 def at_hand(name: str) -> bool:
-    """Whether a table can be opened: it comes with this project, or has been fetched."""
+    """Whether a table can be opened: nobody has to fetch it, or its file has been fetched."""
     file = file_of(find(name))
-    return file is None or path_of(file).exists()
+    return file is None or is_fetched(file)
 
 
 class Standing(NamedTuple):
@@ -112,60 +112,66 @@ def open_benchmark(name: str) -> Opened:
     return Opened(Table.open(path), Verdicts.open(path))
 
 
+def open_if_at_hand(name: str) -> Opened | None:
+    """The table, if it is at hand."""
+    return open_benchmark(name) if at_hand(name) else None
+
+
 def open_file(path: Path) -> Opened:
     """Open a table of one's own: HDF5 as `python -m tables build` writes it, or a CSV of architectures and accuracies.
 
     Raises:
-        UsageError: if there is no such file, or it cannot be read.
-        TableError: if it is no complete table.
+        TableError: if the file cannot be read, or is no complete table.
     """
     if path.suffix.lower() != ".csv":
         return Opened(Table.open(path), Verdicts.open(path))
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; name a CSV file that can be read") from error
     with tempfile.TemporaryDirectory() as folder:
-        built = build(*csv.read(content, path.stem), content, Path(folder))
+        built = csv.build(path, Path(folder))
         return Opened(Table.open(built), Verdicts.open(built))
 
 
 def table_path(name: str) -> Path:
     """The built table; builds it unless it is there, of this schema, and made of the right file."""
-    file = file_of(find(name))
-    if file is None:
+    benchmark = find(name)
+    if benchmark.path is None:
         return embedded(name)
     folder = home() / "tables"
     path = folder / f"{name}.h5"
+    file = file_of(benchmark)
+    sha256 = file.sha256 if file else sha256_of(content(name))
     with suppress(TableError):  # not there, damaged, or of another schema
-        if Table.open(path).info.source_sha256 == file.sha256:
+        if Table.open(path).info.source_sha256 == sha256:
             return path
     return build_table(name, content(name), folder)
 
 
 def build_table(name: str, data: bytes, folder: Path) -> Path:
-    """The table of a published file, built into a folder.
+    """The table of a published file or a CSV file, built into a folder.
 
     Raises:
-        TableError: if the file does not hold the whole benchmark, or the table cannot be written.
+        TableError: if the file does not hold the whole table, or the table cannot be written.
     """
     file = file_of(benchmark := find(name))
-    assert file is not None  # a table of this project is not built from a file
+    if file is None:
+        return build(*csv.read(data, name, benchmark.space), data, folder)
     owner, repository, commit = file.url.split("/")[3:6]
     origin = Origin(f"github.com/{owner}/{repository}", commit, file.path, benchmark.licence)
     source = Source(name, benchmark.space, benchmark.measure, origin)
-    return build(source, published.read(data, source, benchmark.form), data, folder)
+    return build(source, published.FORMS[benchmark.form](data, source), data, folder)
 
 
 def content(name: str) -> bytes:
-    """The published file of a table, verified.
+    """The file that a table is built from; a published one is verified.
 
     Raises:
         DataMissing: if it has not been fetched.
         WrongDigest: if it is not the published one.
+        TableError: if a CSV file cannot be read.
     """
-    file = file_of(find(name))
-    assert file is not None  # a table of this project is not built from a file
+    benchmark = find(name)
+    file = file_of(benchmark)
+    if file is None:
+        return csv.content(Path(str(benchmark.path)))
     found = read_published(file)
     if found is None:
         raise DataMissing(file.name, purpose=f"the table {name}")

@@ -17,7 +17,7 @@ from pathlib import Path
 from tables import csv
 from tables.errors import DamagedTable, TableError
 from tables.quality import measure, report
-from tables.storage import build, load
+from tables.storage import load
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,9 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         if options.command == "build":
-            content = _content(options.csv)
-            path = build(*csv.read(content, options.csv.stem), content, options.into)
-            sys.stdout.write(f"{path}\n")
+            sys.stdout.write(f"{csv.build(options.csv, options.into)}\n")
         else:
             say = describe if options.command == "info" else assess
             for path in options.tables:
@@ -80,13 +78,6 @@ def assess(path: Path) -> str:
         return "\n".join(report(info.name, measure(columns["runs"]))) + "\n"
     except ValueError as error:
         raise TableError(f"{path}: {error}") from error
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise TableError(f"{path}: {error.strerror}; name a CSV file that can be read") from None
 
 
 if __name__ == "__main__":

@@ -19,11 +19,13 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from itertools import product
+from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 import numpy as np
 
-from tables.errors import TableError
+from tables import storage
+from tables.errors import InvalidArchitecture, TableError
 from tables.source import Measure, Origin, Source
 from tables.space import Architecture, Group, Notation, Slot, Space
 from tables.storage import Columns
@@ -33,35 +35,57 @@ _SEPARATOR = re.compile(r"[,;]|\s+")
 
 
 class _Row(NamedTuple):
-    """One line of the file: its number from 1, the architecture's symbols, and accuracies in percent."""
+    """One line of the file: its number from 1, the architecture as it is written, and accuracies in percent."""
 
     line: int
-    symbols: tuple[str, ...]
+    text: str
     accuracies: tuple[float, ...]
 
 
-def read(data: bytes, name: str, slots: tuple[Slot, ...] | None = None) -> tuple[Source, Columns]:
+def build(path: Path, folder: Path) -> Path:
+    """The table of the CSV file at `path`, written into a folder and named after the file; returns where it is.
+
+    Raises:
+        TableError: the file cannot be read or is no complete table, or the table cannot be written.
+    """
+    data = content(path)
+    return storage.build(*read(data, path.stem), data, folder)
+
+
+def content(path: Path) -> bytes:
+    """The file at `path`.
+
+    Raises:
+        TableError: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise TableError(f"{path}: {error.strerror}; name a CSV file that can be read") from error
+
+
+def read(data: bytes, name: str, space: Space | None = None) -> tuple[Source, Columns]:
     """What a CSV file holds, to be built with `tables.storage.build`.
 
     Args:
         data: the file.
         name: what the table is to be called, and the file in messages.
-        slots: the slots with their symbols as choices; without them they are inferred: the symbols of a slot are those
-            that the file has in it, in numerical or else alphabetical order.
+        space: the table's key, in whose notation architectures may also be written; without one it is inferred: the
+            symbols of a slot are those that the file has in it, in numerical or else alphabetical order.
 
     Raises:
         TableError: the file is no complete table; names the line and what to mend.
     """
     rows = _rows(data, name)
-    space = _space(name, slots or _inferred(rows, name))
+    space = space or _inferred(rows, name)
     lines: dict[Architecture, int] = {}
     for row in rows:
-        architecture = _look_up(row.symbols, space)
-        if architecture is None:
-            expected = "; ".join(f"{slot.name}: {' '.join(slot.choices)}" for slot in space.slots)
-            _refuse(name, row.line, f"{' '.join(row.symbols)!r} is no architecture of this table ({expected})")
+        try:
+            architecture = _architecture(row.text, space)
+        except InvalidArchitecture as error:
+            _refuse(name, row.line, f"no architecture of this table ({error})")
         if architecture in lines:
-            _refuse(name, row.line, f"{' '.join(row.symbols)!r} is there already, in line {lines[architecture]}")
+            _refuse(name, row.line, f"{row.text!r} is there already, in line {lines[architecture]}")
         lines[architecture] = row.line
     if len(lines) != space.size:
         absent = next(each for each in product(*map(range, space.cardinalities)) if each not in lines)
@@ -108,12 +132,11 @@ def _row(name: str, line: int, entries: Sequence[str], expected: int) -> _Row:
     if len(entries) != expected:
         hint = "; an architecture with commas has to stand in quotes"
         _refuse(name, line, f"expected {expected} entries, got {len(entries)}{hint}")
-    return _Row(line, _symbols(entries[0]), tuple(_percentage(entry, line, name) for entry in entries[1:]))
+    return _Row(line, entries[0].strip(), tuple(_percentage(entry, line, name) for entry in entries[1:]))
 
 
 def _symbols(text: str) -> tuple[str, ...]:
     """The symbols of an architecture as it is written."""
-    text = text.strip()
     if text.isascii() and text.isdigit():
         return tuple(text)
     if text[:1] + text[-1:] in ("[]", "()"):
@@ -131,34 +154,30 @@ def _percentage(text: str, line: int, name: str) -> float:
     return value
 
 
-def _inferred(rows: Sequence[_Row], name: str) -> tuple[Slot, ...]:
-    """Slots with the symbols that occur in them."""
-    first, length = rows[0].line, len(rows[0].symbols)
-    for row in rows:
-        if len(row.symbols) != length or not length:
-            _refuse(name, row.line, f"expected {max(length, 1)} symbols as in line {first}, got {len(row.symbols)}")
+def _inferred(rows: Sequence[_Row], name: str) -> Space:
+    """The space of the symbols that occur; its keys are digits where every symbol is one, else have blanks between."""
+    written = [(row.line, _symbols(row.text)) for row in rows]
+    first, length = rows[0].line, len(written[0][1])
+    for line, symbols in written:
+        if len(symbols) != length or not length:
+            _refuse(name, line, f"expected {max(length, 1)} symbols as in line {first}, got {len(symbols)}")
     slots = []
-    for number, symbols in enumerate(zip(*(row.symbols for row in rows), strict=True), start=1):
+    for number, symbols in enumerate(zip(*(symbols for _, symbols in written), strict=True), start=1):
         choices = sorted(set(symbols), key=lambda each: (0, int(each), each) if each.isdecimal() else (1, 0, each))
         if len(choices) == 1:
             _refuse(name, first, f"symbol {number} is {choices[0]!r} in every line, which is no choice; leave it out")
         slots.append(Slot(f"Slot {number}", tuple(choices)))
-    return tuple(slots)
-
-
-def _space(name: str, slots: tuple[Slot, ...]) -> Space:
-    """The space of these slots; its keys are digits where every symbol is one, else symbols with blanks between."""
     digits = all(len(symbol) == 1 and symbol in "0123456789" for slot in slots for symbol in slot.choices)
     template = ("" if digits else " ").join("{}" for _ in slots)
-    return Space(name, name, (Group("Slots", slots),), notation=Notation(template, names=True))
+    return Space(name, name, (Group("Slots", tuple(slots)),), notation=Notation(template, names=True))
 
 
-def _look_up(symbols: Sequence[str], space: Space) -> Architecture | None:
-    """The architecture that these symbols mean."""
-    slots = space.slots
-    if len(symbols) != len(slots) or not all(s in slot.choices for s, slot in zip(symbols, slots, strict=True)):
-        return None
-    return tuple(slot.choices.index(symbol) for symbol, slot in zip(symbols, slots, strict=True))
+def _architecture(text: str, space: Space) -> Architecture:
+    """The architecture that is written so, as symbols or as the space's own key; raises InvalidArchitecture."""
+    try:
+        return space.from_symbols(_symbols(text), text)
+    except InvalidArchitecture:
+        return space.from_native(text)
 
 
 def _refuse(name: str, line: int, problem: str) -> NoReturn:

@@ -22,15 +22,6 @@ from tables.storage import Columns
 RUNS = 3  # trainings of an architecture in NAS-Bench-Macro and Channel-Bench-Macro
 
 
-def read(data: bytes, source: Source, form: str) -> Columns:
-    """The columns of a published file of one of the `FORMS`.
-
-    Raises:
-        TableError: the file is not the whole benchmark, or contradicts itself; names the key or the position.
-    """
-    return FORMS[form](data, source)
-
-
 def _runs(data: bytes, source: Source, runs_field: str, mean_field: str) -> Columns:
     """Three runs, their mean and the costs; accuracy is the published mean."""
     entries = _read(data, source, {runs_field, mean_field, "std", "params", "flops"})
@@ -63,6 +54,8 @@ FORMS: Mapping[str, Callable[[bytes, Source], Columns]] = {
     "channel-bench": partial(_runs, runs_field="acc", mean_field="mean"),
     "nas-bench-201": _ranked,
 }
+"""How each form is read. A file that is not the whole benchmark, or contradicts itself, is a TableError that names the
+key or the position."""
 
 
 # -- what every form is checked for ---

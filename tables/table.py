@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tables.errors import DamagedTable, InvalidArchitecture
+from tables.errors import DamagedTable, InvalidArchitecture, TableError
 from tables.source import Measure
 from tables.space import Architecture, Group, Space
 from tables.storage import REBUILD, TableInfo, load
@@ -27,7 +27,7 @@ from tables.storage import REBUILD, TableInfo, load
 class Table:
     """A read-only table, keyed by architecture.
 
-    Opening reads the accuracies; runs and costs are read when they are first asked for. Arrays are read-only and in
+    Opening reads the accuracies; other columns are read when they are asked for. Arrays are read-only and in
     the order of `Space.index_of`: the first slot is the most significant.
     """
 
@@ -112,19 +112,17 @@ class Table:
     @cached_property
     def runs(self) -> NDArray[np.float64] | None:
         """(n, runs) percent: the single trainings behind `accuracy`, where they are published."""
-        return self._column("runs")
+        return self.column("runs")
 
-    @cached_property
-    def params(self) -> NDArray[np.int64] | None:
-        """(n,) parameters as published, where they are."""
-        return self._column("params")
+    def column(self, name: str) -> NDArray[Any] | None:
+        """(n, …) `params`, `flops` (multiply-accumulates) or another of `tables.storage.COLUMN_KINDS` that may be told.
 
-    @cached_property
-    def flops(self) -> NDArray[np.int64] | None:
-        """(n,) multiply-accumulates as published under the name flops, where they are."""
-        return self._column("flops")
-
-    def _column(self, name: str) -> NDArray[Any] | None:
+        Raises:
+            DamagedTable: the table was built anew since it was opened, or is damaged.
+            TableError: no search may be told this column.
+        """
+        if name.startswith("test") or name == "published_rank":
+            raise TableError(f"{self.name}: {name} is what a search is judged by, so it is with the table's `Verdicts`")
         info, columns = load(self._path, [name])
         if info != self.info:
             raise DamagedTable(

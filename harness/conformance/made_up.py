@@ -52,9 +52,8 @@ def build_table(space: Space, folder: Path, *, test_follows: bool = True) -> Tab
         accuracy = 5 + int(stream.random() * 90)
         symbols = " ".join(map(str, space.symbols(architecture)))
         lines.append(f"{symbols} ,{accuracy},{accuracy if test_follows else 100 - accuracy}")
-    slots = tuple(Slot(slot.name, tuple(map(str, space.symbols(range(len(slot.choices)))))) for slot in space.slots)
     data = "\n".join(lines).encode()
-    return Table.open(build(*csv.read(data, space.name, slots), data, folder))
+    return Table.open(build(*csv.read(data, space.name, space), data, folder))
 
 
 @cache

@@ -23,6 +23,7 @@ _PLACES = {
 """The module of each space, or the object in a module of several."""
 
 NAMES = tuple(_PLACES)
+CSV = "csv"  # the form of a table of one's own
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,9 @@ class Benchmark:
         name: of the table.
         space: its key.
         cost: of an architecture on the data of this table: classes and resolution count.
-        path: of the published file, in `reproduce/published.json`; None for a table that this project trained.
-        form: how the file is read, one of `tables.published.FORMS`.
+        path: of the published file, in `reproduce/published.json`, or of a CSV file; None for a table that this
+            project trained.
+        form: how the file is read, one of `tables.published.FORMS`, or `CSV`.
         measure: what the accuracy that a search is told was measured on.
         licence: the sentence that the built table carries.
     """
@@ -50,7 +52,9 @@ class Benchmark:
     @property
     def brings(self) -> str:
         """The command that brings the table."""
-        return f"python -m reproduce fetch {PurePosixPath(self.path).stem}" if self.path else "git checkout tables"
+        if self.path is None or self.form == CSV:
+            return f"git checkout {self.path or 'tables/trained'}"
+        return f"python -m reproduce fetch {PurePosixPath(self.path).stem}"
 
 
 @dataclass(frozen=True)
@@ -58,13 +62,13 @@ class Facts:
     """What is known of a space beside its declaration and the cost of an architecture.
 
     Attributes:
-        network: function of a module in `harness.training.networks` that builds an architecture.
+        network: function of a module in `harness.training.networks` that builds an architecture, "module.function".
         input_size: side of the pictures for which `cost` counts.
         counted_by_thop: whether its publication counts with thop's rule, or convolutions and linear layers alone.
         tables: the published ones.
     """
 
-    network: str
+    network: str | None = None
     input_size: int = 32
     counted_by_thop: bool = False
     tables: tuple[Benchmark, ...] = ()
@@ -73,16 +77,10 @@ class Facts:
 class SpaceModule(Protocol):
     """What the file of a space holds; a file of several spaces has an object like this for each."""
 
-    @property
-    def SPACE(self) -> Space:  # noqa: N802 (a constant of a module)
-        """The declaration."""
+    SPACE: Space
+    FACTS: Facts  # a space of one's own can do without
 
-    @property
-    def FACTS(self) -> Facts:  # noqa: N802
-        """What else is known; a space of one's own can do without."""
-
-    @property
-    def cost(self) -> Callable[[Architecture], Cost]:
+    def cost(self, architecture: Architecture) -> Cost:
         """Cost of the whole network on the data of the space's own benchmark; raises InvalidArchitecture."""
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from harness.spaces import Benchmark, Facts
-from harness.spaces.costs import Cost, conv_bn, global_pool, linear, total
+from harness.spaces.costs import Cost, conv_bn, global_pool, inverted_residual, linear, total
 from tables.source import Measure
 from tables.space import Architecture, Group, Notation, Slot, Space
 
@@ -70,49 +70,19 @@ def _declared(
 
 
 def _resnet_cost(widths: tuple[int, ...]) -> Cost:
-    def block(inputs: int, middle: int, outputs: int, size: int) -> Cost:
-        """Two 3×3 convolutions with outputs of `size` × `size`; a stride is the first one's."""
-        return total((conv_bn(inputs, middle, 3, size), conv_bn(middle, outputs, 3, size)))
-
     c0, c1, c2, c3, c4, c5, c6 = widths
-    return total(
-        (
-            conv_bn(3, c0, 3, 16),
-            block(c0, c1, c0, 16),
-            block(c0, c2, c0, 16),
-            block(c0, c3, c4, 8),
-            block(c4, c5, c4, 8),
-            block(c4, c6, c4, 8),
-            global_pool(c4, 8),
-            linear(c4, 10),
-        )
-    )
+    blocks = ((c0, c1, c0, 16), (c0, c2, c0, 16), (c0, c3, c4, 8), (c4, c5, c4, 8), (c4, c6, c4, 8))
+    layers = [conv_bn(3, c0, 3, 16), global_pool(c4, 8), linear(c4, 10)]
+    for inputs, middle, outputs, size in blocks:  # a stride is the first convolution's; `size` is the side behind it
+        layers += [conv_bn(inputs, middle, 3, size), conv_bn(middle, outputs, 3, size)]
+    return total(layers)
 
 
 def _mobilenet_cost(widths: tuple[int, ...]) -> Cost:
-    def block(inputs: int, expanded: int, outputs: int, size: int, size_out: int) -> Cost:
-        """An inverted residual on `size` × `size` activations."""
-        return total(
-            (
-                conv_bn(inputs, expanded, 1, size),
-                conv_bn(expanded, expanded, 3, size_out, groups=expanded),
-                conv_bn(expanded, outputs, 1, size_out),
-            )
-        )
-
     c0, c1, c2, c3, c4, c5, c6 = widths
-    return total(
-        (
-            conv_bn(3, c0, 3, 16),
-            block(c0, c1, c0, 16, 16),
-            block(c0, c2, c0, 16, 16),
-            block(c0, c3, c4, 16, 8),
-            block(c4, c5, c4, 8, 8),
-            conv_bn(c4, c6, 1, 8),
-            global_pool(c6, 8),
-            linear(c6, 10),
-        )
-    )
+    blocks = ((c0, c1, c0, 3, 16, 16), (c0, c2, c0, 3, 16, 16), (c0, c3, c4, 3, 16, 8), (c4, c5, c4, 3, 8, 8))
+    residuals = (inverted_residual(*block) for block in blocks)
+    return total((conv_bn(3, c0, 3, 16), *residuals, conv_bn(c4, c6, 1, 8), global_pool(c6, 8), linear(c6, 10)))
 
 
 RESNET = _declared("ResNet", (256, 256, 256, 512, 512, 512, 512), _resnet_cost, "benchmark/Results_ResNet.json")

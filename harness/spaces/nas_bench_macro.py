@@ -11,7 +11,7 @@ from functools import cache
 from typing import NamedTuple
 
 from harness.spaces import Benchmark, Facts
-from harness.spaces.costs import NOTHING, Cost, conv_bn, global_pool, linear, total
+from harness.spaces.costs import NOTHING, Cost, conv_bn, global_pool, inverted_residual, linear, total
 from tables.source import Measure
 from tables.space import Architecture, Group, Notation, Slot, Space
 
@@ -76,14 +76,8 @@ def choice_cost(position: int, choice: int) -> Cost:
     if choice == 0:
         return NOTHING if layer.keeps_shape else conv_bn(layer.inputs, layer.outputs, 1, layer.size)
     kernel, expansion = BLOCKS[choice - 1]
-    expanded = layer.inputs * expansion
-    return total(
-        (
-            conv_bn(layer.inputs, expanded, 1, layer.size * layer.stride),
-            conv_bn(expanded, expanded, kernel, layer.size, groups=expanded),
-            conv_bn(expanded, layer.outputs, 1, layer.size),
-        )
-    )
+    size = layer.size * layer.stride
+    return inverted_residual(layer.inputs, layer.inputs * expansion, layer.outputs, kernel, size, layer.size)
 
 
 @cache

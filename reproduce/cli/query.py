@@ -10,7 +10,7 @@ from harness.text.notation import from_any
 from reproduce import benchmarks
 from reproduce.benchmarks import BENCHMARKS, Opened
 from reproduce.errors import UsageError
-from reproduce.published.transcript import embedded
+from reproduce.published.imagenet import embedded
 from reproduce.published.trials import proposals, published_trials
 from reproduce.report.output import add_output_arguments, show
 from reproduce.report.report import BLANK, MISSING, Cell, Column, Report, label, quoted, recomputed, recomputed_millions

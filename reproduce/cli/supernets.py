@@ -23,13 +23,12 @@ from harness.training.jobs import SUPERNET, Searched, SupernetJob
 from reproduce import benchmarks
 from reproduce.benchmarks import Opened
 from reproduce.paper.curves import PALETTE, new_figure, save
-from reproduce.paper.nas_bench_201 import open_dataset
 from reproduce.published.replay import RECORDED
 from reproduce.report.output import DRAWN, add_output_arguments, show
 from reproduce.report.report import MISSING, Cell, Column, Report, Status, label, recomputed, replayed
 
 COMMITTED = RECORDED / "supernets.jsonl"
-TABLE = "cifar10"  # of NAS-Bench-201, in which the cells are looked up
+TABLE = "nas-bench-201-cifar10"  # in which the cells are looked up
 SKIP = OPERATIONS.index("skip_connect")
 ALL_SKIP = (SKIP,) * len(SPACE.slots)
 PICTURES = {"sha256:4695f7a8c06fc13f6ca093ca4b30df06269e9f4fe60fe03d4f5fa83d520d193a": "CIFAR-10 subset"}
@@ -87,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the searches, or draw them.
 
     Raises:
-        CassetteError: a file is damaged.
+        CacheError: a file is damaged.
         BrokenRecording: it holds no search, or one of another form.
         UsageError: drawing needs matplotlib.
     """
@@ -123,10 +122,10 @@ def weights(searched: Searched) -> NDArray[np.float64]:
     return np.asarray(powers / powers.sum(axis=2, keepdims=True))
 
 
-def report(paths: Sequence[Path] = (COMMITTED,), *, embedded_only: bool = False) -> Report:
+def report(paths: Sequence[Path] = (COMMITTED,)) -> Report:
     """A row for every search; errors as in `run`."""
     groups = read(paths)
-    opened = open_dataset(TABLE, embedded_only=embedded_only)
+    opened = benchmarks.open_if_at_hand(TABLE)
     rows = tuple(_row(group, searched, opened) for group in groups for searched in group.searches)
     title = "Weight-sharing searches over the cell of NAS-Bench-201 (not in the paper)"
     digests = {path.stem: cassette.read(path).digest for path in paths}
@@ -167,7 +166,7 @@ def _notes(groups: Sequence[Group], opened: Opened | None) -> list[str]:
     every = [SPACE.from_native(searched.outcome.architecture) for group in groups for searched in group.searches]
     collapsed = sum(cell == ALL_SKIP for cell in every)
     if opened is None:
-        brings = benchmarks.find(f"nas-bench-201-{TABLE}").brings
+        brings = benchmarks.find(TABLE).brings
         known = f"`{brings}` brings the table in which the cells are looked up"
     else:
         standing = opened.standing(ALL_SKIP)
@@ -192,7 +191,7 @@ def draw(groups: Sequence[Group], path: Path) -> None:
 
     Raises:
         UsageError: if matplotlib is not installed.
-        CannotWrite: if the file cannot be written; what was there before stays.
+        ReproduceError: if the file cannot be written; what was there before stays.
     """
     columns = 2
     height = -(-len(groups) // columns)

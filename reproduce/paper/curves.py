@@ -1,4 +1,4 @@
-"""What the figures share: courses of GENIUS' trials as data, and how they are drawn.
+"""Figures 2 and 3: courses of GENIUS' trials as data, and how they are drawn.
 
 A figure is a report first: every point that is drawn stands in its table. Drawing needs matplotlib (extra `plots`).
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +15,9 @@ import numpy as np
 from reproduce import benchmarks
 from reproduce.benchmarks import Opened
 from reproduce.errors import UsageError
+from reproduce.paper.trials import SETTINGS, cells, contradicts
 from reproduce.published.replay import ITERATIONS
-from reproduce.published.trials import cells, contradicts, published_trials
+from reproduce.published.trials import published_trials
 from reproduce.report.output import write
 from reproduce.report.report import Cell, Column, Report, label, recomputed
 from tables.table import expected_best
@@ -46,39 +46,42 @@ COLOURS = PALETTE[:3]
 MARKERS = ("o", "s", "^")
 
 
-@dataclass(frozen=True)
-class Panel:
-    """One column of a figure: the trials of one table of the paper."""
-
-    table: str
-    title: str
+def figure2(name: str) -> Report:
+    """NAS-Bench-Macro at temperature 1 and 0."""
+    title = "Figure 2. NAS-Bench-Macro: accuracy and rank by iteration (arXiv 2304.10970)"
+    return _report(name, title, ("table7", "table8"))
 
 
-def report(name: str, title: str, panels: Sequence[Panel], *, embedded_only: bool) -> Report:
-    """Every point of every panel: trials as printed or looked up, the random baseline, the optimum."""
+def figure3(name: str) -> Report:
+    """Channel-Bench-Macro, both of its spaces."""
+    title = "Figure 3. Channel-Bench-Macro: accuracy and rank by iteration (arXiv 2304.10970)"
+    return _report(name, title, ("table9", "table10"))
+
+
+def _report(name: str, title: str, tables: Sequence[str]) -> Report:
+    """Every point, a panel a table of the paper: trials as printed or looked up, the random baseline, the optimum."""
     rows: list[tuple[Cell, ...]] = []
     notes: list[str] = []
     digests = {}
-    for panel in panels:
-        trials = published_trials()[panel.table]
-        at_hand = not embedded_only and benchmarks.at_hand(trials.space)
-        opened = benchmarks.open_benchmark(trials.space) if at_hand else None
+    for table in tables:
+        panel, trials = SETTINGS[table], published_trials()[table]
+        opened = benchmarks.open_if_at_hand(trials.space)
         for number, trial in enumerate(trials.trials, start=1):
             for iteration, one in enumerate(trial):
                 truth = opened.standing(one.architecture) if opened else None
                 rows.append(_row(panel, f"trial {number}", iteration, *cells(one, truth)))
                 if truth is not None and contradicts(one, truth):
-                    notes.append(f"{panel.title}, trial {number}, T={iteration}: drawn as printed, see {panel.table}")
+                    notes.append(f"{panel}, trial {number}, T={iteration}: drawn as printed, see {table}")
         if opened is None:
             brings = benchmarks.find(trials.space).brings
-            notes.append(f"{panel.title}: `{brings}` adds the random baseline and the optimum.")
+            notes.append(f"{panel}: `{brings}` adds the random baseline and the optimum.")
         else:
             rows += _baselines(panel, opened)
             digests[trials.space] = opened.table.digest
     return Report(name, title, COLUMNS, tuple(rows), tuple(dict.fromkeys(notes)), tables=digests)
 
 
-def _baselines(panel: Panel, opened: Opened) -> list[tuple[Cell, ...]]:
+def _baselines(panel: str, opened: Opened) -> list[tuple[Cell, ...]]:
     """What random search attains after each evaluation, exactly; the paper's own estimate of it; the optimum."""
     test, rank = opened.verdicts.test, opened.verdicts.rank
     rows = []
@@ -97,8 +100,8 @@ def _baselines(panel: Panel, opened: Opened) -> list[tuple[Cell, ...]]:
     ]
 
 
-def _row(panel: Panel, series: str, iteration: int, accuracy: Cell, rank: Cell) -> tuple[Cell, ...]:
-    return (label(panel.title), label(series), label(iteration), accuracy, rank)
+def _row(panel: str, series: str, iteration: int, accuracy: Cell, rank: Cell) -> tuple[Cell, ...]:
+    return (label(panel), label(series), label(iteration), accuracy, rank)
 
 
 def draw(report: Report, path: Path) -> None:
@@ -164,7 +167,7 @@ def save(figure: Figure, path: Path) -> None:
     """Write PNG, SVG or PDF, by the path's suffix; the same figure gives the same bytes.
 
     Raises:
-        CannotWrite: if the file cannot be written; what was there before stays.
+        ReproduceError: if the file cannot be written; what was there before stays.
     """
     stamp = {".png": "Software", ".svg": "Date", ".pdf": "CreationDate"}[path.suffix]
     drawn = io.BytesIO()

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reproduce.errors import CannotWrite, UsageError
+from reproduce.errors import ReproduceError, UsageError
 
 if TYPE_CHECKING:
     from reproduce.report.report import Report
@@ -34,7 +34,7 @@ def show(report: Report, form: str | None, out: Path | None) -> None:
 
     Raises:
         UsageError: if the file's suffix stands for no form.
-        CannotWrite: if the file cannot be written; what was there before stays.
+        ReproduceError: if the file cannot be written; what was there before stays.
     """
     form = form or format_of(out)
     if out is None and form is None and sys.stdout.isatty():
@@ -66,7 +66,7 @@ def emit(text: str, out: Path | None) -> None:
     """Write text to standard output, or to a file as a whole.
 
     Raises:
-        CannotWrite: if the file cannot be written; what was there before stays.
+        ReproduceError: if the file cannot be written; what was there before stays.
     """
     if out is None:
         sys.stdout.buffer.write(text.encode())  # UTF-8 wherever it goes: the marks are not ASCII
@@ -75,17 +75,21 @@ def emit(text: str, out: Path | None) -> None:
     write(text.encode(), out)
 
 
-def write(content: bytes, out: Path) -> None:
-    """Write a file as a whole or not at all.
+def write(
+    content: bytes, out: Path, mend: str = "name another file, or make room for it", *, folders: bool = False
+) -> None:
+    """Write a file as a whole or not at all, with `folders` also the folders above it.
 
     Raises:
-        CannotWrite: if it cannot be written; what was there before stays.
+        ReproduceError: if it cannot be written; what was there before stays. The message ends with how to `mend` that.
     """
     part = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
+        if folders:
+            out.parent.mkdir(parents=True, exist_ok=True)
         part.write_bytes(content)
         part.replace(out)
     except OSError as error:
         with suppress(OSError):
             part.unlink()
-        raise CannotWrite(f"{out}: {error.strerror}; name another file, or make room for it") from error
+        raise ReproduceError(f"{out}: {error.strerror}; {mend}") from error

@@ -10,21 +10,10 @@ from typing import Any
 import pytest
 
 from cache.client import Reply
-from cache.endpoint import OpenAITransport
-from cache.errors import (
-    AnswerBroken,
-    CacheError,
-    ContextTooLong,
-    CredentialFound,
-    EndpointError,
-    InvalidRequest,
-    LimitReached,
-    RequestRefused,
-    Unavailable,
-)
+from cache.endpoint import ATTEMPTS, OpenAITransport
+from cache.errors import CacheError, EndpointError, InvalidRequest
 from cache.key import JSON
-from cache.limits import Limits, Price, Spent, Usage
-from cache.retries import ATTEMPTS
+from cache.limits import Limits, Price, Usage
 from tests.cache.records import chat_request
 from tests.cache.server import Behaviour, Server, completion, cuts, events, fails, running, says, silent
 
@@ -146,42 +135,38 @@ def test_the_server_says_how_long_to_wait(server: Server, transport: OpenAITrans
 
 def test_nobody_waits_for_hours(server: Server, transport: OpenAITransport, clock: Clock) -> None:
     server.behaviours = [fails(429, Retry_After="86400")]
-    with pytest.raises(Unavailable, match=r"asks to wait 86400 s. Try again then. Every answer so far is kept"):
+    with pytest.raises(EndpointError, match=r"asks to wait 86400 s. Try again then. Every answer so far is kept"):
         transport.send(chat_request("one"))
     assert clock.waited == []
 
 
-@pytest.mark.parametrize(
-    ("behaviour", "kind"), [(fails(500), Unavailable), (says(b"no JSON"), AnswerBroken)], ids=["500", "no JSON"]
-)
-def test_enough_is_enough(
-    behaviour: Behaviour, kind: type[EndpointError], server: Server, transport: OpenAITransport
-) -> None:
+@pytest.mark.parametrize("behaviour", [fails(500), says(b"no JSON")], ids=["500", "no JSON"])
+def test_enough_is_enough(behaviour: Behaviour, server: Server, transport: OpenAITransport) -> None:
     server.behaviours = [behaviour]
-    with pytest.raises(kind, match=f"attempt {ATTEMPTS}, the last one") as caught:
+    with pytest.raises(EndpointError, match=f"attempt {ATTEMPTS}, the last one") as caught:
         transport.send(chat_request("one"))
     assert len(server.asked) == len(caught.value.attempts) == ATTEMPTS
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "kind", "advice"),
+    ("behaviour", "advice"),
     [
-        (fails(400, "temperature must be below 2"), RequestRefused, "below 2 Change the request as the endpoint says"),
-        (fails(401, "who are you?"), RequestRefused, "Check the API key"),
-        (fails(404, "no such model"), RequestRefused, "Check the model's name"),
-        (fails(422), RequestRefused, "Change the request"),
-        (fails(429, "no credit", "insufficient_quota"), RequestRefused, "wants to be paid"),
-        (fails(400, "too many tokens", "context_length_exceeded"), ContextTooLong, "fewer or shorter messages"),
-        (fails(400, "This model's maximum context length is 512 tokens"), ContextTooLong, "longer context"),
+        (fails(400, "temperature must be below 2"), "below 2 Change the request as the endpoint says"),
+        (fails(401, "who are you?"), "Check the API key"),
+        (fails(404, "no such model"), "Check the model's name"),
+        (fails(422), "Change the request"),
+        (fails(429, "no credit", "insufficient_quota"), "wants to be paid"),
+        (fails(400, "too many tokens", "context_length_exceeded"), "fewer or shorter messages"),
+        (fails(400, "This model's maximum context length is 512 tokens"), "longer context"),
     ],
 )
 def test_what_does_not_pass_is_asked_once_and_says_what_to_change(
-    behaviour: Behaviour, kind: type[EndpointError], advice: str, server: Server, transport: OpenAITransport
+    behaviour: Behaviour, advice: str, server: Server, transport: OpenAITransport
 ) -> None:
     server.behaviours = [behaviour]
-    with pytest.raises(kind, match=advice) as caught:
+    with pytest.raises(EndpointError, match=advice) as caught:
         transport.send(chat_request("one"))
-    assert type(caught.value) is kind
+    assert not caught.value.passes
     assert len(server.asked) == 1
 
 
@@ -189,7 +174,7 @@ def test_no_server_at_all(server: Server, clock: Clock) -> None:
     closed = Server()
     url = closed.url
     closed.server_close()
-    with OpenAITransport(url, sleep=clock.sleep) as transport, pytest.raises(Unavailable, match="ConnectError"):
+    with OpenAITransport(url, sleep=clock.sleep) as transport, pytest.raises(EndpointError, match="ConnectError"):
         transport.send(chat_request("one"))
     assert len(clock.waited) == ATTEMPTS - 1
 
@@ -286,15 +271,16 @@ def test_a_ceiling_stops_before_it_sends(limits: dict[str, Any], message: str, s
     with spending(server, **limits) as transport:
         for _ in range(2):
             transport.send(chat_request("one"))
-        with pytest.raises(LimitReached, match=message):
+        with pytest.raises(CacheError, match=message):
             transport.send(chat_request("one"))
-        assert transport.spent == Spent(2, Usage(14, 6), 2 * 5e-5 if "cost" in limits else 0)
+        spent = transport.spent
+        assert (spent.calls, spent.usage, spent.cost) == (2, Usage(14, 6), 2 * 5e-5 if "cost" in limits else 0)
     assert len(server.asked) == 2
 
 
 def test_every_attempt_is_a_call(server: Server) -> None:
     server.behaviours = [fails(500)]
-    with spending(server, calls=3) as transport, pytest.raises(LimitReached):
+    with spending(server, calls=3) as transport, pytest.raises(CacheError, match="at most 3 calls"):
         transport.send(chat_request("one"))
     assert len(server.asked) == 3
 
@@ -309,7 +295,7 @@ def test_a_ceiling_that_cannot_be_watched_stops_after_the_answer(server: Server)
     server.behaviours = [says({**ANSWER, "usage": None})]
     with spending(server, tokens=1000) as transport:
         transport.send(chat_request("one"))
-        with pytest.raises(LimitReached, match="include_usage"):
+        with pytest.raises(CacheError, match="include_usage"):
             transport.send(chat_request("one"))
 
 
@@ -364,7 +350,7 @@ def test_neither_key_nor_base_url_is_ever_said(
 @pytest.mark.parametrize("key", [KEY, "no-usual-form-at-all"])
 def test_a_planted_key_is_refused_before_anything_is_sent(key: str, server: Server) -> None:
     with OpenAITransport(server.url, key) as transport:
-        with pytest.raises(CredentialFound, match=r"at \$\.request\.messages\[1\]\.content"):
+        with pytest.raises(CacheError, match=r"at \$\.request\.messages\[1\]\.content"):
             transport.send(chat_request(f"my key is {key}"))
         with pytest.raises(InvalidRequest, match=r"got extra_headers, timeout\. Give that to the transport"):
             transport.send(chat_request("one", extra_headers={"Authorization": f"Bearer {key}"}, timeout=3))
@@ -376,7 +362,7 @@ def test_an_answer_that_holds_the_key_is_refused(key: str, server: Server) -> No
     server.behaviours = [says(completion("fine", f"you are {key}"))]
     with (
         OpenAITransport(server.url, key) as transport,
-        pytest.raises(CredentialFound, match=r"at \$\.answer\.choices\[1\]\.message\.content") as caught,
+        pytest.raises(CacheError, match=r"at \$\.answer\.choices\[1\]\.message\.content") as caught,
     ):
         transport.send(chat_request("one"))
     assert key not in str(caught.value)

@@ -10,7 +10,7 @@ import pytest
 
 from cache import cassette
 from cache.cassette import Cassette
-from cache.errors import CassetteError
+from cache.errors import CacheError
 from cache.record import Record
 from cache.store import Store
 
@@ -54,7 +54,7 @@ def test_written_anew_it_holds_the_same_records_in_fewer_bytes(tmp_path: Path) -
 def test_an_edited_cassette_of_version_1_is_refused(tmp_path: Path) -> None:
     data = CASSETTE.read_bytes()
     (tmp_path / "edited.jsonl").write_bytes(data.replace(b'"latency_s":', b'"latency_t":', 1))
-    with pytest.raises(CassetteError, match=r"Line \d+ of .*were changed"):
+    with pytest.raises(CacheError, match=r"Line \d+ of .*were changed"):
         cassette.read(tmp_path / "edited.jsonl")
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cache.errors import CorruptRecord, CredentialFound, InvalidRequest, RecordError
+from cache.errors import CacheError, CorruptRecord, InvalidRequest
 from cache.key import JSON, canonical, digest
 from cache.record import CHAT, Record
 from tests.cache.records import chat_record, chat_request
@@ -59,7 +59,7 @@ def test_a_request_that_looks_like_the_inside_of_a_line_is_read_back() -> None:
         (b"[1, 2]", b"[1, 3]", "answer"),
         (b"0.5", b"0.6", "answer, observations or provenance"),
         (b"made for", b"from a ", "answer, observations or provenance"),
-        (b'"digest":"sha256:', b'"digest":"sha512:', "Expected a line"),
+        (b'"digest":"sha256:', b'"digest":"sha512:', "no longer give its digest"),
         (b"}\n", b"}", "Expected a line"),
     ],
 )
@@ -109,14 +109,14 @@ def test_a_credential_is_refused_by_its_place_without_its_value(secret: str) -> 
         (Record({}, {}, provenance={"a": [said]}), "$.provenance.a[0]"),
         (Record({}, {}, observed={"b": {said: 1}}), "$.observed.b (the name of a member)"),
     ]:
-        with pytest.raises(CredentialFound, match=re.escape(f"at {place}.")) as caught:
+        with pytest.raises(CacheError, match=re.escape(f"at {place}.")) as caught:
             record.to_line()
         assert secret not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["api_key", "Authorization", "X-API-Key", "password"])
 def test_a_member_named_like_a_credential_is_refused(name: str) -> None:
-    with pytest.raises(CredentialFound, match=re.escape(f"$.observed.headers.{name}")):
+    with pytest.raises(CacheError, match=re.escape(f"$.observed.headers.{name}")):
         Record({}, {}, observed={"headers": {name: "anything"}}).to_line()
 
 
@@ -136,7 +136,7 @@ def test_prose_is_no_credential(text: str) -> None:
 
 def test_the_text_of_an_answer() -> None:
     assert chat_record("Hello", answer="Hi").text == "Hi"
-    with pytest.raises(RecordError, match=r"Expected choices\[0\].message.content"):
+    with pytest.raises(CacheError, match=r"Expected choices\[0\].message.content"):
         _ = Record({}, {"choices": [{"message": {"content": None}}]}).text
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from cache.cassette import Cassette
-from cache.errors import StoreError
+from cache.errors import CacheError
 from cache.store import Store
 from tests.cache.records import chat_record
 
@@ -149,7 +149,7 @@ def fill(folder: Path) -> list[str]:
     """Put until the disk is full; return the keys that were acknowledged before."""
     stored: list[str] = []
     with Store(folder) as store:
-        with pytest.raises(StoreError, match=r"Expected to write the store .*(full|I/O).*disk has room"):
+        with pytest.raises(CacheError, match=r"Expected to write the store .*(full|I/O).*disk has room"):
             stored.extend(key for key in KEYS if store.put(RECORDS[key]))
         assert stored
         assert set(store.keys()) == set(stored)
@@ -211,9 +211,9 @@ def read_everything(folder: Path) -> None:
         assert store.nearest(RECORDS[KEYS[1]].question) == RECORDS[KEYS[1]]
         assert store.verify() == []
         assert content(folder) == before
-        with pytest.raises(StoreError, match="read_only"):
+        with pytest.raises(CacheError, match="read_only"):
             store.put(RECORDS[KEYS[5]])
-    with pytest.raises(StoreError, match="folder can be written"):
+    with pytest.raises(CacheError, match="folder can be written"):
         Store(folder)
     assert content(folder) == before
 
@@ -263,7 +263,7 @@ def test_a_read_only_folder_with_a_log_that_nobody_merged_is_refused_not_half_re
     public.chmod(0o555)
 
     def read() -> None:
-        with pytest.raises(StoreError, match="Expected to read the store"):
+        with pytest.raises(CacheError, match="Expected to read the store"):
             Store(public, read_only=True).get(KEYS[0])
 
     as_somebody(read)

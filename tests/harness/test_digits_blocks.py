@@ -22,13 +22,12 @@ from harness.digits import __main__ as command
 from harness.digits import network, table
 from harness.digits.table import BLOCK, SETTING, Block, Run, Runs, TrainedBlock, blocks, cost, retrain
 from harness.errors import InvalidJob, TrainingError
-from harness.spaces.cells import canonical, distinct_cells
+from harness.spaces.cells import cell_numbers, distinct_cells
 from harness.spaces.nas_bench_201 import SPACE
 from harness.training.local import LocalExecutor
 from harness.training.queue import SPEC, Queue, State, Status
 from harness.training.worker import RESULT
 from tables.errors import TableError
-from tables.storage import embedded
 from tables.table import Table, Verdicts
 from tests.harness.instant import OBSERVED
 
@@ -74,15 +73,16 @@ def test_a_row_is_what_its_trainings_gave(tmp_path: Path) -> None:
     path = command.train(tmp_path, 2, Instant())
     opened, verdicts = Table.open(path), Verdicts.open(path)
     assert opened.runs is not None
-    assert opened.flops is not None
-    assert opened.params is not None
+    flops, params = opened.column("flops"), opened.column("params")
+    assert flops is not None
+    assert params is not None
     for index in random.Random(0).sample(range(SPACE.size), 40):
-        same = canonical(SPACE.architecture_at(index))
+        same = distinct_cells()[cell_numbers()[index]]
         runs = [outcome(same, seed) for seed in range(2)]
         assert opened.runs[index].tolist() == [run.validation for run in runs]
         assert opened.accuracy[index] == pytest.approx(np.mean([run.validation for run in runs]))
         assert verdicts.test[index] == pytest.approx(np.mean([run.test for run in runs]))
-        assert (opened.flops[index], opened.params[index]) == (cost(same).macs, cost(same).params)
+        assert (flops[index], params[index]) == (cost(same).macs, cost(same).params)
 
 
 def test_what_was_interrupted_is_taken_up_and_more_seeds_are_added(tmp_path: Path) -> None:
@@ -170,8 +170,3 @@ def test_the_page_says_how_outcomes_of_an_earlier_version_are_taken_over(
     record = queue.result(block.key)
     assert isinstance(record, Record)
     assert TrainedBlock.from_record(record).outcome.runs == runs
-
-
-def test_a_table_that_does_not_come_with_the_package() -> None:
-    with pytest.raises(TableError, match="no table called 'made-up' comes with this package"):
-        embedded("made-up")

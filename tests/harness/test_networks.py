@@ -33,7 +33,7 @@ every_space = pytest.mark.parametrize("name", INPUT_SIZE)
 
 
 def build(name: str, architecture: Architecture, **options: float) -> Any:
-    module, function = find(name).FACTS.network.split(".")
+    module, function = str(find(name).FACTS.network).split(".")
     return getattr(import_module(f"harness.training.networks.{module}"), function)(architecture, **options)
 
 

@@ -120,4 +120,4 @@ def taken_apart(messages: Messages) -> Conversation:
 
 def audited(messages: Messages) -> FileAudit:
     """The audit of a file."""
-    return audit(taken_apart(messages), records(messages))
+    return audit(_ENTRY, as_bytes(messages))

@@ -6,9 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from harness.conformance.made_up import TINY
+from harness.spaces import CSV, Benchmark
+from harness.spaces.costs import NOTHING
 from reproduce import benchmarks
 from reproduce.benchmarks import BENCHMARKS, PUBLISHED
-from reproduce.errors import DataMissing, UsageError, WrongDigest
+from reproduce.errors import DataMissing, ReproduceError, UsageError
+from tables.errors import TableError
 from tables.published import FORMS
 
 
@@ -59,8 +63,26 @@ def test_a_table_is_built_again_when_it_is_gone_or_of_another_file(
     assert benchmarks.table_path(name).read_bytes() == content
     file.write_bytes(b"{}")
     built.unlink()
-    with pytest.raises(WrongDigest):
+    with pytest.raises(ReproduceError, match="expected sha256"):
         benchmarks.open_benchmark(name)
+
+
+def test_a_csv_file_is_a_table_of_its_space(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = tmp_path / "mine.csv"
+    benchmark = Benchmark("mine", TINY, lambda _: NOTHING, str(written), CSV)
+    monkeypatch.setitem(BENCHMARKS, "mine", benchmark)
+    with pytest.raises(TableError, match="name a CSV file that can be read"):
+        benchmarks.open_benchmark("mine")
+    keys = [TINY.to_native(TINY.architecture_at(index)) for index in range(TINY.size)]
+    for best in (70, 80):  # built again when the file changes
+        lines = [f'"{key}",{best - number}' for number, key in enumerate(keys)]
+        written.write_text("\n".join(["architecture,accuracy", *lines]))
+        opened = benchmarks.open_benchmark("mine")
+        assert opened.figures((0, 0)) == (best, best)
+        assert opened.table.info.slots == TINY.slots
+    assert benchmarks.at_hand("mine")
+    assert "mine" not in PUBLISHED
+    assert (home / "tables" / "mine.h5").exists()
 
 
 def test_nothing_fetched_and_no_such_table() -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from harness import spaces
 from reproduce.__main__ import main
-from reproduce.cli.catalogue import FIGURES, REPORTS
 from reproduce.cli.query import proposed_by
+from reproduce.paper.registry import ITEMS
 
 
 def _rows(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, dict[str, object]]]:
@@ -89,14 +89,13 @@ def test_all_writes_everything(at_hand: bool, tmp_path: Path, request: pytest.Fi
         request.getfixturevalue("fetched")
     out = tmp_path / "results"
     assert main(["all", "--out", str(out), "--no-figures"]) == 0
-    names = {*REPORTS, *FIGURES}
     assert {path.name for path in out.iterdir()} == {
-        *(f"{name}{suffix}" for name in names for suffix in (".md", ".json")),
+        *(f"{name}{suffix}" for name in ITEMS for suffix in (".md", ".json")),
         "index.md",
         "provenance.json",
     }
     index = (out / "index.md").read_text("utf-8")
-    assert all(f"[table]({name}.md)" in index for name in names)
+    assert all(f"[table]({name}.md)" in index for name in ITEMS)
     assert ("nas-bench-macro_cifar10" in index) is not at_hand
 
 
@@ -113,5 +112,5 @@ def test_one_bad_table_does_not_stop_the_others(
     out = tmp_path / "results"
     assert main(["all", "--out", str(out), "--no-figures"]) == 2
     assert (out / "table14.md").exists()
-    assert "Failed: table7: CassetteError" in (out / "index.md").read_text("utf-8")
+    assert "Failed: table7: CacheError" in (out / "index.md").read_text("utf-8")
     assert "table7" in capsys.readouterr().err

@@ -54,6 +54,7 @@ def test_every_run_is_recorded(server: Server, tmp_path: Path, capsys: pytest.Ca
     specifications = [run.specification for run in runs.again(into)]
     numbered = [(one.label.temperature, one.number) for one in specifications]
     assert numbered == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    assert {str(run.record.provenance["model"]) for run in runs.read(into)} == {"test-1a"}  # as the answers say
 
 
 def test_the_same_command_asks_nothing_again(server: Server, tmp_path: Path) -> None:
@@ -69,7 +70,7 @@ def test_a_ceiling_stops_and_the_same_command_goes_on(
 ) -> None:
     into = tmp_path / "mine.jsonl"
     assert main(command(server, into, "--max-calls", "2")) == 2
-    assert "LimitReached" in (said := capsys.readouterr().err)
+    assert "at most 2 calls" in (said := capsys.readouterr().err)
     assert "goes on from here" in said
     assert not into.exists()
     assert main(command(server, into, "--max-calls", "2")) == 0

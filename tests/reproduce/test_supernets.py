@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from cache import cassette
-from cache.errors import CassetteError
+from cache.errors import CacheError
 from cache.key import DIGEST_PREFIX
 from cache.record import Record
 from harness.errors import BrokenRecording
@@ -61,7 +61,7 @@ def test_weights_are_the_softmax() -> None:
 
 
 def test_a_report_counts_what_collapsed(made_up: Path) -> None:
-    report = supernets.report([made_up], embedded_only=True)
+    report = supernets.report([made_up])
     assert [row[5].text for row in report.rows] == ["3 33 333", "1 11 111", "1 11 111", "2 22 222"]
     assert [row[7].text for row in report.rows] == ["0.088", "0.649", "0.649", "0.088"]
     assert [row[11].value for row in report.rows] == [50, 51, 52, 50]
@@ -90,7 +90,7 @@ def test_the_weights_are_drawn_the_same_twice(made_up: Path, suffix: str, tmp_pa
 
 
 def test_what_holds_no_search_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CassetteError, match="Expected a cassette"):
+    with pytest.raises(CacheError, match="Expected a cassette"):
         supernets.read([tmp_path / "none.jsonl"])
     other = tmp_path / "other.jsonl"
     cassette.write(other, [Record({"a": 1}, {}, kind="training")])

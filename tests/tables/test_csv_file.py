@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tables.csv import read
 from tables.errors import TableError
 from tables.source import Measure
-from tables.space import Slot
+from tables.space import Group, Notation, Slot, Space
 from tables.storage import build
 from tables.table import Table, Verdicts
 
@@ -80,17 +80,28 @@ def test_the_order_of_the_lines_does_not_matter(data: st.DataObject) -> None:
     assert "test" not in columns
 
 
-def test_slots_that_are_given_give_choices_their_order() -> None:
-    slots = (Slot("Stem", ("1", "0")), Slot("Head", ("0", "1")))
-    source, columns = read(WITH_TEST, "mine", slots)
-    assert source.space.slots == slots
+def _space(*choices: str, first_symbol: int = 0) -> Space:
+    slots = tuple(Slot(f"Layer {n}", tuple(each.split())) for n, each in enumerate(choices, start=1))
+    return Space("two", "Two", (Group("All", slots),), first_symbol, notation=Notation("{}-{}", names=not first_symbol))
+
+
+def test_a_space_gives_choices_their_order() -> None:
+    source, columns = read(WITH_TEST, "mine", space := _space("1 0", "0 1"))
+    assert source.space is space
     assert columns["accuracy"].tolist() == [70.5, 74.25, 71.25, 73]
 
 
-def test_given_slots_tell_what_an_incomplete_file_lacks() -> None:
-    slots = (Slot("Stem", ("0", "1")), Slot("Head", ("0", "1", "2")))
-    with pytest.raises(TableError, match="2 of 6 architectures are missing, the first is '02'"):
-        read(WITH_TEST, "mine", slots)
+@pytest.mark.parametrize("written", ["1-1 1-2 2-1 2-2", "11 12 21 22", "1;1 1;2 2;1 2;2"])
+def test_a_space_reads_its_own_keys_and_its_symbols(written: str) -> None:
+    data = "\n".join(["architecture,accuracy", *(f"{each},{50 + n}" for n, each in enumerate(written.split()))])
+    source, columns = read(data.encode(), "mine", _space("small large", "small large", first_symbol=1))
+    assert columns["accuracy"].tolist() == [50, 51, 52, 53]
+    assert source.space.slots[0].choices == ("small", "large")
+
+
+def test_a_space_tells_what_an_incomplete_file_lacks() -> None:
+    with pytest.raises(TableError, match="2 of 6 architectures are missing, the first is '0-2'"):
+        read(WITH_TEST, "mine", _space("0 1", "0 1 2"))
 
 
 @pytest.mark.parametrize(
@@ -130,9 +141,10 @@ def test_a_sparse_file_of_a_huge_space_is_refused_at_once() -> None:
         read(data, "mine")
 
 
-def test_a_symbol_that_a_given_slot_does_not_offer_is_refused_with_the_line() -> None:
-    with pytest.raises(TableError, match=r"line 4: '1 1' is no architecture of this table \(Stem: 0 2; Head: 0 1\)"):
-        read(WITH_TEST, "mine", (Slot("Stem", ("0", "2")), Slot("Head", ("0", "1"))))
+def test_what_a_space_does_not_offer_is_refused_with_the_line() -> None:
+    says = r"line 4: no architecture of this table \(two: expected a key such as 0-0 with 0, 2 or 0, 1 .* got '11'\)"
+    with pytest.raises(TableError, match=says):
+        read(WITH_TEST, "mine", _space("0 2", "0 1"))
 
 
 def test_text_in_another_encoding_is_refused() -> None:

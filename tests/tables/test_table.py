@@ -42,15 +42,16 @@ def test_what_a_table_says_of_itself(macro: Path, cells: Path) -> None:
 def test_every_architecture_is_found(macro: Path) -> None:
     table = Table.open(macro)
     assert table.runs is not None
-    assert table.params is not None
-    assert table.flops is not None
+    params, flops = table.column("params"), table.column("flops")
+    assert params is not None
+    assert flops is not None
     for key, entry in published(MACRO).items():
         architecture = architecture_of(key, MACRO)
         index = table.index_of(architecture)
         assert table.architecture_at(index) == architecture
         assert table.accuracy[index] == entry["mean_acc"]
         assert table.runs[index].tolist() == entry["test_acc"]
-        assert (table.params[index], table.flops[index]) == (entry["params"], entry["flops"])
+        assert (params[index], flops[index]) == (entry["params"], entry["flops"])
 
 
 def test_indices_are_digits_in_mixed_radix(cells: Path) -> None:
@@ -67,8 +68,8 @@ def test_indices_are_digits_in_mixed_radix(cells: Path) -> None:
 def test_what_is_not_published_is_not_there(cells: Path) -> None:
     table = Table.open(cells)
     assert table.runs is None
-    assert table.params is None
-    assert table.flops is None
+    assert table.column("params") is None
+    assert table.column("flops") is None
 
 
 @pytest.mark.parametrize(
@@ -103,7 +104,7 @@ def test_foreign_indices(macro: Path, index: Any) -> None:
 
 def test_nothing_can_be_written(macro: Path) -> None:
     table = Table.open(macro)
-    for array in (table.accuracy, table.runs, table.params):
+    for array in (table.accuracy, table.runs, table.column("params")):
         assert array is not None
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 0
@@ -120,7 +121,7 @@ def test_a_search_is_told_nothing_of_test(cells: Path, tmp_path: Path) -> None:
         file["published_rank"][()] = -1
     clean, table = Table.open(cells), Table.open(poisoned)
     assert np.array_equal(clean.accuracy, table.accuracy)
-    assert (table.runs, table.params, table.flops, table.digest) == (None, None, None, clean.digest)
+    assert (table.runs, table.column("params"), table.digest) == (None, None, clean.digest)
     assert np.isfinite(table.accuracy).all()
     with pytest.raises(DamagedTable, match="dataset test"):
         Verdicts.open(poisoned)

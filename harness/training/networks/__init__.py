@@ -8,6 +8,7 @@ from msgspec import structs
 from torch import nn
 
 from harness import spaces
+from harness.errors import UnknownSpace
 from harness.training.jobs import Scale
 from tables.space import Architecture
 
@@ -16,10 +17,13 @@ def build(space: str, architecture: Architecture, *, classes: int, channels_in: 
     """The network of an architecture, weights drawn from torch's own generator.
 
     Raises:
-        UnknownSpace: no space has this name.
+        UnknownSpace: no space has this name, or it has no networks.
         InvalidArchitecture: it is no architecture of the space.
     """
-    module, function = spaces.find(space).FACTS.network.split(".")
+    place = spaces.find(space).FACTS.network
+    if place is None:
+        raise UnknownSpace(f"{space} names no function that builds its networks: name it as `network` in its FACTS")
+    module, function = place.split(".")
     options = {option: value for option, value in structs.asdict(scale).items() if value != getattr(Scale(), option)}
     build_network = getattr(import_module(f"harness.training.networks.{module}"), function)
     network: nn.Module = build_network(architecture, classes=classes, channels_in=channels_in, **options)

@@ -31,7 +31,7 @@ COLUMNS = (
 )
 
 
-def report(*, embedded_only: bool = False) -> Report:  # noqa: ARG001
+def report(name: str) -> Report:
     """Best rank so far of each trial, as printed, and the interval of its geometric mean."""
     rows = []
     for temperature in TABLES:
@@ -48,7 +48,7 @@ def report(*, embedded_only: bool = False) -> Report:  # noqa: ARG001
                 )
             )
     title = "Temperature 1 against 0 on NAS-Bench-Macro: best rank so far (not in the paper)"
-    return Report("figure_temperature", title, COLUMNS, tuple(rows), (sentence(),))
+    return Report(name, title, COLUMNS, tuple(rows), (sentence(),))
 
 
 def best_ranks(temperature: int) -> NDArray[np.int64]:

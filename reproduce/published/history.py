@@ -1,19 +1,20 @@
-"""Published conversations as records: what was sent and answered elsewhere, read in the form it was published."""
+"""A published chat history, cut into dialogues and read as records: what was sent and answered elsewhere.
+
+References:
+    https://github.com/mingkai-zheng/GENIUS (imagenet/chat_history)
+"""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from cache.errors import ImportFailed
+import msgspec
+
 from cache.key import JSON
 from cache.record import Record
-
-SAMPLES = 1000
-"""More than there are published runs, so that the numbers of their repeated requests are free."""
-
-_ROLES = ("system", "user", "assistant")
+from harness.run import SAMPLES
+from reproduce.errors import MalformedConversation
 
 
 class Dialogue(NamedTuple):
@@ -30,10 +31,7 @@ def dialogues(data: bytes) -> list[Dialogue]:
     answer and begins with the first line of the file's first user message: the problem is stated anew.
 
     Raises:
-        ImportFailed: the file is no such list; the message names the position.
-
-    References:
-        https://github.com/mingkai-zheng/GENIUS (imagenet/chat_history)
+        MalformedConversation: the file is no such list; the message names the position.
     """
     found: list[Dialogue] = []
     problem = ""  # its first line
@@ -55,10 +53,10 @@ def chat_history(data: bytes, *, model: str, source: Mapping[str, JSON], sample:
         model: the model that answered, which the file does not say.
         source: where the file is from; becomes the provenance, with `turn`, the turn's position in the file from 0.
         sample: numbers independent answers to the same request, from 0; a request that the file itself repeats is
-            numbered `SAMPLES` further on each time.
+            numbered `harness.run.SAMPLES` further on each time.
 
     Raises:
-        ImportFailed: as `dialogues`. Nothing is yielded before the whole file is checked.
+        MalformedConversation: as `dialogues`. Nothing is yielded before the whole file is checked.
     """
     asked: list[list[dict[str, str]]] = []
     for dialogue in dialogues(data):
@@ -75,30 +73,29 @@ def chat_history(data: bytes, *, model: str, source: Mapping[str, JSON], sample:
             asked.append(said)
 
 
+class _Message(msgspec.Struct, forbid_unknown_fields=True):
+    content: str
+    role: Literal["assistant", "system", "user"]
+
+
 def _messages(data: bytes) -> list[dict[str, str]]:
     """Return the messages of a published file, each with a role and a text, in an order that makes requests."""
     try:
-        messages = json.loads(data)
-    except ValueError as error:
-        raise ImportFailed(f"Expected a JSON list of messages, got {error}. Fetch the file again.") from None
-    if not isinstance(messages, list):
-        raise ImportFailed(f"Expected a JSON list of messages, got {type(messages).__name__}. Name a chat history.")
+        messages = msgspec.json.decode(data, type=list[_Message])
+    except (ValueError, msgspec.MsgspecError) as error:
+        raise MalformedConversation(
+            f"expected a JSON list of messages with role and content, got: {error}. Fetch the file again."
+        ) from None
     before = None
     for position, message in enumerate(messages):
-        match message:
-            case {"role": str(role), "content": str()} if len(message) == 2 and role in _ROLES:
-                pass
-            case _:
-                raise ImportFailed(
-                    f"Expected role ({', '.join(_ROLES)}) and content as text in message {position}, got "
-                    f"{json.dumps(message)[:120]}. Fetch the file again, or mend the message."
-                )
-        if position == 0 and role != "system":
-            raise ImportFailed(f"Expected message 0 to be a system message, got {role}. Fetch the whole file.")
-        if role == "assistant" and before != "user":
-            raise ImportFailed(
-                f"Expected message {position} to answer a user, got an assistant after a {before}. "
+        if position == 0 and message.role != "system":
+            raise MalformedConversation(
+                f"expected message 0 to be a system message, got {message.role}. Fetch the whole file."
+            )
+        if message.role == "assistant" and before != "user":
+            raise MalformedConversation(
+                f"expected message {position} to answer a user, got an assistant after a {before}. "
                 "Fetch the file again, or mend the message."
             )
-        before = role
-    return messages
+        before = message.role
+    return [{"role": message.role, "content": message.content} for message in messages]

@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from cache import importers
-from cache.errors import ImportFailed
 from cache.record import Record
+from harness.run import SAMPLES
+from reproduce.errors import MalformedConversation
+from reproduce.published import history
 
 CONVERSATION = [
     {"role": "system", "content": "You are an expert."},
@@ -22,7 +23,7 @@ CONVERSATION = [
 
 def read(messages: object) -> list[Record]:
     data = messages if isinstance(messages, bytes) else json.dumps(messages).encode()
-    return list(importers.chat_history(data, model="gpt-4", source={"file": "a.json"}, sample=2))
+    return list(history.chat_history(data, model="gpt-4", source={"file": "a.json"}, sample=2))
 
 
 def test_every_assistant_turn_answers_all_since_the_system_message() -> None:
@@ -42,38 +43,38 @@ def test_a_problem_that_is_stated_anew_opens_a_dialogue_without_a_system_message
 
 def test_a_statement_that_is_sent_twice_opens_one_dialogue() -> None:
     data = json.dumps([*CONVERSATION[:2], *CONVERSATION[1:]]).encode()
-    assert [len(dialogue.messages) for dialogue in importers.dialogues(data)] == [6, 3]
+    assert [len(dialogue.messages) for dialogue in history.dialogues(data)] == [6, 3]
 
 
 def test_what_nobody_answered_is_in_its_dialogue() -> None:
     data = json.dumps([*CONVERSATION, {"role": "user", "content": "Too small."}]).encode()
-    assert [dialogue.position for dialogue in importers.dialogues(data)] == [0, 5]
-    assert importers.dialogues(data)[1].messages[-1]["content"] == "Too small."
+    assert [dialogue.position for dialogue in history.dialogues(data)] == [0, 5]
+    assert history.dialogues(data)[1].messages[-1]["content"] == "Too small."
 
 
 def test_a_repeated_request_is_another_sample() -> None:
     records = read([*CONVERSATION[:3], *CONVERSATION[:2], {"role": "assistant", "content": "[3]"}])
-    assert [record.sample for record in records] == [2, 2 + importers.SAMPLES]
+    assert [record.sample for record in records] == [2, 2 + SAMPLES]
     assert len({record.key for record in records}) == 2
 
 
 @pytest.mark.parametrize(
     ("messages", "message"),
     [
-        (b"[{", "Expected a JSON list of messages, got .*line 1 column 3"),
-        (b"\xff", "Expected a JSON list of messages, got .*position 0"),
-        ({}, "got dict"),
-        ([*CONVERSATION[:2], {"role": "assistant"}], "in message 2, got"),
-        ([*CONVERSATION[:2], {"role": "tool", "content": "x"}], "in message 2, got"),
-        ([*CONVERSATION[:2], {"role": "assistant", "content": None}], "in message 2, got"),
-        ([*CONVERSATION[:2], {"role": "assistant", "content": "x", "name": "y"}], "in message 2, got"),
-        ([*CONVERSATION[:2], 3], "in message 2, got 3"),
-        (CONVERSATION[1:], "Expected message 0 to be a system message, got user"),
-        ([*CONVERSATION[:3], CONVERSATION[2]], "Expected message 3 to answer a user"),
+        (b"[{", "expected a JSON list of messages .*truncated"),
+        (b"\xff", "expected a JSON list of messages .*byte 0"),
+        ({}, "Expected `array`, got `object`"),
+        ([*CONVERSATION[:2], {"role": "assistant"}], r"\$\[2\]"),
+        ([*CONVERSATION[:2], {"role": "tool", "content": "x"}], r"\$\[2\]"),
+        ([*CONVERSATION[:2], {"role": "assistant", "content": None}], r"\$\[2\]"),
+        ([*CONVERSATION[:2], {"role": "assistant", "content": "x", "name": "y"}], r"\$\[2\]"),
+        ([*CONVERSATION[:2], 3], r"\$\[2\]"),
+        (CONVERSATION[1:], "expected message 0 to be a system message, got user"),
+        ([*CONVERSATION[:3], CONVERSATION[2]], "expected message 3 to answer a user"),
     ],
 )
 def test_another_form_is_refused_with_its_position(messages: object, message: str) -> None:
-    with pytest.raises(ImportFailed, match=message):
+    with pytest.raises(MalformedConversation, match=message):
         read(messages)
 
 
