@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from harness.errors import DataNotFound, InvalidJob, MalformedData, UnknownDataset
 from harness.training import data as datasets
-from harness.training.data.arrays import Arrays
-from harness.training.data.dataset import parts
+from harness.training.data.dataset import Arrays, parts
 from harness.training.recipes import Split
 
 DIGITS = "sha256:03d6893f478b843f55eb4b7ec06ca2df043eff9a8b8b0dd1eb68cb3752a474bf"
