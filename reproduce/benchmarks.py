@@ -49,7 +49,7 @@ def of_space(space: str, name: str | None = None) -> str:
     """The name of a table of this space: the one that is named, else the first that is at hand, else the first.
 
     Raises:
-        UnknownSpace: if no space has this name.
+        HarnessError: if no space has this name.
         UsageError: if the space has no table, or the named one is of another space.
     """
     spaces.find(space)

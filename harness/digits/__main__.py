@@ -92,7 +92,7 @@ def check(path: Path, count: int, seed: int) -> int:
 
     Raises:
         TableError: see `harness.digits.table.retrain`.
-        DataNotFound: scikit-learn is not installed.
+        TrainingError: scikit-learn is not installed.
     """
     from harness.digits import network  # late: torch
 

@@ -243,7 +243,7 @@ def train(architectures: Sequence[Architecture], seed: int) -> tuple[Run, ...]:
     """Train the networks of some cells under one seed, on one thread; one outcome a cell.
 
     Raises:
-        DataNotFound: scikit-learn is not installed.
+        TrainingError: scikit-learn is not installed.
     """
     torch.set_num_threads(1)
     batches, last_pass, validating, testing = _pictures(seed)

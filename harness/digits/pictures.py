@@ -57,7 +57,7 @@ def training(seed: int) -> tuple[Part, ...]:
     """The batches of one training in order: all 300 digits once, in an order of the seed's, then again.
 
     Raises:
-        DataNotFound: scikit-learn is not installed.
+        TrainingError: scikit-learn is not installed.
     """
     rng = np.random.default_rng((_TRAINING_NOISE, seed))
     pictures, labels = _digits()[0]

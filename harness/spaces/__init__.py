@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import PurePosixPath
 from typing import Protocol, cast
 
-from harness.errors import UnknownSpace
+from harness.errors import HarnessError
 from harness.spaces.costs import Cost
 from tables.source import Measure
 from tables.space import Architecture, Space
@@ -88,10 +88,10 @@ def find(name: str) -> SpaceModule:
     """All that is known of a space.
 
     Raises:
-        UnknownSpace: if there is none of this name.
+        HarnessError: if there is none of this name.
     """
     if name not in NAMES:
-        raise UnknownSpace(f"no space is called {name!r}; there are {', '.join(NAMES)}")
+        raise HarnessError(f"no space is called {name!r}; there are {', '.join(NAMES)}")
     module, _, member = _PLACES[name].partition(".")
     found = import_module(f"harness.spaces.{module}")
     return cast(SpaceModule, getattr(found, member) if member else found)
@@ -112,7 +112,7 @@ def counted_macs(name: str, architecture: Architecture, table: Benchmark | None 
         table: on whose data; by default that of the space's own benchmark.
 
     Raises:
-        UnknownSpace: if there is none of this name.
+        HarnessError: if there is none of this name.
     """
     space = find(name)
     cost = (table or space).cost(architecture)

@@ -85,8 +85,8 @@ class Spec(Data, frozen=True, dict=True):
 
         Raises:
             InvalidJob: a field is missing, unknown, or of the wrong kind.
-            UnknownRecipe: no recipe has this name.
-            UnknownSpace, InvalidArchitecture: as in the class.
+            TrainingError: no recipe has this name.
+            HarnessError, InvalidArchitecture: as in the class.
         """
         recipe = request.get("recipe")
         named = {"recipe": msgspec.to_builtins(recipes.find(recipe))} if isinstance(recipe, str) else {}
@@ -158,7 +158,7 @@ class Training(Spec, frozen=True, dict=True):
         code: version of the module that trains.
 
     Raises:
-        UnknownSpace: no space has this name.
+        HarnessError: no space has this name.
         InvalidJob: anything else that contradicts itself.
     """
 

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from harness.errors import InvalidJob, NoDevice, OutOfMemory
+from harness.errors import InvalidJob, TrainingError
 from harness.training import data as datasets
 from harness.training import networks
 from harness.training.checkpoint import Checkpoint
@@ -145,10 +145,10 @@ def train(
 
     Raises:
         InvalidJob: the job is for another version of this module, or its parts do not suit each other.
-        DataNotFound, MalformedData, UnknownDataset: as in `harness.training.data.find`.
-        WrongDigest: the data are not those of the job.
+        TrainingError, MalformedData: as in `harness.training.data.find`.
+        TrainingError: the data are not those of the job.
         NotThisJob: the checkpoint is damaged, or another job's.
-        OutOfMemory: the job does not fit into the device.
+        TrainingError: the job does not fit into the device.
     """
     checkpoint = checkpoint or Checkpoint(None, job.key)
     log: list[str] = []
@@ -179,16 +179,18 @@ def choose(wanted: str | None) -> torch.device:
     """The device of this name; without one, the GPU if there is one.
 
     Raises:
-        NoDevice: a GPU is asked for, and there is none.
+        TrainingError: a GPU is asked for, and there is none.
     """
     if wanted == "cuda" and not torch.cuda.is_available():
-        raise NoDevice("expected a GPU that torch can use, found none; leave out --device, or train with --device cpu")
+        raise TrainingError(
+            "expected a GPU that torch can use, found none; leave out --device, or train with --device cpu"
+        )
     return torch.device(wanted or ("cuda" if torch.cuda.is_available() else "cpu"))
 
 
 @contextmanager
 def reporting_memory(device: torch.device) -> Iterator[None]:
-    """Say in one sentence that the memory was not enough; raises OutOfMemory for it."""
+    """Say in one sentence that the memory was not enough; raises TrainingError for it."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
@@ -196,7 +198,7 @@ def reporting_memory(device: torch.device) -> Iterator[None]:
         if not exhausted and "DefaultCPUAllocator" not in str(error):
             raise
         reason = str(error).splitlines()[0]
-        raise OutOfMemory(
+        raise TrainingError(
             f"expected the job to fit into the memory of {device_name(device)}, got: {reason}; take a device with more "
             "memory (a smaller batch or input would be another job)"
         ) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.errors import DataNotFound, UnknownDataset, WrongDigest
+from harness.errors import TrainingError
 from harness.training.data import cifar, dataset, image_folder
 from harness.training.data.dataset import Dataset
 
@@ -26,17 +26,16 @@ def find(name: str, path: Path | None = None) -> Dataset:
         path: where it lies, as `NEEDS` says; the digits need none.
 
     Raises:
-        UnknownDataset: no data set has this name.
-        DataNotFound: there is nothing at the path, or a path is needed.
+        TrainingError: no data set has this name; there is nothing at the path, or a path is needed.
         MalformedData: what is there is not what it should be.
-        WrongDigest: the archive is not the published one.
+        TrainingError: the archive is not the published one.
     """
     if name not in NEEDS:
-        raise UnknownDataset(f"no data set is called {name!r}; there are {', '.join(NEEDS)}")
+        raise TrainingError(f"no data set is called {name!r}; there are {', '.join(NEEDS)}")
     if name == "digits":
         return dataset.digits()
     if path is None:
-        raise DataNotFound(f"{name} needs {NEEDS[name]}, and no path was given: name it with --data PATH")
+        raise TrainingError(f"{name} needs {NEEDS[name]}, and no path was given: name it with --data PATH")
     if name == "arrays":
         return dataset.load(path)
     if name == "imagenet":
@@ -48,12 +47,12 @@ def verified(name: str, digest: str, path: Path | None = None) -> Dataset:
     """The data set of this name and digest.
 
     Raises:
-        WrongDigest: what is there is another.
-        UnknownDataset, DataNotFound, MalformedData: as in `find`.
+        TrainingError: what is there is another.
+        TrainingError, MalformedData: as in `find`.
     """
     found = find(name, path)
     if found.digest != digest:
-        raise WrongDigest(
+        raise TrainingError(
             f"{name}: the job expects data with digest {digest}, got {found.digest}; "
             "name the data it was made for with --data PATH, or make a job for these"
         )

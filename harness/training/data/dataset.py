@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cache.key import DIGEST_PREFIX
-from harness.errors import DataNotFound, InvalidJob, MalformedData
+from harness.errors import InvalidJob, MalformedData, TrainingError
 from harness.training.recipes import Split
 
 if TYPE_CHECKING:
@@ -85,13 +85,13 @@ def load(path: Path) -> Arrays:
     """The pictures of the file: uint8 of shape (N, side, side, 1 or 3), labels from 0.
 
     Raises:
-        DataNotFound: there is no such file.
+        TrainingError: there is no such file.
         MalformedData: it is no HDF5 file, or its arrays are not of this form.
     """
     import h5py  # only where a file is read
 
     if not path.is_file():
-        raise DataNotFound(f"{path}: expected an HDF5 file with x_train, y_train, x_test, y_test, found no file")
+        raise TrainingError(f"{path}: expected an HDF5 file with x_train, y_train, x_test, y_test, found no file")
     try:
         with h5py.File(path) as file:
             content = {name: file[name][()] for name in (*TRAIN, *TEST) if name in file}
@@ -117,12 +117,12 @@ def digits() -> Arrays:
     Grey, pixels from 0 to 16 as published.
 
     Raises:
-        DataNotFound: scikit-learn is not installed.
+        TrainingError: scikit-learn is not installed.
     """
     try:
         from sklearn.datasets import load_digits  # half a second, and no part of a replay
     except ImportError as error:
-        raise DataNotFound(
+        raise TrainingError(
             f"digits are shipped with scikit-learn, which cannot be imported ({error}): "
             "pip install 'genius-replay[train]'"
         ) from error

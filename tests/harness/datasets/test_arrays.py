@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from harness.errors import DataNotFound, MalformedData
+from harness.errors import MalformedData, TrainingError
 from harness.training.data import dataset
 
 X, Y = np.arange(4 * 8 * 8 * 3, dtype=np.uint8).reshape(4, 8, 8, 3), np.array([0, 1, 2, 1], np.uint8)
@@ -55,7 +55,7 @@ def test_another_form_is_refused(tmp_path: Path, content: dict[str, object], mes
 
 def test_another_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
-    with pytest.raises(DataNotFound, match="found no file"):
+    with pytest.raises(TrainingError, match="found no file"):
         dataset.load(path)
     path.write_bytes(b"not HDF5")
     with pytest.raises(MalformedData, match="expected an HDF5 file of arrays"):
