@@ -17,7 +17,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from harness.training.data.arrays import digits
+from harness.training.data.dataset import digits
 
 TRAINING, VALIDATION = 300, 700  # digits; the rest tests
 NOISE = 1.0  # standard deviations of a pixel

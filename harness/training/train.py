@@ -6,7 +6,7 @@ import math
 import platform
 import resource
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
@@ -23,18 +23,13 @@ from harness.training.checkpoint import Checkpoint
 from harness.training.jobs import CODE, Epoch, Job, Observed, Outcome, Trained, Training
 from harness.training.pictures import Data, Part, prepare, steps
 from harness.training.recipes import Recipe
+from harness.training.worker import Say, quiet
 
 # -- training ---
 
 
 def fit(
-    network: nn.Module,
-    data: Data,
-    recipe: Recipe,
-    seed: int,
-    *,
-    checkpoint: Checkpoint | None = None,
-    say: Callable[[str], None] = lambda _: None,
+    network: nn.Module, data: Data, recipe: Recipe, seed: int, *, checkpoint: Checkpoint | None = None, say: Say = quiet
 ) -> Outcome:
     """Train a network in place and measure it.
 
@@ -131,19 +126,19 @@ def loaded(job: Training, path: Path | None, device: torch.device, workers: int 
 
 def train(
     job: Job,
+    device: torch.device,
     *,
     path: Path | None = None,
-    device: torch.device,
     workers: int = 0,
     checkpoint: Checkpoint | None = None,
-    say: Callable[[str], None] = lambda _: None,
+    say: Say = quiet,
 ) -> Trained:
     """Train a job.
 
     Args:
         job: what to train.
-        path: where its data set lies, as `harness.training.data.find` wants it.
         device: where to train.
+        path: where its data set lies, as `harness.training.data.find` wants it.
         workers: processes that read a folder of pictures.
         checkpoint: where to go on from and to save to.
         say: is told one line an epoch.

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from cache.errors import CacheError
 from cache.record import Record
@@ -59,6 +59,14 @@ def perform(spec: Path, read: Callable[[Path], S], work: Callable[[S, Path], Rec
         sys.stderr.write("interrupted: the same command goes on from the last checkpoint\n")
         return INTERRUPTED
     return 0
+
+
+Say: TypeAlias = Callable[[str], object]
+"""Is told a line of a log."""
+
+
+def quiet(_line: str) -> None:
+    """Tell nobody."""
 
 
 def say(line: str) -> None:

@@ -165,7 +165,7 @@ def spec(**changes: object) -> dict[str, object]:
         (spec(space="resnet"), HarnessError, "no space is called 'resnet'"),
         (spec(architecture="0201"), InvalidArchitecture, "expected a key such as 00000000"),
         (spec(recipe="resnet"), TrainingError, "no recipe is called 'resnet'"),
-        (spec(digest="md5"), InvalidJob, "python -m harness.training.data digits prints it"),
+        (spec(digest="md5"), InvalidJob, "python -m harness.training --digest digits prints it"),
         (spec(seed=-1), InvalidJob, "expects a seed from 0"),
         (spec(seed=True), InvalidJob, "Expected `int`, got `bool` - at `\\$.seed`; mend the file"),
         (spec(seed="1"), InvalidJob, "Expected `int`, got `str` - at `\\$.seed`"),

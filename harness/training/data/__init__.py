@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.errors import TrainingError
-from harness.training.data import arrays, cifar, image_folder
+from harness.training.data import cifar, dataset, image_folder
 from harness.training.data.dataset import Dataset
 
 NEEDS = {
@@ -33,11 +33,11 @@ def find(name: str, path: Path | None = None) -> Dataset:
     if name not in NEEDS:
         raise TrainingError(f"no data set is called {name!r}; there are {', '.join(NEEDS)}")
     if name == "digits":
-        return arrays.digits()
+        return dataset.digits()
     if path is None:
         raise TrainingError(f"{name} needs {NEEDS[name]}, and no path was given: name it with --data PATH")
     if name == "arrays":
-        return arrays.load(path)
+        return dataset.load(path)
     if name == "imagenet":
         return image_folder.load(path)
     return cifar.load(cifar.CIFAR10 if name == "cifar10" else cifar.CIFAR100, path)
@@ -50,10 +50,10 @@ def verified(name: str, digest: str, path: Path | None = None) -> Dataset:
         TrainingError: what is there is another.
         TrainingError, MalformedData: as in `find`.
     """
-    dataset = find(name, path)
-    if dataset.digest != digest:
+    found = find(name, path)
+    if found.digest != digest:
         raise TrainingError(
-            f"{name}: the job expects data with digest {digest}, got {dataset.digest}; "
+            f"{name}: the job expects data with digest {digest}, got {found.digest}; "
             "name the data it was made for with --data PATH, or make a job for these"
         )
-    return dataset
+    return found

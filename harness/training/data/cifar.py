@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from harness.errors import MalformedData, TrainingError
-from harness.training.data.arrays import Arrays
+from harness.training.data.dataset import Arrays
 
 SIDE = 32
 

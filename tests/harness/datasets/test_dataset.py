@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from harness.errors import InvalidJob, MalformedData, TrainingError
 from harness.training import data as datasets
-from harness.training.data.arrays import Arrays
-from harness.training.data.dataset import parts
+from harness.training.data.dataset import Arrays, parts
 from harness.training.recipes import Split
 
 DIGITS = "sha256:03d6893f478b843f55eb4b7ec06ca2df043eff9a8b8b0dd1eb68cb3752a474bf"
@@ -135,7 +134,7 @@ def test_a_place_that_is_missing_is_asked_for(name: str, tmp_path: Path) -> None
 
 
 def test_the_command_prints_a_digest() -> None:
-    command = [sys.executable, "-m", "harness.training.data"]
+    command = [sys.executable, "-m", "harness.training", "--digest"]
     done = subprocess.run([*command, "digits"], capture_output=True, text=True)
     assert (done.returncode, done.stdout.strip()) == (0, DIGITS)
     done = subprocess.run([*command, "cifar10"], capture_output=True, text=True)
