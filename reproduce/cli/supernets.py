@@ -23,9 +23,8 @@ from harness.spaces.nas_bench_201 import OPERATIONS, SPACE
 from harness.training.jobs import SUPERNET, Searched, SupernetJob
 from reproduce import benchmarks
 from reproduce.benchmarks import Opened
-from reproduce.paper.curves import PALETTE, new_figure, save
 from reproduce.published.replay import RECORDED
-from reproduce.report.output import add_output_arguments, show
+from reproduce.report.output import PALETTE, add_output_arguments, new_figure, save, show
 from reproduce.report.report import MISSING, Cell, Column, Report, Status, label, recomputed, replayed
 
 COMMITTED = RECORDED / "supernets.jsonl"

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from reproduce.compare.contest import GENIUS_BUDGET, Contest, Contestant
 from reproduce.compare.statistics import bootstrap_mean, superiority, superiority_interval
-from reproduce.paper.curves import PALETTE, new_figure, save
 from reproduce.published.trials import selections
+from reproduce.report.output import PALETTE, new_figure, save
 from reproduce.report.report import BLANK, MISSING, Cell, Column, Report, estimated, label, quoted, recomputed
 
 COLUMNS = (

@@ -5,7 +5,6 @@ A figure is a report first: every point that is drawn stands in its table. Drawi
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,17 +13,15 @@ import numpy as np
 
 from reproduce import benchmarks
 from reproduce.benchmarks import Opened
-from reproduce.errors import UsageError
 from reproduce.paper.trials import SETTINGS, cells, contradicts
 from reproduce.published.replay import ITERATIONS
 from reproduce.published.trials import published_trials
-from reproduce.report.output import write
+from reproduce.report.output import COLOURS, MARKERS, new_figure, save
 from reproduce.report.report import Cell, Column, Report, label, recomputed
 from tables.table import expected_best
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 REPETITIONS = 10_000  # of the paper's random baseline
 SEED = 0
@@ -38,12 +35,6 @@ COLUMNS = (
 RANDOM = "random, expected best so far"
 REPEATED = f"random, best of 10, {REPETITIONS:,} times"
 OPTIMUM = "optimum"
-
-WIDTH = 3.4  # inches: one column of a two-column page
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito 2008, without yellow: told apart with any colour vision."""
-COLOURS = PALETTE[:3]
-MARKERS = ("o", "s", "^")
 
 
 def figure2(name: str) -> Report:
@@ -146,30 +137,3 @@ def _draw_panel(axis: Axes, series: dict[str, list[tuple[float, float, float]]],
         axis.plot(last, estimate[which - 1], color="black", marker="x", markersize=4, linestyle="", label=REPEATED)
         axis.axhline(series[OPTIMUM][0][which], color="grey", linestyle=":", linewidth=1, label=OPTIMUM)
     axis.set_xticks(range(0, ITERATIONS, 3))
-
-
-def new_figure(height: float) -> Figure:
-    """An empty figure of one column's width, in inches.
-
-    Raises:
-        UsageError: if matplotlib is not installed.
-    """
-    try:
-        import matplotlib as mpl
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        raise UsageError("drawing needs matplotlib; install it with `pip install '.[plots]'`") from error
-    mpl.rcParams.update({"font.size": 7, "axes.titlesize": 7, "legend.fontsize": 6.5, "svg.hashsalt": "genius-replay"})
-    return Figure(figsize=(WIDTH, height), dpi=300, layout="constrained")
-
-
-def save(figure: Figure, path: Path) -> None:
-    """Write PNG, SVG or PDF, by the path's suffix; the same figure gives the same bytes.
-
-    Raises:
-        ReproduceError: if the file cannot be written; what was there before stays.
-    """
-    stamp = {".png": "Software", ".svg": "Date", ".pdf": "CreationDate"}[path.suffix]
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format=path.suffix[1:], metadata={stamp: None})
-    write(drawn.getvalue(), path)

@@ -6,19 +6,19 @@ the geometric mean. Three trials have 27 resamples, so that the bootstrap is enu
 
 from __future__ import annotations
 
-from itertools import combinations, product
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reproduce.paper.curves import COLOURS, MARKERS, new_figure, save
+from reproduce.compare.statistics import bootstrap_mean
 from reproduce.published.replay import ITERATIONS
 from reproduce.published.trials import published_trials
+from reproduce.report.output import COLOURS, MARKERS, new_figure, save
 from reproduce.report.report import Column, Report, label, quoted, recomputed
 
 TABLES = {1: "table7", 0: "table8"}
-LEVEL = 0.95
 COLUMNS = (
     Column("temperature", "Temperature"),
     Column("iteration", "T"),
@@ -62,11 +62,9 @@ def best_ranks(temperature: int) -> NDArray[np.int64]:
 
 def bootstrap(ranks: NDArray[np.int64]) -> tuple[float, float, float]:
     """Geometric mean of the ranks and its percentile interval over all resamples."""
-    resampled = [float(np.exp(np.mean(np.log(sample)))) for sample in product(ranks, repeat=len(ranks))]
-    tail = (1 - LEVEL) / 2
-    # Of 27 resamples none cuts off 2.5 %: rather too wide than too narrow.
-    low, high = np.quantile(resampled, tail, method="lower"), np.quantile(resampled, 1 - tail, method="higher")
-    return float(np.exp(np.mean(np.log(ranks)))), float(low), float(high)
+    logarithms = np.log(ranks)
+    low, high = np.exp(bootstrap_mean(logarithms))
+    return float(np.exp(np.mean(logarithms))), float(low), float(high)
 
 
 def permutation_p() -> tuple[float, float]:

@@ -9,7 +9,7 @@ ended because GPT-4 answered that no further improvement is possible, and so doe
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -55,33 +55,31 @@ class Trials:
 
 
 @cache
-def proposals() -> dict[str, Any]:
-    """`paper/proposals.json` as it is."""
-    content: dict[str, Any] = json.loads(PROPOSALS.read_text(encoding="utf-8"))
-    return content
-
-
-@cache
 def published_trials() -> dict[str, Trials]:
     """The trials of tables 7 to 10, by the name of the table."""
-    content = proposals()
     found = {}
     for name in NAMES:
-        space = find(content[name]["space"]).SPACE
-        trials = tuple(
-            tuple(Proposed(space.from_native(one["architecture"]), one["accuracy"], one["rank"]) for one in trial)
-            for trial in content[name]["trials"]
-        )
-        found[name] = Trials(name, space.name, content[name]["temperature"], trials)
+        printed = _printed()[name]
+        trials = tuple(_proposed(printed["space"], trial) for trial in printed["trials"])
+        found[name] = Trials(name, printed["space"], printed["temperature"], trials)
     return found
 
 
 @cache
 def best_cells(benchmark: str) -> tuple[Proposed, ...]:
     """The best cell of each trial on a table of NAS-Bench-201, with its test accuracy and rank; none on another."""
-    bests = proposals()["best_of_trial"].get(benchmark, ())
-    space = find("nas-bench-201").SPACE
-    return tuple(Proposed(space.from_native(one["architecture"]), one["test"], one["rank"]) for one in bests)
+    return _proposed("nas-bench-201", _printed()["best_of_trial"].get(benchmark, ()))
+
+
+@cache
+def _printed() -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(PROPOSALS.read_text(encoding="utf-8"))
+    return content
+
+
+def _proposed(space: str, printed: Iterable[Mapping[str, Any]]) -> tuple[Proposed, ...]:
+    read = find(space).SPACE.from_native
+    return tuple(Proposed(read(one["architecture"]), one["accuracy"], one["rank"]) for one in printed)
 
 
 def selections() -> Iterator[tuple[str, str, tuple[Proposed, ...]]]:

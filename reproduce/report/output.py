@@ -1,8 +1,9 @@
-"""Where output goes: the terminal, a pipe, or a file that is written whole or not at all."""
+"""Where output goes: the terminal, a pipe, or a file that is written whole or not at all; and how figures look."""
 
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -13,11 +14,19 @@ from typing import TYPE_CHECKING
 from reproduce.errors import ReproduceError, UsageError
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from reproduce.report.report import Report
 
 DRAWN = (".png", ".svg", ".pdf")
 FORMATS = ("text", "md", "csv", "json", "latex")
 SUFFIXES = {".txt": "text", ".md": "md", ".csv": "csv", ".json": "json", ".tex": "latex"}
+
+WIDTH = 3.4  # inches: one column of a two-column page
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Okabe and Ito 2008, without yellow: told apart with any colour vision."""
+COLOURS = PALETTE[:3]
+MARKERS = ("o", "s", "^")
 
 
 def add_output_arguments(parser: argparse.ArgumentParser) -> None:
@@ -97,3 +106,30 @@ def write(
         with suppress(OSError):
             part.unlink()
         raise ReproduceError(f"{out}: {error.strerror}; {mend}") from error
+
+
+def new_figure(height: float) -> Figure:
+    """An empty figure of one column's width, in inches.
+
+    Raises:
+        UsageError: if matplotlib is not installed.
+    """
+    try:
+        import matplotlib as mpl
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError as error:
+        raise UsageError("drawing needs matplotlib; install it with `pip install '.[plots]'`") from error
+    mpl.rcParams.update({"font.size": 7, "axes.titlesize": 7, "legend.fontsize": 6.5, "svg.hashsalt": "genius-replay"})
+    return Figure(figsize=(WIDTH, height), dpi=300, layout="constrained")
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write PNG, SVG or PDF, by the path's suffix; the same figure gives the same bytes.
+
+    Raises:
+        ReproduceError: if the file cannot be written; what was there before stays.
+    """
+    stamp = {".png": "Software", ".svg": "Date", ".pdf": "CreationDate"}[path.suffix]
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format=path.suffix[1:], metadata={stamp: None})
+    write(drawn.getvalue(), path)

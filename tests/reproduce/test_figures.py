@@ -11,6 +11,7 @@ from reproduce.__main__ import main
 from reproduce.errors import UsageError
 from reproduce.paper import curves, temperature
 from reproduce.paper.registry import ITEMS
+from reproduce.report.output import new_figure
 from reproduce.report.report import Report
 
 
@@ -57,7 +58,7 @@ def test_a_figure_is_drawn_the_same_twice(name: str, suffix: str, tmp_path: Path
 def test_without_matplotlib_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
     with pytest.raises(UsageError, match=r"pip install '.\[plots\]'"):
-        curves.new_figure(1)
+        new_figure(1)
 
 
 def test_best_ranks_only_improve_and_keep_what_a_short_trial_found() -> None:
