@@ -96,13 +96,7 @@ def _verify(places: list[Path]) -> bool:
     """Check every byte; nothing is repaired."""
     damaged = False
     for place in places:
-        if place.is_dir():
-            with Store(place, read_only=True) as store:
-                count, problems = len(store), store.verify()
-        elif place.exists():
-            count, problems = _verify_cassette(place)
-        else:
-            raise CacheError(f"Expected a cassette or a store's folder at {place}, got nothing. Name another.")
+        count, problems = _verified(place)
         damaged |= bool(problems)
         _say(f"{place}: problems found: {len(problems)}" if problems else f"{place}: {count} records, as written")
         for problem in problems:
@@ -180,9 +174,15 @@ def _whole(beginning: str, records: Cassette) -> str:
     return keys[0]
 
 
-def _verify_cassette(path: Path) -> tuple[int, list[str]]:
+def _verified(place: Path) -> tuple[int, list[str]]:
+    """Return how many records there are, and what is wrong with them."""
+    if place.is_dir():
+        with Store(place, read_only=True) as store:
+            return len(store), store.verify()
+    if not place.exists():
+        raise CacheError(f"Expected a cassette or a store's folder at {place}, got nothing. Name another.")
     try:
-        return len([*cassette.read(path).values()]), []
+        return len([*cassette.read(place).values()]), []
     except CacheError as error:
         return 0, [str(error)]
 

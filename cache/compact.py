@@ -15,6 +15,7 @@ A record's digest is the beginning of that of `Record.to_line`; with the key it 
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -31,7 +32,7 @@ from cache.record import RESTORE, Record
 HASH = 16  # hexadecimal digits
 REFERENCE, LINE = 19, 38  # characters of JSON that a reference takes, and a line of what is shared besides its value
 CONTAINER = 160  # characters of JSON below which names are better said by a shape
-PARAGRAPH = "\n\n"  # behind it a text may be cut
+PIECES = re.compile(r".*?\n\n|.+", re.DOTALL)  # a text may be cut behind a paragraph
 
 
 def _hash(value: JSON) -> str:
@@ -101,24 +102,18 @@ class _Nodes:
 
     def of(self, value: JSON) -> _Node:
         """The node of a value."""
-        if isinstance(value, str):
-            *pieces, last = value.split(PARAGRAPH)
-            texts = [*(piece + PARAGRAPH for piece in pieces), *filter(None, [last])]
-            first, *others = [self._node("piece", text, len(text), text) for text in texts] or [self._empty("text")]
-            return self._chain("text", first, others)  # one piece is a text already
         if isinstance(value, Mapping):
             names = sorted(value)
-            parts = tuple(self.of(value[name]) for name in names)
-            return self._node("object", tuple(names), sum(len(name) + 4 for name in names), value, parts)
-        if isinstance(value, (list, tuple)):
-            return self._chain("list", self._empty("list"), [self.of(item) for item in value])
-        said = canonical(value)
-        return self._node("scalar", said, len(said), value)
-
-    def _empty(self, kind: str) -> _Node:
-        return self._node(kind, "", 2)
-
-    def _chain(self, kind: str, node: _Node, parts: Iterable[_Node]) -> _Node:
+            inner = tuple(self.of(value[name]) for name in names)
+            return self._node("object", tuple(names), sum(len(name) + 4 for name in names), value, inner)
+        if not isinstance(value, (str, list, tuple)):
+            said = canonical(value)
+            return self._node("scalar", said, len(said), value)
+        if isinstance(value, str):
+            kind, parts = "text", [self._node("piece", text, len(text), text) for text in PIECES.findall(value)]
+        else:
+            kind, parts = "list", [self.of(item) for item in value]
+        node = parts.pop(0) if kind == "text" and parts else self._node(kind, "", 2)  # one piece is a text already
         for part in parts:
             node = self._node(kind, "", 1, parts=(node, part))
         return node
