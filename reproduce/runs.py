@@ -24,10 +24,10 @@ from harness import run, spaces
 from harness.objectives import Measure
 from harness.protocol import Complete, Evaluated, Method, Optimizer, Reason, Rejected, Rejection
 from harness.run import Run, Setting
-from harness.spaces import mobilenetv2_se
 from harness.specification import RUN, Ended, Label, Model, Specification
 from harness.text import published
 from reproduce.benchmarks import Opened
+from reproduce.published import replay
 from reproduce.published.replay import RECORDED
 from reproduce.report.report import BLANK, Cell, Column, Report, label, recorded
 from tables.source import Measure as Measured
@@ -56,11 +56,7 @@ AS_JSON = (
 
 def wording(space: Space, answers: str, window: tuple[int, int] | None) -> Prompts:
     """This project's own statement of a problem, for a way to answer and bounds of the cost in millions."""
-    words: dict[str, str] = {}
-    if window is not None:
-        low, high = map(str, window)
-        words = {"low": low, "high": high, "costs": mobilenetv2_se.describe_costs()}
-    prompts = Prompts.load(space.name.replace("-", "_"), **words)
+    prompts = replay.wording(space.name, window)
     if answers == "free":
         return prompts
     return replace(prompts, system=prompts.system + AS_JSON.format(n=len(space.slots)))

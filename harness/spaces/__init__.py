@@ -23,7 +23,7 @@ _PLACES = {
 """The module of each space, or the object in a module of several."""
 
 NAMES = tuple(_PLACES)
-CSV = "csv"  # the form of a table of one's own
+CSV = "csv"  # the format of a table of one's own
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Benchmark:
         cost: of an architecture on the data of this table: classes and resolution count.
         path: of the published file, in `reproduce/published.json`, or of a CSV file; None for a table that this
             project trained.
-        form: how the file is read, one of `tables.published.FORMS`, or `CSV`.
+        format: how the file is read, one of `tables.published.FORMATS`, or `CSV`.
         measure: what the accuracy that a search is told was measured on.
         licence: the sentence that the built table carries.
     """
@@ -45,14 +45,14 @@ class Benchmark:
     space: Space
     cost: Callable[[Architecture], Cost]
     path: str | None = None
-    form: str = ""
+    format: str = ""
     measure: Measure = Measure.VALIDATION
     licence: str = "none stated there"
 
     @property
     def brings(self) -> str:
         """The command that brings the table."""
-        if self.path is None or self.form == CSV:
+        if self.path is None or self.format == CSV:
             return f"git checkout {self.path or 'tables/trained'}"
         return f"python -m reproduce fetch {PurePosixPath(self.path).stem}"
 

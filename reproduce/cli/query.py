@@ -11,7 +11,7 @@ from reproduce import benchmarks
 from reproduce.benchmarks import BENCHMARKS, Opened
 from reproduce.errors import UsageError
 from reproduce.published.imagenet import embedded
-from reproduce.published.trials import proposals, published_trials
+from reproduce.published.trials import best_cells, published_trials
 from reproduce.report.output import add_output_arguments, show
 from reproduce.report.report import BLANK, MISSING, Cell, Column, Report, label, quoted, recomputed, recomputed_millions
 from tables.space import Architecture, Space
@@ -107,12 +107,9 @@ def proposed_by(table: str, architecture: Architecture) -> Iterator[str]:
                 for iteration, one in enumerate(trial):
                     if one.architecture == architecture:
                         yield f"GENIUS, {trials.name}, trial {number}, T={iteration}"
-    if table.startswith("nas-bench-201-"):
-        space = spaces.find("nas-bench-201").SPACE
-        bests = proposals()["best_of_trial"]
-        for number, best in enumerate(bests.get(table.removeprefix("nas-bench-201-"), ()), start=1):
-            if space.from_native(best["architecture"]) == architecture:
-                yield f"GENIUS, best of trial {number}"
+    for number, best in enumerate(best_cells(table), start=1):
+        if best.architecture == architecture:
+            yield f"GENIUS, best of trial {number}"
     if table == IMAGENET:
         for run, transcript in embedded().items():
             for iteration, turns in enumerate(transcript.iterations):

@@ -27,8 +27,7 @@ from reproduce import benchmarks, runs
 from reproduce.benchmarks import BENCHMARKS, Opened
 from reproduce.cli import supernets
 from reproduce.errors import UsageError
-from reproduce.paper import nas_bench_201
-from reproduce.published.trials import published_trials
+from reproduce.published.trials import selections
 from reproduce.runs import Recorded
 from tables.space import Space
 
@@ -119,7 +118,7 @@ def contest(
             contestant, remark = _recorded(name_, group, space, opened, rules.budgets, source)
             recorded += [contestant] if contestant.selected else []
             remarks += remark
-    genius = tuple(_genius(name, space, opened)) if GENIUS_BUDGET in rules.budgets else ()
+    genius = tuple(_genius(name, space)) if GENIUS_BUDGET in rules.budgets else ()
     return Contest(opened, genius, tuple(recorded), tuple(contestants), tuple(remarks))
 
 
@@ -205,17 +204,11 @@ def _supernets(space: Space) -> Iterator[Contestant]:
         yield Contestant(f"{group.title}, shared weights", {0: np.array(cells)})
 
 
-def _genius(name: str, space: Space, opened: Opened) -> Iterator[Contestant]:
+def _genius(name: str, space: Space) -> Iterator[Contestant]:
     """What GENIUS' published trials select: the proposal that looked best to them."""
-    for table, trials in published_trials().items():
-        if trials.space == name:
-            proposals = [[space.index_of(one.architecture) for one in trial] for trial in trials.trials]
-            selected = [max(trial, key=lambda index: opened.table.accuracy[index]) for trial in proposals]
-            yield Contestant(f"GENIUS, {table}", {GENIUS_BUDGET: np.array(selected)})
-    for dataset, table in nas_bench_201.DATASETS.items():
-        if name == f"nas-bench-201-{dataset}":
-            bests = nas_bench_201.best_of_trials(dataset, opened)
-            selected = [space.index_of(best.architecture) for best in bests if best.architecture is not None]
+    for benchmark, table, best in selections():
+        if benchmark == name:
+            selected = [space.index_of(one.architecture) for one in best]
             yield Contestant(f"GENIUS, {table}", {GENIUS_BUDGET: np.array(selected)})
 
 

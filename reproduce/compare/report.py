@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 
 from reproduce.compare.contest import GENIUS_BUDGET, Contest, Contestant
 from reproduce.compare.statistics import bootstrap_mean, superiority, superiority_interval
-from reproduce.paper import nas_bench_201
 from reproduce.paper.curves import PALETTE, new_figure, save
-from reproduce.published.trials import published_trials
+from reproduce.published.trials import selections
 from reproduce.report.report import BLANK, MISSING, Cell, Column, Report, estimated, label, quoted, recomputed
 
 COLUMNS = (
@@ -87,25 +86,17 @@ def _row(contest: Contest, contestant: Contestant, budget: int, selected: NDArra
 
 def _quoted() -> Iterator[tuple[Cell, ...]]:
     """GENIUS' trials as the paper prints them, each by its proposal that was told the highest accuracy."""
-    for table, trials in published_trials().items():
-        best = [max(trial, key=lambda one: one.accuracy) for trial in trials.trials]
-        yield _printed(trials.space, table, [one.accuracy for one in best], [one.rank for one in best])
-    for dataset, table in nas_bench_201.DATASETS.items():
-        bests = nas_bench_201.best_of_trials(dataset, None)
-        yield _printed(f"nas-bench-201-{dataset}", table, [one.test for one in bests], [one.rank for one in bests])
-
-
-def _printed(name: str, table: str, test: Sequence[float], rank: Sequence[int]) -> tuple[Cell, ...]:
-    return (
-        label(name),
-        label(f"GENIUS, {table}"),
-        label(GENIUS_BUDGET),
-        label(len(test)),
-        quoted(float(np.mean(test)), ".2f"),
-        *(MISSING,) * 5,
-        quoted(float(np.median(rank)), ".0f"),
-        BLANK,
-    )
+    for benchmark, table, best in selections():
+        yield (
+            label(benchmark),
+            label(f"GENIUS, {table}"),
+            label(GENIUS_BUDGET),
+            label(len(best)),
+            quoted(float(np.mean([one.accuracy for one in best])), ".2f"),
+            *(MISSING,) * 5,
+            quoted(float(np.median([one.rank for one in best])), ".0f"),
+            BLANK,
+        )
 
 
 def _against_genius(contest: Contest, contestant: Contestant, budget: int, test: NDArray[np.float64]) -> Cell:

@@ -18,37 +18,34 @@ from reproduce import benchmarks
 from reproduce.benchmarks import Opened
 from reproduce.paper import printed
 from reproduce.published.replay import ITERATIONS
-from reproduce.published.trials import proposals
+from reproduce.published.trials import CELLS, Proposed, best_cells
 from reproduce.report.report import BLANK, MISSING, Cell, Column, Report, Status, label, quoted, recomputed
 from tables.space import Architecture
 
-DATASETS = {"cifar10": "table11", "cifar100": "table12", "imagenet16-120": "table13"}
-"""Each data set with the table that prints GENIUS' trials on it."""
-
-TITLES = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "imagenet16-120": "ImageNet16-120"}
+TITLES = {
+    "nas-bench-201-cifar10": "CIFAR-10",
+    "nas-bench-201-cifar100": "CIFAR-100",
+    "nas-bench-201-imagenet16-120": "ImageNet16-120",
+}
 GENIUS = "GENIUS"
 SPLITS = ("validation", "test")
 
 
 class Best(NamedTuple):
-    """The best architecture of a trial, its figures as printed, and as they are looked up if the table is at hand."""
+    """The best cell of a trial: validation and test accuracy as printed, and as looked up if the table is at hand."""
 
-    architecture: Architecture
-    validation: float
-    test: float
-    rank: int
-    looked_up: tuple[float, float] | None  # validation and test
+    cell: Proposed
+    printed: tuple[float, float]
+    looked_up: tuple[float, float] | None
 
 
-def best_of_trials(dataset: str, opened: Opened | None) -> list[Best]:
-    """The best architecture of each of the five trials: the one at the printed rank, as it is embedded."""
-    paper, cells = printed()[DATASETS[dataset]], proposals()["best_of_trial"][dataset]
-    bests = []
-    for course, test, rank, cell in zip(paper["validation"], paper["test"], paper["test_rank"], cells, strict=True):
-        architecture = SPACE.from_native(cell["architecture"])
-        looked_up = opened.figures(architecture) if opened else None
-        bests.append(Best(architecture, max(course), test, rank, looked_up))
-    return bests
+def best_of_trials(benchmark: str, opened: Opened | None) -> list[Best]:
+    """The best cell of each of the five trials: the one at the printed rank, as it is embedded."""
+    courses = printed()[CELLS[benchmark]]["validation"]
+    return [
+        Best(cell, (max(course), cell.accuracy), opened.figures(cell.architecture) if opened else None)
+        for cell, course in zip(best_cells(benchmark), courses, strict=True)
+    ]
 
 
 # -- tables 11 to 13 ---
@@ -56,12 +53,11 @@ def best_of_trials(dataset: str, opened: Opened | None) -> list[Best]:
 
 def trials(name: str) -> Report:
     """Validation accuracy by iteration, how many cells each could be, and the best of each trial looked up."""
-    dataset = next(dataset for dataset, table in DATASETS.items() if table == name)
-    title = f"Table {name[5:]}. NAS-Bench-201, {TITLES[dataset]}: validation accuracy by iteration (arXiv 2304.10970)"
+    benchmark = next(benchmark for benchmark, table in CELLS.items() if table == name)
+    title = f"Table {name[5:]}. NAS-Bench-201, {TITLES[benchmark]}: validation accuracy by iteration (arXiv 2304.10970)"
     courses: Sequence[Sequence[float]] = printed()[name]["validation"]
-    benchmark = f"nas-bench-201-{dataset}"
     opened = benchmarks.open_if_at_hand(benchmark)
-    bests = best_of_trials(dataset, opened)
+    bests = best_of_trials(benchmark, opened)
     columns = [Column("iteration", "T")]
     for number in range(1, len(courses) + 1):
         columns += [Column(f"trial{number}", f"Trial {number} (%)"), Column(f"trial{number}_candidates", "Cells")]
@@ -72,16 +68,16 @@ def trials(name: str) -> Report:
             count = MISSING if opened is None else recomputed(candidates(opened, course[iteration]))
             row += [quoted(course[iteration], "g"), count]
         rows.append(tuple(row))
-    rows.append(_row("best validation", [_either(b.validation, b.looked_up and b.looked_up[0]) for b in bests]))
-    rows.append(_row("its test accuracy", [_either(b.test, b.looked_up and b.looked_up[1]) for b in bests]))
-    rows.append(_row("its test rank", [quoted(best.rank) for best in bests]))
+    for n, what in enumerate(("best validation", "its test accuracy")):
+        rows.append(_row(what, [_either(best.printed[n], best.looked_up and best.looked_up[n]) for best in bests]))
+    rows.append(_row("its test rank", [quoted(best.cell.rank) for best in bests]))
     if opened is None:
         note = f"Nothing was looked up: `{benchmarks.find(benchmark).brings}` brings the table."
         return Report(name, title, tuple(columns), tuple(rows), (note,))
     notes = ["“Cells” counts the architectures whose validation accuracy is printed like this."]
     for number, best in enumerate(bests, start=1):
-        note = f"Trial {number}: test rank {best.rank} is {SPACE.to_native(best.architecture)}"
-        for split, paper, truth in zip(SPLITS, (best.validation, best.test), best.looked_up or (), strict=True):
+        note = f"Trial {number}: test rank {best.cell.rank} is {SPACE.to_native(best.cell.architecture)}"
+        for split, paper, truth in zip(SPLITS, best.printed, best.looked_up or (), strict=True):
             if f"{truth:.2f}" != f"{paper:.2f}":
                 note += f"; the paper prints {split} {paper:.2f}, the table has {truth:.2f}"
         notes.append(note)
@@ -111,18 +107,18 @@ def _either(paper: float, looked_up: float | None) -> Cell:
 
 def table1(name: str) -> Report:
     """Mean and standard deviation of every method on three data sets, and what the tables say of it."""
-    opened = {dataset: benchmarks.open_if_at_hand(f"nas-bench-201-{dataset}") for dataset in DATASETS}
+    opened = {benchmark: benchmarks.open_if_at_hand(benchmark) for benchmark in CELLS}
     at_hand = [table for table in opened.values() if table is not None]
     columns = [Column("method", "Method")]
-    for dataset in DATASETS:
-        key = dataset.replace("-", "_")
-        columns += [Column(f"{key}_{split}", f"{TITLES[dataset]} {split} (%)") for split in SPLITS]
+    for benchmark, dataset in TITLES.items():
+        key = benchmark.removeprefix("nas-bench-201-").replace("-", "_")
+        columns += [Column(f"{key}_{split}", f"{dataset} {split} (%)") for split in SPLITS]
     rows, notes = [], []
     for method, figures in printed()[name]["rows"].items():
         found: Sequence[tuple[float, float]] | None = None
         if method == GENIUS:
             found = _genius(opened)
-        elif len(at_hand) == len(DATASETS) and (cell := _only_cell(figures, at_hand)) is not None:
+        elif len(at_hand) == len(CELLS) and (cell := _only_cell(figures, at_hand)) is not None:
             found = [(accuracy, 0.0) for one in at_hand for accuracy in one.figures(cell)]
             notes.append(f"{method} is one cell: {SPACE.to_native(cell)}")
         if found is not None:
@@ -134,7 +130,7 @@ def table1(name: str) -> Report:
         status = Status.QUOTED if found is None else Status.RECOMPUTED
         cells = (Cell(mean, _text(mean, std), status, std) for mean, std in found or figures)
         rows.append((quoted(method), *cells))
-    if len(at_hand) < len(DATASETS):
+    if len(at_hand) < len(CELLS):
         notes.append(
             f"{GENIUS} is computed from the printed figures of tables 11 to 13; `python -m reproduce fetch` brings the "
             "tables in which its trials and the other methods are looked up."
@@ -147,9 +143,9 @@ def table1(name: str) -> Report:
 def _genius(opened: Mapping[str, Opened | None]) -> list[tuple[float, float]]:
     """Mean and standard deviation of validation and of test accuracy over the trials, data set by data set."""
     found = []
-    for dataset, table in opened.items():
-        bests = best_of_trials(dataset, table)
-        accuracies = np.array([best.looked_up or (best.validation, best.test) for best in bests])  # (trials, 2)
+    for benchmark, table in opened.items():
+        bests = best_of_trials(benchmark, table)
+        accuracies = np.array([best.looked_up or best.printed for best in bests])  # (trials, 2)
         found += list(zip(accuracies.mean(axis=0).tolist(), accuracies.std(axis=0).tolist(), strict=True))
     return found
 

@@ -33,6 +33,7 @@ from reproduce.published.conversation import Experiment, Iteration
 from reproduce.published.imagenet import conversation, macs, published, published_records
 from reproduce.published.replay import setting
 from reproduce.published.wording import prompt_pack
+from reproduce.report.rendering import aligned
 from reproduce.report.report import provenance, summary
 from tables.space import Architecture
 
@@ -276,8 +277,7 @@ def as_text(audits: Sequence[FileAudit], failures: Sequence[tuple[str, str]] = (
     ]:
         fed_back, experiments = counts["fed_back"].values(), counts["experiments"].values()
         rows.append((name, *map(str, (counts["assistant_turns"], counts["unparsed"], *fed_back, *experiments)), tally))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    lines = aligned(rows)
     for one in audits:
         lines += ["", f"{one.file}:", *(f"  {finding}" for finding in _findings(one))]
     lines += [f"\n{file}: not audited" for file, _ in failures]

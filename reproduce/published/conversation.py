@@ -15,8 +15,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import TypeAlias, TypeVar
+from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
+import msgspec
 from msgspec import structs
 
 from harness.spaces.mobilenetv2_se import SPACE
@@ -24,7 +25,6 @@ from harness.specification import Turn, Verdict
 from harness.text import published as grammar
 from harness.text.published import Reading
 from reproduce.errors import MalformedConversation
-from reproduce.published.history import Dialogue
 from tables.space import Architecture
 
 _T = TypeVar("_T")
@@ -126,15 +126,15 @@ class Conversation:
         return tuple(iteration.turns for iteration in self.iterations)
 
 
-def parse(dialogues: Iterable[Dialogue], file: str) -> Conversation:
-    """Take a conversation apart, given as `history.dialogues` cuts it.
+def parse(data: bytes, file: str) -> Conversation:
+    """Take a published file apart.
 
     Raises:
-        MalformedConversation: if it has no answer, or neither a FLOPs window nor an upper bound.
+        MalformedConversation: if it is no list of messages, has no answer, or names no upper bound of the FLOPs.
     """
     iterations: list[Iteration] = []
     listings: list[Experiment] = []
-    for dialogue in dialogues:
+    for dialogue in dialogues(data):
         one = _iteration(dialogue)
         one = replace(one, experiments=_attributed(one.experiments, iterations))
         listings += one.experiments
@@ -233,6 +233,65 @@ def _window(iterations: Sequence[Iteration], file: str) -> tuple[int, int]:
 def commonest(values: Iterable[_T], default: _T) -> _T:
     """The value that occurs most often, the first of them if several do."""
     return next((value for value, _ in Counter(values).most_common(1)), default)
+
+
+# -- what a file holds ---
+
+
+class Dialogue(NamedTuple):
+    """Messages that belong to one another: every assistant turn answers all that stand before it here."""
+
+    position: int  # of the first message in the file, from 0
+    messages: list[dict[str, str]]
+
+
+def dialogues(data: bytes) -> list[Dialogue]:
+    """Cut a published file, a JSON list of `{"role", "content"}`, into its dialogues.
+
+    A dialogue starts at every `system` message. Where that is missing, it starts at a user message that follows an
+    answer and begins with the first line of the file's first user message: the problem is stated anew.
+
+    Raises:
+        MalformedConversation: the file is no such list; the message names the position.
+    """
+    found: list[Dialogue] = []
+    problem = ""  # its first line
+    for position, message in enumerate(_messages(data)):
+        role, content = message["role"], message["content"]
+        problem = problem or (content.partition("\n")[0].strip() if role == "user" else "")
+        restated = role == "user" and problem and content.startswith(problem)
+        if role == "system" or (restated and found[-1].messages[-1]["role"] == "assistant"):
+            found.append(Dialogue(position, []))
+        found[-1].messages.append(message)
+    return found
+
+
+class _Message(msgspec.Struct, forbid_unknown_fields=True):
+    content: str
+    role: Literal["assistant", "system", "user"]
+
+
+def _messages(data: bytes) -> list[dict[str, str]]:
+    """Return the messages of a published file, each with a role and a text, in an order that makes requests."""
+    try:
+        messages = msgspec.json.decode(data, type=list[_Message])
+    except (ValueError, msgspec.MsgspecError) as error:
+        raise MalformedConversation(
+            f"expected a JSON list of messages with role and content, got: {error}. Fetch the file again."
+        ) from None
+    before = None
+    for position, message in enumerate(messages):
+        if position == 0 and message.role != "system":
+            raise MalformedConversation(
+                f"expected message 0 to be a system message, got {message.role}. Fetch the whole file."
+            )
+        if message.role == "assistant" and before != "user":
+            raise MalformedConversation(
+                f"expected message {position} to answer a user, got an assistant after a {before}. "
+                "Fetch the file again, or mend the message."
+            )
+        before = message.role
+    return [{"role": message.role, "content": message.content} for message in messages]
 
 
 # -- what a text says ---

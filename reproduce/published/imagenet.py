@@ -12,19 +12,18 @@ from pathlib import Path
 
 import msgspec
 
-from baselines.genius import Prompts
 from cache import cassette
 from cache.cassette import Cassette
 from cache.record import Record
 from harness import spaces
 from harness.loop import Budget
-from harness.spaces import mobilenetv2_se
+from harness.run import SAMPLES
+from harness.spaces.mobilenetv2_se import SPACE
 from harness.specification import Data, Model, Specification, Turn
 from reproduce.data import Published, conversations, read_published
 from reproduce.errors import MalformedConversation, UsageError
-from reproduce.published.conversation import Conversation, parse
-from reproduce.published.history import chat_history, dialogues
-from reproduce.published.replay import MODEL, RECORDED, Replay, setting
+from reproduce.published.conversation import Conversation, dialogues, parse
+from reproduce.published.replay import MODEL, RECORDED, Replay, setting, wording
 from reproduce.published.replay import replay as performed
 from reproduce.published.wording import prompt_pack
 from tables.space import Architecture
@@ -103,9 +102,31 @@ def replay(name: str) -> Replay:
 
 
 def published_records(entry: Published, data: bytes) -> list[Record]:
-    """The answers of a published conversation as records."""
+    """The answers of a published conversation as records, each to all that precedes it in its dialogue.
+
+    Provenance has the turn's position in the file, from 0. A request that the file itself repeats is numbered
+    `harness.run.SAMPLES` further on each time.
+
+    Raises:
+        MalformedConversation: the file is no list of messages.
+    """
     source = {"origin": "published conversation", "url": entry.url, "file": entry.path, "sha256": entry.sha256}
-    return list(chat_history(data, model=MODEL, source=source, sample=entry.sample or 0))
+    records: list[Record] = []
+    asked: list[list[dict[str, str]]] = []
+    for dialogue in dialogues(data):
+        for n, message in enumerate(dialogue.messages):
+            if message["role"] == "assistant":
+                said = dialogue.messages[:n]
+                records.append(
+                    Record(
+                        request={"model": MODEL, "messages": [*said]},
+                        answer={"choices": [{"index": 0, "message": message}]},
+                        sample=(entry.sample or 0) + SAMPLES * asked.count(said),
+                        provenance={**source, "turn": dialogue.position + n},
+                    )
+                )
+                asked.append(said)
+    return records
 
 
 def conversation(entry: Published, data: bytes) -> Conversation:
@@ -114,7 +135,7 @@ def conversation(entry: Published, data: bytes) -> Conversation:
     Raises:
         MalformedConversation: if there is no conversation to take apart.
     """
-    return parse(dialogues(data), entry.path)
+    return parse(data, entry.path)
 
 
 def transcript(entry: Published, told: Conversation) -> Transcript:
@@ -122,21 +143,18 @@ def transcript(entry: Published, told: Conversation) -> Transcript:
     return Transcript(str(entry.run), entry.path, entry.sha256, entry.sample or 0, told.window, told.told)
 
 
-def specification(figures: Transcript, wording: dict[str, str] | None = None) -> Specification:
+def specification(figures: Transcript, prompt: dict[str, str] | None = None) -> Specification:
     """The run as data: its FLOPs window, no design twice, told as it was.
 
-    `wording` is this project's own unless another is given; a published one has no licence and stands by its digest.
+    `prompt` is this project's own wording unless another is given; a published one has no licence and stands by its
+    digest.
     """
-    if wording is None:
-        low, high = map(str, figures.window)
-        costs = mobilenetv2_se.describe_costs()
-        wording = Prompts.load("mobilenetv2_se", low=low, high=high, costs=costs).parts
     return Specification(
         method="genius",
-        space=mobilenetv2_se.SPACE.name,
+        space=SPACE.name,
         budget=Budget(proposals=len([*figures.turns])),
         window=figures.window,
-        model=Model(name=MODEL, prompt=wording),
+        model=Model(name=MODEL, prompt=prompt or wording(SPACE.name, figures.window).parts),
         told=figures.iterations,
         number=figures.sample,
     )
@@ -154,4 +172,4 @@ def cassette_path(name: str) -> Path:
 
 def macs(architecture: Architecture) -> int:
     """Multiply-accumulates as GENIUS counted them."""
-    return spaces.counted_macs(mobilenetv2_se.SPACE.name, architecture)
+    return spaces.counted_macs(SPACE.name, architecture)

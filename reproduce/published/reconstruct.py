@@ -1,10 +1,9 @@
 """Build what is embedded: the figures of the ImageNet runs, and cassettes of this project's own prompts.
 
 `python -m reproduce.published.reconstruct figures` reads the fetched conversations and writes
-`paper/imagenet_runs.json`;
-`python -m reproduce.published.reconstruct cassettes` writes a cassette for each of these runs and for each of tables
-7 to 10. The
-answers in a cassette are the published designs in this project's own layout; no published sentence enters either.
+`paper/imagenet_runs.json`; `python -m reproduce.published.reconstruct cassettes` writes a cassette for each of these
+runs and for each of tables 7 to 10. The answers in a cassette are the published designs in this project's own layout;
+no published sentence enters either.
 """
 
 from __future__ import annotations
@@ -21,18 +20,8 @@ from cache import cassette
 from cache.record import Record
 from reproduce.data import read_published
 from reproduce.errors import DataMissing
-from reproduce.published import trials
-from reproduce.published.imagenet import (
-    RUNS,
-    Embedded,
-    Transcript,
-    cassette_path,
-    conversation,
-    distinct_conversations,
-    embedded,
-    specification,
-    transcript,
-)
+from reproduce.published import imagenet, trials
+from reproduce.published.imagenet import Embedded, Transcript
 from reproduce.published.replay import reconstruct
 from reproduce.published.trials import Trials
 
@@ -46,9 +35,9 @@ def figures() -> str:
         DataMissing: if none has been fetched.
     """
     runs = []
-    for entry in distinct_conversations():
+    for entry in imagenet.distinct_conversations():
         if (data := read_published(entry)) is not None:
-            runs.append(transcript(entry, conversation(entry, data)))
+            runs.append(imagenet.transcript(entry, imagenet.conversation(entry, data)))
     if not runs:
         raise DataMissing("329M", purpose="the figures of the published runs")
     text = json.dumps(msgspec.to_builtins(Embedded(source=SOURCE, runs=tuple(runs))), indent=1)
@@ -60,7 +49,7 @@ def figures() -> str:
 def records(figures: Transcript) -> list[Record]:
     """The records of a run that proposes the published designs in answer to this project's prompts."""
     designs = (turn.design for turn in figures.turns)
-    return [*reconstruct(specification(figures), designs, {"file": figures.file, "sha256": figures.sha256})]
+    return [*reconstruct(imagenet.specification(figures), designs, {"file": figures.file, "sha256": figures.sha256})]
 
 
 def records_of_trials(table: Trials) -> list[Record]:
@@ -78,10 +67,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m reproduce.published.reconstruct", description=__doc__)
     parser.add_argument("what", choices=("figures", "cassettes"))
     if parser.parse_args(arguments).what == "figures":
-        RUNS.write_text(figures(), encoding="utf-8")
+        imagenet.RUNS.write_text(figures(), encoding="utf-8")
         return 0
-    for name, run in embedded().items():
-        cassette.write(cassette_path(name), records(run))
+    for name, run in imagenet.embedded().items():
+        cassette.write(imagenet.cassette_path(name), records(run))
     for name, table in trials.published_trials().items():
         cassette.write(trials.cassette_path(name), records_of_trials(table))
     return 0

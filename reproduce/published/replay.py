@@ -19,8 +19,9 @@ from harness import spaces
 from harness.loop import Objective, Step, Trajectory
 from harness.protocol import MILLION, Evaluated, Rejected, Trial, in_millions
 from harness.run import Setting, course, perform
+from harness.spaces import mobilenetv2_se
 from harness.specification import Specification
-from harness.text import layouts
+from harness.text import notation
 from tables.space import Architecture, Space
 
 MODEL = "gpt-4"  # what the paper names
@@ -28,8 +29,8 @@ ITERATIONS = 10  # of a run of the paper
 CONCLUSION = "No further improvement is possible."
 RECORDED = Path(cassette.__file__).with_name("recorded")
 
-Source: TypeAlias = Literal["published", "reconstructed", "recorded"]
-"""Real answers of GPT-4, answers made of the figures that were published of them, or answers of another model."""
+Source: TypeAlias = Literal["published", "reconstructed"]
+"""Real answers of GPT-4, or answers made of the figures that were published of them."""
 
 
 class Erratum(NamedTuple):
@@ -111,11 +112,20 @@ class Replay:
             yield Erratum(*place, "verdict", _verdict(told), _verdict(trial))
 
     def _written(self, trial: Trial) -> str:
-        return layouts.write(self.space, trial.architecture, "flat") if trial.architecture else "unreadable"
+        return notation.write(self.space, trial.architecture, "flat") if trial.architecture else "unreadable"
 
 
 def _verdict(trial: Trial) -> str:
     return trial.rejection.reason.value if isinstance(trial, Rejected) else "accepted"
+
+
+def wording(space: str, window: tuple[int, int] | None = None) -> Prompts:
+    """This project's own statement of a problem, with bounds of the cost in millions if there are any."""
+    words: dict[str, str] = {}
+    if window is not None:
+        low, high = map(str, window)
+        words = {"low": low, "high": high, "costs": mobilenetv2_se.describe_costs()}
+    return Prompts.load(space.replace("-", "_"), **words)
 
 
 def setting(
@@ -153,7 +163,7 @@ def reconstruct(
     """The records of a run in which the model answers with these designs, until it says that nothing is better."""
     how = setting(specification, "")
     answers = chain(
-        ("No design." if design is None else layouts.write(how.space, design) for design in designs), [CONCLUSION]
+        ("No design." if design is None else notation.write(how.space, design) for design in designs), [CONCLUSION]
     )
 
     def said(request: Request) -> Reply:  # noqa: ARG001

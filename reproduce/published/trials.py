@@ -9,24 +9,30 @@ ended because GPT-4 answered that no further improvement is possible, and so doe
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from baselines.genius import Prompts
 from cache import cassette
 from harness.loop import Budget
 from harness.objectives import TabularObjective
 from harness.spaces import find
 from harness.specification import Model, Protocol, Specification, Turn
-from reproduce.published.replay import ITERATIONS, MODEL, RECORDED, Replay, setting
+from reproduce.published.replay import ITERATIONS, MODEL, RECORDED, Replay, setting, wording
 from reproduce.published.replay import replay as performed
 from tables.space import Architecture
 from tables.table import Table
 
 PROPOSALS = Path(__file__).parents[1] / "paper" / "proposals.json"
 NAMES = ("table7", "table8", "table9", "table10")
+CELLS = {
+    "nas-bench-201-cifar10": "table11",
+    "nas-bench-201-cifar100": "table12",
+    "nas-bench-201-imagenet16-120": "table13",
+}
+"""The benchmark tables of NAS-Bench-201, each with the table of the paper that prints GENIUS' trials on it."""
 
 
 @dataclass(frozen=True)
@@ -70,18 +76,33 @@ def published_trials() -> dict[str, Trials]:
     return found
 
 
+@cache
+def best_cells(benchmark: str) -> tuple[Proposed, ...]:
+    """The best cell of each trial on a table of NAS-Bench-201, with its test accuracy and rank; none on another."""
+    bests = proposals()["best_of_trial"].get(benchmark, ())
+    space = find("nas-bench-201").SPACE
+    return tuple(Proposed(space.from_native(one["architecture"]), one["test"], one["rank"]) for one in bests)
+
+
+def selections() -> Iterator[tuple[str, str, tuple[Proposed, ...]]]:
+    """Benchmark table, table of the paper, and for each trial the proposal that was told the highest accuracy."""
+    for name, table in published_trials().items():
+        yield table.space, name, tuple(max(trial, key=lambda one: one.accuracy) for trial in table.trials)
+    for benchmark, name in CELLS.items():
+        yield benchmark, name, best_cells(benchmark)
+
+
 def specification(trials: Trials, number: int) -> Specification:
     """Trial `number`, from 0; what is told is what the paper prints, and behind its end the truth."""
     told = tuple(
         (Turn(design=one.architecture, verdict="accepted", accuracy=one.accuracy),) for one in trials.trials[number]
     )
-    wording = Prompts.load(trials.space.replace("-", "_")).parts
-    parameters = {"temperature": trials.temperature}
+    prompt, parameters = wording(trials.space).parts, {"temperature": trials.temperature}
     return Specification(
         method="genius",
         space=trials.space,
         budget=Budget(evaluations=ITERATIONS),
-        model=Model(name=MODEL, parameters=parameters, prompt=wording, protocol=Protocol(repeats="evaluated")),
+        model=Model(name=MODEL, parameters=parameters, prompt=prompt, protocol=Protocol(repeats="evaluated")),
         told=told,
         number=number,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from reproduce.report.report import Report, Status
 
@@ -25,10 +25,14 @@ _LATEX = {
 def plain(report: Report) -> str:
     """Aligned columns, without colour: what a pipe gets."""
     grid = marked(report)
+    grid.insert(1, ["-" * max(map(len, column)) for column in zip(*grid, strict=True)])
+    return "\n".join([report.title, "", *aligned(grid), "", legend(report), *report.notes, report.origin]) + "\n"
+
+
+def aligned(grid: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a table, its columns padded to the width of their longest cell."""
     widths = [max(map(len, column)) for column in zip(*grid, strict=True)]
-    grid.insert(1, ["-" * width for width in widths])
-    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in grid]
-    return "\n".join([report.title, "", *lines, "", legend(report), *report.notes, report.origin]) + "\n"
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in grid]
 
 
 def markdown(report: Report) -> str:

@@ -8,8 +8,9 @@ import pytest
 
 from harness.spaces.nas_bench_201 import SPACE
 from reproduce import benchmarks
-from reproduce.paper.nas_bench_201 import DATASETS, best_of_trials, candidates
+from reproduce.paper.nas_bench_201 import candidates
 from reproduce.paper.registry import ITEMS
+from reproduce.published.trials import CELLS, best_cells
 from reproduce.report.report import Status
 
 GENIUS = ["91.05±0.20", "93.79±0.09", "70.96±0.33", "70.91±0.72", "45.29±0.81", "44.96±1.02"]
@@ -40,15 +41,15 @@ def test_methods_that_always_found_one_cell_are_looked_up(fetched: Path) -> None
 
 
 def test_ranks_name_the_embedded_architectures(fetched: Path) -> None:
-    for dataset in DATASETS:
-        opened = benchmarks.open_benchmark(f"nas-bench-201-{dataset}")
+    for benchmark in CELLS:
+        opened = benchmarks.open_benchmark(benchmark)
         ranks = opened.verdicts.published_rank
         assert ranks is not None
-        for best in best_of_trials(dataset, opened):
+        for best in best_cells(benchmark):
             assert ranks[opened.table.index_of(best.architecture)] == best.rank
 
 
-@pytest.mark.parametrize("name", DATASETS.values())
+@pytest.mark.parametrize("name", CELLS.values())
 def test_every_printed_validation_could_be_some_cell(name: str, fetched: Path) -> None:
     report = ITEMS[name].report()
     counts = [cell.value for row in report.rows[:10] for cell in row[2::2]]
@@ -62,7 +63,7 @@ def test_a_figure_with_three_digits_is_matched_at_three_digits(fetched: Path) ->
     assert 0 < candidates(opened, 39.667) <= candidates(opened, 39.67)
 
 
-@pytest.mark.parametrize("name", DATASETS.values())
+@pytest.mark.parametrize("name", CELLS.values())
 def test_without_the_table_nothing_is_invented(name: str) -> None:
     report = ITEMS[name].report()
     assert {cell.status for row in report.rows for cell in row} == {

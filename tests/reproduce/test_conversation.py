@@ -6,8 +6,10 @@ import pytest
 
 from cache.record import Record
 from harness.run import SAMPLES
+from reproduce.data import Published
 from reproduce.errors import MalformedConversation
-from reproduce.published import history
+from reproduce.published.conversation import dialogues
+from reproduce.published.imagenet import published_records
 
 CONVERSATION = [
     {"role": "system", "content": "You are an expert."},
@@ -21,16 +23,20 @@ CONVERSATION = [
 ]
 
 
+ENTRY = Published("a.json", "https://a", "0" * 64, None, "conversation", "up", 2, None)
+
+
 def read(messages: object) -> list[Record]:
     data = messages if isinstance(messages, bytes) else json.dumps(messages).encode()
-    return list(history.chat_history(data, model="gpt-4", source={"file": "a.json"}, sample=2))
+    return published_records(ENTRY, data)
 
 
 def test_every_assistant_turn_answers_all_since_the_system_message() -> None:
     records = read(CONVERSATION)
     assert [record.request["messages"] for record in records] == [CONVERSATION[:2], CONVERSATION[:4], CONVERSATION[5:7]]
     assert [record.text for record in records] == ["[1]", "[0]", "[2]"]
-    assert [record.provenance for record in records] == [{"file": "a.json", "turn": turn} for turn in (2, 4, 7)]
+    assert [record.provenance["turn"] for record in records] == [2, 4, 7]
+    assert {(record.provenance["file"], record.provenance["url"]) for record in records} == {("a.json", "https://a")}
     assert {(record.request["model"], record.sample) for record in records} == {("gpt-4", 2)}
     assert [Record.from_line(record.to_line()) for record in records] == records
 
@@ -43,13 +49,13 @@ def test_a_problem_that_is_stated_anew_opens_a_dialogue_without_a_system_message
 
 def test_a_statement_that_is_sent_twice_opens_one_dialogue() -> None:
     data = json.dumps([*CONVERSATION[:2], *CONVERSATION[1:]]).encode()
-    assert [len(dialogue.messages) for dialogue in history.dialogues(data)] == [6, 3]
+    assert [len(dialogue.messages) for dialogue in dialogues(data)] == [6, 3]
 
 
 def test_what_nobody_answered_is_in_its_dialogue() -> None:
     data = json.dumps([*CONVERSATION, {"role": "user", "content": "Too small."}]).encode()
-    assert [dialogue.position for dialogue in history.dialogues(data)] == [0, 5]
-    assert history.dialogues(data)[1].messages[-1]["content"] == "Too small."
+    assert [dialogue.position for dialogue in dialogues(data)] == [0, 5]
+    assert dialogues(data)[1].messages[-1]["content"] == "Too small."
 
 
 def test_a_repeated_request_is_another_sample() -> None:
