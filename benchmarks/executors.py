@@ -2,14 +2,13 @@
 
 Run `python -m benchmarks.executors`, with `--slurm` also on a Slurm cluster of one node that is started here. All run
 as many jobs at a time. A job of the queue is a process of its own that locks, checks and leaves a verified record;
-"its worker alone" is that process without an executor. The references do less: submitit pickles a function, imports
-itself to run it and pickles what it returns, and the processes of a ProcessPoolExecutor live on from job to job.
+"its worker alone" is that process without an executor. The processes of a ProcessPoolExecutor do less: they live on
+from job to job.
 """
 
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import subprocess
 import sys
@@ -19,12 +18,10 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
-import submitit
-
 from cache.store import Store
-from harness.training.executors.local import LocalExecutor, cores
-from harness.training.executors.slurm import Resources, SlurmExecutor
+from harness.training.local import LocalExecutor, cores
 from harness.training.queue import SPEC, Executor, Queue
+from harness.training.slurm import Resources, SlurmExecutor
 from tests.harness.executors.cluster import missing, one_node_cluster
 from tests.harness.executors.scene import AT_ONCE, jobs
 
@@ -60,8 +57,6 @@ def local(folder: Path, number: int) -> None:
     report("  its worker alone", timed(number, lambda: in_turn([[*AT_ONCE, SPEC]] * number, folders)), reference)
     run(folder / "queue", number, LocalExecutor(devices=(), command=AT_ONCE), reference)
     report("ProcessPoolExecutor, its start included", timed(number, lambda: pool(number)), reference)
-    theirs = submitit.LocalExecutor(folder / "submitit")
-    report("submitit's local executor", timed(number, lambda: functions(theirs, number)), reference)
 
 
 def slurm(folder: Path, number: int) -> None:
@@ -71,10 +66,6 @@ def slurm(folder: Path, number: int) -> None:
     )
     report("srun of a command that does nothing", reference, reference)
     run(folder / "tasks", number, SlurmExecutor(Resources(cpus=1), poll_s=0.2, command=AT_ONCE), reference)
-    theirs = submitit.SlurmExecutor(folder / "submitit slurm")
-    theirs.update_parameters(gres="gpu:1", time=5)
-    logging.getLogger("submitit").setLevel(logging.ERROR)  # it asks sacct, which has no accounts here
-    report("submitit's Slurm executor", timed(number, lambda: functions(theirs, number)), reference)
 
 
 def run(folder: Path, number: int, executor: Executor, reference: float) -> None:
@@ -83,7 +74,11 @@ def run(folder: Path, number: int, executor: Executor, reference: float) -> None
     report("  Queue.add", timed(number, lambda: [queue.add(job) for job in jobs(number)]), reference)
     report("the queue's executor", timed(number, lambda: executor.run(queue, queue.keys())), reference)
     with Store(folder / "store") as store:
-        report("  Queue.collect", timed(number, lambda: queue.collect(store)), reference)
+        report(
+            "  into a store",
+            timed(number, lambda: [store.put(each) for each in map(queue.result, queue.keys()) if each]),
+            reference,
+        )
         assert len(store) == number
 
 
@@ -109,15 +104,6 @@ def pool(number: int) -> None:
     """Call a function in processes that live on."""
     with ProcessPoolExecutor(PROCESSES) as processes:
         list(processes.map(nothing, range(number)))
-
-
-def functions(executor: submitit.Executor, number: int) -> None:
-    """Call a function through submitit, as one array, and wait for what it returns."""
-    submitted = executor.map_array(nothing, range(number))
-    while not all(job.done() for job in submitted):
-        time.sleep(0.05)
-    for job in submitted:
-        job.result()
 
 
 def nothing(number: int) -> int:

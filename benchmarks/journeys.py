@@ -1,22 +1,25 @@
 """How far a value travels: the modules that a command enters, and the calls that cross from one to another.
 
-Run `python -m benchmarks.journeys table2`, or any other command of `python -m reproduce` with its arguments. A crossing
-is a distinct pair of functions, one of which calls the other and lies in another module of this project; calls through
-the standard library or an installed package count for the function of ours that made them. What runs while a module is
-imported is left out.
+Run `python -m benchmarks.journeys table2`, or any other command of `python -m reproduce` with its arguments;
+`python -m benchmarks.journeys answer` records one answer of an endpoint on loopback. A crossing is a distinct pair of
+functions, one of which calls the other and lies in another module of this project; calls through the standard library
+or an installed package count for the function of ours that made them. What runs while a module is imported is left out.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
+import json
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import NamedTuple
 
 from reproduce.__main__ import main as reproduce
+from tests.cache.server import completion, running, says
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("baselines", "cache", "harness", "reproduce", "tables")
@@ -45,7 +48,7 @@ class Journey:
     def __init__(self) -> None:
         self.entered: set[str] = set()
         self.crossings: set[tuple[Function, Function]] = set()
-        self._ours: dict[CodeType, Function | None] = {}
+        self._ours: dict[tuple[str, CodeType], Function | None] = {}
 
     def __call__(self, frame: FrameType, event: str, _: object) -> None:
         """Note a call of a function of ours."""
@@ -69,9 +72,19 @@ class Journey:
 
     def _function(self, frame: FrameType) -> Function | None:
         code = frame.f_code
-        if code not in self._ours:
-            self._ours[code] = ours(code)
-        return self._ours[code]
+        known = (code.co_filename, code)  # equal code of two files is equal: its name of a file does not count
+        if known not in self._ours:
+            self._ours[known] = ours(code)
+        return self._ours[known]
+
+
+def record_one_answer() -> int:
+    """Have an endpoint on loopback propose one cell, as `python -m reproduce record` does."""
+    with running() as server, tempfile.TemporaryDirectory() as folder:
+        server.behaviours = [says(completion(json.dumps({"architecture": [0] * 6})))]
+        table = ["--space", "nas-bench-201", "--table", "nas-bench-201-digits", "--iterations", "1"]
+        kept = ["--into", f"{folder}/one.jsonl", "--store", f"{folder}/store"]
+        return reproduce(["record", "--model", "made-up", "--base-url", server.url, *table, *kept])
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -81,7 +94,7 @@ def main(arguments: Sequence[str]) -> int:
     with contextlib.redirect_stdout(printed):
         sys.setprofile(journey)
         try:
-            code = reproduce(list(arguments))
+            code = record_one_answer() if arguments == ["answer"] else reproduce(list(arguments))
         finally:
             sys.setprofile(None)
     sys.stdout.write(f"{len(journey.entered)} modules entered, {len(journey.crossings)} crossings\n")

@@ -26,8 +26,7 @@ from baselines.catalogue import METHODS
 from harness.arrays import search
 from harness.loop import Budget
 from harness.spaces.nas_bench_201 import OPERATIONS, SPACE
-from reproduce.benchmarks import at_hand, open_benchmark
-from tables.build import SOURCES, build
+from reproduce.benchmarks import at_hand, build_table, open_benchmark
 from tables.table import Table
 
 BENCHMARK = "nas-bench-201-cifar10"
@@ -114,16 +113,15 @@ def table() -> tuple[Table, str]:
     """The published table if it has been fetched, otherwise one with made-up accuracies; and which it is."""
     if at_hand(BENCHMARK):
         return open_benchmark(BENCHMARK).table, "published table"
-    source = SOURCES[BENCHMARK]
     rng = random.Random(0)
     told = [rng.uniform(10, 95) for _ in range(SPACE.size)]
-    keys = [source.codec.encode(each, source.slots) for each in product(range(len(OPERATIONS)), repeat=6)]
+    keys = [SPACE.to_native(each) for each in product(range(len(OPERATIONS)), repeat=6)]
     entries = {
         key: {"val_acc_200": accuracy, "test_acc_200": 90 - rank / SPACE.size, "rank": rank}
         for rank, (key, accuracy) in enumerate(zip(keys, told, strict=True), start=1)
     }
     with tempfile.TemporaryDirectory() as folder:
-        return Table.open(build(json.dumps(entries).encode(), source, Path(folder))), "made-up table"
+        return Table.open(build_table(BENCHMARK, json.dumps(entries).encode(), Path(folder))), "made-up table"
 
 
 def peak_mb(name: str) -> float:

@@ -20,10 +20,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tables.build import SOURCES, build
-from tables.sources.analog_nasbench import ANALOG_NASBENCH
-from tables.table import Table
-from tables.verdicts import Verdicts
+from reproduce.benchmarks import BENCHMARKS, PUBLISHED, build_table
+from tables.table import Table, Verdicts
 
 LOOK_UPS = 1_000_000
 
@@ -80,11 +78,9 @@ def main() -> None:
         f"{'table':30} {'json.load':>10} {'open + 1':>10} {'times':>6} {'rank all':>9} {'look-ups/s':>11} {'query':>8}"
     )
     with tempfile.TemporaryDirectory() as built:
-        for source in SOURCES.values():
-            if source is ANALOG_NASBENCH:
-                continue
-            published = folder / source.origin.path
-            path = build(published.read_bytes(), source, Path(built))
+        for name in PUBLISHED:
+            published = folder / str(BENCHMARKS[name].path)
+            path = build_table(name, published.read_bytes(), Path(built))
             parsing = median_ms(partial(parse, published), repeats=7)
             opening = median_ms(partial(look_up, path), repeats=50)
             ranking = median_ms(partial(rank_all, path), repeats=50)
@@ -93,7 +89,7 @@ def main() -> None:
             many = median_ms(partial(look_up_all, table, architectures), repeats=5)
             query = peak_kib(partial(look_up_all, table, architectures[0]))
             print(
-                f"{source.name:30} {parsing:7.1f} ms {opening:7.2f} ms {parsing / opening:6.0f} {ranking:6.2f} ms "
+                f"{name:30} {parsing:7.1f} ms {opening:7.2f} ms {parsing / opening:6.0f} {ranking:6.2f} ms "
                 f"{LOOK_UPS / many / 1e3:9.1f} M {query:4.1f} KiB"
             )
 

@@ -11,22 +11,20 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from msgspec.structs import replace
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from harness.training import networks, recipes
-from harness.training.data import digits
-from harness.training.data.dataset import Arrays
-from harness.training.devices import choose
+from harness.training.data.dataset import Arrays, digits
 from harness.training.jobs import Scale
 from harness.training.pictures import Data, Part, prepare
 from harness.training.recipes import Recipe, Split
-from harness.training.train import fit
+from harness.training.train import choose, fit
 
 
 class Workload(NamedTuple):
@@ -103,7 +101,7 @@ def whole(part: Part) -> tuple[Tensor, Tensor]:
 def compare(workload: Workload, device: torch.device, runs: int) -> tuple[float, float, float]:
     """Pictures a second of `fit` and of the plain loop, as medians, and the median of the ratios of their times."""
     recipe = workload.recipe
-    dataset = digits.load() if recipe.input_size == 8 else coloured()
+    dataset = digits() if recipe.input_size == 8 else coloured()
     data = prepare(dataset, recipe, device)
     train, valid = whole(data.train), whole(data.validation)
 

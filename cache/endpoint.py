@@ -74,7 +74,7 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
             api_key: else OPENAI_API_KEY. With a base URL it may be missing: local servers ask for none.
             timeout_s: seconds without a byte from the endpoint after which an attempt has failed.
             limits: what may be used.
-            provenance: becomes the provenance of every record, for instance the model's file and digest.
+            provenance: of every record, with the model that the answer itself names.
             sleep: waits between attempts, in seconds.
 
         Raises:
@@ -129,7 +129,8 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
         attempts.append(_attempt(began, 200, request_id))
         self.spent.count(model, usage_of(answer))
         refuse_credentials({"answer": answer}, self._secrets)
-        return Reply(answer, self._observed(answer, attempts), self._provenance)
+        said: dict[str, JSON] = {"model": answer["model"]} if isinstance(answer.get("model"), str) else {}
+        return Reply(answer, self._observed(answer, attempts), {**self._provenance, **said})
 
     def _ask(self, request: Mapping[str, JSON]) -> tuple[dict[str, JSON], str | None]:
         """Return the answer and the endpoint's name for this attempt; raises EndpointError."""

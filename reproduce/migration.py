@@ -18,15 +18,13 @@ from cache.cassette import Cassette
 from cache.client import Client
 from cache.key import digest
 from cache.record import Record
-from harness import spaces
 from harness.errors import BrokenRecording
 from harness.loop import Budget
 from harness.objectives import FIGURES, Measure
 from harness.run import Run, perform
-from harness.specification import RUN, Model, Specification
+from harness.specification import RUN, Specification
 from harness.training.jobs import Training
-from reproduce import benchmarks
-from reproduce.runs import ANSWERS, setting, wording
+from reproduce import benchmarks, runs
 from tables.table import Table
 
 SEARCH = "search"  # the kind of a search by training
@@ -56,11 +54,11 @@ def migrate(path: Path, into: Path) -> list[Run]:
             request = {**record.request}
             measure = _measure(str(request.pop("table")), str(request.pop("digest")), path)
             kept.put(Record({**msgspec.to_builtins(measure), **request}, record.answer, kind=FIGURES))
-    runs = [run for record in old.values() for run in _carried_over(record, kept, path)]
-    if not runs:
+    found = [run for record in old.values() for run in _carried_over(record, kept, path)]
+    if not found:
         raise BrokenRecording(str(path), "no run of the first version")
-    cassette.write(into, [*kept.values(), *(run.record() for run in runs)])
-    return runs
+    cassette.write(into, [*kept.values(), *(run.record() for run in found)])
+    return found
 
 
 def _carried_over(record: Record, kept: Cassette, path: Path) -> Iterator[Run]:
@@ -68,31 +66,26 @@ def _carried_over(record: Record, kept: Cassette, path: Path) -> Iterator[Run]:
     if record.kind not in (RUN, SEARCH):
         return
     specifications = [_recorded(record.request, path)] if record.kind == RUN else _searched(record.request)
-    runs = [perform(each, Client(kept), setting(each)) for each in specifications]
-    course = runs[0].ended.course if record.kind == RUN else _course(runs)
+    found = [perform(each, Client(kept), runs.setting(each)) for each in specifications]
+    course = found[0].ended.course if record.kind == RUN else _course(found)
     if record.answer.get("course") != course:
-        raise BrokenRecording(str(path), f"another course of {runs[0].specification.name} than it took")
-    yield from runs
+        raise BrokenRecording(str(path), f"another course of {found[0].specification.name} than it took")
+    yield from found
 
 
 def _recorded(plan: Mapping[str, Any], path: Path) -> Specification:
     """What a run of a model was made of."""
-    space, window = spaces.find(plan["space"]).SPACE, plan["window"]
-    measured = plan["measure"]
+    space, measured = plan["space"], plan["measure"]
+    window = tuple(plan["window"]) if plan["window"] else None
     training = msgspec.convert(measured["training"], Training) if "training" in measured else None
     return Specification(
         method="genius",
-        space=space.name,
+        space=space,
         budget=Budget(evaluations=plan["iterations"], proposals=plan["proposals"]),
         table=None if training else _measure(measured["table"], measured["digest"], path),
         training=training,
-        window=tuple(window) if window else None,
-        model=Model(
-            name=plan["model"],
-            parameters={**plan["parameters"], **ANSWERS[plan["answers"]](space)},
-            prompt=wording(space, plan["answers"], window).parts,
-            answers=plan["answers"],
-        ),
+        window=window,
+        model=runs.model(plan["model"], space, plan["answers"], window, plan["parameters"]),
         number=plan["run"],
     )
 
@@ -109,12 +102,12 @@ def _searched(plan: Mapping[str, Any]) -> list[Specification]:
     ]
 
 
-def _course(runs: list[Run]) -> str:
+def _course(found: list[Run]) -> str:
     """What the record of a search pinned."""
     return digest(
         [
             [number, step.iteration, list(step.trial.architecture or ()), step.accuracy]
-            for number, run in enumerate(runs)
+            for number, run in enumerate(found)
             for step in run.trajectory.steps
         ]
     )
@@ -128,6 +121,6 @@ def _measure(name: str, digest: str, path: Path) -> Measure:
     """
     if TABLES.get(name) != digest:
         raise BrokenRecording(str(path), f"figures of a table {name} that the first version did not have")
-    benchmark = benchmarks.find(name)
-    source = benchmark.file.sha256 if benchmark.file else Table.open(benchmarks.table_path(name)).info.source_sha256
+    file = benchmarks.file_of(benchmarks.find(name))
+    source = file.sha256 if file else Table.open(benchmarks.table_path(name)).info.source_sha256
     return Measure(table=name, source=source, test="test" if name.startswith("nas-bench-201") else "accuracy")

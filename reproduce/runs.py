@@ -7,7 +7,7 @@ run (`harness.run`), which says by itself what was selected.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -17,20 +17,20 @@ from typing import TypeVar
 from baselines import catalogue
 from baselines.genius import Prompts
 from cache import cassette
-from cache.cassette import Cassette
 from cache.client import Client, Provider, Records, Reply, Request
 from cache.key import DIGEST_PREFIX, JSON
 from cache.record import Record
 from harness import run, spaces
 from harness.objectives import Measure
-from harness.protocol import Complete, Method, Optimizer
+from harness.protocol import Complete, Evaluated, Method, Optimizer, Reason, Rejected, Rejection
 from harness.run import Run, Setting
-from harness.spaces import mobilenetv2_se
-from harness.specification import RUN, Ended, Label, Specification
+from harness.specification import RUN, Ended, Label, Model, Specification
 from harness.text import published
 from reproduce.benchmarks import Opened
+from reproduce.published import replay
 from reproduce.published.replay import RECORDED
-from tables.schema import Measure as Measured
+from reproduce.report.report import BLANK, Cell, Column, Report, label, recorded
+from tables.source import Measure as Measured
 from tables.space import Space
 
 READERS = {"published": published.read}
@@ -56,32 +56,43 @@ AS_JSON = (
 
 def wording(space: Space, answers: str, window: tuple[int, int] | None) -> Prompts:
     """This project's own statement of a problem, for a way to answer and bounds of the cost in millions."""
-    words: dict[str, str] = {}
-    if window is not None:
-        low, high = map(str, window)
-        words = {"low": low, "high": high, "costs": mobilenetv2_se.describe_costs()}
-    prompts = Prompts.load(space.name.replace("-", "_"), **words)
+    prompts = replay.wording(space.name, window)
     if answers == "free":
         return prompts
     return replace(prompts, system=prompts.system + AS_JSON.format(n=len(space.slots)))
+
+
+def model(name: str, space: str, answers: str, window: tuple[int, int] | None, parameters: Mapping[str, JSON]) -> Model:
+    """A model and all that its requests hold, for a way to answer and bounds of the cost in millions.
+
+    Raises:
+        HarnessError: there is none of this name.
+    """
+    searched = spaces.find(space).SPACE
+    return Model(
+        name=name,
+        parameters={**parameters, **ANSWERS[answers](searched)},
+        prompt=wording(searched, answers, window).parts,
+        answers=answers,
+    )
 
 
 def setting(specification: Specification) -> Setting:
     """The values that a specification names.
 
     Raises:
-        UnknownSpace, UnknownMethod: there is none of this name.
+        HarnessError, UnknownMethod: there is none of this name.
         UnfitMethod: the method is handed a model, and the specification has none.
     """
     space = spaces.find(specification.space).SPACE
     method = catalogue.find(specification.method)
     macs = partial(spaces.counted_macs, specification.space)
     code, oblivious = code_of(method), method.oblivious
-    if (model := specification.model) is None:
+    if (asked := specification.model) is None:
         return Setting(space, macs, _drawing(method, space, specification), code=code, oblivious=oblivious)
-    prompts = Prompts.of(model.prompt, digits=model.protocol.digits)
+    prompts = Prompts.of(asked.prompt, digits=asked.protocol.digits)
     make = method.with_model or partial(_refuse_model, method)
-    return Setting(space, macs, partial(make, space, prompts), READERS[model.reader], code=code, oblivious=oblivious)
+    return Setting(space, macs, partial(make, space, prompts), READERS[asked.reader], code=code, oblivious=oblivious)
 
 
 def _drawing(method: Method, space: Space, specification: Specification) -> Callable[[Complete], Optimizer]:
@@ -168,24 +179,20 @@ class Recorded:
     ended: Ended
     record: Record
 
-    @property
-    def provenance(self) -> Mapping[str, JSON]:
-        """Where the answers are from."""
-        return self.record.provenance
+    @classmethod
+    def of(cls, record: Record) -> Recorded:
+        """A run's record; raises BrokenRecording if it is of another form."""
+        return cls(Specification.of(record), Ended.of(record), record)
 
 
-AnyRun = TypeVar("AnyRun", Run, Recorded)
-
-
-def read(path: Path, targets: Collection[str] | None = None) -> list[Recorded]:
-    """The runs of a recording; with `targets` only those on these tables.
+def read(path: Path) -> list[Recorded]:
+    """The runs of a recording, as their records say them.
 
     Raises:
         CacheError: the cassette is damaged.
         BrokenRecording: a run is of another form.
     """
-    runs = [_recorded(record) for record in runs_in(cassette.read(path))]
-    return _in_order(run for run in runs if targets is None or run.specification.target in targets)
+    return _in_order(Recorded.of(record) for record in cassette.read(path).of_kind(RUN))
 
 
 def again(path: Path) -> list[Run]:
@@ -195,20 +202,15 @@ def again(path: Path) -> list[Run]:
         CacheError, ReplayMiss: the cassette is damaged, or lacks an answer or a figure.
         BrokenRecording: a run takes another course than it took.
     """
-    recorded = cassette.read(path)
+    content = cassette.read(path)
     return _in_order(
-        run.verify(record, Client(recorded), setting(Specification.of(record))) for record in runs_in(recorded)
+        run.verify(record, Client(content), setting(Specification.of(record))) for record in content.of_kind(RUN)
     )
 
 
-def runs_in(recorded: Cassette) -> Iterator[Record]:
-    """The records of runs."""
-    return recorded.of_kind(RUN)
-
-
-def pooled(runs: Iterable[AnyRun]) -> dict[Label, list[AnyRun]]:
+def pooled(runs: Iterable[Recorded]) -> dict[Label, list[Recorded]]:
     """Runs that go by one label."""
-    groups: dict[Label, list[AnyRun]] = {}
+    groups: dict[Label, list[Recorded]] = {}
     for each in runs:
         groups.setdefault(each.specification.label, []).append(each)
     return groups
@@ -219,9 +221,94 @@ def committed() -> list[Path]:
     return sorted(RECORDED.glob("local-*.jsonl"))
 
 
-def _recorded(record: Record) -> Recorded:
-    return Recorded(Specification.of(record), Ended.of(record), record)
+AnyRun = TypeVar("AnyRun", Run, Recorded)
 
 
 def _in_order(runs: Iterable[AnyRun]) -> list[AnyRun]:
     return sorted(runs, key=lambda run: (run.specification.label, run.specification.number))
+
+
+# -- what recordings say ---
+
+OPEN, CLOSE = "⟦", "⟧"
+UNREAD = (Reason.NOTHING_FOUND, Reason.WRONG_LENGTH, Reason.UNKNOWN_CHOICE, Reason.AMBIGUOUS, Reason.REFUSED)
+"""Why no design was found in an answer."""
+
+
+def text(one: Run) -> str:
+    """Every answer of a run with its outcome; the part that a design was read from is marked."""
+    lines = [f"== {one.specification.name} =="]
+    for step in one.trajectory.steps:
+        trial, reply = step.trial, step.trial.proposal.reply or ""
+        outcome = f"{trial.accuracy:.2f} %" if isinstance(trial, Evaluated) else "no outcome"
+        if isinstance(trial, Rejected):
+            outcome = f"{trial.rejection.reason.value}: {trial.rejection.detail}"
+        reading = one.setting.reader(one.setting.space, reply)
+        if not isinstance(reading, Rejection):
+            start, end = reading.span
+            reply = f"{reply[:start]}{OPEN}{reply[start:end]}{CLOSE}{reply[end:]}"
+        lines += [f"-- iteration {step.iteration}, turn {step.turn}: {outcome}", reply]
+    return "\n".join(lines) + "\n"
+
+
+def report(found: Sequence[Recorded]) -> Report:
+    """A row for every model, table, way to answer and temperature; reasons that never occurred have no column."""
+    groups = pooled(found)
+    reasons = [reason for reason in Reason if any(reason.value in one.ended.rejected for one in found)]
+    columns = (
+        Column("model", "Model"),
+        Column("table", "Table"),
+        Column("answers_mode", "Answers are"),
+        Column("temperature", "Temperature"),
+        Column("runs", "Runs"),
+        Column("answers", "Answers"),
+        Column("read", "Read"),
+        *(Column(reason.name.lower(), reason.value.capitalize()) for reason in reasons),
+        Column("evaluated", "Evaluated"),
+        Column("retries", "Retries"),
+        Column("best", "Best told (%), mean"),
+        Column("test", "Its test (%), mean"),
+    )
+    rows = tuple(_row(name, group, reasons) for name, group in groups.items())
+    notes = [
+        "An answer that is rejected is told back to the model with the reason, and counts as a proposal.",
+        *(_without(name, group) for name, group in groups.items() if any(one.ended.selected is None for one in group)),
+        *sorted({_written(one) for one in found}),
+    ]
+    return Report("recordings", "Recorded models: what became of their answers", columns, rows, tuple(notes))
+
+
+def _row(name: Label, group: Sequence[Recorded], reasons: Sequence[Reason]) -> tuple[Cell, ...]:
+    ended = [one.ended for one in group]
+    rejected = {reason: sum(one.rejected.get(reason.value, 0) for one in ended) for reason in Reason}
+    answers = sum(one.answers for one in ended)
+    return (
+        *(label(int(part) if isinstance(part, float) and part.is_integer() else part) for part in name),
+        label(len(group)),
+        recorded(answers),
+        recorded(answers - sum(rejected[reason] for reason in UNREAD)),
+        *(recorded(rejected[reason]) for reason in reasons),
+        recorded(sum(one.evaluated for one in ended)),
+        recorded(sum(one.attempts for one in ended) - answers),
+        _mean([one.told for one in ended]),
+        _mean([one.test for one in ended]),
+    )
+
+
+def _mean(values: Sequence[float | None]) -> Cell:
+    known = [value for value in values if value is not None]
+    return recorded(sum(known) / len(known), ".2f") if known else BLANK
+
+
+def _without(name: Label, group: Sequence[Recorded]) -> str:
+    without = sum(one.ended.selected is None for one in group)
+    return f"{', '.join(map(str, name))}: in {without} of {len(group)} runs nothing was evaluated"
+
+
+def _written(one: Recorded) -> str:
+    """What is known of where the answers are from."""
+    name = one.specification.label.model
+    facts = (
+        f"{key} {value}" for key, value in sorted(one.record.provenance.items()) if (key, value) != ("model", name)
+    )
+    return f"{name}: {'; '.join(facts)}"

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
+from cache import cassette
 from cache.client import Client
 from cache.key import DIGEST_PREFIX
 from harness import spaces
 from harness.loop import Step
-from harness.protocol import Rejected
+from harness.protocol import MILLION, Rejected
 from harness.run import Run, accepted, foreseen
+from harness.spaces import Benchmark
 from harness.specification import Specification
-from harness.training.jobs import Training, from_record
-from reproduce.cli import estimates
-from reproduce.cli.estimates import Pace
+from harness.training import estimates
+from harness.training.estimates import Pace
+from harness.training.jobs import Trained, Training
+from reproduce import runs
+from reproduce.benchmarks import BENCHMARKS
+from reproduce.errors import UsageError
 from reproduce.report.report import (
     BLANK,
     MISSING,
@@ -26,7 +32,6 @@ from reproduce.report.report import (
     recomputed_millions,
     replayed,
 )
-from reproduce.runs import setting
 from tables.space import Space
 
 SELECTED = "The row with a test accuracy is the best of its trial by validation."
@@ -39,7 +44,7 @@ PLACE = (
 
 
 def report(
-    runs: Sequence[Run],
+    found: Sequence[Run],
     cell: Callable[[float, str], Cell],
     evidence: Mapping[str, str],
     notes: Sequence[str] = (),
@@ -48,48 +53,64 @@ def report(
     """What was accepted in each run; a test accuracy is shown of what each run selected, and of nothing else.
 
     Args:
-        runs: of one search.
+        found: the runs of one search.
         cell: marks where the figures come from.
         evidence: names what they were made of, with digests.
         notes: what else there is to say.
         run: the published run that was performed again.
     """
-    told = any(each.specification.told for each in runs)
+    told = any(each.specification.told for each in found)
     then = (Column("told", "Told then (%)"),) if told else ()
     columns = (*PLACE, Column("validation", "Validation (%)"), Column("test", "Test (%)"), *then)
-    rows = tuple(row for run in runs for row in _rows(run, cell, told=told))
-    said = (SELECTED, *_trainings(runs), *(note for each in runs for note in _conversation(each, run)), *notes)
-    title = _title(runs[0].specification, run)
+    rows = tuple(row for run in found for row in _rows(run, cell, told=told))
+    said = (SELECTED, *_trainings(found), *(note for each in found for note in _conversation(each, run)), *notes)
+    title = _title(found[0].specification, run)
     return Report("search", title, columns, rows, said, tables=dict(evidence))
+
+
+def again(path: Path) -> Report:
+    """What a recording holds, performed again from it alone.
+
+    Raises:
+        UsageError: it holds no run; and what `reproduce.runs.again` raises.
+    """
+    found = runs.again(path)
+    if not found:
+        raise UsageError(f"{path}: expected a recording with a run, got none")
+    return report(found, replayed, {path.name: cassette.read(path).digest})
 
 
 def _rows(run: Run, cell: Callable[[float, str], Cell], *, told: bool) -> list[tuple[Cell, ...]]:
     steps = accepted(run.trajectory)
+    source = run.specification.table
+    table = None if source is None else BENCHMARKS.get(source.table)
     figures = [run.figures[step.trial.architecture] for step in steps if step.trial.architecture is not None]
     best = max(range(len(figures)), key=lambda n: figures[n].told, default=None)
     rows = []
     for n, (step, (validation, test)) in enumerate(zip(steps, figures, strict=True)):
         shown = cell(test, ".2f") if n == best else BLANK
-        row = (*_place(run.setting.space, run.specification.number, step), cell(validation, ".2f"), shown)
+        row = (*_place(run.setting.space, run.specification.number, step, table), cell(validation, ".2f"), shown)
         then = () if not told else (BLANK if step.accuracy is None else replayed(step.accuracy, ".2f"),)
         rows.append((*row, *then))
     return rows
 
 
-def _place(space: Space, number: int, step: Step) -> tuple[Cell, ...]:
-    architecture, macs = step.trial.architecture, step.trial.macs
+def _place(space: Space, number: int, step: Step, table: Benchmark | None = None) -> tuple[Cell, ...]:
+    """Trial, iteration, architecture, and its cost on the data of the table that was searched."""
+    architecture = step.trial.architecture
     assert architecture is not None  # what was accepted had been read
-    native = label(space.to_native(architecture))
-    return label(number + 1), label(step.iteration), native, recomputed_millions(macs or 0, ".1f")
+    macs = spaces.counted_macs(space.name, architecture, table)
+    cost = recomputed_millions(macs, ".1f" if macs >= MILLION else ".3g")
+    return label(number + 1), label(step.iteration), label(space.to_native(architecture)), cost
 
 
-def _trainings(runs: Sequence[Run]) -> list[str]:
+def _trainings(found: Sequence[Run]) -> list[str]:
     """How architectures were trained, and what that took; nothing where a table was searched."""
-    how = runs[0].specification.training
+    how = found[0].specification.training
     if how is None:
         return []
-    records = {record.key: record for run in runs for record in run.measured}
-    observed = [from_record(record)[1].observed for record in records.values()]
+    records = {record.key: record for run in found for record in run.measured}
+    observed = [Trained.from_record(record).observed for record in records.values()]
     hours, devices = sum(each.seconds for each in observed) / 3600, sorted({each.device for each in observed})
     return [
         f"{how.dataset}, epochs {how.recipe.epochs}, input {how.recipe.input_size}, batch {how.recipe.batch_size}, "
@@ -120,7 +141,7 @@ def ahead(
     planned: Sequence[Specification], client: Client, how: Training, pace: Pace, run: str | None = None
 ) -> Report:
     """The jobs that are known before anything is trained, and what they and the whole budget will take."""
-    found = [(one, each) for one in planned for each in foreseen(one, client, setting(one))]
+    found = [(one, each) for one in planned for each in foreseen(one, client, runs.setting(one))]
     jobs = [how.job(step.trial.architecture) for _, step in found if step.trial.architecture is not None]
     rows = tuple(
         (

@@ -88,12 +88,12 @@ def measure(runs: Runs) -> Quality:
 
 def _agreement(runs: Runs, size: int) -> float:
     """Mean Spearman correlation over all pairs of disjoint groups of `size` seeds."""
-    ranks = {group: _centred_ranks(runs[:, group].mean(axis=1)) for group in combinations(range(runs.shape[1]), size)}
+    ranks = {group: centred_ranks(runs[:, group].mean(axis=1)) for group in combinations(range(runs.shape[1]), size)}
     pairs = [(a, b) for a, b in combinations(ranks, 2) if not set(a) & set(b)]
     return float(np.mean([ranks[a] @ ranks[b] for a, b in pairs]))
 
 
-def _centred_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def centred_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Ranks of mean 0 and length 1; equal values share the mean of their ranks."""
     _, place, count = np.unique(values, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(count) - (count - 1) / 2)[place]

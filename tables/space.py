@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -56,7 +56,8 @@ class Space:
     `first_symbol` is the integer that stands for choice 0 wherever an architecture is written: benchmarks that number
     their operations from 0 leave it alone, those that count widths from 1 set it to 1. `notation` is that of the
     benchmark's own keys; without one an architecture is written as a list of symbols, "[1, 0, 2]". `largest` is the
-    architecture of maximum capacity, where a search may start from.
+    architecture of maximum capacity, where a search may start from. Where several architectures are one network,
+    `form` gives what they have in common, and `networks` says how many different networks there are.
     """
 
     name: str
@@ -65,6 +66,8 @@ class Space:
     first_symbol: int = 0
     notation: Notation | None = None
     largest: Architecture | None = None
+    form: Callable[[Architecture], Hashable] | None = None
+    networks: int | None = None
 
     @cached_property
     def slots(self) -> tuple[Slot, ...]:
@@ -98,6 +101,15 @@ class Space:
                 )
         return tuple(architecture)
 
+    def network(self, architecture: Architecture) -> Hashable:
+        """What is equal for two architectures exactly if they are one network.
+
+        Raises:
+            InvalidArchitecture: if it is no architecture of this space.
+        """
+        choices = self.validate(architecture)
+        return self.form(choices) if self.form else choices
+
     def split(self, architecture: Architecture) -> tuple[Architecture, ...]:
         """The architecture's choices, one tuple a group."""
         choices = iter(architecture)
@@ -125,13 +137,22 @@ class Space:
             InvalidArchitecture: if `to_native` writes no such text.
         """
         match = self._native_pattern.fullmatch(text)
-        if match is None:
-            example = self.to_native([0] * len(self.slots))
-            choices = " or ".join(dict.fromkeys(", ".join(written) for written in self._native_choices))
+        return self.from_symbols(match.groups() if match else (), text)
+
+    def from_symbols(self, symbols: Sequence[str], text: str) -> Architecture:
+        """Read the choices of all slots, each written as in the benchmark's own key; `text` is named if they are not.
+
+        Raises:
+            InvalidArchitecture: if they are too few or too many, or a slot has no such choice.
+        """
+        slots = self._native_choices
+        if len(symbols) != len(slots) or not all(each in slot for each, slot in zip(symbols, slots, strict=True)):
+            example = self.to_native([0] * len(slots))
+            choices = " or ".join(dict.fromkeys(", ".join(slot) for slot in slots))
             raise InvalidArchitecture(
                 f"{self.name}: expected a key such as {example} with {choices} in each slot, got {text[:200]!r}"
             )
-        return tuple(written.index(each) for written, each in zip(self._native_choices, match.groups(), strict=True))
+        return tuple(slot.index(each) for each, slot in zip(symbols, slots, strict=True))
 
     @cached_property
     def strides(self) -> tuple[int, ...]:

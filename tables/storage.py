@@ -1,7 +1,17 @@
-"""HDF5 bytes of a table: written the same on every machine, verified on every read.
+"""HDF5 file of a table: written the same on every machine, whole or not at all, and verified on every read.
 
-`about` holds the SHA-256 of every dataset and `digest` that of `about`, so a reader checks what it reads and nothing
-else: a search that opens a table reads no test accuracy, not even to verify the file.
+A table is one file, `NAME.h5`. Its datasets (`COLUMN_KINDS`) lie flat in the root, one row an architecture, in the
+order of `Space.index_of`. The root has two attributes:
+
+    about    JSON (`TableInfo`): schema version, name, measure, slots with their choices, unit, origin, SHA-256 of the
+             published file, and for every dataset its dtype, shape and SHA-256
+    digest   SHA-256 of `about`, and so of everything in the file
+
+So a reader checks what it reads and nothing else: a search that opens a table reads no test accuracy, not even to
+verify the file. One attribute rather than fifteen, because HDF5 takes longer to read fifteen attributes than to read
+all accuracies. Each dataset also carries its unit and meaning, for whoever opens it with another tool. Published
+standard deviations are not kept: they follow from the runs (NAS-Bench-Macro divides by n, Channel-Bench-Macro by
+n - 1).
 """
 
 from __future__ import annotations
@@ -9,26 +19,86 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Sequence
+import os
+import tempfile
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 import h5py
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from tables.errors import DamagedTable, SchemaMismatch, TableNotFound, WrongDigest
-from tables.schema import (
-    COLUMN_KINDS,
-    SCHEMA_VERSION,
-    Columns,
-    Dataset,
-    Source,
-    TableInfo,
-    from_json,
-    rebuild_command,
-    to_json,
+from tables.errors import DamagedTable, TableError
+from tables.source import Measure, Origin, Source
+from tables.space import Slot
+
+SCHEMA_VERSION = 1
+REBUILD = (
+    "build it again: `python -m reproduce fetch` does so for a published table, `python -m tables build FILE.csv` for "
+    "one of your own, and `git checkout tables/trained` brings what this project trained"
 )
+
+
+class ColumnKind(NamedTuple):
+    """How a column is stored; `dtype` is little-endian on every machine, and so the bytes and digests are the same."""
+
+    dtype: str
+    unit: str
+    meaning: str
+
+
+COLUMN_KINDS: Mapping[str, ColumnKind] = {
+    "accuracy": ColumnKind("<f8", "percent", "what a search is told; see measure"),
+    "file_order": ColumnKind("<i4", "row", "row of the k-th key of the published file"),
+    "runs": ColumnKind("<f8", "percent", "single trainings behind accuracy"),
+    "params": ColumnKind("<i8", "parameters", "as published"),
+    "flops": ColumnKind("<i8", "multiply-accumulates", "as published, under the name flops"),
+    "test": ColumnKind("<f8", "percent", "held-out test accuracy, which no search is told"),
+    "published_rank": ColumnKind("<i4", "rank", "by test accuracy as published, 1 = best"),
+    "test_runs": ColumnKind("<f8", "percent", "single trainings behind test"),
+    "validation_loss": ColumnKind("<f4", "nats", "mean cross-entropy"),
+    "test_loss": ColumnKind("<f4", "nats", "mean cross-entropy, which no search is told"),
+    "training": ColumnKind("<f4", "percent", "accuracy on the training data at the end of training"),
+    "training_loss": ColumnKind("<f4", "nats", "mean cross-entropy at the end of training"),
+}
+"""What a table can hold, in the order of the file; the first two are in every table."""
+
+Columns: TypeAlias = Mapping[str, NDArray[Any]]
+"""Arrays by the names of `COLUMN_KINDS`, in dense order: (n,), or (n, runs) of single trainings."""
+
+
+class Dataset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One dataset of a built table, as `about` lists it."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    sha256: str
+
+
+class TableInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything a table says of itself."""
+
+    schema: int
+    name: str
+    measure: Measure
+    unit: str  # of every accuracy
+    slots: tuple[Slot, ...]
+    origin: Origin
+    source_sha256: str  # of the published file this was built from
+    datasets: tuple[Dataset, ...]
+
+    @property
+    def json(self) -> str:
+        """One line of JSON with sorted keys, the same bytes on every machine."""
+        return json.dumps(msgspec.to_builtins(self), sort_keys=True, separators=(",", ":"))
+
+    @property
+    def digest(self) -> str:
+        """The digest of the table: SHA-256 of all that it says of itself, and so of every dataset's SHA-256."""
+        return sha256(self.json.encode())
 
 
 def sha256(data: bytes | memoryview) -> str:
@@ -36,37 +106,82 @@ def sha256(data: bytes | memoryview) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def digest_of(info: TableInfo) -> str:
-    """The digest of a table: SHA-256 of all that it says of itself, which includes the SHA-256 of every dataset."""
-    return sha256(to_json(info).encode())
+def build(source: Source, columns: Columns, content: bytes, folder: Path, *, compressed: bool = False) -> Path:
+    """Write a table into `folder` and return its path. Equal arguments give equal files.
+
+    Args:
+        source: what the table says of its origin.
+        columns: what it holds.
+        content: what the columns were read from; its SHA-256 stands in the table.
+        folder: made if it is not there.
+        compressed: smaller and slower to open, for a table that is kept in git.
+
+    Raises:
+        TableError: the file could not be written; what was there before is untouched.
+    """
+    path = folder / f"{source.name}.h5"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _replace(path, _image(source, columns, sha256(content), compressed))
+    except OSError as error:
+        raise TableError(
+            f"{source.name}: {path} could not be written ({error.strerror or error}), what was there before is "
+            "untouched; make room or choose another folder, then build again"
+        ) from error
+    return path
 
 
-def table_bytes(columns: Columns, source: Source, source_sha256: str) -> bytes:
+def embedded(name: str) -> Path:
+    """Where a table lies that this project trained and brings."""
+    return Path(__file__).parent / "trained" / f"{name}.h5"
+
+
+def load(path: Path, names: Collection[str] | None = None) -> tuple[TableInfo, dict[str, NDArray[Any]]]:
+    """What the table at `path` says of itself, and its datasets `names` (None: all it has), verified and read-only.
+
+    A name that the table does not have is left out of the result.
+
+    Raises:
+        DamagedTable: it is no table, or another than its digest says.
+        TableError: it is not there, or of another schema.
+    """
+    try:
+        with h5py.File(path, "r") as file:
+            info = _info(file, path)
+            present = [each for each in info.datasets if names is None or each.name in names]
+            return info, {each.name: _column(file[each.name][()], each, path) for each in present}
+    except FileNotFoundError:
+        raise TableError(f"no table at {path}; {REBUILD}") from None
+    except (OSError, RuntimeError, LookupError, TypeError, ValueError, AttributeError) as error:
+        # Short files, foreign files, lost datasets and flipped bits come out of h5py as any of these.
+        raise DamagedTable(f"{path} cannot be read as a table ({error}); {REBUILD}") from error
+
+
+def _image(source: Source, columns: Columns, source_sha256: str, compressed: bool) -> bytes:
     """The whole HDF5 file: a function of its arguments and of the HDF5 library, with no time and no place in it."""
     stored = {
-        name: np.ascontiguousarray(getattr(columns, name), dtype=kind.dtype)
+        name: np.ascontiguousarray(columns[name], dtype=kind.dtype)
         for name, kind in COLUMN_KINDS.items()
-        if getattr(columns, name) is not None
+        if name in columns
     }
+    datasets = (Dataset(name, array.dtype.str, array.shape, sha256(array.data)) for name, array in stored.items())
     info = TableInfo(
         schema=SCHEMA_VERSION,
         name=source.name,
         measure=source.measure,
         unit="percent",
-        slots=source.slots,
+        slots=source.space.slots,
         origin=source.origin,
         source_sha256=source_sha256,
-        datasets=tuple(
-            Dataset(name, array.dtype.str, array.shape, sha256(array.data)) for name, array in stored.items()
-        ),
+        datasets=tuple(datasets),
     )
     image = io.BytesIO()
     with h5py.File(image, "w", libver=("v110", "v110")) as file:
-        _write_attribute(file, "about", to_json(info))
-        _write_attribute(file, "digest", digest_of(info))
+        _write_attribute(file, "about", info.json)
+        _write_attribute(file, "digest", info.digest)
         for name, array in stored.items():
             # In one chunk and unshuffled, so that equal rows are found: what was trained as one has them.
-            filters = {"compression": "gzip", "compression_opts": 9, "chunks": array.shape} if source.compressed else {}
+            filters = {"compression": "gzip", "compression_opts": 9, "chunks": array.shape} if compressed else {}
             dataset = file.create_dataset(name, data=array, track_times=False, **filters)
             _write_attribute(dataset, "unit", COLUMN_KINDS[name].unit)
             _write_attribute(dataset, "meaning", COLUMN_KINDS[name].meaning)
@@ -83,43 +198,34 @@ def _write_attribute(place: h5py.HLObject, name: str, text: str) -> None:
     place.attrs.create(name, encoded, dtype=h5py.string_dtype("utf-8", len(encoded)))
 
 
-def load(path: Path, names: Sequence[str] | None = None) -> tuple[TableInfo, dict[str, NDArray[Any]]]:
-    """What the table at `path` says of itself, and its datasets `names` (None: all it has), verified and read-only.
-
-    A name that the table does not have is left out of the result.
-
-    Raises:
-        TableNotFound, DamagedTable, SchemaMismatch, WrongDigest: see `tables.errors`.
-    """
-    try:
-        with h5py.File(path, "r") as file:
-            info = _info(file, path)
-            present = [each for each in info.datasets if names is None or each.name in names]
-            return info, {each.name: _column(file[each.name][()], each, path, info.name) for each in present}
-    except FileNotFoundError:
-        raise TableNotFound(f"no table at {path}; {rebuild_command(path.stem)}") from None
-    except (OSError, RuntimeError, LookupError, TypeError, ValueError, AttributeError) as error:
-        # Short files, foreign files, lost datasets and flipped bits come out of h5py as any of these.
-        raise DamagedTable(f"{path} cannot be read as a table ({error}); {rebuild_command(path.stem)}") from error
-
-
 def _info(file: h5py.File, path: Path) -> TableInfo:
     """`about`, checked against `digest` and against the schema that this package reads."""
     about = bytes(file.attrs["about"]).decode()
     if sha256(about.encode()) != bytes(file.attrs["digest"]).decode():
-        raise WrongDigest(f"{path}: what the table says of itself is not what was built; {rebuild_command(path.stem)}")
+        raise DamagedTable(f"{path}: what the table says of itself is not what was built; {REBUILD}")
     schema = json.loads(about).get("schema")
     if schema != SCHEMA_VERSION:
-        raise SchemaMismatch(
-            f"{path} has schema {schema}, this version reads {SCHEMA_VERSION}; {rebuild_command(path.stem)}"
-        )
-    return from_json(about)
+        raise TableError(f"{path} has schema {schema}, this version reads {SCHEMA_VERSION}; {REBUILD}")
+    return msgspec.json.decode(about, type=TableInfo)
 
 
-def _column(array: NDArray[Any], expected: Dataset, path: Path, name: str) -> NDArray[Any]:
+def _column(array: NDArray[Any], expected: Dataset, path: Path) -> NDArray[Any]:
     if (array.dtype.str, array.shape, sha256(array.data)) != (expected.dtype, expected.shape, expected.sha256):
-        raise WrongDigest(
-            f"{path}: dataset {expected.name} has another SHA-256 than when it was built; {rebuild_command(name)}"
-        )
+        raise DamagedTable(f"{path}: dataset {expected.name} has another SHA-256 than when it was built; {REBUILD}")
     array.flags.writeable = False
     return array
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Give `path` this content in one step that a crash cannot halve."""
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)  # mkstemp's 0600 would hide a shared table from others
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

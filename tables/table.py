@@ -1,11 +1,11 @@
-"""The search side of a benchmark table: what a search may know of an architecture, by tuple and by dense index.
+"""A benchmark table, in two halves: what a search may know of an architecture, and what it is judged by.
 
     table = Table.open("nas-bench-macro.h5")
     table.accuracy[table.index_of((2, 2, 1, 1, 2, 2, 2, 1))]        # one architecture
     table.accuracy[table.indices_of(architectures)]                 # an array of them, (k, slots)
 
-Test accuracies are not here but behind `tables.verdicts.Verdicts`, which a search is never given. Where a benchmark
-publishes test accuracy alone, `measure` says so, and results from that table have to carry the mark.
+A search is handed a `Table`, and cannot come by test accuracies: they are opened apart, as `Verdicts`. Where a
+benchmark publishes test accuracy alone both show the same numbers, `Table.measure` says so, and results carry the mark.
 """
 
 from __future__ import annotations
@@ -18,33 +18,31 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tables.errors import UnknownArchitecture, WrongDigest
-from tables.schema import Architecture, Measure, TableInfo, cardinalities, rebuild_command
-from tables.storage import digest_of, load
+from tables.errors import DamagedTable, InvalidArchitecture, TableError
+from tables.source import Measure
+from tables.space import Architecture, Group, Space
+from tables.storage import REBUILD, TableInfo, load
 
 
 class Table:
     """A read-only table, keyed by architecture.
 
-    Opening reads the accuracies; runs and costs are read when they are first asked for. Arrays are read-only and in
-    dense order: index i is the architecture whose choices are the digits of i in mixed radix, first slot most
-    significant.
+    Opening reads the accuracies; other columns are read when they are asked for. Arrays are read-only and in
+    the order of `Space.index_of`: the first slot is the most significant.
     """
 
     def __init__(self, path: Path, info: TableInfo, accuracy: NDArray[np.float64]) -> None:
         self.info = info
         self.accuracy = accuracy
         """(n,) percent; what it was measured on is `measure`."""
-        self.cardinalities = cardinalities(info.slots)
+        self.space = Space(info.name, info.name, (Group("Slots", info.slots),))
+        """The slots as the file lists them; the space it belongs to may know more (groups, notation)."""
+        self.cardinalities = self.space.cardinalities
         self._path = path
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Table:
-        """Open the table at `path`.
-
-        Raises:
-            TableNotFound, DamagedTable, WrongDigest, SchemaMismatch: see `tables.errors`.
-        """
+        """Open the table at `path`; raises as `tables.storage.load` does."""
         info, columns = load(Path(path), ["accuracy"])
         return cls(Path(path), info, columns["accuracy"])
 
@@ -67,25 +65,21 @@ class Table:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the table's content, the same on every machine and under every version of HDF5."""
-        return digest_of(self.info)
+        return self.info.digest
 
     def index_of(self, architecture: Architecture) -> int:
-        """The dense index of one architecture.
-
-        Raises:
-            UnknownArchitecture: wrong length, or a choice that its slot does not offer.
-        """
+        """The dense index of one architecture; raises as `indices_of` does."""
         return int(self.indices_of(architecture))
 
     def indices_of(self, architectures: ArrayLike) -> NDArray[np.int64]:
         """The dense indices of architectures of shape (..., slots), in shape (...).
 
         Raises:
-            UnknownArchitecture: the last dimension is not the number of slots, or a slot does not offer the choice.
+            InvalidArchitecture: the last dimension is not the number of slots, or a slot does not offer the choice.
         """
         choices = np.asarray(architectures)
         if choices.ndim == 0 or choices.shape[-1] != len(self.cardinalities) or choices.dtype.kind not in "iu":
-            raise UnknownArchitecture(
+            raise InvalidArchitecture(
                 f"{self.name}: expected {len(self.cardinalities)} whole numbers an architecture, "
                 f"got shape {choices.shape} of {choices.dtype}"
             )
@@ -95,50 +89,118 @@ class Table:
         except ValueError:
             outside = (choices < 0) | (choices >= np.array(self.cardinalities))
             slot = int(np.argwhere(outside)[0, -1])
-            raise UnknownArchitecture(
+            raise InvalidArchitecture(
                 f"{self.name}: {self.info.slots[slot].name} expects a choice from 0 to {self.cardinalities[slot] - 1}, "
                 f"got {choices[outside][0]}"
             ) from None
 
     def architecture_at(self, index: int) -> Architecture:
-        """The inverse of `index_of`.
-
-        Raises:
-            UnknownArchitecture: no such index.
-        """
+        """The inverse of `index_of`; raises as `architectures_at` does."""
         return tuple(int(choice) for choice in self.architectures_at(index))
 
     def architectures_at(self, indices: ArrayLike) -> NDArray[np.int64]:
         """The inverse of `indices_of`: (..., slots) choices.
 
         Raises:
-            UnknownArchitecture: no such index.
+            InvalidArchitecture: no such index.
         """
         try:
             return np.stack(np.unravel_index(np.asarray(indices), self.cardinalities), axis=-1)
         except (ValueError, TypeError) as error:
-            raise UnknownArchitecture(f"{self.name}: expected indices from 0 to {len(self) - 1} ({error})") from None
+            raise InvalidArchitecture(f"{self.name}: expected indices from 0 to {len(self) - 1} ({error})") from None
 
     @cached_property
     def runs(self) -> NDArray[np.float64] | None:
         """(n, runs) percent: the single trainings behind `accuracy`, where they are published."""
-        return self._column("runs")
+        return self.column("runs")
 
-    @cached_property
-    def params(self) -> NDArray[np.int64] | None:
-        """(n,) parameters as published, where they are."""
-        return self._column("params")
+    def column(self, name: str) -> NDArray[Any] | None:
+        """(n, …) `params`, `flops` (multiply-accumulates) or another of `tables.storage.COLUMN_KINDS` that may be told.
 
-    @cached_property
-    def flops(self) -> NDArray[np.int64] | None:
-        """(n,) multiply-accumulates as published under the name flops, where they are."""
-        return self._column("flops")
-
-    def _column(self, name: str) -> NDArray[Any] | None:
+        Raises:
+            DamagedTable: the table was built anew since it was opened, or is damaged.
+            TableError: no search may be told this column.
+        """
+        if name.startswith("test") or name == "published_rank":
+            raise TableError(f"{self.name}: {name} is what a search is judged by, so it is with the table's `Verdicts`")
         info, columns = load(self._path, [name])
         if info != self.info:
-            raise WrongDigest(
-                f"{self._path} was built anew while it was open as {self.digest[:12]}; open it again, "
-                f"or {rebuild_command(self.name)}"
+            raise DamagedTable(
+                f"{self._path} was built anew while it was open as {self.digest[:12]}; open it again, or {REBUILD}"
             )
         return columns.get(name)
+
+
+class Verdicts:
+    """The far side of a table, read-only: test accuracies, ranks, and what a search could at best have found.
+
+    Arrays are in the order of `Table`; accuracies in percent, rank 1 is best.
+    """
+
+    def __init__(self, info: TableInfo, columns: dict[str, NDArray[Any]]) -> None:
+        self.info = info
+        self.test: NDArray[np.float64] = columns.get("test", columns["accuracy"])
+        """(n,) the accuracy that counts: test, or the only one there is."""
+        self.published_rank: NDArray[np.int32] | None = columns.get("published_rank")
+        """(n,) as published, ties broken by the authors; None where the benchmark publishes none."""
+        self._told: NDArray[np.float64] = columns["accuracy"]
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> Verdicts:
+        """Open the table at `path`; raises as `tables.storage.load` does."""
+        return cls(*load(Path(path), ["accuracy", "test", "published_rank"]))
+
+    def __len__(self) -> int:
+        return self.test.size
+
+    @cached_property
+    def tie_intervals(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(n,) best and (n,) worst rank of each architecture among all with exactly its test accuracy."""
+        return tie_intervals(self.test)
+
+    @property
+    def rank(self) -> NDArray[np.int64]:
+        """(n,) competition rank by test accuracy: one more than the number of better architectures."""
+        return self.tie_intervals[0]
+
+    @property
+    def optimum(self) -> float:
+        """The highest test accuracy."""
+        return float(self.test.max())
+
+    @property
+    def test_at_validation_optimum(self) -> float:
+        """Test accuracy of what a perfect search returns; the mean over all, should several share that validation."""
+        return float(self.test[self._told == self._told.max()].mean())
+
+    def top(self, count: int) -> NDArray[np.int64]:
+        """Indices of the `count` best by test accuracy, best first; equal ones by index."""
+        return np.argsort(-self.test, kind="stable")[:count]
+
+
+def tie_intervals(values: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The best and the worst rank of each value, over all ways to order equal values; without a tie they are the same.
+
+    The best one is the competition rank: one more than the number of values above.
+    """
+    ascending = np.sort(values)
+    best = values.size - np.searchsorted(ascending, values, side="right") + 1
+    worst = values.size - np.searchsorted(ascending, values, side="left")
+    return best, worst
+
+
+def expected_best(score: NDArray[np.float64], value: NDArray[np.float64], draws: int) -> float:
+    """Exact mean of `value` at the best `score` among `draws` uniform draws with replacement.
+
+    With m of n scores up to s, the best of k draws is at most s with probability (m / n)^k; equal scores are equally
+    likely to be the one that counts.
+
+    Raises:
+        ValueError: `draws` is not positive.
+    """
+    if draws < 1:
+        raise ValueError(f"expected at least one draw, got {draws}")
+    _, group, size = np.unique(score, return_inverse=True, return_counts=True)
+    mean_value = np.bincount(group, weights=value) / size
+    at_most = np.cumsum(size) / score.size
+    return float(np.diff(at_most**draws, prepend=0.0) @ mean_value)

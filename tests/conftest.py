@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from reproduce.benchmarks import build_fetched
-from reproduce.cli import fetch
-from reproduce.data import HOME_VARIABLE, manifest
+from reproduce.data import HOME_VARIABLE, fetch, manifest
 
 MIRROR_VARIABLE = "GENIUS_REPLAY_MIRROR"
 """A folder with the published files; tests that need them are skipped without it."""
@@ -32,19 +31,13 @@ def mirror() -> Path:
     return Path(folder)
 
 
-class _Silent:
-    def advance(self, entry: object, received: int) -> None: ...
-
-    def finish(self, fetched: object) -> None: ...
-
-
 @pytest.fixture(scope="session")
 def _fetched_home(mirror: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("fetched")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(HOME_VARIABLE, str(folder))
         here = [entry for entry in manifest() if (mirror / entry.path).exists()]
-        assert {fetched.outcome for fetched in fetch.fetch(here, mirror=mirror, progress=_Silent())} == {"copied"}
+        assert {fetched.outcome for fetched in fetch(here, mirror)} == {"copied"}
         build_fetched()
         yield folder
 

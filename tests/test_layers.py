@@ -71,13 +71,13 @@ def test_imports_never_turn_back(path: Path) -> None:
         ("tables", "from cache.store import Store"),
         ("cache", "from harness import space"),
         ("harness", "from baselines.genius import Genius"),
-        ("harness", "def late():\n    import reproduce.paper.table2"),
+        ("harness", "def late():\n    import reproduce.paper.imagenet"),
         ("harness", "if TYPE_CHECKING:\n    from reproduce import transcript"),
         ("baselines", "from cache.client import Client"),
         ("baselines", "from harness import loop"),
         ("baselines", "from harness.text.published import read"),
         ("baselines", "import openai"),
-        ("reproduce", "from . import table2"),
+        ("reproduce", "from . import imagenet"),
     ],
 )
 def test_an_import_that_turns_back_is_found(package: str, source: str) -> None:
@@ -119,9 +119,18 @@ def test_the_harness_loads_arrays_only_with_a_table_and_nothing_else_heavy() -> 
 
 
 def test_a_replay_of_table_2_loads_nothing_heavy() -> None:
-    loaded = loaded_by("reproduce.paper.table2")
+    loaded = loaded_by("reproduce.paper.imagenet")
     assert {"harness", "baselines", "cache"} <= loaded
     assert loaded & HEAVY == set()
+
+
+def test_the_spaces_and_their_tables_are_declared_without_arrays() -> None:
+    spaces = (module for module in LIGHT if module.startswith("harness.spaces"))
+    assert loaded_by(*spaces) & HEAVY == set()
+
+
+def test_a_table_is_opened_and_its_costs_counted_with_arrays_and_nothing_else_heavy() -> None:
+    assert loaded_by("reproduce.benchmarks") & (HEAVY - {"h5py", "numpy"}) == set()
 
 
 def test_the_contracts_of_import_linter_are_kept() -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from reproduce import __version__
-from reproduce.cli.catalogue import COMMANDS, FIGURES, REPORTS
+from reproduce.__main__ import COMMANDS
+from reproduce.paper.registry import ITEMS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -42,8 +43,8 @@ def test_what_is_shown_is_what_is_printed(command: str, output: str) -> None:
 
 def test_every_command_exists_and_every_table_is_listed() -> None:
     named = set(re.findall(r"python -m reproduce (\w+)", README))
-    assert named <= {*REPORTS, *FIGURES, *COMMANDS}
-    assert all(f"`{name}`" in README or f"reproduce {name}" in README for name in (*REPORTS, *FIGURES, *COMMANDS))
+    assert named <= {*ITEMS, *COMMANDS}
+    assert all(f"`{name}`" in README or f"reproduce {name}" in README for name in (*ITEMS, *COMMANDS))
 
 
 def test_the_changelog_knows_this_version() -> None:

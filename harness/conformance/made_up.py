@@ -13,10 +13,9 @@ from harness.errors import OptimizerError
 from harness.objectives import TabularObjective
 from harness.protocol import Reason, Rejection
 from harness.streams import Stream
-from tables.build import build
-from tables.schema import Slot as TableSlot
-from tables.sources.csv_file import csv_source
+from tables import csv
 from tables.space import Architecture, Group, Slot, Space
+from tables.storage import build
 from tables.table import Table
 
 SEED = 0
@@ -53,11 +52,8 @@ def build_table(space: Space, folder: Path, *, test_follows: bool = True) -> Tab
         accuracy = 5 + int(stream.random() * 90)
         symbols = " ".join(map(str, space.symbols(architecture)))
         lines.append(f"{symbols} ,{accuracy},{accuracy if test_follows else 100 - accuracy}")
-    slots = tuple(
-        TableSlot(slot.name, tuple(map(str, space.symbols(range(len(slot.choices)))))) for slot in space.slots
-    )
     data = "\n".join(lines).encode()
-    return Table.open(build(data, csv_source(data, space.name, slots), folder))
+    return Table.open(build(*csv.read(data, space.name, space), data, folder))
 
 
 @cache

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 
 from harness.conformance.methods import Property
 from harness.spaces import SpaceModule
-from harness.text import layouts, notation
+from harness.text import notation
 from harness.text import published as grammar
-from tables.errors import UnknownArchitecture
+from tables.errors import InvalidArchitecture
 from tables.space import Architecture, Space
 from tables.table import Table
 
@@ -86,9 +86,9 @@ def has_neighbours_in_every_direction(module: SpaceModule) -> str | None:
 def reads_every_layout(module: SpaceModule) -> str | None:
     """The grammar reads an architecture back from every layout in which models write one."""
     space = module.SPACE
-    for layout in layouts.LAYOUTS:
+    for layout in notation.LAYOUTS:
         for architecture in _some(space)[-SAMPLES // 5 :]:
-            reading = grammar.read(space, text := layouts.write(space, architecture, layout))
+            reading = grammar.read(space, text := notation.write(space, architecture, layout))
             if not isinstance(reading, grammar.Reading):
                 return f"layout {layout!r} is not read ({reading.detail}): {text!r}"
             if reading.architecture != architecture:
@@ -119,6 +119,17 @@ def names_its_largest_architecture(module: SpaceModule) -> str | None:
     return None
 
 
+def tells_networks_apart(module: SpaceModule) -> str | None:
+    """What `network` gives can be counted and is the same whenever it is asked for, and `networks` fits the size."""
+    space = module.SPACE
+    for architecture in _some(space):
+        if len({space.network(architecture), space.network(architecture)}) > 1:
+            return f"expected one form of {architecture}, got two"
+    if space.networks is not None and not 0 < space.networks <= space.size:
+        return f"expected from 1 to {space.size} networks, got {space.networks}"
+    return None
+
+
 OF_SPACES: tuple[Property[SpaceModule], ...] = (
     has_a_decision_in_every_slot,
     reads_back_every_key,
@@ -127,6 +138,7 @@ OF_SPACES: tuple[Property[SpaceModule], ...] = (
     reads_every_layout,
     costs_every_architecture,
     names_its_largest_architecture,
+    tells_networks_apart,
 )
 
 
@@ -173,9 +185,9 @@ def refuses_other_architectures(table: Table) -> str | None:
     for other in ((*first, 0), first[1:], (-1, *first[1:]), (table.cardinalities[0], *first[1:])):
         try:
             index = table.index_of(other)
-        except UnknownArchitecture:
+        except InvalidArchitecture:
             continue
-        return f"expected UnknownArchitecture for {other}, got the index {index}"
+        return f"expected InvalidArchitecture for {other}, got the index {index}"
     return None
 
 

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -29,14 +29,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from harness.digits.pictures import BATCH, KERNEL, SIDE, Part, test, training, validation
+from harness.digits.table import CHANNELS, CLASSES, Run
 from harness.spaces.cells import CONV1, CONV3, POOL, Edge, live_edges
 from harness.spaces.nas_bench_201 import NODES
 from tables.space import Architecture
-from tables.trainable import Run
 
-CHANNELS = (8, 16)  # of the two cells
 SIDES = (SIDE, SIDE // 2)
-CLASSES = 10
 LEARNING_RATE, MOMENTUM, WEIGHT_DECAY = 0.4, 0.9, 5e-4  # Nesterov; the rate rises for a tenth, then falls as a cosine
 TAPS = {CONV1: 1, CONV3: 9}  # weights of a kernel
 LAST_PASS = 6  # batches: each training digit once
@@ -92,27 +90,21 @@ class _Norm:
         ).view(x.shape)
 
 
-class _Bundle(NamedTuple):
-    """Edges of all networks that leave node `source` with `operation`, as (network, edge), ordered by target."""
+class _Step(NamedTuple):
+    """Edges of all networks that leave node `source` with `operation`, ordered by target, in one of the two cells."""
 
     source: int
     operation: int
-    edges: tuple[tuple[int, Edge], ...]
-
-    @property
-    def networks(self) -> Tensor:
-        """Whose edge each is."""
-        return torch.tensor([network for network, _ in self.edges])
-
-    @property
-    def ends(self) -> tuple[tuple[int, slice], ...]:
-        """The targets, each with where its edges stand."""
-        targets = [edge.target for _, edge in self.edges]
-        firsts = {target: targets.index(target) for target in sorted(set(targets))}
-        return tuple((target, slice(first, first + targets.count(target))) for target, first in firsts.items())
+    networks: Tensor  # whose edge each is
+    ends: tuple[tuple[int, slice], ...]  # the targets, each with where its edges stand
+    layer: tuple[Tensor, _Norm] | None  # weights and normalisation of a convolution
 
 
-def _bundles(cells: Sequence[Sequence[Edge]]) -> tuple[_Bundle, ...]:
+_Bundle: TypeAlias = "tuple[tuple[int, int], list[tuple[int, Edge]]]"
+"""Source and operation, and the edges of all networks that have both, as (network, edge)."""
+
+
+def _bundles(cells: Sequence[Sequence[Edge]]) -> list[_Bundle]:
     """The edges of all networks in bundles, ordered by source, then operation: what a bundle reads is complete."""
 
     def start(each: tuple[int, Edge]) -> tuple[int, int]:
@@ -120,16 +112,13 @@ def _bundles(cells: Sequence[Sequence[Edge]]) -> tuple[_Bundle, ...]:
 
     edges = [(network, edge) for network, cell in enumerate(cells) for edge in cell]
     edges.sort(key=lambda each: (*start(each), each[1].target, each[0]))
-    return tuple(_Bundle(*of, tuple(members)) for of, members in groupby(edges, key=start))
+    return [(of, list(members)) for of, members in groupby(edges, key=start)]
 
 
-class _Step(NamedTuple):
-    """A bundle in one of the two cells, with the weights and the normalisation of a convolution."""
-
-    bundle: _Bundle
-    networks: Tensor
-    ends: tuple[tuple[int, slice], ...]
-    layer: tuple[Tensor, _Norm] | None
+def _ends(edges: Sequence[tuple[int, Edge]]) -> tuple[tuple[int, slice], ...]:
+    targets = [edge.target for _, edge in edges]
+    firsts = {target: targets.index(target) for target in sorted(set(targets))}
+    return tuple((target, slice(first, first + targets.count(target))) for target, first in firsts.items())
 
 
 class CellBatch:
@@ -152,22 +141,21 @@ class CellBatch:
             return self.norms[-1]
 
         self.stem = weight([each.stem for each in drawn]), norm(count, first)
+
+        def layer(stage: int, bundle: _Bundle) -> tuple[Tensor, _Norm] | None:
+            (_, operation), edges = bundle
+            if operation not in TAPS:
+                return None
+            return weight([drawn[network].cells[stage][edge] for network, edge in edges]), norm(
+                len(edges), CHANNELS[stage]
+            )
+
         self.cells = [
             [
-                _Step(
-                    bundle,
-                    bundle.networks,
-                    bundle.ends,
-                    (
-                        weight([drawn[network].cells[stage][edge] for network, edge in bundle.edges]),
-                        norm(len(bundle.edges), channels),
-                    )
-                    if bundle.operation in TAPS
-                    else None,
-                )
+                _Step(*bundle[0], torch.tensor([n for n, _ in bundle[1]]), _ends(bundle[1]), layer(stage, bundle))
                 for bundle in _bundles(cells)
             ]
-            for stage, channels in enumerate(CHANNELS)
+            for stage in range(len(CHANNELS))
         ]
         self.widening = weight([each.widening for each in drawn]), norm(count, second)
         self.last = norm(count, second)
@@ -195,8 +183,8 @@ def _through(cell: Sequence[_Step], x: Tensor, learning: bool) -> Tensor:
     """From node 0 of all networks to their last."""
     nodes = [x, *(torch.zeros_like(x) for _ in range(1, NODES))]
     for step in cell:
-        y = nodes[step.bundle.source].index_select(0, step.networks)
-        if step.bundle.operation == POOL:
+        y = nodes[step.source].index_select(0, step.networks)
+        if step.operation == POOL:
             y = torch.matmul(_SMOOTH[y.shape[2]], y)
         elif step.layer is not None:
             weight, norm = step.layer
@@ -255,7 +243,7 @@ def train(architectures: Sequence[Architecture], seed: int) -> tuple[Run, ...]:
     """Train the networks of some cells under one seed, on one thread; one outcome a cell.
 
     Raises:
-        DataNotFound: scikit-learn is not installed.
+        TrainingError: scikit-learn is not installed.
     """
     torch.set_num_threads(1)
     batches, last_pass, validating, testing = _pictures(seed)

@@ -117,15 +117,6 @@ def cell_numbers() -> tuple[int, ...]:
     return tuple(numbers[form] for form in forms)
 
 
-def canonical(architecture: Architecture) -> Architecture:
-    """The one of `distinct_cells` that computes the same function.
-
-    Raises:
-        InvalidArchitecture: it is no architecture of NAS-Bench-201.
-    """
-    return distinct_cells()[cell_numbers()[SPACE.index_of(SPACE.validate(architecture))]]
-
-
 def _expand(architecture: Architecture) -> tuple[list[Convolution], Value]:
     """The live convolutions of a cell, each after those it reads from, and the output."""
     convolutions: list[Convolution] = []

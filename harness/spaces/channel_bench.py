@@ -1,35 +1,91 @@
-"""What the two spaces of Channel-Bench-Macro share: seven widths, each chosen in quarters of the full one, 4^7.
+"""Channel-Bench-Macro (github.com/xiusu/Channel-Bench-Macro): seven widths of a small ResNet or MobileNetV2, 4^7 each.
 
-github.com/xiusu/Channel-Bench-Macro. A choice is written 1 to 4, which is the number of quarters of the full width.
+A choice is written 1 to 4, which is the number of quarters of the full width. Input 32×32, ten classes; the stem has
+stride 2. `macs` and `params` equal the benchmark's published `flops` and `params` for all 2 · 16,384 networks.
+
+ResNet: five blocks of two 3×3 convolutions, c0→c1→c0, c0→c2→c0, c0→c3→c4 with stride 2, c4→c5→c4, c4→c6→c4; all but
+the third have a shortcut. MobileNet: four inverted residuals with kernel 3, c0→c1→c0, c0→c2→c0, c0→c3→c4 with stride 2,
+c4→c5→c4, and a 1×1 convolution to c6.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from harness.spaces import Benchmark, Facts
+from harness.spaces.costs import Cost, conv_bn, global_pool, inverted_residual, linear, total
+from tables.source import Measure
 from tables.space import Architecture, Group, Notation, Slot, Space
 
 QUARTERS = (1, 2, 3, 4)
 
 
-def channel_space(name: str, title: str, full_widths: tuple[int, ...]) -> Space:
-    """The space of a network whose layers have these widths at most."""
-    return Space(
+@dataclass(frozen=True)
+class ChannelBench:
+    """One of the two spaces (`harness.spaces.SpaceModule`), and how its choices become channels."""
+
+    SPACE: Space
+    FACTS: Facts
+    cost: Callable[[Architecture], Cost]
+    widths: Callable[[Architecture], tuple[int, ...]]
+
+
+def _declared(
+    network: str, full_widths: tuple[int, ...], cost_of: Callable[[tuple[int, ...]], Cost], file: str
+) -> ChannelBench:
+    name = f"channel-bench-{network.lower()}"
+    slots = (
+        Slot(f"Layer {number}", tuple(f"{width * quarters // 4} channels" for quarters in QUARTERS))
+        for number, width in enumerate(full_widths, start=1)
+    )
+    space = Space(
         name=name,
-        title=title,
-        groups=(
-            Group(
-                "Channels",
-                tuple(
-                    Slot(f"Layer {number}", tuple(f"{width * quarters // 4} channels" for quarters in QUARTERS))
-                    for number, width in enumerate(full_widths, start=1)
-                ),
-            ),
-        ),
+        title=f"Channel-Bench-Macro, {network}, CIFAR-10",
+        groups=(Group("Channels", tuple(slots)),),
         first_symbol=QUARTERS[0],
         notation=Notation("{}" * len(full_widths)),
         largest=(len(QUARTERS) - 1,) * len(full_widths),
     )
 
+    def widths(architecture: Architecture) -> tuple[int, ...]:
+        """Channels of the seven searched layers; raises InvalidArchitecture."""
+        choices = space.validate(architecture)
+        return tuple(width * QUARTERS[choice] // 4 for width, choice in zip(full_widths, choices, strict=True))
 
-def scaled(full_widths: tuple[int, ...], architecture: Architecture) -> tuple[int, ...]:
-    """The widths that an architecture chooses, in channels."""
-    return tuple(width * QUARTERS[choice] // 4 for width, choice in zip(full_widths, architecture, strict=True))
+    def cost(architecture: Architecture) -> Cost:
+        """Cost of the whole network; raises InvalidArchitecture."""
+        return cost_of(widths(architecture))
+
+    table = Benchmark(
+        name=name,
+        space=space,
+        cost=cost,
+        path=file,
+        format="channel-bench",
+        measure=Measure.TEST_ONLY,
+        licence="none stated there; github.com/xiusu/Channel-Bench-Macro holds the same bytes",
+    )
+    return ChannelBench(space, Facts(f"channel_bench.build_{network.lower()}", tables=(table,)), cost, widths)
+
+
+def _resnet_cost(widths: tuple[int, ...]) -> Cost:
+    c0, c1, c2, c3, c4, c5, c6 = widths
+    blocks = ((c0, c1, c0, 16), (c0, c2, c0, 16), (c0, c3, c4, 8), (c4, c5, c4, 8), (c4, c6, c4, 8))
+    layers = [conv_bn(3, c0, 3, 16), global_pool(c4, 8), linear(c4, 10)]
+    for inputs, middle, outputs, size in blocks:  # a stride is the first convolution's; `size` is the side behind it
+        layers += [conv_bn(inputs, middle, 3, size), conv_bn(middle, outputs, 3, size)]
+    return total(layers)
+
+
+def _mobilenet_cost(widths: tuple[int, ...]) -> Cost:
+    c0, c1, c2, c3, c4, c5, c6 = widths
+    blocks = ((c0, c1, c0, 3, 16, 16), (c0, c2, c0, 3, 16, 16), (c0, c3, c4, 3, 16, 8), (c4, c5, c4, 3, 8, 8))
+    residuals = (inverted_residual(*block) for block in blocks)
+    return total((conv_bn(3, c0, 3, 16), *residuals, conv_bn(c4, c6, 1, 8), global_pool(c6, 8), linear(c6, 10)))
+
+
+RESNET = _declared("ResNet", (256, 256, 256, 512, 512, 512, 512), _resnet_cost, "benchmark/Results_ResNet.json")
+MOBILENET = _declared(
+    "MobileNet", (128, 768, 768, 768, 256, 1536, 1024), _mobilenet_cost, "benchmark/Results_MobileNet.json"
+)

@@ -45,6 +45,12 @@ def conv_bn(inputs: int, outputs: int, kernel: int, size: int, *, groups: int = 
     return total((conv(inputs, outputs, kernel, size, groups=groups), batch_norm(outputs, size)))
 
 
+def inverted_residual(inputs: int, expanded: int, outputs: int, kernel: int, size: int, size_out: int) -> Cost:
+    """Widen, filter each channel, narrow (Sandler et al. 2018), from `size` × `size` activations to `size_out`²."""
+    widen, narrow = conv_bn(inputs, expanded, 1, size), conv_bn(expanded, outputs, 1, size_out)
+    return total((widen, conv_bn(expanded, expanded, kernel, size_out, groups=expanded), narrow))
+
+
 def linear(inputs: int, outputs: int) -> Cost:
     """A fully connected layer with bias."""
     return Cost(inputs * outputs, inputs * outputs, inputs * outputs + outputs)

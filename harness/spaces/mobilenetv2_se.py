@@ -10,12 +10,14 @@ from __future__ import annotations
 from functools import cache
 from typing import NamedTuple
 
+from harness.spaces import Facts
 from harness.spaces.costs import (
     NOTHING,
     Cost,
     conv,
     conv_bn,
     global_pool,
+    inverted_residual,
     linear,
     make_divisible,
     squeeze_excite,
@@ -59,6 +61,9 @@ SPACE = Space(
 )
 
 
+FACTS = Facts("mobilenetv2_se.build", input_size=224, counted_by_thop=True)
+
+
 @cache
 def choice_cost(position: int, choice: int) -> Cost:
     """Cost of one choice at one of the 30 positions."""
@@ -72,14 +77,8 @@ def choice_cost(position: int, choice: int) -> Cost:
         return conv_bn(inputs, outputs, 1, size_out) if layer == 0 else NOTHING
     kernel, expansion = BLOCKS[choice - 1]
     expanded = inputs * expansion
-    return total(
-        (
-            conv_bn(inputs, expanded, 1, size),
-            conv_bn(expanded, expanded, kernel, size_out, groups=expanded),
-            squeeze_excite(expanded, make_divisible(expanded * 0.25)),
-            conv_bn(expanded, outputs, 1, size_out),
-        )
-    )
+    gate = squeeze_excite(expanded, make_divisible(expanded * 0.25))
+    return total((inverted_residual(inputs, expanded, outputs, kernel, size, size_out), gate))
 
 
 @cache

@@ -7,9 +7,11 @@ that reach no output are built and counted like any other.
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Hashable
+from functools import cache, partial
 from itertools import pairwise
 
+from harness.spaces import Benchmark, Facts
 from harness.spaces.costs import NOTHING, Cost, batch_norm, conv, conv_bn, global_pool, linear, total
 from tables.space import Architecture, Group, Notation, Slot, Space
 
@@ -17,6 +19,13 @@ OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_
 NODES = 4  # node 0 is the cell's input, the last its output
 CHANNELS = (16, 32, 64)  # of the three stages; a stage after the first halves the side
 CELLS_PER_STAGE = 5
+
+
+def _form(architecture: Architecture) -> Hashable:
+    from harness.spaces.cells import form_of  # late: it is about this module's operations
+
+    return form_of(architecture)
+
 
 SPACE = Space(
     name="nas-bench-201",
@@ -27,6 +36,8 @@ SPACE = Space(
     ),
     notation=Notation("|{}~0|+|{}~0|{}~1|+|{}~0|{}~1|{}~2|", names=True),
     largest=(OPERATIONS.index("nor_conv_3x3"),) * (NODES * (NODES - 1) // 2),
+    form=_form,
+    networks=5044,
 )
 
 
@@ -85,3 +96,22 @@ def _reduction_cost(inputs: int, outputs: int, size: int) -> Cost:
             conv(inputs, outputs, 1, size),
         )
     )
+
+
+FACTS = Facts(
+    network="nas_bench_201.build",
+    tables=tuple(
+        Benchmark(
+            name=f"nas-bench-201-{dataset}",
+            space=SPACE,
+            cost=partial(cost, classes=classes, input_size=input_size),
+            path=f"benchmark/nasbench201_{file}.json",
+            format="nas-bench-201",
+        )
+        for dataset, file, classes, input_size in (
+            ("cifar10", "cifar10", 10, 32),
+            ("cifar100", "cifar100", 100, 32),
+            ("imagenet16-120", "imagenet", 120, 16),
+        )
+    ),
+)

@@ -10,7 +10,9 @@ from __future__ import annotations
 from functools import cache
 from typing import NamedTuple
 
-from harness.spaces.costs import NOTHING, Cost, conv_bn, global_pool, linear, total
+from harness.spaces import Benchmark, Facts
+from harness.spaces.costs import NOTHING, Cost, conv_bn, global_pool, inverted_residual, linear, total
+from tables.source import Measure
 from tables.space import Architecture, Group, Notation, Slot, Space
 
 
@@ -41,15 +43,29 @@ BLOCKS = ((3, 3), (5, 6))
 
 CHOICES = ("identity", *(f"inverted residual, kernel {kernel}, expansion {expansion}" for kernel, expansion in BLOCKS))
 
+STAGES = (range(2), range(2, 5), range(5, 8))  # of the layers, by position
+
+
+def _form(architecture: Architecture) -> Architecture:
+    """The architecture with the identities of each stage behind its other layers, the first excepted.
+
+    The first layer changes the shape; behind it an identity does nothing, so that it can stand anywhere.
+    """
+    stages = (architecture[stage.start : stage.stop] for stage in STAGES)
+    return tuple(choice for first, *rest in stages for choice in (first, *sorted(rest, key=lambda choice: choice == 0)))
+
+
 SPACE = Space(
     name="nas-bench-macro",
     title="NAS-Bench-Macro, CIFAR-10",
     groups=tuple(
-        Group(f"Stage {stage}", tuple(Slot(f"Layer {number}", CHOICES) for number in numbers))
-        for stage, numbers in enumerate((range(1, 3), range(3, 6), range(6, 9)), start=1)
+        Group(f"Stage {number}", tuple(Slot(f"Layer {layer + 1}", CHOICES) for layer in stage))
+        for number, stage in enumerate(STAGES, start=1)
     ),
     notation=Notation("{}" * len(LAYERS)),
     largest=(len(BLOCKS),) * len(LAYERS),
+    form=_form,
+    networks=3969,
 )
 
 
@@ -60,14 +76,8 @@ def choice_cost(position: int, choice: int) -> Cost:
     if choice == 0:
         return NOTHING if layer.keeps_shape else conv_bn(layer.inputs, layer.outputs, 1, layer.size)
     kernel, expansion = BLOCKS[choice - 1]
-    expanded = layer.inputs * expansion
-    return total(
-        (
-            conv_bn(layer.inputs, expanded, 1, layer.size * layer.stride),
-            conv_bn(expanded, expanded, kernel, layer.size, groups=expanded),
-            conv_bn(expanded, layer.outputs, 1, layer.size),
-        )
-    )
+    size = layer.size * layer.stride
+    return inverted_residual(layer.inputs, layer.inputs * expansion, layer.outputs, kernel, size, layer.size)
 
 
 @cache
@@ -92,3 +102,19 @@ def cost(architecture: Architecture) -> Cost:
     """
     choices = SPACE.validate(architecture)
     return total((fixed_cost(), *(choice_cost(position, choice) for position, choice in enumerate(choices))))
+
+
+FACTS = Facts(
+    network="nas_bench_macro.build",
+    tables=(
+        Benchmark(
+            name=SPACE.name,
+            space=SPACE,
+            cost=cost,
+            path="benchmark/nas-bench-macro_cifar10.json",
+            format="nas-bench-macro",
+            measure=Measure.TEST_ONLY,
+            licence="none stated there; github.com/xiusu/NAS-Bench-Macro holds the same bytes under Apache-2.0",
+        ),
+    ),
+)

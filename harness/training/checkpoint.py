@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 import zipfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from harness.errors import NotThisJob
 from harness.training.jobs import Epoch
+from harness.training.worker import replacing
 
 EVERY_S = 60.0  # seconds between two checkpoints, at least
 
@@ -51,7 +51,7 @@ class Checkpoint:
             "key": self.key,
             "seconds": self.elapsed(),
             "resumed_at": self.resumed_at,
-            "curve": [asdict(epoch) for epoch in curve],
+            "curve": msgspec.to_builtins(curve),
         }
         with replacing(self.path) as temporary, temporary.open("wb") as file:
             arrays: dict[str, Any] = {name: each.cpu().numpy() for name, each in _tensors(network, optimizer)}
@@ -76,7 +76,7 @@ class Checkpoint:
                         optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
                 for name, tensor in _tensors(network, optimizer):
                     tensor.copy_(torch.from_numpy(arrays[name]))
-                curve = [Epoch(**epoch) for epoch in state["curve"]]
+                curve = msgspec.convert(state["curve"], list[Epoch])
         except (OSError, ValueError, KeyError, TypeError, RuntimeError, EOFError, zipfile.BadZipFile) as error:
             raise NotThisJob(
                 f"{self.path}: expected a checkpoint, got: {error}; delete it, to train from the beginning"
@@ -96,19 +96,3 @@ def _tensors(network: nn.Module, optimizer: torch.optim.SGD) -> Iterator[tuple[s
     for name, parameter in network.named_parameters():
         if (momentum := optimizer.state[parameter].get("momentum_buffer")) is not None:
             yield f"momentum/{name}", momentum
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary file beside `path` that takes its place, whole and on the disk, once it is written.
-
-    Its name is always the same, so what a killed process left is written over. One process at a time may do this.
-    """
-    temporary = path.with_name(f"{path.name}.tmp")
-    try:
-        yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -1,8 +1,8 @@
-"""Training jobs: what is trained, the key under which the store knows it, and what came out. No torch.
+"""Jobs: what is trained or searched, the key under which the store knows it, and what came out. No torch.
 
-A job says everything that may change its result, so its key finds the result wherever it was trained. As a record of
-the store a job is the request; what follows from it, the curve and the final figures, is the answer; what may differ
-between two trainings of one job, such as time and device, is observed.
+A job says everything that may change its result, so its key finds the result wherever it was made. As a record of the
+store a job is the request; what follows from it, such as the curve and the final figures, is the answer; what may
+differ between two trainings of one job, such as time and device, is observed.
 """
 
 from __future__ import annotations
@@ -10,45 +10,122 @@ from __future__ import annotations
 import json
 import math
 import re
-import types
-import typing
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar, cast
+from typing import ClassVar, Generic, Literal, TypeAlias, TypeVar
 
-from cache.errors import CacheError, InvalidRequest
-from cache.key import JSON, canonical, request_key
+import msgspec
+
+from cache.errors import InvalidRequest
+from cache.key import JSON, request_key
 from cache.record import Record
 from harness import spaces
 from harness.errors import InvalidJob, NotThisJob
+from harness.spaces.nas_bench_201 import SPACE
 from harness.training import recipes
 from harness.training.recipes import Recipe
 from tables.space import Architecture
 
-KIND = "training"  # of a job's record in the store
-CODE = (
-    "1"  # version of `harness.training.train`; raised whenever the result of a job may change, which changes every key
-)
-PROVENANCE: Mapping[str, JSON] = {"source": "trained by harness.train"}
+KIND, SUPERNET = "training", "supernet"  # of the records
+CODE = "1"  # version of the modules that train; raised whenever a result may change, which changes every key
 
 T = TypeVar("T")
 
 
-class Keyed(Protocol):
-    """A job, as far as its result is concerned."""
+class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What every part of a job and of its result is: immutable, without unknown fields, written with its defaults."""
 
-    @property
+
+def converted(content: object, kind: type[T], what: str) -> T:
+    """The JSON as a value of `kind`.
+
+    Raises:
+        InvalidJob: it is of another form; what contradicts itself raises what `kind` says.
+    """
+    try:
+        return msgspec.convert(content, kind)
+    except msgspec.ValidationError as error:
+        if error.__cause__ is not None:  # a part that refused its values
+            raise error.__cause__ from None
+        fields = ", ".join(field.name for field in msgspec.structs.fields(kind))  # type: ignore[arg-type]
+        raise InvalidJob(f"{what}: expected {fields}, each in its form, got: {error}; mend the file") from error
+
+
+# -- what is to be done ---
+
+S = TypeVar("S", bound="Spec")
+
+
+class Spec(Data, frozen=True, dict=True):
+    """Work for the queue: what its result may depend on but the machine, and so the key of that result."""
+
+    kind: ClassVar[str]
+    """Of its record."""
+    source: ClassVar[str]
+    """Where its record says that the result is from."""
+
+    def request(self) -> dict[str, JSON]:
+        """The job as JSON: the request of its record, and what its file holds."""
+        content: dict[str, JSON] = msgspec.to_builtins(self)
+        return content
+
+    @cached_property
     def key(self) -> str:
-        """The key of its record."""
+        """The key of the job's record in the store."""
+        return request_key(self.request(), kind=self.kind, sample=0)
+
+    def to_json(self) -> str:
+        """The job as the text of a file."""
+        return json.dumps(self.request(), indent=2, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_request(cls: type[S], request: Mapping[str, JSON]) -> S:
+        """The job of a request; fields with a default may be left out, and a recipe may be its name.
+
+        Raises:
+            InvalidJob: a field is missing, unknown, or of the wrong kind.
+            TrainingError: no recipe has this name.
+            HarnessError, InvalidArchitecture: as in the class.
+        """
+        recipe = request.get("recipe")
+        named = {"recipe": msgspec.to_builtins(recipes.find(recipe))} if isinstance(recipe, str) else {}
+        job = converted({**request, **named}, cls, "job")
+        try:
+            _ = job.key
+        except InvalidRequest as error:
+            raise InvalidJob(f"job: {error}") from error
+        return job
+
+    @classmethod
+    def read(cls: type[S], path: Path) -> S:
+        """The job in a file; errors as in `from_request`, and InvalidJob if there is none in it."""
+        return cls.from_request(read_object(path))
 
 
-# -- what is trained ---
+def of_request(request: Mapping[str, JSON]) -> Job | SupernetJob:
+    """The training or the search of a request; raises as `Spec.from_request` does."""
+    return SupernetJob.from_request(request) if "search" in request else Job.from_request(request)
 
 
-@dataclass(frozen=True)
-class Scale:
+def read(path: Path) -> Job | SupernetJob:
+    """The training or the search in a file; raises as `Spec.read` does."""
+    return of_request(read_object(path))
+
+
+def read_object(path: Path) -> dict[str, JSON]:
+    """The JSON object in a job's file; raises InvalidJob if there is none."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InvalidJob(f"{path}: expected a job as JSON, found none ({reason}); name a file with one") from error
+    if not isinstance(content, dict):
+        raise InvalidJob(f"{path}: expected a job as a JSON object, got {type(content).__name__}")
+    return content
+
+
+class Scale(Data, frozen=True):
     """How a network differs in size from the benchmark's own, which is the default.
 
     Attributes:
@@ -68,28 +145,24 @@ class Scale:
             raise InvalidJob(f"a network expects cells_per_stage from 1 on, got {self.cells_per_stage}")
 
 
-@dataclass(frozen=True)
-class Job:
-    """One training: everything its result may depend on but the machine.
+class Training(Spec, frozen=True, dict=True):
+    """How architectures of a space are trained: everything of a job but the architecture.
 
     Attributes:
         space: name of the search space.
-        architecture: in the space's own notation (`Space.to_native`).
         dataset: name of the data set, as in `harness.training.data.find`.
         digest: of the data set, "sha256:…".
         recipe: how it is trained; its fields, so that the job says all.
         seed: of the initial weights, the order of the pictures and their augmentation, from 0.
         network: how the network differs in size from the benchmark's own.
-        code: version of the training module.
+        code: version of the module that trains.
 
     Raises:
-        UnknownSpace: no space has this name.
-        InvalidArchitecture: it is no architecture of the space.
+        HarnessError: no space has this name.
         InvalidJob: anything else that contradicts itself.
     """
 
     space: str
-    architecture: str
     dataset: str
     digest: str
     recipe: Recipe
@@ -98,99 +171,114 @@ class Job:
     code: str = CODE
 
     def __post_init__(self) -> None:
-        spaces.find(self.space).SPACE.from_native(self.architecture)
+        spaces.find(self.space)
         if re.fullmatch("sha256:[0-9a-f]{64}", self.digest) is None:
             raise InvalidJob(
                 f"a job expects the digest of its data set, sha256: and 64 hexadecimal digits, got {self.digest!r}: "
-                f"python -m harness.training.data {self.dataset} prints it"
+                f"python -m harness.training --digest {self.dataset} prints it"
             )
         if not 0 <= self.seed < 2**32:
             raise InvalidJob(f"a job expects a seed from 0 to 2**32 - 1, got {self.seed}: choose another")
-        if self.space != "nas-bench-201" and (self.network.cells_per_stage or self.network.light_reduction):
-            raise InvalidJob(f"only nas-bench-201 has cells and reductions, got them for {self.space}: leave them out")
+        if self.space != SPACE.name and (self.network.cells_per_stage or self.network.light_reduction):
+            raise InvalidJob(f"only {SPACE.name} has cells and reductions, got them for {self.space}: leave them out")
+
+    def job(self, architecture: Architecture) -> Job:
+        """The training of one architecture; raises InvalidArchitecture if it is none of the space."""
+        native = spaces.find(self.space).SPACE.to_native(architecture)
+        return Job(**msgspec.structs.asdict(self), architecture=native)
+
+
+class Job(Training, frozen=True, kw_only=True, dict=True):
+    """The training of one architecture, in the space's own notation (`Space.to_native`).
+
+    Raises:
+        InvalidArchitecture: it is no architecture of the space; else as in `Training`.
+    """
+
+    kind: ClassVar[str] = KIND
+    source: ClassVar[str] = "trained by harness.train"
+
+    architecture: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        spaces.find(self.space).SPACE.from_native(self.architecture)
 
     @property
     def choices(self) -> Architecture:
         """The architecture as a tuple."""
         return spaces.find(self.space).SPACE.from_native(self.architecture)
 
-    def request(self) -> dict[str, JSON]:
-        """The job as JSON: the request of its record, and what its file holds."""
-        return asdict(self)
 
-    @cached_property
-    def key(self) -> str:
-        """The key of the job's record in the store."""
-        return request_key(self.request(), kind=KIND, sample=0)
+class Search(Data, frozen=True):
+    """How the logits of a supernet are learned: by Adam, from the half of the pictures that trains no weights.
 
-    def to_json(self) -> str:
-        """The job as the text of a file."""
-        return written(self.request())
+    Attributes:
+        method: DARTS by the gradient of the validation loss at the weights as they are, or after one more step of
+            theirs (Liu et al. 2019, arXiv:1806.09055); or GDAS, one sampled cell a pass (Dong & Yang 2019,
+            arXiv:1910.04465).
+        learning_rate: of Adam.
+        weight_decay: of the logits.
+        betas: of Adam.
+        tau: GDAS' temperature in the first and in the last epoch, linear between; None for DARTS, which has none.
 
-    @classmethod
-    def from_request(cls, request: Mapping[str, JSON]) -> Job:
-        """The job of a request; fields with a default may be left out, and a recipe may be its name.
+    Raises:
+        InvalidJob: if a number is out of range.
+    """
 
-        Raises:
-            InvalidJob: a field is missing, unknown, or of the wrong kind.
-            UnknownRecipe: no recipe has this name.
-            UnknownSpace, InvalidArchitecture: as in the class.
-        """
-        recipe = request.get("recipe")
-        named = {"recipe": asdict(recipes.find(recipe))} if isinstance(recipe, str) else {}
-        job = read_as(cls, {**request, **named}, "job")
-        try:
-            canonical(job.request())
-        except InvalidRequest as error:
-            raise InvalidJob(f"job: {error}") from error
-        return job
+    method: Literal["darts-first-order", "darts-second-order", "gdas"]
+    learning_rate: float = 3e-4
+    weight_decay: float = 1e-3
+    betas: tuple[float, float] = (0.5, 0.999)
+    tau: tuple[float, float] | None = None
 
-    @classmethod
-    def read(cls, path: Path) -> Job:
-        """The job in a file; errors as in `from_request`, each with the file's name."""
-        return cls.from_request(read_object(path))
+    def __post_init__(self) -> None:
+        if not (0 < self.learning_rate < math.inf and 0 <= self.weight_decay < math.inf):
+            raise InvalidJob(
+                "a search expects a learning rate above 0 and a weight decay from 0 on, got "
+                f"{self.learning_rate} and {self.weight_decay}: mend the search"
+            )
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise InvalidJob(f"a search expects two betas from 0 to below 1, got {self.betas}: mend the search")
+        if (self.tau is not None) != (self.method == "gdas"):
+            raise InvalidJob(f"tau is for gdas and for it alone, got {self.tau} for {self.method}: mend the search")
+        if self.tau is not None and not min(self.tau) > 0:
+            raise InvalidJob(f"gdas expects the first and the last tau, both above 0, got {self.tau}: mend the search")
 
 
-@dataclass(frozen=True)
-class Training:
-    """How architectures of a space are trained: everything of a job but the architecture; see
-    `harness.training.jobs.Job`."""
+class SupernetJob(Training, frozen=True, kw_only=True, dict=True):
+    """A weight-sharing search: all cells of NAS-Bench-201 at once, in one network with every operation on every edge.
 
-    space: str
-    dataset: str
-    digest: str
-    recipe: Recipe
-    network: Scale
-    seed: int = 0
-    code: str = CODE
+    The recipe's split has two equal parts, one for the weights and one for the logits that weigh the operations, and
+    its augmentation is for the former alone. The seed is also that of the first logits and of GDAS' noise.
 
-    def job(self, architecture: Architecture) -> Job:
-        """The training of one architecture.
+    Raises:
+        InvalidJob: if it contradicts itself.
+    """
 
-        Raises:
-            InvalidJob, UnknownSpace, InvalidArchitecture: as in `Job`.
-        """
-        native = spaces.find(self.space).SPACE.to_native(architecture)
-        return Job(self.space, native, self.dataset, self.digest, self.recipe, self.seed, self.network, self.code)
+    kind: ClassVar[str] = SUPERNET
+    source: ClassVar[str] = "searched by harness.supernet"
 
-    def to_json(self) -> dict[str, JSON]:
-        """All of it, as a part of a record's request."""
-        return asdict(self)
+    space: str = SPACE.name
+    search: Search
 
-    @classmethod
-    def from_json(cls, content: Mapping[str, JSON]) -> Training:
-        """The inverse of `to_json`; raises as `Job.from_request` does."""
-        space = spaces.find(str(content.get("space"))).SPACE
-        any_of_them = space.to_native([0] * len(space.slots))
-        job = Job.from_request({**content, "architecture": any_of_them})
-        return cls(job.space, job.dataset, job.digest, job.recipe, job.network, job.seed, job.code)
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.space != SPACE.name:
+            raise InvalidJob(f"a supernet is of {SPACE.name}, got {self.space!r}: leave the space out")
+        if self.recipe.split.train != self.recipe.split.validation:
+            raise InvalidJob(
+                "a supernet expects two equal parts of the pictures, for the weights and for the logits, got "
+                f"{self.recipe.split.train} and {self.recipe.split.validation}: mend the recipe's split"
+            )
+        if self.recipe.mixed_precision:
+            raise InvalidJob("a supernet computes in float32, got mixed precision: mend the recipe")
 
 
 # -- what came out ---
 
 
-@dataclass(frozen=True)
-class Epoch:
+class Epoch(Data, frozen=True):
     """Where a training stood after one epoch.
 
     Attributes:
@@ -204,8 +292,7 @@ class Epoch:
     validation_loss: float | None
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(Data, frozen=True):
     """What follows from a job: on one kind of machine, two trainings of a job have one outcome.
 
     Attributes:
@@ -223,8 +310,32 @@ class Outcome:
     test_loss: float | None
 
 
-@dataclass(frozen=True)
-class Observed:
+Logits: TypeAlias = tuple[tuple[float, ...], ...]
+"""One for every edge and operation: (6, 5)."""
+
+
+class SupernetOutcome(Data, frozen=True):
+    """What follows from a search: on one kind of machine, two searches of a job have one outcome.
+
+    Attributes:
+        architecture: the operation with the largest logit on every edge, in the space's own notation.
+        logits: before the first epoch and after each.
+        curve: every epoch, validation with the weights that the operations have then: of DARTS all of them, of GDAS
+            the cell that `architecture` would be.
+
+    Raises:
+        InvalidArchitecture: its cell is none.
+    """
+
+    architecture: str
+    logits: tuple[Logits, ...]
+    curve: tuple[Epoch, ...]
+
+    def __post_init__(self) -> None:
+        SPACE.from_native(self.architecture)
+
+
+class Observed(Data, frozen=True):
     """What may differ between two trainings of one job.
 
     Attributes:
@@ -233,7 +344,7 @@ class Observed:
         device: its name.
         peak_memory_bytes: of the GPU, or without one of the process.
         resumed_at: the epochs, counted from 0, before which a checkpoint was taken up.
-        settings: threads, determinism, precision, compilation, as they were.
+        settings: threads, determinism, precision, as they were.
         versions: of Python and the libraries that trained.
         log: what was printed.
     """
@@ -243,107 +354,51 @@ class Observed:
     device: str
     peak_memory_bytes: int
     resumed_at: tuple[int, ...] = ()
-    settings: Mapping[str, bool | int | str] = field(default_factory=dict)
-    versions: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, bool | int | str] = {}
+    versions: Mapping[str, str] = {}
     log: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Result:
-    """What came out of a job, and under which circumstances."""
+J = TypeVar("J", bound=Spec)
+O = TypeVar("O")  # noqa: E741 - an outcome
+D = TypeVar("D", bound="Done")  # type: ignore[type-arg]
 
-    outcome: Outcome
+
+class Done(Data, Generic[J, O], frozen=True):
+    """A job, what came out of it, and under which circumstances."""
+
+    job: J
+    outcome: O
     observed: Observed
 
-
-def to_record(job: Job, result: Result) -> Record:
-    """The record of a trained job, for the store; `Record.to_line` of it is the file a worker leaves."""
-    return Record(
-        request=job.request(),
-        answer=asdict(result.outcome),
-        kind=KIND,
-        provenance=PROVENANCE,
-        observed=asdict(result.observed),
-    )
-
-
-def from_record(record: Record) -> tuple[Job, Result]:
-    """The inverse of `to_record`.
-
-    Raises:
-        NotThisJob: the record is of another kind.
-        InvalidJob: it holds no job, or no result.
-    """
-    if record.kind != KIND:
-        raise NotThisJob(f"expected a record of kind {KIND}, got {record.kind}: ask for a job's key")
-    outcome = read_as(Outcome, record.answer, "answer")
-    return Job.from_request(record.request), Result(outcome, read_as(Observed, record.observed, "observed"))
-
-
-def written(request: Mapping[str, JSON]) -> str:
-    """A request as the text of a job's file, which `read_object` reads."""
-    return json.dumps(request, indent=2, ensure_ascii=False) + "\n"
-
-
-def read_object(path: Path) -> dict[str, JSON]:
-    """The JSON object in a job's file; raises InvalidJob if there is none."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise InvalidJob(f"{path}: expected a job as JSON, found none ({reason}); name a file with one") from error
-    if not isinstance(content, dict):
-        raise InvalidJob(f"{path}: expected a job as a JSON object, got {type(content).__name__}")
-    return content
-
-
-def read_result(path: Path, job: Keyed) -> Record:
-    """The verified record in the file that a worker left.
-
-    Raises:
-        NotThisJob: the file is damaged, or of another job; what to do is in the message.
-        OSError: it cannot be read.
-    """
-    line = path.read_bytes()
-    try:
-        return Record.from_line(line, expected_key=job.key)
-    except CacheError as error:
-        raise NotThisJob(
-            f"{path}: expected the result of {job.key}, got: {error} Or delete it, to train again."
-        ) from error
-
-
-# -- JSON → dataclasses ---
-
-
-def read_as(kind: type[T], value: object, path: str) -> T:
-    """The value as `kind`: a number, text, None, a union or a literal of such, a tuple, a mapping, or a dataclass."""
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if is_dataclass(kind) and isinstance(value, Mapping):
-        return _read_fields(kind, value, path)
-    if origin is types.UnionType:
-        return cast(T, None) if value is None else cast(T, read_as(arguments[0], value, path))
-    if origin is tuple and isinstance(value, (list, tuple)):
-        return cast(T, tuple(read_as(arguments[0], each, f"{path}[{n}]") for n, each in enumerate(value)))
-    if origin is Mapping and isinstance(value, Mapping):
-        return cast(T, value)
-    if kind is float and type(value) is int:
-        return cast(T, float(value))
-    if type(value) is kind and not (isinstance(value, float) and not math.isfinite(value)):
-        return value
-    if origin is Literal and value in arguments:
-        return cast(T, value)
-    expected = f"one of {', '.join(map(str, arguments))}" if origin is Literal else getattr(kind, "__name__", str(kind))
-    raise InvalidJob(f"{path}: expected {expected}, got {value!r}; mend the file")
-
-
-def _read_fields(kind: type[T], value: Mapping[str, Any], path: str) -> T:
-    hints = typing.get_type_hints(kind)
-    required = {each.name for each in fields(cast(Any, kind)) if each.default is each.default_factory is MISSING}
-    if missing := sorted(required - value.keys()):
-        raise InvalidJob(
-            f"{path}: expected also {', '.join(missing)}, got only {', '.join(value)}; add what is missing"
+    def to_record(self) -> Record:
+        """The record of the job, for the store; `Record.to_line` of it is the file a worker leaves."""
+        return Record(
+            request=self.job.request(),
+            answer=msgspec.to_builtins(self.outcome),
+            kind=self.job.kind,
+            provenance={"source": self.job.source},
+            observed=msgspec.to_builtins(self.observed),
         )
-    if unknown := sorted(value.keys() - hints.keys()):
-        raise InvalidJob(f"{path}: expected {', '.join(hints)}, got also {', '.join(unknown)}; leave that out")
-    return kind(**{name: read_as(hints[name], each, f"{path}.{name}") for name, each in value.items()})
+
+    @classmethod
+    def from_record(cls: type[D], record: Record) -> D:
+        """The inverse of `to_record`.
+
+        Raises:
+            NotThisJob: the record is of another kind.
+            InvalidJob: it holds no job, or no result; else as in the classes of the job and of its outcome.
+        """
+        made, came, _ = (field.type for field in msgspec.structs.fields(cls))
+        if record.kind != made.kind:
+            raise NotThisJob(f"expected a record of kind {made.kind}, got {record.kind}: ask for a job's key")
+        outcome = converted(record.answer, came, "answer")
+        return cls(made.from_request(record.request), outcome, converted(record.observed, Observed, "observed"))
+
+
+class Trained(Done[Job, Outcome], frozen=True):
+    """A training that was made."""
+
+
+class Searched(Done[SupernetJob, SupernetOutcome], frozen=True):
+    """A search with shared weights that was made."""

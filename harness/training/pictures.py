@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as MapStyle
 
 from harness.errors import InvalidJob
-from harness.training.data.dataset import Arrays, Indices, parts
+from harness.training.data.dataset import Arrays, Dataset, Indices, parts
 from harness.training.data.image_folder import Folder
 from harness.training.recipes import Recipe
 
@@ -55,7 +55,7 @@ class Data:
     channels: int
 
 
-def prepare(dataset: Arrays | Folder, recipe: Recipe, device: torch.device, *, workers: int = 0) -> Data:
+def prepare(dataset: Dataset, recipe: Recipe, device: torch.device, *, workers: int = 0) -> Data:
     """Divide a data set and bring it to a device.
 
     Args:

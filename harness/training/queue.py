@@ -4,62 +4,52 @@
                         attempt-1.json    when and where it was tried, and how that ended; one file an attempt
                         log.txt           what all attempts printed
                         result.json       the line of a `cache.record.Record`, verified by its own digests
-                        result.lock       held by the worker as long as it lives (`harness.training.claim`)
+                        result.lock       held by the worker as long as it lives (`harness.training.worker`)
                         result.cancelled  there if nobody wants the result any more
 
 and whatever else the worker keeps, such as a checkpoint. The state of a job follows from these files alone, so any
-process on any machine that sees the folder can add, watch, run, cancel and collect. Files are renamed into place
+process on any machine that sees the folder can add, watch, run and cancel. Files are renamed into place
 whole. Masters do not lock each other out: if two start one job, the second worker waits for the first and then finds
 its result.
 
 A worker is a command that is run in the job's folder with `spec.json` as its last argument. It works inside
-`harness.training.claim.claim`, takes up what a dead one left, and leaves `result.json`.
+`harness.training.worker.claim`, takes up what a dead one left, and leaves `result.json`.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
+import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from cache.errors import CacheError
+import msgspec
+
+import harness
+from cache.client import Reply, Request
 from cache.key import DIGEST_PREFIX
 from cache.record import Record
-from harness.errors import HarnessError
-from harness.training.claim import cancellation, is_held
+from harness.errors import HarnessError, NotThisJob, TrainingError
+from harness.training.jobs import Spec, of_request
+from harness.training.worker import RESULT, cancellation, is_held, read_result, replacing
 
-if TYPE_CHECKING:
-    from cache.store import Store
-
-SPEC, RESULT, LOG = "spec.json", "result.json", "log.txt"
+WORKER = (sys.executable, "-m", "harness.training")
+"""Does one training or search; `spec.json` is appended, and it runs in the job's folder."""
+ROOT = Path(harness.__file__).parents[1]
+"""Where the packages of this project lie: a worker runs elsewhere."""
+SPEC, LOG = "spec.json", "log.txt"
 ATTEMPTS = 3  # before a job is given up
 REFUSED = "exit code 2"  # how an attempt ends if the job cannot be trained as it stands: another would end likewise
 TAIL = 20  # lines of its log that a failure shows
 _DIGEST = re.compile("[0-9a-f]{64}")
 _ATTEMPT = re.compile(r"attempt-([1-9]\d*)\.json")
-
-
-class QueueError(HarnessError):
-    """A folder that holds no such job, or cannot be worked on."""
-
-
-class Spec(Protocol):
-    """What the queue needs of a job: `harness.training.jobs.Job` is one."""
-
-    @property
-    def key(self) -> str:
-        """The key of the job's record."""
-
-    def to_json(self) -> str:
-        """The job as the text of a file, which its worker reads."""
 
 
 class State(Enum):
@@ -72,8 +62,7 @@ class State(Enum):
     CANCELLED = "cancelled"
 
 
-@dataclass(frozen=True)
-class Attempt:
+class Attempt(msgspec.Struct, frozen=True):
     """One start of a worker.
 
     Attributes:
@@ -99,14 +88,12 @@ class Status:
         key: of the job's record.
         state: where it stands.
         attempts: all that count, in order.
-        added: when the job was added, seconds since 1970.
         folder: the job's own.
     """
 
     key: str
     state: State
     attempts: tuple[Attempt, ...]
-    added: float
     folder: Path
 
     @property
@@ -121,7 +108,7 @@ class Status:
 
 
 class Executor(Protocol):
-    """Runs jobs somewhere; one file each in `harness.training.executors`."""
+    """Runs jobs somewhere: `harness.training.local`, `harness.training.slurm`."""
 
     def run(self, queue: Queue, keys: Collection[str], each: Callable[[Status], object] | None = None) -> None:
         """Run the jobs of `keys` until each is done, failed or cancelled, and call `each` as one gets there.
@@ -130,7 +117,7 @@ class Executor(Protocol):
         whole and no attempt that was cut short counts; the same call goes on from there.
 
         Raises:
-            QueueError: a key is not in the queue, or nothing can be run here; the message says what is missing.
+            HarnessError: a key is not in the queue, or nothing can be run here; the message says what is missing.
         """
 
 
@@ -145,10 +132,10 @@ class Queue:
             attempts: how often a job may die before it is given up.
 
         Raises:
-            QueueError: `attempts` is below 1.
+            HarnessError: `attempts` is below 1.
         """
         if attempts < 1:
-            raise QueueError(f"expected at least 1 attempt a job, got {attempts}: give each job a chance")
+            raise HarnessError(f"expected at least 1 attempt a job, got {attempts}: give each job a chance")
         self.folder = Path(folder).absolute()
         self.attempts = attempts
 
@@ -161,7 +148,7 @@ class Queue:
         with suppress(OSError, UnicodeDecodeError):
             if (folder / SPEC).read_text(encoding="utf-8") == text:
                 return job.key
-        _write(folder / SPEC, text, sync=True)
+        _write(folder / SPEC, text.encode())
         return job.key
 
     def keys(self) -> list[str]:
@@ -173,14 +160,12 @@ class Queue:
         return [DIGEST_PREFIX + name for _, name in added]
 
     def status(self, key: str) -> Status:
-        """Look at one job; raises QueueError if it is not in the queue."""
+        """Look at one job; raises HarnessError if it is not in the queue."""
         folder = self._folder(key)
-        try:
-            added = (folder / SPEC).stat().st_mtime
-        except FileNotFoundError:
-            raise QueueError(f"{self.folder}: expected the job {key}, found none; add it first") from None
+        if not (folder / SPEC).exists():
+            raise HarnessError(f"{self.folder}: expected the job {key}, found none; add it first")
         attempts = tuple(_read_attempts(folder))
-        return Status(key, self._state(key, attempts), attempts, added, folder)
+        return Status(key, self._state(key, attempts), attempts, folder)
 
     def statuses(self) -> list[Status]:
         """Look at all jobs, first come first."""
@@ -189,17 +174,9 @@ class Queue:
     def result(self, key: str) -> Record | None:
         """The verified record that a worker has left, None if there is none or it is damaged."""
         try:
-            return Record.from_line((self._folder(key) / RESULT).read_bytes(), expected_key=key)
-        except (FileNotFoundError, CacheError):
+            return read_result(self._folder(key) / RESULT, key)
+        except (FileNotFoundError, NotThisJob):
             return None
-
-    def collect(self, store: Store) -> int:
-        """Keep every result in `store`, where the first result of a job stays; return how many were new.
-
-        Raises:
-            CacheError: see `Store.put`; what was collected before is kept.
-        """
-        return sum(store.put(record) for key in self.keys() if (record := self.result(key)) is not None)
 
     def cancel(self, key: str) -> Status:
         """Give a job up. Its worker, wherever it runs, ends itself within seconds; what is done stays done."""
@@ -265,7 +242,7 @@ class Queue:
 
     def end(self, key: str, attempt: Attempt, how: str) -> None:
         """Note how an attempt ended."""
-        _write_attempt(self._folder(key), Attempt(attempt.number, attempt.started, attempt.where, time.time(), how))
+        _write_attempt(self._folder(key), msgspec.structs.replace(attempt, ended=time.time(), how=how))
 
     def withdraw(self, key: str, attempt: Attempt) -> None:
         """Do not count an attempt: its executor cut it short."""
@@ -290,22 +267,28 @@ class Queue:
     def _folder(self, key: str) -> Path:
         name = key.removeprefix(DIGEST_PREFIX)
         if _DIGEST.fullmatch(name) is None:
-            raise QueueError(f"expected the key of a job, {DIGEST_PREFIX} and 64 hexadecimal digits, got {key!r}")
+            raise HarnessError(f"expected the key of a job, {DIGEST_PREFIX} and 64 hexadecimal digits, got {key!r}")
         return self.folder / name
+
+
+# -- what executors and workers share ---
+
+
+def environment(threads: int) -> dict[str, str]:
+    """What a worker needs: the way to this project, which it may not find installed, and its number of threads.
+
+    The number may change a result in the last bits.
+    """
+    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    return {"PYTHONPATH": path, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
 
 
 # -- files ---
 
 
-def _write(path: Path, text: str, *, sync: bool) -> None:
-    """Write `text` under another name and rename it, so that it is there whole or not at all; `sync` to the disk."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
-    with draft.open("w", encoding="utf-8") as file:
-        file.write(text)
-        if sync:
-            file.flush()
-            os.fsync(file.fileno())
-    draft.replace(path)
+def _write(path: Path, content: bytes) -> None:
+    with replacing(path, f".{os.getpid()}-{threading.get_ident()}") as draft:
+        draft.write_bytes(content)
 
 
 def _path(folder: Path, number: int) -> Path:
@@ -313,7 +296,7 @@ def _path(folder: Path, number: int) -> Path:
 
 
 def _write_attempt(folder: Path, attempt: Attempt) -> None:
-    _write(_path(folder, attempt.number), json.dumps(asdict(attempt)) + "\n", sync=False)
+    _write(_path(folder, attempt.number), msgspec.json.encode(attempt) + b"\n")
 
 
 def _read_attempts(folder: Path) -> Iterator[Attempt]:
@@ -322,8 +305,56 @@ def _read_attempts(folder: Path) -> Iterator[Attempt]:
     for number in numbers:
         path = _path(folder, number)
         try:
-            yield Attempt(**json.loads(path.read_text(encoding="utf-8")))
+            yield msgspec.json.decode(path.read_bytes(), type=Attempt)
         except FileNotFoundError:  # withdrawn in between
             continue
-        except (ValueError, TypeError):
+        except msgspec.MsgspecError:
             yield Attempt(number, path.stat().st_mtime, "unknown")
+
+
+# -- the queue as a provider ---
+
+
+@dataclass(frozen=True)
+class Provider:
+    """Has a client's requests done as jobs of a queue (`cache.client.Queue`), as many at once as the executor can.
+
+    Attributes:
+        queue: where the jobs lie.
+        executor: what works them off; made when a result is missing.
+        job: of a request; by default a training or a search with shared weights.
+        told: is told the record of each job that is done.
+        again: the command, for people, that gives a failed job new attempts.
+    """
+
+    queue: Queue
+    executor: Callable[[], Executor]
+    job: Callable[[Request], Spec] = of_request
+    told: Callable[[Record], object] = lambda _: None
+    again: str = "`python -m reproduce jobs retry KEY`"
+
+    def make(self, requests: Sequence[Request], keep: Callable[[Request, Reply], object]) -> None:
+        """Have the jobs of these requests done, and `keep` each reply as soon as it is there.
+
+        Raises:
+            TrainingError: some were given up or cancelled; the others are done.
+        """
+        keys = [self.queue.add(self.job(request)) for request in requests]
+        given_up: list[str] = []
+
+        def ended(status: Status) -> None:
+            record = self.queue.result(status.key)
+            if record is None:
+                given_up.append(self._failure(status))
+                return
+            self.told(record)
+            keep(record.request, Reply(record.answer, record.observed, record.provenance))
+
+        self.executor().run(self.queue, keys, ended)
+        if given_up:
+            raise TrainingError("\n".join(given_up))
+
+    def _failure(self, status: Status) -> str:
+        cancelled = status.state is State.CANCELLED
+        why = f"the job {status.key} was cancelled" if cancelled else self.queue.failure(status.key)
+        return f"expected a result, but {why}\nmend what it says, then {self.again.replace('KEY', status.key)}"

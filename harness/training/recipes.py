@@ -1,17 +1,19 @@
 """Training recipes by name, each with its source: optimisation, augmentation, input size, and the split of the data.
 
 All train with SGD, a learning rate that falls to zero along half a cosine, one step at a time, and cross-entropy;
-weight decay acts on every parameter. `dataclasses.replace` makes a variant of a recipe.
+weight decay acts on every parameter. `msgspec.structs.replace` makes a variant of a recipe.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from harness.errors import InvalidJob, UnknownRecipe
+import msgspec
+from msgspec.structs import replace
+
+from harness.errors import InvalidJob, TrainingError
 
 Augmentation: TypeAlias = Literal["none", "crop-flip", "resized-crop-flip"]
 """What is done to a training picture each time it is seen.
@@ -22,8 +24,7 @@ scales it to the input size and mirrors likewise. Pictures in a folder allow the
 """
 
 
-@dataclass(frozen=True)
-class Split:
+class Split(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which part of a data set's pictures trains, which validates and which tests; a picture is in one part at most.
 
     The three are fractions of the pictures that the data set does not set aside itself. `test` is 0 where it does: then
@@ -48,8 +49,7 @@ class Split:
             )
 
 
-@dataclass(frozen=True)
-class Recipe:
+class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How a network is trained.
 
     Attributes:
@@ -133,30 +133,13 @@ Filled in here, as in Channel-Bench-Macro by the same authors: SGD with learning
 5e-4, and the usual augmentation of CIFAR-10.
 """
 
-CHANNEL_BENCH_MACRO = Recipe(
-    split=Split(train=1.0, validation=0.0),
-    input_size=32,
-    epochs=60,
-    batch_size=256,
-    learning_rate=0.1,
-    weight_decay=5e-4,
-    augmentation="crop-flip",
-)
+CHANNEL_BENCH_MACRO = replace(NAS_BENCH_MACRO, epochs=60)
 """Channel-Bench-Macro (github.com/xiusu/Channel-Bench-Macro): 60 epochs, SGD 0.1, momentum 0.9, decay 5e-4, batch 256.
 
 Filled in here: the cosine and the usual augmentation of CIFAR-10.
 """
 
-NAS_BENCH_201 = Recipe(
-    split=Split(train=0.5, validation=0.5),
-    input_size=32,
-    epochs=200,
-    batch_size=256,
-    learning_rate=0.1,
-    weight_decay=5e-4,
-    nesterov=True,
-    augmentation="crop-flip",
-)
+NAS_BENCH_201 = replace(NAS_BENCH_MACRO, split=Split(train=0.5, validation=0.5), epochs=200, nesterov=True)
 """NAS-Bench-201 (Dong & Yang 2020, arXiv:2001.00326, its hyper-parameter set H†), with its halves of CIFAR-10's train.
 
 Which picture is in which half is this project's own draw, not the benchmark's list.
@@ -175,8 +158,8 @@ def find(name: str) -> Recipe:
     """The recipe of this name.
 
     Raises:
-        UnknownRecipe: if there is none.
+        TrainingError: if there is none.
     """
     if name not in RECIPES:
-        raise UnknownRecipe(f"no recipe is called {name!r}; there are {', '.join(RECIPES)}")
+        raise TrainingError(f"no recipe is called {name!r}; there are {', '.join(RECIPES)}")
     return RECIPES[name]

@@ -1,5 +1,4 @@
-"""Weight-sharing searches over the cell of NAS-Bench-201, DARTS and GDAS: `python -m harness.training.supernet
-SPEC.json`.
+"""Weight-sharing searches over the cell of NAS-Bench-201, DARTS and GDAS.
 
 The supernet is a network of the benchmark with a mixture of all five operations on every edge; every cell shares one
 weight for each edge and operation. Each step takes a batch from each half of the pictures: first the logits behind the
@@ -10,16 +9,14 @@ order is plain, as in the paper, without momentum and weight decay; a sampled op
 through that operation alone, as GDAS' paper has it.
 
 As in `harness.training.train`, all randomness after the first weights follows from (seed, epoch), and a search that
-was killed
-has the result of one that was not; on a CPU equal jobs have equal results to the last bit.
+was killed has the result of one that was not; on a CPU equal jobs have equal results to the last bit.
 """
 
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 
 import numpy as np
@@ -28,20 +25,18 @@ from torch import Tensor, nn
 from torch.autograd import grad
 from torch.nn.functional import cross_entropy, log_softmax, one_hot, softmax
 
-from cache.record import Record
-from harness.errors import InvalidJob, TrainingError
+from harness.errors import TrainingError
 from harness.spaces.nas_bench_201 import OPERATIONS, SPACE
-from harness.training import data as datasets
-from harness.training import devices, networks
+from harness.training import networks
 from harness.training.checkpoint import Checkpoint
-from harness.training.command import job_parser, perform, say
-from harness.training.jobs import Epoch
-from harness.training.networks.mixed_cell import mix
-from harness.training.pictures import Batch, Data, prepare, steps
-from harness.training.supernet_jobs import ANY_CELL, CODE, Logits, Search, Searched, SupernetJob, SupernetOutcome
-from harness.training.train import evaluate
+from harness.training.jobs import Epoch, Logits, Search, Searched, SupernetJob, SupernetOutcome
+from harness.training.networks.nas_bench_201 import Cell, operation
+from harness.training.pictures import Batch, Data, steps
+from harness.training.train import evaluate, loaded, observed, reporting_memory
+from harness.training.worker import Say, quiet
 
 SHAPE = len(SPACE.slots), len(OPERATIONS)  # of the logits: (6, 5)
+ANY_CELL = (OPERATIONS.index("nor_conv_3x3"),) * len(SPACE.slots)
 FIRST_LOGITS = 1e-3  # standard deviation
 CLIP = 5.0  # norm of the gradient by the network's weights, at most
 EPSILON = 0.01  # length of the finite difference of second order
@@ -93,6 +88,60 @@ class Supernet(nn.Module):
         return adam
 
 
+class MixedEdge(nn.Module):
+    """The weighted sum of all operations on one edge; what has weight 0 is not computed.
+
+    Batches are normalised by their own statistics, also in validation, since an operation that is seldom sampled has no
+    other; and without a scale, which would do what the weight of the operation is for.
+    """
+
+    weights: list[tuple[Tensor, float]]
+    """Of the operations, each also as a number; set before every pass."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.operations = nn.ModuleList(operation(name, channels) for name in OPERATIONS)
+        self.operations.apply(_without_scale)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) → (B, C, H, W)."""
+        weighted = zip(self.operations, self.weights, strict=True)
+        terms: list[Tensor] = [weight * module(x) for module, (weight, number) in weighted if number]
+        return reduce(torch.add, terms)
+
+
+def mix(network: nn.Module) -> list[list[MixedEdge]]:
+    """Put a mixture in the place of every operation of a network whose cells are all convolutions 3×3.
+
+    Returns:
+        The edges of each cell, in the order of the space's slots.
+    """
+    cells = [_mix(cell) for cell in network.modules() if isinstance(cell, Cell)]
+    network.apply(_without_statistics)
+    return cells
+
+
+def _mix(cell: Cell) -> list[MixedEdge]:
+    edges = []
+    for node in cell.nodes:
+        assert isinstance(node, nn.ModuleList)
+        for number, layers in enumerate(node):
+            (convolution,) = (layer for layer in layers.modules() if isinstance(layer, nn.Conv2d))
+            node[number] = edge = MixedEdge(convolution.out_channels)
+            edges.append(edge)
+    return edges
+
+
+def _without_scale(module: nn.Module) -> None:
+    if isinstance(module, nn.BatchNorm2d):
+        module.requires_grad_(False)
+
+
+def _without_statistics(module: nn.Module) -> None:
+    if isinstance(module, nn.BatchNorm2d):
+        module.running_mean = module.running_var = module.num_batches_tracked = None
+
+
 # -- the methods ---
 
 
@@ -142,12 +191,7 @@ def unrolled_gradient(
 
 
 def search(
-    supernet: Supernet,
-    data: Data,
-    job: SupernetJob,
-    *,
-    checkpoint: Checkpoint | None = None,
-    say: Callable[[str], None] = lambda _: None,
+    supernet: Supernet, data: Data, job: SupernetJob, *, checkpoint: Checkpoint | None = None, say: Say = quiet
 ) -> SupernetOutcome:
     """Search with a new supernet on the device of the data; `say` is told one line an epoch.
 
@@ -238,36 +282,18 @@ def _line(number: int, epochs: int, epoch: Epoch, supernet: Supernet) -> str:
 
 def train(
     job: SupernetJob,
+    device: torch.device,
     *,
     path: Path | None = None,
-    device: torch.device,
+    workers: int = 0,
     checkpoint: Checkpoint | None = None,
-    say: Callable[[str], None] = lambda _: None,
+    say: Say = quiet,
 ) -> Searched:
     """Make a search; arguments and errors as in `harness.training.train.train`, and those of `search`."""
-    if job.code != CODE:
-        raise InvalidJob(
-            f"expected a job for version {CODE} of harness.training.supernet, got {job.code}: check that one out"
-        )
     checkpoint = checkpoint or Checkpoint(None, job.key)
-    with devices.reporting_memory(device):
-        data = prepare(datasets.verified(job.dataset, job.digest, path), job.recipe, device)
+    with reporting_memory(device):
+        data = loaded(job, path, device, workers)
         torch.manual_seed(job.seed)
         supernet = Supernet(job, classes=data.classes, channels=data.channels).to(device)
         outcome = search(supernet, data, job, checkpoint=checkpoint, say=say)
-    return Searched(job, outcome, devices.observed(device, checkpoint, {"deterministic": device.type == "cpu"}))
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Make the search in a file and leave its record in another; exit codes as in `harness.training.train.main`."""
-    args = job_parser("python -m harness.training.supernet", __doc__).parse_args(argv)
-
-    def work(job: SupernetJob, checkpoint: Checkpoint) -> Record:
-        found = train(job, path=args.data, device=devices.choose(args.device), checkpoint=checkpoint, say=say)
-        return found.to_record()
-
-    return perform(args, SupernetJob.read, work)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return Searched(job, outcome, observed(device, checkpoint))

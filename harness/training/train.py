@@ -1,46 +1,35 @@
-"""Train one job: `python -m harness.training.train SPEC.json`. From a specification to a result, top to bottom.
-
-All randomness after the first weights follows from (seed, epoch), so the end of an epoch is a whole checkpoint: a
-training that was killed and taken up again has the result of one that was not. On a CPU, with the same number of
-threads, equal jobs have equal results to the last bit. A GPU adds in whatever order is fastest, unless
-`--deterministic` asks for one order; what held is stated in the result.
-"""
+"""Train one architecture, from a job to a result, top to bottom; and the device that it is trained on."""
 
 from __future__ import annotations
 
 import math
-import os
+import platform
+import resource
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timezone
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from cache.record import Record
-from harness.errors import InvalidJob
+from harness.errors import InvalidJob, TrainingError
 from harness.training import data as datasets
-from harness.training import devices, networks
+from harness.training import networks
 from harness.training.checkpoint import Checkpoint
-from harness.training.command import job_parser, perform, say
-from harness.training.jobs import CODE, Epoch, Job, Outcome, Result, to_record
+from harness.training.jobs import CODE, Epoch, Job, Observed, Outcome, Trained, Training
 from harness.training.pictures import Data, Part, prepare, steps
 from harness.training.recipes import Recipe
+from harness.training.worker import Say, quiet
 
 # -- training ---
 
 
 def fit(
-    network: nn.Module,
-    data: Data,
-    recipe: Recipe,
-    seed: int,
-    *,
-    curve: bool = True,
-    compiled: bool = False,
-    checkpoint: Checkpoint | None = None,
-    say: Callable[[str], None] = lambda _: None,
+    network: nn.Module, data: Data, recipe: Recipe, seed: int, *, checkpoint: Checkpoint | None = None, say: Say = quiet
 ) -> Outcome:
     """Train a network in place and measure it.
 
@@ -49,15 +38,12 @@ def fit(
         data: from `prepare`, with the same recipe.
         recipe: how to train.
         seed: of the order of the pictures and of their augmentation.
-        curve: whether to validate after each epoch; otherwise only after the last.
-        compiled: whether to run it through `torch.compile`.
         checkpoint: where to go on from and to save to.
         say: is told one line an epoch.
     """
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     device = next(network.parameters()).device
     autocast = torch.autocast("cuda", torch.bfloat16, enabled=recipe.mixed_precision and device.type == "cuda")
-    model: nn.Module = torch.compile(network) if compiled else network  # type: ignore[assignment]
     optimizer = torch.optim.SGD(
         network.parameters(),
         lr=recipe.learning_rate,
@@ -69,27 +55,27 @@ def fit(
     epochs = checkpoint.load(network, optimizer) if checkpoint else []
     steps_an_epoch = steps(len(data.train), recipe.batch_size)
     for epoch in range(len(epochs), recipe.epochs):
-        model.train()
+        network.train()
         total = torch.zeros((), device=device)
         for step, (images, labels) in enumerate(data.train.shuffled(seed, epoch), start=epoch * steps_an_epoch):
             progress = step / (recipe.epochs * steps_an_epoch)
             optimizer.param_groups[0]["lr"] = recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
             with autocast:
-                loss = cross_entropy(model(images), labels)
+                loss = cross_entropy(network(images), labels)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             total += loss.detach() * len(labels)
         validation, validation_loss = None, None
-        if len(data.validation) and (curve or epoch == recipe.epochs - 1):
+        if len(data.validation):
             with autocast:
-                validation, validation_loss = evaluate(model, data.validation)
+                validation, validation_loss = evaluate(network, data.validation)
         epochs.append(Epoch(_finite(total.item() / len(data.train)), validation, validation_loss))
         say(_line(epoch + 1, recipe.epochs, epochs[-1]))
         if checkpoint and epoch < recipe.epochs - 1:
             checkpoint.save(network, optimizer, epochs)
     with autocast:
-        test, test_loss = evaluate(model, data.test)
+        test, test_loss = evaluate(network, data.test)
     return Outcome(tuple(epochs), epochs[-1].validation, epochs[-1].validation_loss, test, test_loss)
 
 
@@ -131,40 +117,39 @@ def build(job: Job, data: Data, device: torch.device) -> nn.Module:
     return network.to(device)
 
 
+def loaded(job: Training, path: Path | None, device: torch.device, workers: int = 0) -> Data:
+    """The job's pictures, divided and on the device; arguments and errors as in `train`."""
+    if job.code != CODE:
+        raise InvalidJob(f"expected a job for version {CODE} of harness.training, got {job.code}: check that one out")
+    return prepare(datasets.verified(job.dataset, job.digest, path), job.recipe, device, workers=workers)
+
+
 def train(
     job: Job,
+    device: torch.device,
     *,
     path: Path | None = None,
-    device: torch.device,
     workers: int = 0,
-    deterministic: bool = False,
-    compiled: bool = False,
     checkpoint: Checkpoint | None = None,
-    say: Callable[[str], None] = lambda _: None,
-) -> Result:
+    say: Say = quiet,
+) -> Trained:
     """Train a job.
 
     Args:
         job: what to train.
-        path: where its data set lies, as `harness.training.data.find` wants it.
         device: where to train.
+        path: where its data set lies, as `harness.training.data.find` wants it.
         workers: processes that read a folder of pictures.
-        deterministic: on a GPU, use only operations that add in a fixed order.
-        compiled: whether to use `torch.compile`.
         checkpoint: where to go on from and to save to.
         say: is told one line an epoch.
 
     Raises:
         InvalidJob: the job is for another version of this module, or its parts do not suit each other.
-        DataNotFound, MalformedData, UnknownDataset: as in `harness.training.data.find`.
-        WrongDigest: the data are not those of the job.
+        TrainingError, MalformedData: as in `harness.training.data.find`.
+        TrainingError: the data are not those of the job.
         NotThisJob: the checkpoint is damaged, or another job's.
-        OutOfMemory: the job does not fit into the device.
+        TrainingError: the job does not fit into the device.
     """
-    if job.code != CODE:
-        raise InvalidJob(
-            f"expected a job for version {CODE} of harness.training.train, got {job.code}: check out that version"
-        )
     checkpoint = checkpoint or Checkpoint(None, job.key)
     log: list[str] = []
 
@@ -172,57 +157,74 @@ def train(
         log.append(line)
         say(line)
 
-    if deterministic:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS refuses to be deterministic
-    torch.use_deterministic_algorithms(deterministic)
-    torch.backends.cudnn.benchmark = not deterministic
-    with devices.reporting_memory(device):
-        data = prepare(datasets.verified(job.dataset, job.digest, path), job.recipe, device, workers=workers)
+    torch.backends.cudnn.benchmark = True
+    with reporting_memory(device):
+        data = loaded(job, path, device, workers)
         network = build(job, data, device)
         note(f"{len(data.train)} pictures train, {len(data.validation)} validate, {len(data.test)} test")
-        note(f"on {devices.name(device)}")
-        outcome = fit(network, data, job.recipe, job.seed, compiled=compiled, checkpoint=checkpoint, say=note)
+        note(f"on {device_name(device)}")
+        outcome = fit(network, data, job.recipe, job.seed, checkpoint=checkpoint, say=note)
     note(f"test {outcome.test:.2f} %, loss {_shown(outcome.test_loss)}")
-    settings = {
-        "deterministic": deterministic or device.type == "cpu",
-        "cudnn_benchmark": torch.backends.cudnn.benchmark,
+    precision = {
         "tf32": torch.backends.cudnn.allow_tf32,
         "bfloat16": job.recipe.mixed_precision and device.type == "cuda",
-        "compiled": compiled,
     }
-    return Result(outcome, devices.observed(device, checkpoint, settings, log))
+    return Trained(job, outcome, observed(device, checkpoint, log, cudnn_benchmark=True, **precision))
 
 
-# -- the command ---
+# -- the device ---
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Train the job in a file and leave its record in another.
+def choose(wanted: str | None) -> torch.device:
+    """The device of this name; without one, the GPU if there is one.
 
-    Returns:
-        0 if the result is there, also from before; 2 if the job cannot be trained as it stands; 130 after Ctrl-C.
+    Raises:
+        TrainingError: a GPU is asked for, and there is none.
     """
-    parser = job_parser("python -m harness.training.train", __doc__)
-    parser.add_argument("--workers", type=int, default=min(8, os.cpu_count() or 1), help="processes that read pictures")
-    parser.add_argument("--deterministic", action="store_true", help="on a GPU, slower and repeatable")
-    parser.add_argument("--compile", action="store_true", help="use torch.compile")
-    args = parser.parse_args(argv)
-
-    def work(job: Job, checkpoint: Checkpoint) -> Record:
-        result = train(
-            job,
-            path=args.data,
-            device=devices.choose(args.device),
-            workers=args.workers,
-            deterministic=args.deterministic,
-            compiled=args.compile,
-            checkpoint=checkpoint,
-            say=say,
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise TrainingError(
+            "expected a GPU that torch can use, found none; leave out --device, or train with --device cpu"
         )
-        return to_record(job, result)
-
-    return perform(args, Job.read, work)
+    return torch.device(wanted or ("cuda" if torch.cuda.is_available() else "cpu"))
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+@contextmanager
+def reporting_memory(device: torch.device) -> Iterator[None]:
+    """Say in one sentence that the memory was not enough; raises TrainingError for it."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        exhausted = isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError))
+        if not exhausted and "DefaultCPUAllocator" not in str(error):
+            raise
+        reason = str(error).splitlines()[0]
+        raise TrainingError(
+            f"expected the job to fit into the memory of {device_name(device)}, got: {reason}; take a device with more "
+            "memory (a smaller batch or input would be another job)"
+        ) from error
+
+
+def device_name(device: torch.device) -> str:
+    """Of a GPU what its driver calls it, else the processor."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
+
+
+def peak_memory(device: torch.device) -> int:
+    """In bytes: of the GPU, or of this process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def observed(device: torch.device, checkpoint: Checkpoint, log: Sequence[str] = (), **settings: bool) -> Observed:
+    """What may differ between two trainings of a job, of one that has just ended; `settings` join the threads."""
+    return Observed(
+        finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        seconds=round(checkpoint.elapsed(), 3),
+        device=device_name(device),
+        peak_memory_bytes=peak_memory(device),
+        resumed_at=checkpoint.resumed_at,
+        settings={"threads": torch.get_num_threads(), "deterministic": device.type == "cpu", **settings},
+        versions={"python": platform.python_version(), "torch": str(torch.__version__), "numpy": np.__version__},
+        log=tuple(log),
+    )

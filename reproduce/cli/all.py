@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
 from cache.errors import CacheError
-from reproduce.cli.catalogue import FIGURES, REPORTS
 from reproduce.data import manifest, path_of
-from reproduce.errors import CannotWrite, ReproduceError
+from reproduce.errors import ReproduceError
+from reproduce.paper.registry import ITEMS, Item
 from reproduce.report.output import DRAWN, emit
 from reproduce.report.rendering import render
 from reproduce.report.report import Status, provenance
@@ -34,23 +33,25 @@ def run(args: argparse.Namespace) -> int:
         0, or 2 if a table or figure could not be made; the others are there.
 
     Raises:
-        CannotWrite: if the folder cannot be made.
+        ReproduceError: if the folder cannot be made.
     """
     try:
         args.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise CannotWrite(f"{args.out}: {error.strerror}; name another --out") from error
+        raise ReproduceError(f"{args.out}: {error.strerror}; name another --out") from error
     draws = not args.no_figures and find_spec("matplotlib") is not None
     lines = ["# GENIUS, reproduced", "", f"| what | {' | '.join(status.value for status in SHOWN)} | files |"]
     lines.append("| --- |" + " --- |" * (len(SHOWN) + 1))
     failed = []
-    for name, title in {**REPORTS, **FIGURES}.items():
+    for name, item in ITEMS.items():
         try:
-            counts, links = _write(name, args.out, draws)
+            counts, links = _write(item, args.out, draws)
         except (ReproduceError, CacheError, TableError) as error:
             failed.append(f"{name}: {type(error).__name__}: {error}")
             continue
-        lines.append(f"| **{name}** {title.partition(';')[0]} | {' | '.join(map(str, counts))} | {' '.join(links)} |")
+        lines.append(
+            f"| **{name}** {item.title.partition(';')[0]} | {' | '.join(map(str, counts))} | {' '.join(links)} |"
+        )
     lines += ["", *(f"Failed: {failure}" for failure in failed)]
     absent = [entry.name for entry in manifest() if not path_of(entry).exists()]
     if absent:
@@ -68,16 +69,14 @@ def run(args: argparse.Namespace) -> int:
     return 2 if failed else 0
 
 
-def _write(name: str, out: Path, draws: bool) -> tuple[list[int], list[str]]:
+def _write(item: Item, out: Path, draws: bool) -> tuple[list[int], list[str]]:
     """Write one table or figure in every form; returns how many cells have which status, and links to the files."""
-    module = import_module(f"reproduce.paper.{name}")
-    report = module.report()
+    report, name = item.report(), item.name
     emit(render(report, "md"), out / f"{name}.md")
     emit(render(report, "json"), out / f"{name}.json")
     links = [f"[table]({name}.md)", f"[JSON]({name}.json)"]
-    if name in FIGURES and draws:
-        for suffix in DRAWN:
-            module.draw(report, out / f"{name}{suffix}")
-            links.append(f"[{suffix[1:].upper()}]({name}{suffix})")
+    for suffix in DRAWN if item.draws and draws else ():
+        item.draw(report, out / f"{name}{suffix}")
+        links.append(f"[{suffix[1:].upper()}]({name}{suffix})")
     statuses = [cell.status for row in report.rows for cell in row]
     return [statuses.count(status) for status in SHOWN], links

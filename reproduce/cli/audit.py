@@ -10,9 +10,7 @@ from pathlib import Path
 from cache.errors import CacheError
 from reproduce.data import Published, conversations, path_of, read_published
 from reproduce.errors import DataMissing, ReproduceError, UsageError
-from reproduce.published import audit_report
-from reproduce.published.audit import FileAudit, audit
-from reproduce.published.imagenet import conversation, published_records
+from reproduce.published.audit import FileAudit, as_json, as_text, audit
 from reproduce.report.output import emit
 
 
@@ -31,12 +29,11 @@ def run(args: argparse.Namespace) -> int:
     failures: list[tuple[str, str]] = []
     for entry in _chosen(args.files):
         try:
-            data = _content(entry)
-            audits.append(audit(conversation(entry, data), published_records(entry, data)))
+            audits.append(audit(entry, _content(entry)))
         except (ReproduceError, CacheError) as error:
             failures.append((entry.path, f"{type(error).__name__}: {error}"))
     if audits:
-        write = audit_report.as_json if args.format == "json" else audit_report.as_text
+        write = as_json if args.format == "json" else as_text
         emit(write(audits, failures), args.out)
     sys.stderr.writelines(f"{path}: not audited: {reason}\n" for path, reason in failures)
     return 2 if failures else 0
@@ -72,7 +69,7 @@ def _content(entry: Published) -> bytes:
 
     Raises:
         DataMissing: if a published run has not been fetched.
-        WrongDigest: if it is not the published file.
+        ReproduceError: if it is not the published file.
     """
     if entry not in conversations():
         return Path(entry.path).read_bytes()

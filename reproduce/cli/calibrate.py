@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from cache.client import Client
 from cache.store import Store
 from harness import spaces
 from harness.training import recipes
-from harness.training.executors.local import gpus
-from harness.training.jobs import KIND, Scale, Training, from_record
+from harness.training.jobs import KIND, Scale, Trained, Training
+from harness.training.local import gpus
 from reproduce import benchmarks
 from reproduce.benchmarks import Opened
 from reproduce.cli import training
@@ -26,6 +26,7 @@ from reproduce.data import home
 from reproduce.errors import UsageError
 from reproduce.report.output import add_output_arguments, show
 from reproduce.report.report import BLANK, Column, Report, label, recomputed
+from tables.quality import centred_ranks
 from tables.space import Architecture
 
 RECIPES = {
@@ -69,9 +70,9 @@ def run(args: argparse.Namespace) -> int:
         DataMissing: the table has not been fetched.
         HarnessError: the data are not there, or a training fails.
     """
-    name = next((name for name in RECIPES if benchmarks.find(name).space == args.space), None)
+    name = next((name for name in RECIPES if benchmarks.find(name).space.name == args.space), None)
     if name is None:
-        known = ", ".join(benchmarks.find(name).space for name in RECIPES)
+        known = ", ".join(benchmarks.find(name).space.name for name in RECIPES)
         raise UsageError(f"calibrate: expected a space with published trainings on CIFAR-10: {known}; got {args.space}")
     if args.n < 2 or (args.scale is not None and not 0 < args.scale <= 1):
         raise UsageError(f"calibrate: expected --n from 2 on and --scale above 0 to 1, got {args.n} and {args.scale}")
@@ -85,9 +86,9 @@ def run(args: argparse.Namespace) -> int:
     how = scaled(training.described(args, args.space, searched=False), args.scale or 1)
     chosen = drawn(opened, args.n)
     with Store(home() / "answers") as store:
-        client = Client(store, {KIND: training.workers(args)})
+        client = Client(store, {KIND: training.provider(args)})
         records = client.ask_all(KIND, [how.job(architecture).request() for architecture in chosen])
-    here = [from_record(record)[1].outcome.test for record in records]
+    here = [Trained.from_record(record).outcome.test for record in records]
     show(report(opened, how, chosen, np.array(here)), args.format, args.out)
     return 0
 
@@ -109,14 +110,8 @@ def drawn(opened: Opened, count: int) -> list[Architecture]:
 
 def rank_correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
     """Spearman's: that of the ranks, equals sharing their mean rank; nan if all of one are equal."""
-
-    def ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
-        return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[places])
-
-    if len(np.unique(one)) == 1 or len(np.unique(other)) == 1:
-        return float("nan")
-    return float(np.corrcoef(ranks(one), ranks(other))[0, 1])
+    ranks = centred_ranks(one), centred_ranks(other)
+    return float(ranks[0] @ ranks[1]) if ranks[0].any() and ranks[1].any() else float("nan")
 
 
 def report(opened: Opened, how: Training, chosen: Sequence[Architecture], here: NDArray[np.float64]) -> Report:

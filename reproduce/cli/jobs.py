@@ -8,12 +8,14 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 
 from cache.key import DIGEST_PREFIX
+from cache.record import Record
 from harness.errors import TrainingError
-from harness.training.executors.local import gpus
+from harness.training import estimates
+from harness.training.estimates import Pace
 from harness.training.jobs import Job
+from harness.training.local import gpus
 from harness.training.queue import SPEC, Queue, State, Status
-from reproduce.cli import estimates, training
-from reproduce.cli.estimates import Pace
+from reproduce.cli import training
 from reproduce.errors import UsageError
 from reproduce.report.output import add_output_arguments, emit, show
 from reproduce.report.report import BLANK, MISSING, Cell, Column, Report, label, recomputed
@@ -102,26 +104,21 @@ ACTIONS: Mapping[str, Callable[[Queue, str], str]] = {"log": log, "cancel": canc
 def report(queue: Queue) -> Report:
     """A row a job, first come first."""
     pace = estimates.pace(queue, on_gpu=bool(gpus()))
-    statuses = [queue.status(key) for key in queue.keys()]  # noqa: SIM118
-    rows, unfinished, remaining = [], [], []
-    for status in statuses:
-        job = _read(status)
-        left = None if job is None else _remaining(status, job, pace)
-        if not status.is_final:
-            remaining.append(left)
-            unfinished += [] if job is None else [job]
-        rows.append(_row(queue, status, job, left))
+    statuses = queue.statuses()
+    jobs = [_read(status) for status in statuses]
+    remaining = [_remaining(status, job, pace) for status, job in zip(statuses, jobs, strict=True)]
+    rows = tuple(map(_row, [queue.result(status.key) for status in statuses], statuses, jobs, remaining))
     counts = Counter(status.state.value for status in statuses)
     notes = [", ".join(f"{count} {state}" for state, count in counts.items()) or f"{queue.folder} holds no job."]
-    if remaining:
+    if unfinished := sum(not status.is_final for status in statuses):
         known = [hours for hours in remaining if hours is not None]
-        unknown = (
-            f", and {len(remaining) - len(known)} of which nothing can be said" if len(known) < len(remaining) else ""
-        )
-        notes.append(f"About {sum(known):.2g} hours of one device remain for {len(known)} jobs{unknown}.")
-        notes.append(pace.basis(unfinished))
-        notes.append("A job is trained while the command that asked for it runs; given again, it goes on.")
-    return Report("jobs", "Trainings", COLUMNS, tuple(rows), tuple(notes))
+        unknown = f", and {unfinished - len(known)} of which nothing can be said" if len(known) < unfinished else ""
+        notes += [
+            f"About {sum(known):.2g} hours of one device remain for {len(known)} jobs{unknown}.",
+            pace.basis(job for status, job in zip(statuses, jobs, strict=True) if job and not status.is_final),
+            "A job is trained while the command that asked for it runs; given again, it goes on.",
+        ]
+    return Report("jobs", "Trainings", COLUMNS, rows, tuple(notes))
 
 
 def _read(status: Status) -> Job | None:
@@ -132,28 +129,21 @@ def _read(status: Status) -> Job | None:
         return None
 
 
-def _remaining(status: Status, job: Job, pace: Pace) -> float | None:
+def _remaining(status: Status, job: Job | None, pace: Pace) -> float | None:
     """Hours that an unfinished job still takes; None where nothing can be said."""
-    hours = pace.hours(job)
-    if status.is_final or hours is None:
-        return None
-    return max(0.0, hours - _so_far(status))
+    hours = None if job is None or status.is_final else pace.hours(job)
+    return None if hours is None else max(0.0, hours - _so_far(status))
 
 
 def _so_far(status: Status) -> float:
     """Hours since the attempt began that is running; 0 if none is."""
-    if status.state is not State.RUNNING or not status.attempts:
-        return 0.0
-    return (time.time() - status.attempts[-1].started) / 3600
+    running = status.state is State.RUNNING and status.attempts
+    return (time.time() - status.attempts[-1].started) / 3600 if running else 0.0
 
 
-def _row(queue: Queue, status: Status, job: Job | None, left: float | None) -> tuple[Cell, ...]:
-    record = queue.result(status.key)
-    match record.observed if record else {}:
-        case {"seconds": int() | float() as seconds}:
-            hours = seconds / 3600
-        case _:
-            hours = _so_far(status)
+def _row(record: Record | None, status: Status, job: Job | None, left: float | None) -> tuple[Cell, ...]:
+    seconds = record.observed.get("seconds") if record else None
+    hours = seconds / 3600 if isinstance(seconds, int | float) else _so_far(status)
     what = (
         (BLANK, label("no training of one architecture"), BLANK, BLANK)
         if job is None

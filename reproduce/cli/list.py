@@ -6,10 +6,9 @@ import argparse
 import sys
 
 from reproduce.benchmarks import BENCHMARKS, at_hand
-from reproduce.cli.catalogue import FIGURES, REPORTS
 from reproduce.data import conversations, home, manifest, path_of
+from reproduce.paper.registry import ITEMS
 from reproduce.published.imagenet import published_run
-from reproduce.published.transcript import embedded
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,26 +18,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:  # noqa: ARG001
     """Print the tables, the runs and the published files."""
     lines = ["Tables and figures (python -m reproduce NAME):"]
-    lines += [f"  {name:<20} {title}" for name, title in {**REPORTS, **FIGURES}.items()]
+    lines += [f"  {name:<20} {item.title}" for name, item in ITEMS.items()]
     lines.append("ImageNet runs:")
     for entry in conversations():
         original = published_run(str(entry.run))
         alias = f", the same file as {original.run}" if original.run != entry.run else ""
-        lines.append(f"  {entry.run:<20} {_source(str(original.run), path_of(original).exists())}{alias}")
+        fetched = path_of(original).exists()
+        source = "published conversation, fetched" if fetched else "reconstructed from published figures"
+        lines.append(f"  {entry.run:<20} {source}{alias}")
     lines.append("Benchmark tables:")
     for name, benchmark in BENCHMARKS.items():
         lines.append(
             f"  {name:<30} " + ("at hand" if at_hand(name) else f"not at hand, `{benchmark.brings}` brings it")
         )
-    fetched = sum(path_of(entry).exists() for entry in manifest())
-    lines.append(f"Published files: {fetched} of {len(manifest())} in {home()}")
-    if fetched < len(manifest()):
+    brought = sum(path_of(entry).exists() for entry in manifest())
+    lines.append(f"Published files: {brought} of {len(manifest())} in {home()}")
+    if brought < len(manifest()):
         lines.append("  `python -m reproduce fetch` brings the rest; with --mirror DIR from a folder.")
     sys.stdout.write("\n".join(lines) + "\n")
     return 0
-
-
-def _source(run: str, fetched: bool) -> str:
-    if fetched:
-        return "published conversation, fetched"
-    return "reconstructed from published figures" if run in embedded() else "not at hand, needs fetch"

@@ -10,11 +10,11 @@ from harness.text.notation import from_any
 from reproduce import benchmarks
 from reproduce.benchmarks import BENCHMARKS, Opened
 from reproduce.errors import UsageError
-from reproduce.published.transcript import embedded
-from reproduce.published.trials import proposals, published_trials
+from reproduce.published.imagenet import embedded
+from reproduce.published.trials import best_cells, published_trials
 from reproduce.report.output import add_output_arguments, show
 from reproduce.report.report import BLANK, MISSING, Cell, Column, Report, label, quoted, recomputed, recomputed_millions
-from tables.space import Architecture
+from tables.space import Architecture, Space
 
 IMAGENET = "mobilenetv2-se"
 COLUMNS = (
@@ -57,8 +57,7 @@ def run(args: argparse.Namespace) -> int:
 
 def report(table: str, texts: Sequence[str], top: int | None) -> Report:
     """A row an architecture."""
-    space_name = BENCHMARKS[table].space if table in BENCHMARKS else IMAGENET
-    space = spaces.find(space_name).SPACE
+    space = BENCHMARKS[table].space if table in BENCHMARKS else spaces.find(IMAGENET).SPACE
     if top is not None and table == IMAGENET:
         raise UsageError(f"query: there is no table of {IMAGENET}, so no --top; name an architecture")
     opened = None
@@ -68,18 +67,20 @@ def report(table: str, texts: Sequence[str], top: int | None) -> Report:
         architectures = [tuple(map(int, row)) for row in opened.table.architectures_at(opened.verdicts.top(top))]
     else:
         architectures = [from_any(space, text) for text in texts]
-    rows = tuple(_row(space_name, table, architecture, opened) for architecture in architectures)
+    rows = tuple(_row(space, table, architecture, opened) for architecture in architectures)
     notes = []
     if opened is None and table in BENCHMARKS:
         notes.append(f"`{benchmarks.find(table).brings}` brings the table with accuracies and ranks.")
     elif opened is not None:
         notes.append(f"A search on this table sees: {opened.table.measure.value}. Equal test accuracies share ranks.")
+        if space.networks is not None:
+            shown = f"those shown are {len({space.network(each) for each in architectures})} of them"
+            notes.append(f"Ranks count {space.size:,} architectures, which are {space.networks:,} networks; {shown}.")
     digests = {table: opened.table.digest} if opened else {}
     return Report("query", f"{table}: {space.title}", COLUMNS, rows, tuple(notes), tables=digests)
 
 
-def _row(space_name: str, table: str, architecture: Architecture, opened: Opened | None) -> tuple[Cell, ...]:
-    module = spaces.find(space_name)
+def _row(space: Space, table: str, architecture: Architecture, opened: Opened | None) -> tuple[Cell, ...]:
     measured: tuple[Cell, ...] = (BLANK if table == IMAGENET else MISSING,) * 4
     if opened is not None:
         standing = opened.standing(architecture)
@@ -88,13 +89,12 @@ def _row(space_name: str, table: str, architecture: Architecture, opened: Opened
             recomputed(standing.test, ".2f"),
             *(recomputed(rank) for rank in standing.ties),
         )
-    cost = module.cost(architecture)
-    macs = spaces.counted_macs(space_name, architecture)
+    on = BENCHMARKS.get(table)
     return (
-        label(module.SPACE.to_native(architecture)),
+        label(space.to_native(architecture)),
         *measured,
-        recomputed_millions(macs, ".2f"),
-        recomputed_millions(cost.params, ".3f"),
+        recomputed_millions(spaces.counted_macs(space.name, architecture, on), ".4g"),
+        recomputed_millions((on or spaces.find(space.name)).cost(architecture).params, ".4g"),
         quoted("; ".join(proposed_by(table, architecture)) or None),
     )
 
@@ -107,12 +107,9 @@ def proposed_by(table: str, architecture: Architecture) -> Iterator[str]:
                 for iteration, one in enumerate(trial):
                     if one.architecture == architecture:
                         yield f"GENIUS, {trials.name}, trial {number}, T={iteration}"
-    if table.startswith("nas-bench-201-"):
-        space = spaces.find("nas-bench-201").SPACE
-        bests = proposals()["best_of_trial"]
-        for number, best in enumerate(bests.get(table.removeprefix("nas-bench-201-"), ()), start=1):
-            if space.from_native(best["architecture"]) == architecture:
-                yield f"GENIUS, best of trial {number}"
+    for number, best in enumerate(best_cells(table), start=1):
+        if best.architecture == architecture:
+            yield f"GENIUS, best of trial {number}"
     if table == IMAGENET:
         for run, transcript in embedded().items():
             for iteration, turns in enumerate(transcript.iterations):

@@ -2,7 +2,7 @@
 
 What a search asks a model, and what it has trained, is kept under its key before it is used: the same command asks and
 trains nothing twice, and goes on where it was interrupted. `--into` writes what was used into a cassette, which
-`--from` performs again with nothing else.
+`--from` performs again with nothing else. `record` is a search with a model whose answers go into a file.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import msgspec
+from msgspec import structs
 
 from baselines import catalogue
 from cache import cassette
@@ -22,7 +22,7 @@ from cache.cassette import Cassette
 from cache.client import Client, Provider, Queue, Records
 from cache.endpoint import OpenAITransport
 from cache.key import JSON
-from cache.limits import Limits, Spent, read_prices
+from cache.limits import Limits, read_prices
 from cache.record import CHAT
 from cache.store import Store
 from harness import spaces
@@ -31,33 +31,30 @@ from harness.objectives import FIGURES, Measure
 from harness.run import perform_all
 from harness.spaces import mobilenetv2_se
 from harness.specification import Model, Specification
+from harness.training import estimates
 from harness.training.jobs import KIND as TRAINING
 from harness.training.jobs import Training
 from reproduce import benchmarks, runs, search
-from reproduce.cli import estimates, recordings, training
+from reproduce.cli import training
 from reproduce.data import home
 from reproduce.errors import UsageError
 from reproduce.published import imagenet
+from reproduce.published.imagenet import embedded
 from reproduce.published.replay import ITERATIONS
-from reproduce.published.transcript import embedded
 from reproduce.report.output import add_output_arguments, show
-from reproduce.report.report import Report, recomputed, replayed
+from reproduce.report.report import Report, recomputed
 
 GENIUS = "genius"
 WINDOWED = mobilenetv2_se.SPACE.name  # the space whose problem states a window of costs
 
 
-# -- the command line ---
-
-
-def add_arguments(parser: argparse.ArgumentParser, *, record: bool = False) -> None:
-    """Declare the command line of `search`, or that of `record`, which is a search with a model."""
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command line of `search` and `record`."""
     what = parser.add_argument_group("search")
-    if not record:
-        methods = ", ".join(catalogue.METHODS)
-        what.add_argument("--method", metavar="NAME", help=f"{methods}; MODULE:CLASS of your own; default with --model")
-        what.add_argument("--run", metavar="NAME", help="of genius: a published ImageNet run, such as 329M")
-    what.add_argument("--space", required=record, metavar="NAME", help=", ".join(spaces.NAMES))
+    methods = ", ".join(catalogue.METHODS)
+    what.add_argument("--method", metavar="NAME", help=f"{methods}; MODULE:CLASS of your own; default with --model")
+    what.add_argument("--run", metavar="NAME", help="of genius: a published ImageNet run, such as 329M")
+    what.add_argument("--space", metavar="NAME", help=", ".join(spaces.NAMES))
     what.add_argument("--objective", choices=("table", "train"), default="table", help="look accuracies up, or train")
     what.add_argument("--table", metavar="NAME", help=f"of the space, one of {', '.join(benchmarks.BENCHMARKS)}")
     what.add_argument(
@@ -66,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser, *, record: bool = False) -> N
     what.add_argument("--trials", type=int, default=1, metavar="N", help="independent ones, for each temperature")
     what.add_argument("--seed", type=int, metavar="N", help="of the method; to a model sent as N plus the trial")
     model = parser.add_argument_group("language model, for genius; the key is taken from OPENAI_API_KEY")
-    model.add_argument("--model", required=record, metavar="NAME", help="as the endpoint calls it")
+    model.add_argument("--model", metavar="NAME", help="as the endpoint calls it")
     model.add_argument("--base-url", metavar="URL", help="such as http://127.0.0.1:8000/v1; else OPENAI_BASE_URL")
     model.add_argument("--temperature", type=float, nargs="+", default=[0.0], metavar="T")
     model.add_argument(
@@ -90,13 +87,10 @@ def add_arguments(parser: argparse.ArgumentParser, *, record: bool = False) -> N
     )
     training.add_arguments(parser)
     output = parser.add_argument_group("output")
-    output.add_argument("--into", type=Path, required=record, metavar="FILE.jsonl", help="keep what was used")
+    output.add_argument("--into", type=Path, metavar="FILE.jsonl", help="keep what was used")
     output.add_argument("--store", type=Path, metavar="FOLDER", help="of all answers (default: the user's)")
-    if record:
-        parser.set_defaults(method=GENIUS, run=None, dry_run=False, source=None)
-    else:
-        output.add_argument("--dry-run", action="store_true", help="train nothing: print the jobs known, and hours")
-        output.add_argument("--from", type=Path, metavar="FILE.jsonl", dest="source", help="replay one; names all else")
+    output.add_argument("--dry-run", action="store_true", help="train nothing: print the jobs known, and hours")
+    output.add_argument("--from", type=Path, metavar="FILE.jsonl", dest="source", help="replay one; names all else")
     add_output_arguments(parser)
 
 
@@ -110,93 +104,81 @@ def run(args: argparse.Namespace) -> int:
         CacheError: if the endpoint gives no answer, a ceiling is reached, or an answer cannot be kept.
     """
     _check(args)
-    if args.source is None:
-        report = _searched(args)
-    else:
-        found = runs.again(args.source)
-        if not found:
-            raise UsageError(f"{args.source}: expected a recording with a run, got none")
-        report = search.report(found, replayed, {args.source.name: cassette.read(args.source).digest})
-    show(report, args.format, args.out)
+    show(search.again(args.source) if args.source else _searched(args), args.format, args.out)
     return 0
 
 
 def _searched(args: argparse.Namespace) -> Report:
     """Search as the command line says, keep what was used, and report it."""
+    opened = how = None
+    evidence: dict[str, str]
+    if args.objective == "table":
+        opened = benchmarks.open_benchmark(benchmarks.of_space(args.space, args.table))
+        evidence = {opened.table.name: opened.table.digest}
+    else:
+        how = training.described(args, args.space)
+        evidence = {how.dataset: how.digest}
+    planned = _planned(args, runs.measure(opened) if opened else None, how)
     with ExitStack() as stack:
-        opened = benchmarks.open_benchmark(benchmarks.of_space(args.space, args.table)) if _on_table(args) else None
-        how = None if opened else training.described(args, args.space)
-        planned = _planned(args, runs.measure(opened) if opened else None, how)
-        costs = bool(how or args.model)
+        costs = how or args.model
         records: Records = stack.enter_context(Store(args.store or home() / "answers")) if costs else Cassette()
         providers: dict[str, Provider | Queue] = {}
         if opened:
             providers[FIGURES] = runs.figures(opened, spaces.find(args.space).SPACE)
-        if how:
-            providers[TRAINING] = training.workers(args)
-        before = stack.enter_context(_progress(planned)) if args.model else lambda _: lambda *_: None
+        else:
+            providers[TRAINING] = training.provider(args)
         if args.model:
-            providers[CHAT] = stack.enter_context(_transport(args)).send
+            prices = read_prices(args.prices) if args.prices else {}
+            limits = Limits(args.max_calls, args.max_tokens, args.max_cost, prices)
+            providers[CHAT] = stack.enter_context(_transport(args.base_url, limits)).send
         if args.run:
             records = runs.Overlay(cassette.read(imagenet.cassette_path(args.run)), records)
         client = Client(records, providers)
         if args.dry_run and how:
             pace = estimates.pace(training.queue(), on_gpu=training.on_gpu(args))
             return search.ahead(planned, client, how, pace, args.run)
-        found = perform_all(planned, client, runs.setting, before)
+        found = perform_all(planned, client, runs.setting, *([_progress(planned)] if args.model else []))
         for one in found:
             records.put(one.record())
     if args.into is not None:
         cassette.write(args.into, {record.key: record for one in found for record in one.records}.values())
         _say(f"{args.into}: replay it with `python -m reproduce search --from {args.into}`")
     if args.model:
-        return recordings.report([runs.Recorded(one.specification, one.ended, one.record()) for one in found])
-    if opened:
-        notes = [f"What the search sees: {opened.table.measure.value}."]
-        return search.report(found, recomputed, {opened.table.name: opened.table.digest}, notes)
-    assert how is not None  # a search is on a table, or trains
-    return search.report(found, recomputed, {how.dataset: how.digest}, run=args.run)
-
-
-def _on_table(args: argparse.Namespace) -> bool:
-    return bool(args.objective == "table")
+        return runs.report([runs.Recorded.of(one.record()) for one in found])
+    notes = [f"What the search sees: {opened.table.measure.value}."] if opened else []
+    return search.report(found, recomputed, evidence, notes, args.run)
 
 
 def _planned(args: argparse.Namespace, table: Measure | None, how: Training | None) -> list[Specification]:
     """The runs of a command line, temperature by temperature."""
     if args.run:
-        published, _ = imagenet.reconstructed(embedded()[args.run])
-        return [msgspec.structs.replace(published, training=how)]
-    common = {"method": args.method, "space": args.space, "table": table, "training": how}
-    version = catalogue.find(args.method).version
-    budget = Budget(evaluations=args.budget, proposals=args.proposals)
+        published = imagenet.specification(embedded()[args.run])
+        return [structs.replace(published, training=how)]
+    window = tuple(args.window) if args.window and args.model else None
+    one = Specification(
+        method=args.method,
+        space=args.space,
+        table=table,
+        training=how,
+        version=catalogue.find(args.method).version,
+        budget=Budget(evaluations=args.budget, proposals=args.proposals or (2 * args.budget if args.model else None)),
+        window=window,
+        seed=0 if args.model else args.seed or 0,
+    )
+    trials = [structs.replace(one, number=number) for number in range(args.trials)]
     if not args.model:
-        return [
-            Specification(**common, version=version, budget=budget, number=number, seed=args.seed or 0)
-            for number in range(args.trials)
-        ]
-    window = tuple(args.window) if args.window else None
-    space = spaces.find(args.space).SPACE
+        return trials
+    parameters = _parameters(args.parameter)
+
+    def model(temperature: float, number: int) -> Model:
+        drawn = {} if args.seed is None else {"seed": args.seed + number}
+        sent = {**parameters, "temperature": temperature, **drawn}
+        return runs.model(args.model, args.space, args.answers, window, sent)
+
     return [
-        Specification(
-            **common,
-            budget=Budget(evaluations=args.budget, proposals=args.proposals or 2 * args.budget),
-            window=window,
-            model=Model(
-                name=args.model,
-                parameters={
-                    **_parameters(args.parameter),
-                    "temperature": temperature,
-                    **({} if args.seed is None else {"seed": args.seed + number}),
-                    **runs.ANSWERS[args.answers](space),
-                },
-                prompt=runs.wording(space, args.answers, window).parts,
-                answers=args.answers,
-            ),
-            number=number,
-        )
+        structs.replace(each, model=model(temperature, each.number))
         for temperature in dict.fromkeys(args.temperature)
-        for number in range(args.trials)
+        for each in trials
     ]
 
 
@@ -210,6 +192,8 @@ def _check(args: argparse.Namespace) -> None:
         if args.method or args.space or args.run or args.model or args.into or args.dry_run:
             raise UsageError("search: --from FILE.jsonl says by itself what is searched; leave out the rest")
         return
+    if args.command == "record" and not (args.model and args.into):
+        raise UsageError("record: expected --model NAME --space NAME --into FILE.jsonl")
     args.method = args.method or (GENIUS if args.model or args.run else None)
     if args.run:
         args.run, args.space = str(imagenet.published_run(args.run).run), args.space or WINDOWED
@@ -218,20 +202,22 @@ def _check(args: argparse.Namespace) -> None:
             "search: expected --method NAME --space NAME, or --model NAME --space NAME, or --method genius --run NAME, "
             "or --from FILE"
         )
-    if args.run and (args.method, args.space, _on_table(args), args.model) != (GENIUS, WINDOWED, False, None):
+    if args.run and (args.method, args.space, args.objective, args.model) != (GENIUS, WINDOWED, "train", None):
         raise UsageError(
             "search: --run names a published run, for --method genius on mobilenetv2-se with --objective train; what "
             "GPT-4 did on tables is replayed by `table1` and `table7` to `table13`"
         )
     if args.run and (args.trials, args.budget) != (1, ITERATIONS):
         raise UsageError("search: a published run is one trial and has its own budget; leave out --trials and --budget")
-    if args.dry_run and (_on_table(args) or args.model):
+    if args.dry_run and (args.objective == "table" or args.model):
         raise UsageError("search: --dry-run says what trainings will take: for --objective train without a model")
     if args.model and (args.space == WINDOWED) != (args.window is not None):
         raise UsageError(
             f"search: expected --window LOW HIGH for {WINDOWED}, whose problem states it, and for no other space; "
             "GENIUS' own was 270 330"
         )
+    if args.max_cost is not None and args.prices is None:
+        raise UsageError("search: --max-cost needs --prices FILE, the price of a million tokens of each model")
     if args.into is not None and not args.into.parent.is_dir():
         raise UsageError(f"search: expected a folder {args.into.parent} for {args.into.name}, got none; make it first")
 
@@ -255,48 +241,33 @@ def _parameters(written: Sequence[str]) -> Mapping[str, JSON]:
 
 
 @contextmanager
-def _transport(args: argparse.Namespace) -> Iterator[OpenAITransport]:
+def _transport(base_url: str | None, limits: Limits) -> Iterator[OpenAITransport]:
     """The endpoint with its ceilings; at the end it is said what was spent."""
-    if args.max_cost is not None and args.prices is None:
-        raise UsageError("search: --max-cost needs --prices FILE, the price of a million tokens of each model")
-    prices = read_prices(args.prices) if args.prices else {}
-    limits = Limits(args.max_calls, args.max_tokens, args.max_cost, prices)
-    with OpenAITransport(args.base_url, limits=limits) as transport:
+    kept = "; all of it is kept, the same command goes on from here"
+    with OpenAITransport(base_url, limits=limits) as transport:
         try:
             yield transport
-        except BaseException:
-            _say(f"{_spent(transport.spent)}; all of it is kept, the same command goes on from here")
-            raise
-        _say(_spent(transport.spent))
+            kept = ""
+        finally:
+            spent = transport.spent
+            cost = f", {spent.cost:.4f} in money" if spent.cost else ""
+            _say(f"{spent.calls} requests sent, {spent.usage.tokens} tokens{cost}{kept}")
 
 
-def _spent(spent: Spent) -> str:
-    cost = f", {spent.cost:.4f} in money" if spent.cost else ""
-    return f"{spent.calls} requests sent, {spent.usage.tokens} tokens{cost}"
+def _progress(planned: Sequence[Specification]) -> Callable[[int], Before]:
+    """Says which run goes on, a line each; on a terminal also which turn, always in one line."""
+    live = sys.stderr.isatty()
 
+    def before(number: int) -> Before:
+        def told(iteration: int, turn: int) -> None:
+            if iteration == turn == 0:
+                _say(f"{number + 1} of {len(planned)}: {planned[number].name}")
+            if live:
+                sys.stderr.write(f"\riteration {iteration + 1}, turn {turn + 1} \r")
 
-@contextmanager
-def _progress(planned: Sequence[Specification]) -> Iterator[Callable[[int], Before]]:
-    """A line a run on a terminal, redrawn at every request; elsewhere a line when a run begins."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+        return told
 
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, TextColumn("{task.fields[turn]}"), console=console, disable=not console.is_terminal) as bar:
-        overall = bar.add_task("runs", total=len(planned), turn="")
-
-        def before(number: int) -> Before:
-            def told(iteration: int, turn: int) -> None:
-                if iteration == turn == 0:
-                    bar.update(overall, completed=number, description=planned[number].name)
-                    if not console.is_terminal:
-                        _say(f"{number + 1} of {len(planned)}: {planned[number].name}")
-                bar.update(overall, turn=f"iteration {iteration + 1}, turn {turn + 1}")
-
-            return told
-
-        yield before
+    return before
 
 
 def _say(text: str) -> None:

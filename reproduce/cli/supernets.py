@@ -10,25 +10,25 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from cache import cassette
 from harness.errors import BrokenRecording, InvalidJob
 from harness.spaces.nas_bench_201 import OPERATIONS, SPACE
-from harness.training.supernet_jobs import KIND, Searched, SupernetJob
+from harness.training.jobs import SUPERNET, Searched, SupernetJob
 from reproduce import benchmarks
 from reproduce.benchmarks import Opened
-from reproduce.paper.curves import PALETTE, new_figure, save
-from reproduce.paper.nas_bench_201 import open_dataset
 from reproduce.published.replay import RECORDED
-from reproduce.report.output import DRAWN, add_output_arguments, show
+from reproduce.report.output import PALETTE, add_output_arguments, new_figure, save, show
 from reproduce.report.report import MISSING, Cell, Column, Report, Status, label, recomputed, replayed
 
 COMMITTED = RECORDED / "supernets.jsonl"
-TABLE = "cifar10"  # of NAS-Bench-201, in which the cells are looked up
+TABLE = "nas-bench-201-cifar10"  # in which the cells are looked up
 SKIP = OPERATIONS.index("skip_connect")
 ALL_SKIP = (SKIP,) * len(SPACE.slots)
 PICTURES = {"sha256:4695f7a8c06fc13f6ca093ca4b30df06269e9f4fe60fe03d4f5fa83d520d193a": "CIFAR-10 subset"}
@@ -91,10 +91,7 @@ def run(args: argparse.Namespace) -> int:
         UsageError: drawing needs matplotlib.
     """
     paths = args.files or [COMMITTED]
-    if args.format is None and args.out is not None and args.out.suffix in DRAWN:
-        draw(read(paths), args.out)
-    else:
-        show(report(paths), args.format, args.out)
+    show(report(paths), args.format, args.out, partial(draw, read(paths)))
     return 0
 
 
@@ -102,15 +99,15 @@ def read(paths: Iterable[Path]) -> list[Group]:
     """The searches in cassettes, by data, method and learning rate; errors as in `run`."""
     groups: dict[SupernetJob, list[Searched]] = {}
     for path in paths:
-        records = [record for record in cassette.read(path).values() if record.kind == KIND]
+        records = [record for record in cassette.read(path).values() if record.kind == SUPERNET]
         if not records:
-            raise BrokenRecording(str(path), f"no record of kind {KIND}")
+            raise BrokenRecording(str(path), f"no record of kind {SUPERNET}")
         for record in records:
             try:
                 searched = Searched.from_record(record)
             except InvalidJob as error:
                 raise BrokenRecording(str(path), f"a search of another form ({error})") from error
-            groups.setdefault(_without_seed(searched.job), []).append(searched)
+            groups.setdefault(replace(searched.job, seed=0), []).append(searched)
     in_order = [Group(tuple(sorted(group, key=lambda searched: searched.job.seed))) for group in groups.values()]
     return sorted(in_order, key=lambda group: (group.data, group.job.search.method, -group.job.search.learning_rate))
 
@@ -122,20 +119,16 @@ def weights(searched: Searched) -> NDArray[np.float64]:
     return np.asarray(powers / powers.sum(axis=2, keepdims=True))
 
 
-def report(paths: Sequence[Path] = (COMMITTED,), *, embedded_only: bool = False) -> Report:
+def report(paths: Sequence[Path] = (COMMITTED,)) -> Report:
     """A row for every search; errors as in `run`."""
     groups = read(paths)
-    opened = open_dataset(TABLE, embedded_only=embedded_only)
+    opened = benchmarks.open_if_at_hand(TABLE)
     rows = tuple(_row(group, searched, opened) for group in groups for searched in group.searches)
     title = "Weight-sharing searches over the cell of NAS-Bench-201 (not in the paper)"
     digests = {path.stem: cassette.read(path).digest for path in paths}
     if opened is not None:
         digests[opened.table.name] = opened.table.digest
     return Report("supernets", title, COLUMNS, rows, tuple(_notes(groups, opened)), tables=digests)
-
-
-def _without_seed(job: SupernetJob) -> SupernetJob:
-    return SupernetJob(job.dataset, job.digest, job.recipe, job.search, 0, job.network, job.code)
 
 
 def _row(group: Group, searched: Searched, opened: Opened | None) -> tuple[Cell, ...]:
@@ -170,7 +163,7 @@ def _notes(groups: Sequence[Group], opened: Opened | None) -> list[str]:
     every = [SPACE.from_native(searched.outcome.architecture) for group in groups for searched in group.searches]
     collapsed = sum(cell == ALL_SKIP for cell in every)
     if opened is None:
-        brings = benchmarks.find(f"nas-bench-201-{TABLE}").brings
+        brings = benchmarks.find(TABLE).brings
         known = f"`{brings}` brings the table in which the cells are looked up"
     else:
         standing = opened.standing(ALL_SKIP)
@@ -195,7 +188,7 @@ def draw(groups: Sequence[Group], path: Path) -> None:
 
     Raises:
         UsageError: if matplotlib is not installed.
-        CannotWrite: if the file cannot be written; what was there before stays.
+        ReproduceError: if the file cannot be written; what was there before stays.
     """
     columns = 2
     height = -(-len(groups) // columns)

@@ -14,20 +14,19 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cache.client import Reply, Request
+from msgspec.structs import replace
+
 from cache.key import DIGEST_PREFIX
+from cache.record import Record
 from harness import spaces
-from harness.errors import InvalidJob, TrainingError
+from harness.errors import InvalidJob
 from harness.training import recipes
-from harness.training.executors.local import LocalExecutor, gpus
-from harness.training.executors.slurm import Resources, SlurmExecutor
-from harness.training.executors.worker import TRAIN
-from harness.training.jobs import Job, Result, Scale, Training, from_record
-from harness.training.queue import Executor, Queue, State, Status
+from harness.training.jobs import Scale, Trained, Training
+from harness.training.local import LocalExecutor, gpus
+from harness.training.queue import WORKER, Executor, Provider, Queue
+from harness.training.slurm import Resources, SlurmExecutor
 from reproduce.data import home
 from reproduce.errors import UsageError
 
@@ -68,8 +67,8 @@ def described(args: argparse.Namespace, space: str, *, searched: bool = True) ->
     """What the command line says; what is `searched` with it needs a validation accuracy.
 
     Raises:
-        UnknownSpace, UnknownRecipe, InvalidJob: a name or a number does not fit.
-        UnknownDataset, DataNotFound, MalformedData, WrongDigest: the data are not there (`harness.training.data.find`).
+        HarnessError, TrainingError, InvalidJob: a name or a number does not fit.
+        TrainingError, MalformedData: the data are not there (`harness.training.data.find`).
     """
     spaces.find(space)
     recipe = recipes.find(args.recipe or _RECIPES.get(args.dataset, _RECIPE))
@@ -85,7 +84,7 @@ def described(args: argparse.Namespace, space: str, *, searched: bool = True) ->
             "--validation 0.1, or take another recipe"
         )
     network = Scale(args.width, args.cells_per_stage, args.light_reduction)
-    return Training(space, args.dataset, digest_of(args.dataset, args.data), recipe, network, args.train_seed)
+    return Training(space, args.dataset, digest_of(args.dataset, args.data), recipe, args.train_seed, network)
 
 
 def digest_of(dataset: str, data: Path | None) -> str:
@@ -100,46 +99,9 @@ def digest_of(dataset: str, data: Path | None) -> str:
 # -- training ---
 
 
-@dataclass(frozen=True)
-class Workers:
-    """What trains, as a provider of a client (`cache.client.Queue`)."""
-
-    queue: Queue
-    executor: Callable[[], Executor]
-
-    def make(self, requests: Sequence[Request], keep: Callable[[Request, Reply], object]) -> None:
-        """Train the jobs of these requests, as many at once as the executor can.
-
-        Raises:
-            TrainingFailed: some were given up or cancelled; the others are done.
-        """
-        jobs = [Job.from_request(request) for request in requests]
-        by_key = {self.queue.add(job): job for job in jobs}
-        given_up: list[str] = []
-
-        def ended(status: Status) -> None:
-            record = self.queue.result(status.key)
-            if record is None:
-                given_up.append(self._failure(status))
-                return
-            _tell(*from_record(record))
-            keep(record.request, Reply(record.answer, record.observed, record.provenance))
-
-        self.executor().run(self.queue, by_key, ended)
-        if given_up:
-            raise TrainingError("\n".join(given_up))
-
-    def _failure(self, status: Status) -> str:
-        if status.state is State.CANCELLED:
-            why = f"the job {status.key} was cancelled"
-        else:
-            why = self.queue.failure(status.key)
-        return f"expected a result, but {why}\nmend what it says, then `python -m reproduce jobs retry {status.key}`"
-
-
-def workers(args: argparse.Namespace) -> Workers:
+def provider(args: argparse.Namespace) -> Provider:
     """What trains as the command line says."""
-    return Workers(queue(), lambda: executor(args))
+    return Provider(queue(), lambda: executor(args), told=_tell)
 
 
 def queue() -> Queue:
@@ -157,11 +119,11 @@ def executor(args: argparse.Namespace) -> Executor:
 
     Raises:
         UsageError: what trains is not installed.
-        QueueError: nothing can be trained there.
+        HarnessError: nothing can be trained there.
     """
     if missing := [name for name in ("torch", "filelock") if importlib.util.find_spec(name) is None]:
         raise UsageError(f"training needs {' and '.join(missing)}, which is not installed: pip install '.[train]'")
-    command = TRAIN if args.data is None else (*TRAIN, "--data", str(args.data.absolute()))
+    command = WORKER if args.data is None else (*WORKER, "--data", str(args.data.absolute()))
     if args.executor == "local":
         return LocalExecutor(processes=args.processes, command=command)
     gres = None if args.gres == "none" else args.gres
@@ -169,7 +131,8 @@ def executor(args: argparse.Namespace) -> Executor:
     return SlurmExecutor(asked, command=command)
 
 
-def _tell(job: Job, result: Result) -> None:
-    outcome, observed = result.outcome, result.observed
+def _tell(record: Record) -> None:
+    done = Trained.from_record(record)
+    outcome, observed = done.outcome, done.observed
     figures = "" if outcome.validation is None else f"validation {outcome.validation:.2f} %, "
-    sys.stderr.write(f"trained {job.architecture}: {figures}{observed.seconds:.1f} s on {observed.device}\n")
+    sys.stderr.write(f"trained {done.job.architecture}: {figures}{observed.seconds:.1f} s on {observed.device}\n")

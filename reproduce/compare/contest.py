@@ -7,7 +7,7 @@ was made by other code than today's is computed anew and compared; results of co
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +18,18 @@ from numpy.typing import NDArray
 from baselines import darts
 from cache.client import Client, Records, Reply, Request
 from cache.key import JSON
-from harness import arrays, spaces
+from harness import arrays
 from harness.loop import Budget
 from harness.protocol import Method, UnfitMethod
 from harness.spaces import nas_bench_201 as nas_bench_201_space
+from harness.specification import Label
 from reproduce import benchmarks, runs
 from reproduce.benchmarks import BENCHMARKS, Opened
 from reproduce.cli import supernets
 from reproduce.errors import UsageError
-from reproduce.paper import nas_bench_201
-from reproduce.published.trials import published_trials
+from reproduce.published.trials import selections
 from reproduce.runs import Recorded
-from tables.space import Group, Slot, Space
+from tables.space import Space
 
 CONTEST = "contest"  # the kind of a method's record
 GENIUS_BUDGET = 10
@@ -39,24 +39,30 @@ ONE_BY_ONE = 50  # trials of a method that cannot run as arrays, unless it is sa
 
 @dataclass(frozen=True)
 class Contestant:
-    """A method on a table: for each budget the dense index of what every trial selects."""
+    """Who searched a table: for each budget the dense index of what every trial selects.
+
+    `curve` is the mean test accuracy after each unit of the largest budget, of methods that ran here.
+    """
 
     name: str
-    selected: dict[int, NDArray[np.int64]]  # (trials,)
+    selected: Mapping[int, NDArray[np.int64]]  # (trials,)
+    curve: NDArray[np.float64] | None = None  # (budget,)
 
 
 @dataclass(frozen=True)
 class Contest:
     """A table with everybody who searched it: GENIUS in its published trials, recorded models, methods."""
 
-    name: str
-    space: Space
     opened: Opened
-    genius: tuple[Contestant, ...] = ()
-    recorded: tuple[Contestant, ...] = ()
-    methods: tuple[Contestant, ...] = ()
-    curves: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
-    remarks: tuple[str, ...] = ()  # who is not here, or only in part, and why
+    genius: tuple[Contestant, ...]
+    recorded: tuple[Contestant, ...]
+    methods: tuple[Contestant, ...]
+    remarks: tuple[str, ...]  # who is not here, or only in part, and why
+
+    @property
+    def name(self) -> str:
+        """The table's."""
+        return self.opened.table.name
 
 
 @dataclass(frozen=True)
@@ -69,10 +75,30 @@ class Rules:
     seed: int = 0
 
 
-def contest(name: str, methods: Sequence[Method], rules: Rules, records: Records) -> Contest:
-    """Let every method search a table once with the largest budget, and see what it selects at each."""
+def contest(
+    name: str,
+    methods: Sequence[Method],
+    rules: Rules,
+    records: Records,
+    recordings: Mapping[str, Sequence[Recorded]] | None = None,
+    *,
+    oracle: bool = False,
+) -> Contest:
+    """Let every method search a table once with the largest budget, and see what it selects at each.
+
+    Args:
+        name: of the table (`open_table`).
+        methods: that search it; GENIUS' own trials are published ones, and always there.
+        rules: under which they search.
+        records: where their results are kept.
+        recordings: runs of recorded models, by what stands behind the models' names.
+        oracle: also where gradient ascent on the exact expected accuracy leads; its cost is the whole table.
+
+    Raises:
+        UsageError, TableError: what `open_table` raises.
+    """
     opened, space = open_table(name)
-    contestants, curves, remarks = [], {}, []
+    contestants, remarks = [], []
     for method in methods:
         if method.with_model is not None:  # its trials on the tables are published
             continue
@@ -82,13 +108,18 @@ def contest(name: str, methods: Sequence[Method], rules: Rules, records: Records
             remarks.append(f"left out: {error}")
             continue
         remarks += remark
-        selected = {int(budget): np.array(indices) for budget, indices in answer["selected"].items()}
-        contestants.append(Contestant(method.name, selected))
-        curves[method.name] = np.array(answer["curve"])
-    genius = tuple(_genius(name, space, opened)) if GENIUS_BUDGET in rules.budgets else ()
-    return Contest(
-        opened.table.name, space, opened, genius, methods=tuple(contestants), curves=curves, remarks=tuple(remarks)
-    )
+        selected = {budget: np.array(answer["selected"][str(budget)]) for budget in rules.budgets}
+        contestants.append(Contestant(method.name, selected, np.array(answer["curve"])))
+    if oracle:
+        contestants.append(_oracle(opened))
+    recorded = list(_supernets(space))
+    for source, found in (recordings or {}).items():
+        for name_, group in runs.pooled(run for run in found if run.specification.target == opened.table.name).items():
+            contestant, remark = _recorded(name_, group, space, opened, rules.budgets, source)
+            recorded += [contestant] if contestant.selected else []
+            remarks += remark
+    genius = tuple(_genius(name, space)) if GENIUS_BUDGET in rules.budgets else ()
+    return Contest(opened, genius, tuple(recorded), tuple(contestants), tuple(remarks))
 
 
 def _summary(
@@ -107,14 +138,11 @@ def _summary(
         "seed": rules.seed,
     }
     code = runs.code_of(method)
-    engine = _Arrays(code, lambda: _selections(method, space, opened, rules, trials))
-    anew = Client(None, {CONTEST: engine})
-    if not code:
-        return anew.ask(CONTEST, request).answer, []
-    record = Client(records, {CONTEST: engine}).ask(CONTEST, request)
+    engine = {CONTEST: _Arrays(code, lambda: _selections(method, space, opened, rules, trials))}
+    record = Client(records if code else None, engine).ask(CONTEST, request)
     if record.observed.get("code") == code:
         return record.answer, []
-    again = anew.ask(CONTEST, request)
+    again = Client(None, engine).ask(CONTEST, request)
     same = "the same" if again.answer == record.answer else "something else, which is not used"
     return again.answer, [f"{method.name}: computed anew; the code was another when it was kept, and gave {same}"]
 
@@ -148,108 +176,61 @@ def open_table(name: str) -> tuple[Opened, Space]:
         TableError: if the file is no complete table.
     """
     if name in BENCHMARKS:
-        return benchmarks.open_benchmark(name), spaces.find(benchmarks.find(name).space).SPACE
+        return benchmarks.open_benchmark(name), benchmarks.find(name).space
     if not Path(name).is_file():
         raise UsageError(f"compare: expected one of {', '.join(BENCHMARKS)} or a CSV file, got {name}")
     opened = benchmarks.open_file(Path(name))
-    slots = tuple(Slot(slot.name, slot.choices) for slot in opened.table.info.slots)
-    return opened, Space(opened.table.name, name, (Group("Slots", slots),))
+    return opened, opened.table.space
 
 
 # -- who searched elsewhere ---
 
 
-def with_oracle(contest: Contest) -> Contest:
-    """The contest with where gradient ascent on the exact expected accuracy leads; its cost is the whole table."""
-    table = contest.opened.table
+def _oracle(opened: Opened) -> Contestant:
+    table = opened.table
     found = darts.relax(np.asarray(table.accuracy), table.cardinalities, steps=ORACLE_STEPS)
-    oracle = Contestant("DARTS relaxation (oracle)", {len(table): np.array([table.index_of(found.architecture)])})
-    return replace(contest, methods=(*contest.methods, oracle))
+    return Contestant("DARTS relaxation (oracle)", {len(table): np.array([table.index_of(found.architecture)])})
 
 
-def with_supernets(contest: Contest, groups: Sequence[supernets.Group]) -> Contest:
-    """The contest with the cells that searches with shared weights settled on, if they are of its space.
+def _supernets(space: Space) -> Iterator[Contestant]:
+    """The cells that searches with shared weights settled on, if they are of this space.
 
     They evaluate nothing on the table, so their budget is 0; the pictures they saw stand in their names.
     """
-    if contest.space is not nas_bench_201_space.SPACE:
-        return contest
-    cells = contest.space.from_native
-    found = tuple(
-        Contestant(
-            f"{group.title}, shared weights",
-            {0: np.array([contest.space.index_of(cells(one.outcome.architecture)) for one in group.searches])},
-        )
-        for group in groups
-    )
-    return replace(contest, recorded=(*contest.recorded, *found))
+    if space is not nas_bench_201_space.SPACE:
+        return
+    for group in supernets.read([supernets.COMMITTED]):
+        cells = [space.index_of(space.from_native(one.outcome.architecture)) for one in group.searches]
+        yield Contestant(f"{group.title}, shared weights", {0: np.array(cells)})
 
 
-def _genius(name: str, space: Space, opened: Opened) -> Iterator[Contestant]:
+def _genius(name: str, space: Space) -> Iterator[Contestant]:
     """What GENIUS' published trials select: the proposal that looked best to them."""
-    for table, trials in published_trials().items():
-        if trials.space == name:
-            proposals = [[space.index_of(one.architecture) for one in trial] for trial in trials.trials]
-            selected = [max(trial, key=lambda index: opened.table.accuracy[index]) for trial in proposals]
-            yield Contestant(f"GENIUS, {table}", {GENIUS_BUDGET: np.array(selected)})
-    for dataset, table in nas_bench_201.DATASETS.items():
-        if name == f"nas-bench-201-{dataset}":
-            bests = nas_bench_201.best_of_trials(dataset, opened)
-            selected = [space.index_of(best.architecture) for best in bests if best.architecture is not None]
+    for benchmark, table, best in selections():
+        if benchmark == name:
+            selected = [space.index_of(one.architecture) for one in best]
             yield Contestant(f"GENIUS, {table}", {GENIUS_BUDGET: np.array(selected)})
 
 
-@dataclass(frozen=True)
-class Printed:
-    """What the paper prints of GENIUS' trials on a table that is not at hand: test accuracies in percent, ranks."""
-
-    name: str
-    table: str
-    test: tuple[float, ...]
-    rank: tuple[int, ...]
-
-
-def printed() -> list[Printed]:
-    """GENIUS' trials from embedded figures, each by its proposal that was told the highest accuracy."""
-    found = []
-    for table, trials in published_trials().items():
-        best = [max(trial, key=lambda one: one.accuracy) for trial in trials.trials]
-        accuracies, ranks = tuple(one.accuracy for one in best), tuple(one.rank for one in best)
-        found.append(Printed(trials.space, table, accuracies, ranks))
-    for dataset, table in nas_bench_201.DATASETS.items():
-        bests = nas_bench_201.best_of_trials(dataset, None)
-        accuracies, ranks = tuple(best.test for best in bests), tuple(best.rank for best in bests)
-        found.append(Printed(f"nas-bench-201-{dataset}", table, accuracies, ranks))
-    return found
-
-
-def with_recorded(contest: Contest, found: Sequence[Recorded], budgets: Sequence[int], source: str = "") -> Contest:
-    """The contest with what recorded models select on its table, at the iterations of their runs.
-
-    `source` stands behind their names.
-    """
-    table, space = contest.opened.table, contest.space
-    contestants, remarks = list(contest.recorded), list(contest.remarks)
-    on_this = [run for run in found if run.specification.target == contest.name]
-    for (model, _, answers, temperature), group in runs.pooled(on_this).items():
-        name = f"{model}, {answers}, temperature {temperature:g}{source}"
-        same = [run for run in group if run.specification.table == runs.measure(contest.opened)]
-        empty = [run for run in same if run.ended.selected is None]
-        remarks += [
-            f"{name}: {count} of {len(group)} runs {what}"
-            for count, what in (
-                (len(group) - len(same), "searched another version of this table and are left out"),
-                (len(empty), "evaluated nothing and are left out"),
-            )
-            if count
-        ]
-        selected: dict[int, list[int]] = {}
-        for run in same:
-            budget = run.specification.budget.evaluations
-            if budget in budgets and run.ended.selected is not None:
-                index = table.index_of(space.from_native(run.ended.selected))
-                selected.setdefault(budget or 0, []).append(index)
-        if selected:
-            indices = {budget: np.array(selected[budget]) for budget in sorted(selected)}
-            contestants.append(Contestant(name, indices))
-    return replace(contest, recorded=tuple(contestants), remarks=tuple(remarks))
+def _recorded(
+    label: Label, group: Sequence[Recorded], space: Space, opened: Opened, budgets: Sequence[int], source: str
+) -> tuple[Contestant, list[str]]:
+    """What a recorded model selects on its table, at the iterations of its runs; and what is to be said of it."""
+    model, _, answers, temperature = label
+    name = f"{model}, {answers}, temperature {temperature:g}{source}"
+    same = [run for run in group if run.specification.table == runs.measure(opened)]
+    selected: dict[int, list[int]] = {}
+    empty = 0
+    for run in same:
+        budget = run.specification.budget.evaluations or 0
+        if run.ended.selected is None:
+            empty += 1
+        elif budget in budgets:
+            index = opened.table.index_of(space.from_native(run.ended.selected))
+            selected.setdefault(budget, []).append(index)
+    why = {
+        "searched another version of this table and are left out": len(group) - len(same),
+        "evaluated nothing and are left out": empty,
+    }
+    remarks = [f"{name}: {count} of {len(group)} runs {what}" for what, count in why.items() if count]
+    return Contestant(name, {budget: np.array(selected[budget]) for budget in sorted(selected)}), remarks

@@ -1,13 +1,11 @@
-"""What the figures share: courses of GENIUS' trials as data, and how they are drawn.
+"""Figures 2 and 3: courses of GENIUS' trials as data, and how they are drawn.
 
 A figure is a report first: every point that is drawn stands in its table. Drawing needs matplotlib (extra `plots`).
 """
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,16 +13,15 @@ import numpy as np
 
 from reproduce import benchmarks
 from reproduce.benchmarks import Opened
-from reproduce.errors import UsageError
+from reproduce.paper.trials import SETTINGS, cells, contradicts
 from reproduce.published.replay import ITERATIONS
-from reproduce.published.trials import cells, contradicts, published_trials
-from reproduce.report.output import write
+from reproduce.published.trials import published_trials
+from reproduce.report.output import COLOURS, MARKERS, new_figure, save
 from reproduce.report.report import Cell, Column, Report, label, recomputed
-from tables.ranking import expected_best
+from tables.table import expected_best
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 REPETITIONS = 10_000  # of the paper's random baseline
 SEED = 0
@@ -39,46 +36,43 @@ RANDOM = "random, expected best so far"
 REPEATED = f"random, best of 10, {REPETITIONS:,} times"
 OPTIMUM = "optimum"
 
-WIDTH = 3.4  # inches: one column of a two-column page
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito 2008, without yellow: told apart with any colour vision."""
-COLOURS = PALETTE[:3]
-MARKERS = ("o", "s", "^")
+
+def figure2(name: str) -> Report:
+    """NAS-Bench-Macro at temperature 1 and 0."""
+    title = "Figure 2. NAS-Bench-Macro: accuracy and rank by iteration (arXiv 2304.10970)"
+    return _report(name, title, ("table7", "table8"))
 
 
-@dataclass(frozen=True)
-class Panel:
-    """One column of a figure: the trials of one table of the paper."""
-
-    table: str
-    title: str
+def figure3(name: str) -> Report:
+    """Channel-Bench-Macro, both of its spaces."""
+    title = "Figure 3. Channel-Bench-Macro: accuracy and rank by iteration (arXiv 2304.10970)"
+    return _report(name, title, ("table9", "table10"))
 
 
-def report(name: str, title: str, panels: Sequence[Panel], *, embedded_only: bool) -> Report:
-    """Every point of every panel: trials as printed or looked up, the random baseline, the optimum."""
+def _report(name: str, title: str, tables: Sequence[str]) -> Report:
+    """Every point, a panel a table of the paper: trials as printed or looked up, the random baseline, the optimum."""
     rows: list[tuple[Cell, ...]] = []
     notes: list[str] = []
     digests = {}
-    for panel in panels:
-        trials = published_trials()[panel.table]
-        at_hand = not embedded_only and benchmarks.at_hand(trials.space)
-        opened = benchmarks.open_benchmark(trials.space) if at_hand else None
+    for table in tables:
+        panel, trials = SETTINGS[table], published_trials()[table]
+        opened = benchmarks.open_if_at_hand(trials.space)
         for number, trial in enumerate(trials.trials, start=1):
             for iteration, one in enumerate(trial):
                 truth = opened.standing(one.architecture) if opened else None
                 rows.append(_row(panel, f"trial {number}", iteration, *cells(one, truth)))
                 if truth is not None and contradicts(one, truth):
-                    notes.append(f"{panel.title}, trial {number}, T={iteration}: drawn as printed, see {panel.table}")
+                    notes.append(f"{panel}, trial {number}, T={iteration}: drawn as printed, see {table}")
         if opened is None:
             brings = benchmarks.find(trials.space).brings
-            notes.append(f"{panel.title}: `{brings}` adds the random baseline and the optimum.")
+            notes.append(f"{panel}: `{brings}` adds the random baseline and the optimum.")
         else:
             rows += _baselines(panel, opened)
             digests[trials.space] = opened.table.digest
     return Report(name, title, COLUMNS, tuple(rows), tuple(dict.fromkeys(notes)), tables=digests)
 
 
-def _baselines(panel: Panel, opened: Opened) -> list[tuple[Cell, ...]]:
+def _baselines(panel: str, opened: Opened) -> list[tuple[Cell, ...]]:
     """What random search attains after each evaluation, exactly; the paper's own estimate of it; the optimum."""
     test, rank = opened.verdicts.test, opened.verdicts.rank
     rows = []
@@ -97,8 +91,8 @@ def _baselines(panel: Panel, opened: Opened) -> list[tuple[Cell, ...]]:
     ]
 
 
-def _row(panel: Panel, series: str, iteration: int, accuracy: Cell, rank: Cell) -> tuple[Cell, ...]:
-    return (label(panel.title), label(series), label(iteration), accuracy, rank)
+def _row(panel: str, series: str, iteration: int, accuracy: Cell, rank: Cell) -> tuple[Cell, ...]:
+    return (label(panel), label(series), label(iteration), accuracy, rank)
 
 
 def draw(report: Report, path: Path) -> None:
@@ -143,30 +137,3 @@ def _draw_panel(axis: Axes, series: dict[str, list[tuple[float, float, float]]],
         axis.plot(last, estimate[which - 1], color="black", marker="x", markersize=4, linestyle="", label=REPEATED)
         axis.axhline(series[OPTIMUM][0][which], color="grey", linestyle=":", linewidth=1, label=OPTIMUM)
     axis.set_xticks(range(0, ITERATIONS, 3))
-
-
-def new_figure(height: float) -> Figure:
-    """An empty figure of one column's width, in inches.
-
-    Raises:
-        UsageError: if matplotlib is not installed.
-    """
-    try:
-        import matplotlib as mpl
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        raise UsageError("drawing needs matplotlib; install it with `pip install '.[plots]'`") from error
-    mpl.rcParams.update({"font.size": 7, "axes.titlesize": 7, "legend.fontsize": 6.5, "svg.hashsalt": "genius-replay"})
-    return Figure(figsize=(WIDTH, height), dpi=300, layout="constrained")
-
-
-def save(figure: Figure, path: Path) -> None:
-    """Write PNG, SVG or PDF, by the path's suffix; the same figure gives the same bytes.
-
-    Raises:
-        CannotWrite: if the file cannot be written; what was there before stays.
-    """
-    stamp = {".png": "Software", ".svg": "Date", ".pdf": "CreationDate"}[path.suffix]
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format=path.suffix[1:], metadata={stamp: None})
-    write(drawn.getvalue(), path)

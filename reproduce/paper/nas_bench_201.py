@@ -1,13 +1,15 @@
-"""What tables 1 and 11 to 13 share: GENIUS' trials on NAS-Bench-201, as far as the printed figures name architectures.
+"""Tables 1 and 11 to 13: GENIUS' trials on NAS-Bench-201, as far as the printed figures name architectures.
 
 The paper prints validation accuracies by iteration, which many cells share, and for each trial the test accuracy and
-the test rank of its best architecture. The benchmark's ranks have no ties, so that this rank names one cell.
+the test rank of its best architecture. The benchmark's ranks have no ties, so that this rank names one cell. The
+GENIUS row of table 1 follows from these cells; other rows are looked up where their figures belong to one cell alone.
+Standard deviations divide by the number of trials.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,63 +18,49 @@ from reproduce import benchmarks
 from reproduce.benchmarks import Opened
 from reproduce.paper import printed
 from reproduce.published.replay import ITERATIONS
-from reproduce.report.report import BLANK, MISSING, Cell, Column, Report, label, quoted, recomputed
+from reproduce.published.trials import CELLS, Proposed, best_cells
+from reproduce.report.report import BLANK, MISSING, Cell, Column, Report, Status, label, quoted, recomputed
 from tables.space import Architecture
 
-DATASETS = {"cifar10": "table11", "cifar100": "table12", "imagenet16-120": "table13"}
-"""Each data set with the table that prints GENIUS' trials on it."""
+TITLES = {
+    "nas-bench-201-cifar10": "CIFAR-10",
+    "nas-bench-201-cifar100": "CIFAR-100",
+    "nas-bench-201-imagenet16-120": "ImageNet16-120",
+}
+GENIUS = "GENIUS"
+SPLITS = ("validation", "test")
 
 
-@dataclass(frozen=True)
-class Best:
-    """The best architecture of a trial: as printed, and what the rank names if the table is at hand."""
+class Best(NamedTuple):
+    """The best cell of a trial: validation and test accuracy as printed, and as looked up if the table is at hand."""
 
-    validation: float
-    test: float
-    rank: int
-    architecture: Architecture | None = None
-    looked_up: tuple[float, float] | None = None  # validation and test
+    cell: Proposed
+    printed: tuple[float, float]
+    looked_up: tuple[float, float] | None
 
 
-def open_dataset(dataset: str, *, embedded_only: bool) -> Opened | None:
-    """The table of a data set, if its file has been fetched."""
-    name = f"nas-bench-201-{dataset}"
-    return benchmarks.open_benchmark(name) if not embedded_only and benchmarks.at_hand(name) else None
+def best_of_trials(benchmark: str, opened: Opened | None) -> list[Best]:
+    """The best cell of each of the five trials: the one at the printed rank, as it is embedded."""
+    courses = printed()[CELLS[benchmark]]["validation"]
+    return [
+        Best(cell, (max(course), cell.accuracy), opened.figures(cell.architecture) if opened else None)
+        for cell, course in zip(best_cells(benchmark), courses, strict=True)
+    ]
 
 
-def best_of_trials(dataset: str, opened: Opened | None) -> list[Best]:
-    """The best architecture of each of the five trials."""
-    paper = printed()[DATASETS[dataset]]
-    bests = []
-    for course, test, rank in zip(paper["validation"], paper["test"], paper["test_rank"], strict=True):
-        best = Best(max(course), test, rank)
-        if opened is not None:
-            published = opened.verdicts.published_rank
-            assert published is not None  # NAS-Bench-201 publishes ranks
-            index = int(np.flatnonzero(published == rank)[0])
-            looked_up = float(opened.table.accuracy[index]), float(opened.verdicts.test[index])
-            best = Best(max(course), test, rank, opened.table.architecture_at(index), looked_up)
-        bests.append(best)
-    return bests
+# -- tables 11 to 13 ---
 
 
-def candidates(opened: Opened, validation: float) -> int:
-    """How many architectures have a validation accuracy that is printed like this."""
-    digits = max(2, len(f"{validation}".partition(".")[2]))
-    return int(np.count_nonzero(np.round(opened.table.accuracy, digits) == validation))
-
-
-def report(name: str, title: str, dataset: str, *, embedded_only: bool = False) -> Report:
-    """Validation accuracy by iteration, and the best architecture of each trial."""
+def trials(name: str) -> Report:
+    """Validation accuracy by iteration, how many cells each could be, and the best of each trial looked up."""
+    benchmark = next(benchmark for benchmark, table in CELLS.items() if table == name)
+    title = f"Table {name[5:]}. NAS-Bench-201, {TITLES[benchmark]}: validation accuracy by iteration (arXiv 2304.10970)"
     courses: Sequence[Sequence[float]] = printed()[name]["validation"]
-    opened = open_dataset(dataset, embedded_only=embedded_only)
-    bests = best_of_trials(dataset, opened)
+    opened = benchmarks.open_if_at_hand(benchmark)
+    bests = best_of_trials(benchmark, opened)
     columns = [Column("iteration", "T")]
     for number in range(1, len(courses) + 1):
-        columns += [
-            Column(f"trial{number}", f"Trial {number} (%)"),
-            Column(f"trial{number}_candidates", "Cells"),
-        ]
+        columns += [Column(f"trial{number}", f"Trial {number} (%)"), Column(f"trial{number}_candidates", "Cells")]
     rows: list[tuple[Cell, ...]] = []
     for iteration in range(ITERATIONS):
         row = [label(iteration)]
@@ -80,17 +68,27 @@ def report(name: str, title: str, dataset: str, *, embedded_only: bool = False) 
             count = MISSING if opened is None else recomputed(candidates(opened, course[iteration]))
             row += [quoted(course[iteration], "g"), count]
         rows.append(tuple(row))
-    rows.append(_row("best validation", [_either(b.validation, b.looked_up and b.looked_up[0]) for b in bests]))
-    rows.append(_row("its test accuracy", [_either(b.test, b.looked_up and b.looked_up[1]) for b in bests]))
-    rows.append(_row("its test rank", [quoted(best.rank) for best in bests]))
+    for n, what in enumerate(("best validation", "its test accuracy")):
+        rows.append(_row(what, [_either(best.printed[n], best.looked_up and best.looked_up[n]) for best in bests]))
+    rows.append(_row("its test rank", [quoted(best.cell.rank) for best in bests]))
     if opened is None:
-        brings = benchmarks.find(f"nas-bench-201-{dataset}").brings
-        note = f"Nothing was looked up: `{brings}` brings the table."
+        note = f"Nothing was looked up: `{benchmarks.find(benchmark).brings}` brings the table."
         return Report(name, title, tuple(columns), tuple(rows), (note,))
     notes = ["“Cells” counts the architectures whose validation accuracy is printed like this."]
-    notes += [_note(number, best) for number, best in enumerate(bests, start=1)]
+    for number, best in enumerate(bests, start=1):
+        note = f"Trial {number}: test rank {best.cell.rank} is {SPACE.to_native(best.cell.architecture)}"
+        for split, paper, truth in zip(SPLITS, best.printed, best.looked_up or (), strict=True):
+            if f"{truth:.2f}" != f"{paper:.2f}":
+                note += f"; the paper prints {split} {paper:.2f}, the table has {truth:.2f}"
+        notes.append(note)
     digests = {opened.table.name: opened.table.digest}
     return Report(name, title, tuple(columns), tuple(rows), tuple(notes), tables=digests)
+
+
+def candidates(opened: Opened, validation: float) -> int:
+    """How many architectures have a validation accuracy that is printed like this."""
+    digits = max(2, len(f"{validation}".partition(".")[2]))
+    return int(np.count_nonzero(np.round(opened.table.accuracy, digits) == validation))
 
 
 def _row(name: str, cells: Sequence[Cell]) -> tuple[Cell, ...]:
@@ -104,11 +102,65 @@ def _either(paper: float, looked_up: float | None) -> Cell:
     return recomputed(looked_up, ".2f")
 
 
-def _note(number: int, best: Best) -> str:
-    assert best.architecture is not None
-    assert best.looked_up is not None
-    note = f"Trial {number}: test rank {best.rank} is {SPACE.to_native(best.architecture)}"
-    for what, paper, truth in zip(("validation", "test"), (best.validation, best.test), best.looked_up, strict=True):
-        if f"{truth:.2f}" != f"{paper:.2f}":
-            note += f"; the paper prints {what} {paper:.2f}, the table has {truth:.2f}"
-    return note
+# -- table 1 ---
+
+
+def table1(name: str) -> Report:
+    """Mean and standard deviation of every method on three data sets, and what the tables say of it."""
+    opened = {benchmark: benchmarks.open_if_at_hand(benchmark) for benchmark in CELLS}
+    at_hand = [table for table in opened.values() if table is not None]
+    columns = [Column("method", "Method")]
+    for benchmark, dataset in TITLES.items():
+        key = benchmark.removeprefix("nas-bench-201-").replace("-", "_")
+        columns += [Column(f"{key}_{split}", f"{dataset} {split} (%)") for split in SPLITS]
+    rows, notes = [], []
+    for method, figures in printed()[name]["rows"].items():
+        found: Sequence[tuple[float, float]] | None = None
+        if method == GENIUS:
+            found = _genius(opened)
+        elif len(at_hand) == len(CELLS) and (cell := _only_cell(figures, at_hand)) is not None:
+            found = [(accuracy, 0.0) for one in at_hand for accuracy in one.figures(cell)]
+            notes.append(f"{method} is one cell: {SPACE.to_native(cell)}")
+        if found is not None:
+            notes += [
+                f"{method}, {column.title}: the paper prints {_text(*paper)}, computed {_text(*truth)}"
+                for paper, truth, column in zip(figures, found, columns[1:], strict=True)
+                if _text(*paper) != _text(*truth)
+            ]
+        status = Status.QUOTED if found is None else Status.RECOMPUTED
+        cells = (Cell(mean, _text(mean, std), status, std) for mean, std in found or figures)
+        rows.append((quoted(method), *cells))
+    if len(at_hand) < len(CELLS):
+        notes.append(
+            f"{GENIUS} is computed from the printed figures of tables 11 to 13; `python -m reproduce fetch` brings the "
+            "tables in which its trials and the other methods are looked up."
+        )
+    title = "Table 1. NAS-Bench-201, mean ± standard deviation (arXiv 2304.10970)"
+    digests = {table.table.name: table.table.digest for table in at_hand}
+    return Report(name, title, tuple(columns), tuple(rows), tuple(notes), tables=digests)
+
+
+def _genius(opened: Mapping[str, Opened | None]) -> list[tuple[float, float]]:
+    """Mean and standard deviation of validation and of test accuracy over the trials, data set by data set."""
+    found = []
+    for benchmark, table in opened.items():
+        bests = best_of_trials(benchmark, table)
+        accuracies = np.array([best.looked_up or best.printed for best in bests])  # (trials, 2)
+        found += list(zip(accuracies.mean(axis=0).tolist(), accuracies.std(axis=0).tolist(), strict=True))
+    return found
+
+
+def _only_cell(figures: Sequence[tuple[float, float]], opened: Sequence[Opened]) -> Architecture | None:
+    """The cell that a method always found: the only one to have the most of its figures, and more than half of them."""
+    if any(std != 0 for _, std in figures):
+        return None
+    sides = [side for one in opened for side in (one.table.accuracy, one.verdicts.test)]
+    fits = np.sum([np.round(side, 2) == mean for side, (mean, _) in zip(sides, figures, strict=True)], axis=0)  # (n,)
+    best = np.flatnonzero(fits == fits.max())
+    if len(best) > 1 or 2 * fits.max() <= len(figures):
+        return None
+    return opened[0].table.architecture_at(int(best[0]))
+
+
+def _text(mean: float, std: float) -> str:
+    return f"{mean:.2f}±{std:.2f}"

@@ -1,4 +1,4 @@
-"""One published conversation held against the cost model, turn by turn.
+"""Published conversations held against the cost model, turn by turn, and what was found, as text and as JSON.
 
 For every answer: the design that was read, what it costs, what was fed back, and whether that is exact (the cost
 rounded to the printed digits), truncated (rounded down where rounding up was due) or different. For every experiment:
@@ -7,27 +7,34 @@ whether the prompts list the design that had been proposed. For every prompt: wh
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any, Literal, TypeAlias
+
+import msgspec
 
 from cache.cassette import Cassette
 from cache.client import Client, Tally
 from cache.errors import ReplayMiss
 from cache.record import Record
 from harness.protocol import MILLION
-from harness.run import perform
-from harness.spaces.mobilenetv2_se import LAYERS_PER_STAGE, SPACE, choice_cost
+from harness.run import Setting, perform
+from harness.spaces.mobilenetv2_se import LAYERS_PER_STAGE, SPACE, choice_cost, fixed_cost
+from harness.specification import Specification
 from harness.text import published as grammar
 from harness.text.published import Reading
-from reproduce.published.conversation import Conversation
-from reproduce.published.dialogue import Answer, Experiment
-from reproduce.published.imagenet import macs, setting, specification
-from reproduce.published.transcript import Turn
+from reproduce.data import Published
+from reproduce.published.conversation import Experiment, Iteration
+from reproduce.published.imagenet import conversation, macs, published, published_records
+from reproduce.published.replay import setting
+from reproduce.published.wording import prompt_pack
+from reproduce.report.rendering import aligned
+from reproduce.report.report import provenance, summary
 from tables.space import Architecture
 
 FedBack: TypeAlias = Literal["exact", "truncated", "different", "already_tested", "none"]
@@ -38,8 +45,10 @@ _FIXED_LAYER = re.compile(rf"defined: True,.*FLOPS: *({_NUMBER.pattern})")
 _TABLE_ROW = re.compile(r"flops_stage(\d)_(first|rest) *= *\[([^\]]*)\]")
 
 
-@dataclass(frozen=True)
-class TurnAudit:
+_IN_JSON = {"position": "message", "design": "architecture", "told": "told_m", "repeats": "repeats_experiment"}
+
+
+class TurnAudit(msgspec.Struct, frozen=True, rename=_IN_JSON):
     """One assistant turn. `macs` is the computed cost, `told` the figure fed back, in millions as it was written.
 
     `other_designs` counts the designs that the answer states and then replaces, `remarks` its lists that make
@@ -102,85 +111,87 @@ class FileAudit:
         }
 
 
-def audit(told: Conversation, records: Sequence[Record]) -> FileAudit:
-    """Audit a conversation, and replay it from its records."""
+def audit(entry: Published, data: bytes) -> FileAudit:
+    """Audit a conversation, and replay it from its own answers.
+
+    Raises:
+        MalformedConversation: there is no conversation to take apart.
+    """
+    told = conversation(entry, data)
+    run, prompts = published(entry, told), prompt_pack(told)
+    listed: dict[int, list[Experiment]] = {}  # the listings of each proposal
+    for one in told.listings:
+        if one.of is not None:
+            listed.setdefault(one.of, []).append(one)
     turns: list[TurnAudit] = []
-    tested: dict[Architecture, int] = {}  # designs, and the numbers of the experiments that first had them
-    listed = {listing.of for listing in told.listings if listing.of is not None}
-    for number, (iteration, facts) in enumerate(zip(told.iterations, told.transcript.iterations, strict=True)):
-        for n, (answer, turn) in enumerate(zip(iteration.answers, facts, strict=True)):
-            turns.append(_turn(number, n, answer, turn, tested.get(turn.design) if turn.design else None))
-        if number in listed and facts[-1].design is not None:
-            tested.setdefault(facts[-1].design, iteration.number)
-    differ = {
-        one.of
-        for one in told.listings
-        if one.of is not None and one.design != told.transcript.iterations[one.of][-1].design
-    }
-    figures = {of: _figures([one for one in told.listings if one.of == of]) for of in sorted(listed)}
+    tested: dict[Architecture | None, int] = {}  # designs, and the numbers of the experiments that first had them
+    differ: list[int] = []
+    changed: list[tuple[int, tuple[str, ...]]] = []
+    for number, iteration in enumerate(told.iterations):
+        turns += (_turn(number, n, iteration, tested) for n in range(len(iteration.turns)))
+        design = iteration.turns[-1].design
+        listings = listed.get(number, [])
+        if listings and design is not None:
+            tested.setdefault(design, iteration.number)
+        if any(one.design != design for one in listings):
+            differ.append(iteration.number)
+        figures = tuple(dict.fromkeys(f"{one.macs} M, {one.accuracy} %" for one in listings))
+        if len(figures) > 1:
+            changed.append((iteration.number, figures))
     entries = [right for iteration in told.iterations for right in _table_entries(iteration.statement)]
-    also_sent = ((number, f"messages before turn {turn}") for number, turn in told.prompts.also_sent)
+    also_sent = ((number, f"messages before turn {turn}") for number, turn in prompts.also_sent)
     return FileAudit(
-        told.transcript.file,
+        entry.path,
         tuple(turns),
         len(listed),
-        tuple(told.iterations[of].number for of in sorted(differ)),
-        tuple((told.iterations[of].number, several) for of, several in figures.items() if len(several) > 1),
+        tuple(differ),
+        tuple(changed),
         len(entries),
         entries.count(False),
         tuple(sorted({_fixed_macs(iteration.statement) for iteration in told.iterations})),
-        tuple(f"iteration {number}, {part}" for number, part in (*told.prompts.as_sent, *also_sent)),
-        *_replayed(told, records),
+        tuple(f"iteration {number}, {part}" for number, part in (*prompts.as_sent, *also_sent)),
+        *_replayed(run, setting(run, str(entry.run), prompts), published_records(entry, data)),
     )
 
 
-def _turn(iteration: int, turn: int, answer: Answer, facts: Turn, repeats: int | None) -> TurnAudit:
+def _turn(number: int, turn: int, iteration: Iteration, tested: Mapping[Architecture | None, int]) -> TurnAudit:
     """Hold one turn against the cost model."""
-    reading = grammar.read(SPACE, answer.text)
+    facts, (position, answer), feedback = iteration.turns[turn], iteration.answers[turn], iteration.said[turn + 1]
+    reading = grammar.read(SPACE, answer)
     superseded, remarks = (reading.superseded, reading.remarks) if isinstance(reading, Reading) else ((), ())
     cost = None if facts.design is None else macs(facts.design)
+    fed_back: FedBack = "none"
+    if facts.verdict == "repeated":
+        fed_back = "already_tested"
+    elif facts.macs is not None and cost is not None:
+        fed_back = verdict(facts.macs, cost)
     return TurnAudit(
-        answer.position,
-        iteration,
+        position,
+        number,
         turn,
         facts.design,
         len(superseded),
         len(remarks),
         cost,
         facts.macs,
-        _fed_back(facts, cost),
-        repeats,
-        " ".join(answer.feedback) if facts.verdict == "unread" else None,
+        fed_back,
+        tested.get(facts.design),
+        " ".join(feedback) if facts.verdict == "unread" else None,
     )
 
 
-def _figures(listings: Sequence[Experiment]) -> tuple[str, ...]:
-    """The different figures that are told of one experiment, in the order in which they are."""
-    told = (f"{listing.macs} M, {listing.accuracy} %" for listing in listings)
-    return tuple(dict.fromkeys(told))
-
-
-def _replayed(told: Conversation, records: Sequence[Record]) -> tuple[Tally, str | None]:
+def _replayed(run: Specification, how: Setting, records: Sequence[Record]) -> tuple[Tally, str | None]:
     """How many answers a strict replay brings back, each where it belongs; and what ended it early."""
     client = Client(Cassette(records))
-    run = specification(told.transcript), setting(told.transcript, told.prompts)
     miss = None
     try:
-        asked = perform(run[0], client, run[1]).trajectory.records
+        asked = perform(run, client, how).trajectory.records
         hits = sum(key == record.key for key, record in zip(asked, records, strict=False))
     except ReplayMiss as error:
         hits, miss = client.tally.hits, str(error)
     if miss is None and hits < len(records):
         miss = f"the replay brought back {hits} of {len(records)} answers where they belong"
     return Tally(len(records), hits, len(records) - hits), miss
-
-
-def _fed_back(turn: Turn, cost: int | None) -> FedBack:
-    if turn.verdict == "repeated":
-        return "already_tested"
-    if turn.macs is None or cost is None:
-        return "none"
-    return verdict(turn.macs, cost)
 
 
 def verdict(told: float, cost: int) -> Literal["exact", "truncated", "different"]:
@@ -213,3 +224,100 @@ def _table_entries(statement: str) -> Iterator[bool]:
 def _fixed_macs(statement: str) -> int:
     """What a prompt says that the layers cost which are not searched, in single operations."""
     return round(sum(float(layer) for layer in _FIXED_LAYER.findall(statement)) * MILLION)
+
+
+# -- as text and as JSON ---
+
+
+def total(audits: Sequence[FileAudit]) -> dict[str, Any]:
+    """The counts of all files together."""
+    counts: dict[str, Any] = _sum([one.counts() for one in audits])
+    return counts
+
+
+def _sum(counts: Sequence[Any]) -> Any:
+    if isinstance(counts[0], dict):
+        return {key: _sum([count[key] for count in counts]) for key in counts[0]}
+    return sum(counts)
+
+
+def as_json(audits: Sequence[FileAudit], failures: Sequence[tuple[str, str]] = ()) -> str:
+    """The counts and every turn of each file, the counts in all, and why the files that failed were not audited."""
+    files = [
+        {
+            "file": one.file,
+            **one.counts(),
+            "experiments_that_differ": list(one.experiments_differ),
+            "figures_changed": {str(number): list(told) for number, told in one.figures_changed},
+            "fixed_layers_macs": {"stated": list(one.fixed_macs_stated), "computed": fixed_cost().macs_thop},
+            "sent_verbatim_parts": list(one.verbatim),
+            "replay_ended": one.miss,
+            "turns": msgspec.to_builtins(one.turns),
+        }
+        for one in audits
+    ]
+    not_audited = [{"file": file, "reason": reason} for file, reason in failures]
+    content = {
+        "files": files,
+        "total": total(audits),
+        "not_audited": not_audited,
+        "replay": summary([one.tally for one in audits], ["published"]),
+        "provenance": provenance(),
+    }
+    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+
+
+def as_text(audits: Sequence[FileAudit], failures: Sequence[tuple[str, str]] = ()) -> str:
+    """A line a file, then every place where something else was told than is true, and the files that failed."""
+    head = ("file", "turns", "unparsed", *FED_BACK, "experiments", "differ", "replayed")
+    rows = [head]
+    for name, counts, tally in [
+        *((one.file, one.counts(), f"{one.tally.hits}/{one.tally.requests}") for one in audits),
+        ("all", total(audits), ""),
+    ]:
+        fed_back, experiments = counts["fed_back"].values(), counts["experiments"].values()
+        rows.append((name, *map(str, (counts["assistant_turns"], counts["unparsed"], *fed_back, *experiments)), tally))
+    lines = aligned(rows)
+    for one in audits:
+        lines += ["", f"{one.file}:", *(f"  {finding}" for finding in _findings(one))]
+    lines += [f"\n{file}: not audited" for file, _ in failures]
+    return "\n".join(lines) + "\n"
+
+
+def _findings(one: FileAudit) -> Iterator[str]:
+    for turn in one.turns:
+        where = f"message {turn.position} (iteration {turn.iteration}, turn {turn.turn})"
+        yield from (f"{where}: {finding}" for finding in _findings_of_turn(turn))
+    for number in one.experiments_differ:
+        yield f"experiment {number}: listed with another design than was proposed"
+    for number, told in one.figures_changed:
+        yield f"experiment {number}: listed with figures that change, {', then '.join(told)}"
+    several = sum(turn.other_designs > 0 for turn in one.turns)
+    remarked = sum(turn.remarks > 0 for turn in one.turns)
+    if several or remarked:
+        yield (
+            f"{several} answers state several designs, of which the last was read; "
+            f"{remarked} have lists beside it that make no design, and were not read"
+        )
+    yield f"FLOPs table of the prompts: {one.table_entries - one.table_wrong} of {one.table_entries} entries exact"
+    for stated in one.fixed_macs_stated:
+        off = (fixed_cost().macs_thop - stated) / MILLION
+        amount = "exactly right" if off == 0 else f"{abs(off):.3f} M too {'little' if off > 0 else 'much'}"
+        yield f"layers that are not searched: {stated / MILLION:.3f} M in the prompts, {amount}"
+    if one.verbatim:
+        yield "sent otherwise than by the file's own templates: " + "; ".join(one.verbatim)
+    if one.miss is not None:
+        yield f"the replay ended early: {one.miss}".replace("\n", "\n    ")
+
+
+def _findings_of_turn(turn: TurnAudit) -> Iterator[str]:
+    if turn.design is None:
+        yield "no design could be read"
+    if turn.fed_back in ("truncated", "different") and turn.macs is not None:
+        yield f"{turn.told:g} M fed back, {turn.macs / MILLION:.3f} M computed: {turn.fed_back}"
+    if turn.fed_back == "already_tested" and turn.repeats is None:
+        yield "called already tested, but repeats no experiment"
+    if turn.fed_back != "already_tested" and turn.repeats is not None:
+        yield f"repeats experiment {turn.repeats}, which was not noticed"
+    if turn.not_understood is not None:
+        yield f"feedback that was not understood: {turn.not_understood[:200]}"

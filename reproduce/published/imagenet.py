@@ -1,27 +1,66 @@
-"""GENIUS' ImageNet runs: from their published conversations if fetched, otherwise from reconstructed cassettes."""
+"""GENIUS' ImageNet runs: from their published conversations if fetched, otherwise from reconstructed cassettes.
+
+What each run proposed and was told is embedded (`paper/imagenet_runs.json`): figures only, no sentences, kept as they
+were told, also where they are not true.
+"""
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
-from baselines.genius import Genius, Prompts
+import msgspec
+
 from cache import cassette
 from cache.cassette import Cassette
 from cache.record import Record
 from harness import spaces
 from harness.loop import Budget
-from harness.run import Setting
-from harness.spaces import mobilenetv2_se
-from harness.specification import Model, Specification
+from harness.run import SAMPLES
+from harness.spaces.mobilenetv2_se import SPACE
+from harness.specification import Data, Model, Specification, Turn
 from reproduce.data import Published, conversations, read_published
-from reproduce.errors import DataMissing, MalformedConversation, UsageError
-from reproduce.published.conversation import Conversation, parse
-from reproduce.published.history import chat_history, dialogues
-from reproduce.published.replay import MODEL, RECORDED, Replay
+from reproduce.errors import MalformedConversation, UsageError
+from reproduce.published.conversation import Conversation, dialogues, parse
+from reproduce.published.replay import MODEL, RECORDED, Replay, setting, wording
 from reproduce.published.replay import replay as performed
-from reproduce.published.transcript import Transcript, embedded
+from reproduce.published.wording import prompt_pack
 from tables.space import Architecture
+
+RUNS = Path(__file__).parents[1] / "paper" / "imagenet_runs.json"
+
+
+class Transcript(Data, frozen=True):
+    """The figures of a whole run: a tuple of turns for each iteration, and the FLOPs window in millions.
+
+    `sample` numbers the run among the independent ones (`cache.key`).
+    """
+
+    run: str
+    file: str
+    sha256: str
+    sample: int
+    window: tuple[int, int]
+    iterations: tuple[tuple[Turn, ...], ...]
+
+    @property
+    def turns(self) -> Iterator[Turn]:
+        """All turns in order."""
+        return (turn for iteration in self.iterations for turn in iteration)
+
+
+class Embedded(Data, frozen=True):
+    """The embedded file: where the figures are from, and the runs."""
+
+    source: str
+    runs: tuple[Transcript, ...]
+
+
+@cache
+def embedded() -> dict[str, Transcript]:
+    """The embedded runs by name."""
+    return {run.run: run for run in msgspec.json.decode(RUNS.read_bytes(), type=Embedded).runs}
 
 
 def published_run(name: str) -> Published:
@@ -41,40 +80,53 @@ def distinct_conversations() -> tuple[Published, ...]:
     return tuple(entry for entry in conversations() if published_run(str(entry.run)) is entry)
 
 
-def available(name: str, *, embedded_only: bool = False) -> bool:
-    """Whether the run can be replayed here."""
-    entry = published_run(name)
-    return entry.run in embedded() or (not embedded_only and read_published(entry) is not None)
-
-
-def replay(name: str, *, embedded_only: bool = False) -> Replay:
-    """Search again as the run did; with `embedded_only` as if nothing had been fetched.
+def replay(name: str) -> Replay:
+    """Search again as the run did.
 
     Raises:
-        DataMissing: if the run is neither fetched nor embedded.
         ReplayMiss: if a rebuilt request was never recorded.
         MalformedConversation: if what was fetched tells no winner.
     """
     entry = published_run(name)
-    if not embedded_only and (data := read_published(entry)) is not None:
-        told = conversation(entry, data)
-        records = Cassette(published_records(entry, data))
-        published = specification(told.transcript), setting(told.transcript, told.prompts)
-        found = performed(*published, records, "published", f"sha256:{entry.sha256}")
-        if not found.trajectory.evaluated or found.trajectory.best.trial.architecture is None:
-            raise MalformedConversation(f"{entry.path}: expected a best experiment with a design that can be read")
-        return found
-    if entry.run in embedded():
-        transcript = embedded()[entry.run]
-        recorded = cassette.read(cassette_path(transcript.run))
-        return performed(*reconstructed(transcript), recorded, "reconstructed", recorded.digest)
-    raise DataMissing(entry.name, purpose=f"run {name}")
+    if (data := read_published(entry)) is None:
+        run = specification(embedded()[str(entry.run)])
+        recorded = cassette.read(cassette_path(str(entry.run)))
+        return performed(run, setting(run, str(entry.run)), recorded, "reconstructed", recorded.digest)
+    told, records = conversation(entry, data), Cassette(published_records(entry, data))
+    run = published(entry, told)
+    how = setting(run, str(entry.run), prompt_pack(told))
+    found = performed(run, how, records, "published", f"sha256:{entry.sha256}")
+    if not found.trajectory.evaluated or found.trajectory.best.trial.architecture is None:
+        raise MalformedConversation(f"{entry.path}: expected a best experiment with a design that can be read")
+    return found
 
 
 def published_records(entry: Published, data: bytes) -> list[Record]:
-    """The answers of a published conversation as records."""
+    """The answers of a published conversation as records, each to all that precedes it in its dialogue.
+
+    Provenance has the turn's position in the file, from 0. A request that the file itself repeats is numbered
+    `harness.run.SAMPLES` further on each time.
+
+    Raises:
+        MalformedConversation: the file is no list of messages.
+    """
     source = {"origin": "published conversation", "url": entry.url, "file": entry.path, "sha256": entry.sha256}
-    return list(chat_history(data, model=MODEL, source=source, sample=entry.sample or 0))
+    records: list[Record] = []
+    asked: list[list[dict[str, str]]] = []
+    for dialogue in dialogues(data):
+        for n, message in enumerate(dialogue.messages):
+            if message["role"] == "assistant":
+                said = dialogue.messages[:n]
+                records.append(
+                    Record(
+                        request={"model": MODEL, "messages": [*said]},
+                        answer={"choices": [{"index": 0, "message": message}]},
+                        sample=(entry.sample or 0) + SAMPLES * asked.count(said),
+                        provenance={**source, "turn": dialogue.position + n},
+                    )
+                )
+                asked.append(said)
+    return records
 
 
 def conversation(entry: Published, data: bytes) -> Conversation:
@@ -83,34 +135,34 @@ def conversation(entry: Published, data: bytes) -> Conversation:
     Raises:
         MalformedConversation: if there is no conversation to take apart.
     """
-    return parse(dialogues(data), run=str(entry.run), file=entry.path, sha256=entry.sha256, sample=entry.sample or 0)
+    return parse(data, entry.path)
 
 
-def specification(transcript: Transcript, prompts: Prompts | None = None) -> Specification:
-    """The run as data: its FLOPs window, no design twice, told as it was; a wording of others stands by its digest."""
-    wording = {"digest": f"sha256:{transcript.sha256}"} if prompts is None else prompts.parts
+def transcript(entry: Published, told: Conversation) -> Transcript:
+    """The figures of a published conversation."""
+    return Transcript(str(entry.run), entry.path, entry.sha256, entry.sample or 0, told.window, told.told)
+
+
+def specification(figures: Transcript, prompt: dict[str, str] | None = None) -> Specification:
+    """The run as data: its FLOPs window, no design twice, told as it was.
+
+    `prompt` is this project's own wording unless another is given; a published one has no licence and stands by its
+    digest.
+    """
     return Specification(
         method="genius",
-        space=mobilenetv2_se.SPACE.name,
-        budget=Budget(proposals=len([*transcript.turns])),
-        window=transcript.window,
-        model=Model(name=MODEL, prompt=wording),
-        told=transcript.iterations,
-        number=transcript.sample,
+        space=SPACE.name,
+        budget=Budget(proposals=len([*figures.turns])),
+        window=figures.window,
+        model=Model(name=MODEL, prompt=prompt or wording(SPACE.name, figures.window).parts),
+        told=figures.iterations,
+        number=figures.sample,
     )
 
 
-def setting(transcript: Transcript, prompts: Prompts) -> Setting:
-    """What performs the run in this wording."""
-    space = mobilenetv2_se.SPACE
-    return Setting(space, macs, partial(Genius, space, prompts), name=transcript.run)
-
-
-def reconstructed(transcript: Transcript) -> tuple[Specification, Setting]:
-    """The run in this project's own wording of the problem that it was given."""
-    low, high = map(str, transcript.window)
-    prompts = Prompts.load("mobilenetv2_se", low=low, high=high, costs=mobilenetv2_se.describe_costs())
-    return specification(transcript, prompts), setting(transcript, prompts)
+def published(entry: Published, told: Conversation) -> Specification:
+    """The run of a published conversation, as data."""
+    return specification(transcript(entry, told), {"digest": f"sha256:{entry.sha256}"})
 
 
 def cassette_path(name: str) -> Path:
@@ -120,4 +172,4 @@ def cassette_path(name: str) -> Path:
 
 def macs(architecture: Architecture) -> int:
     """Multiply-accumulates as GENIUS counted them."""
-    return spaces.counted_macs(mobilenetv2_se.SPACE.name, architecture)
+    return spaces.counted_macs(SPACE.name, architecture)

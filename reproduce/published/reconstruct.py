@@ -1,10 +1,9 @@
 """Build what is embedded: the figures of the ImageNet runs, and cassettes of this project's own prompts.
 
 `python -m reproduce.published.reconstruct figures` reads the fetched conversations and writes
-`paper/imagenet_runs.json`;
-`python -m reproduce.published.reconstruct cassettes` writes a cassette for each of these runs and for each of tables
-7 to 10. The
-answers in a cassette are the published designs in this project's own layout; no published sentence enters either.
+`paper/imagenet_runs.json`; `python -m reproduce.published.reconstruct cassettes` writes a cassette for each of these
+runs and for each of tables 7 to 10. The answers in a cassette are the published designs in this project's own layout;
+no published sentence enters either.
 """
 
 from __future__ import annotations
@@ -19,16 +18,13 @@ import msgspec
 
 from cache import cassette
 from cache.record import Record
-from harness.spaces.mobilenetv2_se import SPACE
-from harness.text import layouts
 from reproduce.data import read_published
 from reproduce.errors import DataMissing
-from reproduce.published import trials
-from reproduce.published.imagenet import cassette_path, conversation, distinct_conversations, reconstructed
+from reproduce.published import imagenet, trials
+from reproduce.published.imagenet import Embedded, Transcript
 from reproduce.published.replay import reconstruct
-from reproduce.published.transcript import RUNS, Embedded, Transcript, embedded
+from reproduce.published.trials import Trials
 
-ORIGIN = "reconstructed from published figures"
 SOURCE = "github.com/mingkai-zheng/GENIUS at 97361d30b2da337edd0c8e1ed71b7c88b4a85d38; figures only"
 
 
@@ -39,9 +35,9 @@ def figures() -> str:
         DataMissing: if none has been fetched.
     """
     runs = []
-    for entry in distinct_conversations():
+    for entry in imagenet.distinct_conversations():
         if (data := read_published(entry)) is not None:
-            runs.append(conversation(entry, data).transcript)
+            runs.append(imagenet.transcript(entry, imagenet.conversation(entry, data)))
     if not runs:
         raise DataMissing("329M", purpose="the figures of the published runs")
     text = json.dumps(msgspec.to_builtins(Embedded(source=SOURCE, runs=tuple(runs))), indent=1)
@@ -50,11 +46,20 @@ def figures() -> str:
     return text.replace("{ ", "{").replace(" }", "}") + "\n"
 
 
-def records(transcript: Transcript) -> list[Record]:
+def records(figures: Transcript) -> list[Record]:
     """The records of a run that proposes the published designs in answer to this project's prompts."""
-    answers = ["No design." if turn.design is None else layouts.write(SPACE, turn.design) for turn in transcript.turns]
-    provenance = {"origin": ORIGIN, "file": transcript.file, "sha256": transcript.sha256}
-    return list(reconstruct(*reconstructed(transcript), answers, provenance))
+    designs = (turn.design for turn in figures.turns)
+    return [*reconstruct(imagenet.specification(figures), designs, {"file": figures.file, "sha256": figures.sha256})]
+
+
+def records_of_trials(table: Trials) -> list[Record]:
+    """The records of all trials of a table of the paper, with this project's prompts."""
+    provenance = {"table": f"arXiv:2304.10970v4 {table.name}"}
+    return [
+        record
+        for number, trial in enumerate(table.trials)
+        for record in reconstruct(trials.specification(table, number), (one.architecture for one in trial), provenance)
+    ]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,12 +67,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m reproduce.published.reconstruct", description=__doc__)
     parser.add_argument("what", choices=("figures", "cassettes"))
     if parser.parse_args(arguments).what == "figures":
-        RUNS.write_text(figures(), encoding="utf-8")
+        imagenet.RUNS.write_text(figures(), encoding="utf-8")
         return 0
-    for transcript in embedded().values():
-        cassette.write(cassette_path(transcript.run), records(transcript))
+    for name, run in imagenet.embedded().items():
+        cassette.write(imagenet.cassette_path(name), records(run))
     for name, table in trials.published_trials().items():
-        cassette.write(trials.cassette_path(name), trials.records(table))
+        cassette.write(trials.cassette_path(name), records_of_trials(table))
     return 0
 
 

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
+from baselines.genius import Genius, Prompts
 from cache import cassette
 from cache.cassette import Cassette
 from cache.client import Client, Records, Reply, Request, Tally
 from cache.key import JSON
 from cache.record import CHAT, Record
-from harness.loop import Step, Trajectory
+from harness import spaces
+from harness.loop import Objective, Step, Trajectory
 from harness.protocol import MILLION, Evaluated, Rejected, Trial, in_millions
-from harness.run import Setting, perform
+from harness.run import Setting, course, perform
+from harness.spaces import mobilenetv2_se
 from harness.specification import Specification
-from harness.text import layouts
+from harness.text import notation
 from tables.space import Architecture, Space
 
 MODEL = "gpt-4"  # what the paper names
 ITERATIONS = 10  # of a run of the paper
+CONCLUSION = "No further improvement is possible."
 RECORDED = Path(cassette.__file__).with_name("recorded")
 
-Source: TypeAlias = Literal["published", "reconstructed", "recorded"]
-"""Real answers of GPT-4, answers made of the figures that were published of them, or answers of another model."""
+Source: TypeAlias = Literal["published", "reconstructed"]
+"""Real answers of GPT-4, or answers made of the figures that were published of them."""
 
 
 class Erratum(NamedTuple):
@@ -36,6 +42,12 @@ class Erratum(NamedTuple):
     what: str
     told: str
     true: str
+
+    def __str__(self) -> str:
+        return (
+            f"run {self.run}, iteration {self.iteration}, turn {self.turn}: {self.what} told as {self.told}, in truth "
+            f"{self.true}"
+        )
 
 
 @dataclass(frozen=True)
@@ -61,6 +73,28 @@ class Replay:
         """Computed from the two outcomes of every step."""
         return tuple(erratum for step in self.trajectory.steps for erratum in self._errata(step))
 
+    def describe(self) -> dict[str, Any]:
+        """The run as JSON: its winner with exact costs, its course, the keys of the records used, and its errata."""
+        return {
+            "run": self.run,
+            "source": self.source,
+            "evidence": self.evidence,
+            "winner": self._winner() if self.trajectory.evaluated else None,
+            "course": course(self.trajectory),
+            "errata": [erratum._asdict() for erratum in self.errata],
+        }
+
+    def _winner(self) -> dict[str, Any]:
+        best, costs = self.trajectory.best, spaces.find(self.space.name).cost(self.winner)
+        return {
+            "experiment": best.iteration + 1,
+            "architecture": list(self.winner),
+            "search_accuracy": best.accuracy,
+            "macs": costs.macs_thop,
+            "macs_conv_linear": costs.macs,
+            "params": costs.params,
+        }
+
     def _errata(self, step: Step) -> Iterator[Erratum]:
         trial, told = step.trial, step.told
         if told is None:
@@ -78,31 +112,63 @@ class Replay:
             yield Erratum(*place, "verdict", _verdict(told), _verdict(trial))
 
     def _written(self, trial: Trial) -> str:
-        return layouts.write(self.space, trial.architecture, "flat") if trial.architecture else "unreadable"
+        return notation.write(self.space, trial.architecture, "flat") if trial.architecture else "unreadable"
 
 
 def _verdict(trial: Trial) -> str:
     return trial.rejection.reason.value if isinstance(trial, Rejected) else "accepted"
 
 
-def replay(specification: Specification, setting: Setting, records: Records, source: Source, evidence: str) -> Replay:
+def wording(space: str, window: tuple[int, int] | None = None) -> Prompts:
+    """This project's own statement of a problem, with bounds of the cost in millions if there are any."""
+    words: dict[str, str] = {}
+    if window is not None:
+        low, high = map(str, window)
+        words = {"low": low, "high": high, "costs": mobilenetv2_se.describe_costs()}
+    return Prompts.load(space.replace("-", "_"), **words)
+
+
+def setting(
+    specification: Specification, name: str, prompts: Prompts | None = None, objective: Objective | None = None
+) -> Setting:
+    """What performs a run of GENIUS.
+
+    Args:
+        specification: the run.
+        name: what reports and messages call it.
+        prompts: a wording that the specification names by its digest alone.
+        objective: what measures instead of the figures that were told.
+    """
+    space = spaces.find(specification.space).SPACE
+    if prompts is None:
+        assert specification.model is not None  # GENIUS is handed one
+        prompts = Prompts.of(specification.model.prompt)
+    macs = partial(spaces.counted_macs, space.name)
+    return Setting(space, macs, partial(Genius, space, prompts), objective=objective, name=name)
+
+
+def replay(specification: Specification, how: Setting, records: Records, source: Source, evidence: str) -> Replay:
     """Perform a run in strict replay.
 
     Raises:
         ReplayMiss: if a rebuilt request was never recorded; it names the run, the iteration and the turn.
     """
-    run = perform(specification, Client(records), setting)
-    return Replay(setting.name, setting.space, source, evidence, run.trajectory, run.tally)
+    run = perform(specification, Client(records), how)
+    return Replay(how.name, how.space, source, evidence, run.trajectory, run.tally)
 
 
 def reconstruct(
-    specification: Specification, setting: Setting, answers: Sequence[str], provenance: Mapping[str, JSON]
+    specification: Specification, designs: Iterable[Architecture | None], provenance: Mapping[str, JSON]
 ) -> tuple[Record, ...]:
-    """The records of a run in which the model gives these answers: what a cassette of reconstructed answers holds."""
-    left = iter(answers)
+    """The records of a run in which the model answers with these designs, until it says that nothing is better."""
+    how = setting(specification, "")
+    answers = chain(
+        ("No design." if design is None else notation.write(how.space, design) for design in designs), [CONCLUSION]
+    )
 
     def said(request: Request) -> Reply:  # noqa: ARG001
-        message: dict[str, JSON] = {"role": "assistant", "content": next(left)}
-        return Reply({"choices": [{"index": 0, "message": message}]}, provenance=provenance)
+        message: dict[str, JSON] = {"role": "assistant", "content": next(answers)}
+        origin: dict[str, JSON] = {"origin": "reconstructed from published figures"}
+        return Reply({"choices": [{"index": 0, "message": message}]}, provenance={**origin, **provenance})
 
-    return perform(specification, Client(Cassette(), {CHAT: said}), setting).answers
+    return perform(specification, Client(Cassette(), {CHAT: said}), how).answers

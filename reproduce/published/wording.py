@@ -7,35 +7,32 @@ an exception that is sent as it was; it is computed here, so no slip of the pers
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import TypeVar
 
 from baselines.genius import Prompts
 from harness.protocol import Evaluated, Proposal, Rejected, Trial, Unmeasured
+from harness.run import as_told
 from harness.spaces.mobilenetv2_se import SPACE
-from reproduce.published.dialogue import Answer, Experiment, Iteration, Range
-from reproduce.published.transcript import Transcript, Turn
-
-_T = TypeVar("_T")
+from harness.specification import Turn
+from reproduce.published.conversation import Conversation, Experiment, Range, commonest
 
 _GROUP_LINE = re.compile(r"(.*?)1(.*?)2(.*?)7(.*?\[)[\d, ]*(\].*)")  # the first stage: layers 2 to 7
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
-def prompts(iterations: Sequence[Iteration], transcript: Transcript) -> Prompts:
+def prompt_pack(told: Conversation) -> Prompts:
     """The prompt pack from which every request of the conversation can be rebuilt."""
-    later = iterations[1:]
-    listed = [experiment for iteration in later for experiment in iteration.experiments]
+    later = told.iterations[1:]
+    listed = (experiment for iteration in later for experiment in iteration.experiments)
     group, experiment = commonest(map(_experiment_templates, listed), ("", ""))
     feedback: dict[str | None, list[str]] = {}
-    for iteration, turns in zip(iterations, transcript.iterations, strict=True):
-        for answer, turn in _answered(iteration, turns):
-            feedback.setdefault(turn.verdict, []).append(_feedback_template(answer.feedback[0], turn, transcript))
+    for iteration in told.iterations:  # the feedback behind the last answer is in no request
+        for (text, *_), turn in zip(iteration.said[1:-1], iteration.turns, strict=False):
+            feedback.setdefault(turn.verdict, []).append(_feedback_template(text, turn, told.window))
     templates = Prompts(
-        system=commonest((iteration.system for iteration in iterations), ""),
-        problem=iterations[0].messages[0],
+        system=commonest((iteration.system for iteration in told.iterations), ""),
+        problem=told.iterations[0].said[0][0],
         opening=commonest((iteration.opening for iteration in later), ""),
         experiment=experiment,
         closing=commonest((iteration.closing for iteration in later), ""),
@@ -45,21 +42,13 @@ def prompts(iterations: Sequence[Iteration], transcript: Transcript) -> Prompts:
         repeated=commonest(feedback.get("repeated", ()), ""),
         unreadable=commonest(feedback.get("unread", ()), ""),
     )
-    return replace(
-        templates,
-        as_sent=dict(_sent_otherwise(iterations, transcript, templates)),
-        also_sent=dict(_sent_besides(iterations)),
-    )
-
-
-def commonest(values: Iterable[_T], default: _T) -> _T:
-    """The value that occurs most often, the first of them if several do."""
-    return next((value for value, _ in Counter(values).most_common(1)), default)
-
-
-def _answered(iteration: Iteration, turns: Sequence[Turn]) -> Iterator[tuple[Answer, Turn]]:
-    """The answers whose feedback was sent on: that of the last is in no request."""
-    return zip(iteration.answers[:-1], turns[:-1], strict=True)
+    also_sent = {
+        (number, turn): messages[1:]
+        for number, iteration in enumerate(told.iterations)
+        for turn, messages in enumerate(iteration.said[:-1])
+        if len(messages) > 1
+    }
+    return replace(templates, as_sent=dict(_sent_otherwise(told, templates)), also_sent=also_sent)
 
 
 def _experiment_templates(experiment: Experiment) -> tuple[str, str]:
@@ -71,11 +60,11 @@ def _experiment_templates(experiment: Experiment) -> tuple[str, str]:
     return group, _fill(experiment.text, {span: f"${name}" for name, span in experiment.spans.items()})
 
 
-def _feedback_template(text: str, turn: Turn, transcript: Transcript) -> str:
+def _feedback_template(text: str, turn: Turn, window: Range) -> str:
     """The wording of a feedback: numbers that have the value of a figure are that figure."""
     names: dict[float, str] = {}
     if turn.verdict in ("above", "below") and turn.macs is not None:
-        bound = transcript.window[turn.verdict == "above"]
+        bound = window[turn.verdict == "above"]
         names = {bound: "$bound", abs(turn.macs - bound): "$difference", turn.macs: "$macs"}
     figures = ((found.span(), names.get(float(found[0]))) for found in _NUMBER.finditer(text))
     return _fill(text, {span: name for span, name in figures if name is not None})
@@ -94,37 +83,26 @@ def _literal(text: str) -> str:
     return text.replace("$", "$$")
 
 
-def _sent_otherwise(
-    iterations: Sequence[Iteration], transcript: Transcript, templates: Prompts
-) -> Iterator[tuple[tuple[int, str], str]]:
+def _sent_otherwise(told: Conversation, templates: Prompts) -> Iterator[tuple[tuple[int, str], str]]:
     """Every part of a request that the templates do not give to the letter."""
     trials: list[Trial] = []
-    for number, (iteration, turns) in enumerate(zip(iterations, transcript.iterations, strict=True)):
+    for number, iteration in enumerate(told.iterations):
         parts: dict[str, tuple[str, str | None]] = {"system": (iteration.system, templates.system)}  # sent, written
         listed = [experiment.number for experiment in iteration.experiments]
-        if len(iteration.messages) > 1 or (number > 0 and listed != [*range(1, number + 1)]):
-            parts["statement"] = iteration.messages[0], None
+        if len(iteration.said[0]) > 1 or (number > 0 and listed != [*range(1, number + 1)]):
+            parts["statement"] = iteration.said[0][0], None
         elif number > 0:
             parts["opening"] = iteration.opening, templates.opening
             for n, (experiment, trial) in enumerate(zip(iteration.experiments, trials, strict=True), start=1):
-                parts[f"experiment {n}"] = experiment.text, _experiment(templates, n, trial)
+                # nothing can be written of what was not told with all its figures
+                written = templates.write_experiment(SPACE, n, trial) if isinstance(trial, Evaluated) else None
+                parts[f"experiment {n}"] = experiment.text, written
             parts["closing"] = iteration.closing, templates.closing
-        for n, (answer, turn) in enumerate(_answered(iteration, turns)):
-            told = transcript.testimony(number, n, Unmeasured(Proposal(), turn.design, None))
-            assert isinstance(told, Rejected)  # this turn was answered
-            parts[f"feedback {n}"] = answer.feedback[0], templates.write_feedback(told)
+        for n, (messages, turn) in enumerate(zip(iteration.said[1:], iteration.turns, strict=True)):
+            outcome = as_told(told.told, told.window, number, n, Unmeasured(Proposal(), turn.design, None))
+            if n + 1 < len(iteration.turns):
+                assert isinstance(outcome, Rejected)  # this turn was answered
+                parts[f"feedback {n}"] = messages[0], templates.write_feedback(outcome)
+            elif outcome is not None:
+                trials.append(outcome)
         yield from (((number, part), sent) for part, (sent, written) in parts.items() if sent != written)
-        ended = transcript.testimony(number, len(turns) - 1, Unmeasured(Proposal(), turns[-1].design, None))
-        trials += [] if ended is None else [ended]
-
-
-def _experiment(templates: Prompts, number: int, trial: Trial) -> str | None:
-    """The experiment as the templates give it; None where nothing was told of it that could be written."""
-    return templates.write_experiment(SPACE, number, trial) if isinstance(trial, Evaluated) else None
-
-
-def _sent_besides(iterations: Sequence[Iteration]) -> Iterator[tuple[tuple[int, int], tuple[str, ...]]]:
-    """The further messages of a user who sent several before an answer."""
-    for number, iteration in enumerate(iterations):
-        before = (iteration.messages, *(answer.feedback for answer in iteration.answers[:-1]))
-        yield from (((number, turn), said[1:]) for turn, said in enumerate(before) if len(said) > 1)

@@ -1,22 +1,32 @@
-"""Where output goes: the terminal, a pipe, or a file that is written whole or not at all."""
+"""Where output goes: the terminal, a pipe, or a file that is written whole or not at all; and how figures look."""
 
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reproduce.errors import CannotWrite, UsageError
+from reproduce.errors import ReproduceError, UsageError
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from reproduce.report.report import Report
 
 DRAWN = (".png", ".svg", ".pdf")
 FORMATS = ("text", "md", "csv", "json", "latex")
 SUFFIXES = {".txt": "text", ".md": "md", ".csv": "csv", ".json": "json", ".tex": "latex"}
+
+WIDTH = 3.4  # inches: one column of a two-column page
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Okabe and Ito 2008, without yellow: told apart with any colour vision."""
+COLOURS = PALETTE[:3]
+MARKERS = ("o", "s", "^")
 
 
 def add_output_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,20 +37,23 @@ def add_output_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, metavar="FILE", help="write here instead of printing")
 
 
-def show(report: Report, form: str | None, out: Path | None) -> None:
+def show(report: Report, form: str | None, out: Path | None, draw: Callable[[Path], None] | None = None) -> None:
     """Print a report, or write it to a file; on a terminal without `form` it is drawn in colour.
 
-    Without `form` a file's suffix says which one; a file without a suffix gets text.
+    Without `form` a file's suffix says which one; a file without a suffix gets text, a picture what `draw` draws.
 
     Raises:
         UsageError: if the file's suffix stands for no form.
-        CannotWrite: if the file cannot be written; what was there before stays.
+        ReproduceError: if the file cannot be written; what was there before stays.
     """
+    if draw is not None and form is None and out is not None and out.suffix in DRAWN:
+        draw(out)
+        return
     form = form or format_of(out)
     if out is None and form is None and sys.stdout.isatty():
-        from reproduce.report.terminal import draw
+        from reproduce.report import terminal
 
-        draw(report)
+        terminal.draw(report)
         return
     from reproduce.report.rendering import render
 
@@ -66,7 +79,7 @@ def emit(text: str, out: Path | None) -> None:
     """Write text to standard output, or to a file as a whole.
 
     Raises:
-        CannotWrite: if the file cannot be written; what was there before stays.
+        ReproduceError: if the file cannot be written; what was there before stays.
     """
     if out is None:
         sys.stdout.buffer.write(text.encode())  # UTF-8 wherever it goes: the marks are not ASCII
@@ -75,17 +88,48 @@ def emit(text: str, out: Path | None) -> None:
     write(text.encode(), out)
 
 
-def write(content: bytes, out: Path) -> None:
-    """Write a file as a whole or not at all.
+def write(
+    content: bytes, out: Path, mend: str = "name another file, or make room for it", *, folders: bool = False
+) -> None:
+    """Write a file as a whole or not at all, with `folders` also the folders above it.
 
     Raises:
-        CannotWrite: if it cannot be written; what was there before stays.
+        ReproduceError: if it cannot be written; what was there before stays. The message ends with how to `mend` that.
     """
     part = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
+        if folders:
+            out.parent.mkdir(parents=True, exist_ok=True)
         part.write_bytes(content)
         part.replace(out)
     except OSError as error:
         with suppress(OSError):
             part.unlink()
-        raise CannotWrite(f"{out}: {error.strerror}; name another file, or make room for it") from error
+        raise ReproduceError(f"{out}: {error.strerror}; {mend}") from error
+
+
+def new_figure(height: float) -> Figure:
+    """An empty figure of one column's width, in inches.
+
+    Raises:
+        UsageError: if matplotlib is not installed.
+    """
+    try:
+        import matplotlib as mpl
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError as error:
+        raise UsageError("drawing needs matplotlib; install it with `pip install '.[plots]'`") from error
+    mpl.rcParams.update({"font.size": 7, "axes.titlesize": 7, "legend.fontsize": 6.5, "svg.hashsalt": "genius-replay"})
+    return Figure(figsize=(WIDTH, height), dpi=300, layout="constrained")
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write PNG, SVG or PDF, by the path's suffix; the same figure gives the same bytes.
+
+    Raises:
+        ReproduceError: if the file cannot be written; what was there before stays.
+    """
+    stamp = {".png": "Software", ".svg": "Date", ".pdf": "CreationDate"}[path.suffix]
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format=path.suffix[1:], metadata={stamp: None})
+    write(drawn.getvalue(), path)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from reproduce.report.report import LEGEND, Report, Status
+from reproduce.report.report import Report, Status
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -20,22 +20,19 @@ _LATEX = {
     "×": r"$\times$",
     "→": r"$\to$",
 }
-_LATEX_MARK = {
-    Status.RECOMPUTED: "$^{c}$",
-    Status.REPLAYED: "$^{r}$",
-    Status.QUOTED: "$^{q}$",
-    Status.MISSING: "$^{m}$",
-    Status.LABEL: "",
-}
 
 
 def plain(report: Report) -> str:
     """Aligned columns, without colour: what a pipe gets."""
     grid = marked(report)
+    grid.insert(1, ["-" * max(map(len, column)) for column in zip(*grid, strict=True)])
+    return "\n".join([report.title, "", *aligned(grid), "", legend(report), *report.notes, report.origin]) + "\n"
+
+
+def aligned(grid: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a table, its columns padded to the width of their longest cell."""
     widths = [max(map(len, column)) for column in zip(*grid, strict=True)]
-    grid.insert(1, ["-" * width for width in widths])
-    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in grid]
-    return "\n".join([report.title, "", *lines, "", legend(report), *report.notes, report.origin]) + "\n"
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in grid]
 
 
 def markdown(report: Report) -> str:
@@ -73,12 +70,13 @@ def as_json(report: Report) -> str:
 def latex(report: Report) -> str:
     """A `tabular` for booktabs; statuses are superscripts, explained in a comment."""
     lines = [f"% {line}" for line in (report.title, *report.notes, report.origin)]
-    lines.append("% superscripts: c recomputed, r replayed, q quoted, m not at hand; needs booktabs")
+    recorded = ", d recorded" if Status.RECORDED in _statuses(report) else ""
+    lines.append(f"% superscripts: c recomputed, r replayed{recorded}, q quoted, m not at hand; needs booktabs")
     lines += [rf"\begin{{tabular}}{{{'l' * len(report.columns)}}}", r"\toprule"]
     lines.append(" & ".join(_escape(column.title) for column in report.columns) + r" \\")
     lines.append(r"\midrule")
     for row in report.rows:
-        lines.append(" & ".join(_escape(cell.text) + _LATEX_MARK[cell.status] for cell in row) + r" \\")
+        lines.append(" & ".join(_escape(cell.text) + _superscript(cell.status) for cell in row) + r" \\")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
 
 
@@ -98,8 +96,16 @@ def render(report: Report, form: str) -> str:
 
 def legend(report: Report) -> str:
     """What the marks in this report mean."""
-    statuses = {cell.status for row in report.rows for cell in row}
-    return "  ".join(f"{status.mark} {LEGEND[status]}" for status in Status if status in statuses and status in LEGEND)
+    return "  ".join(f"{status.mark} {status.meaning}" for status in _statuses(report) if status.mark)
+
+
+def _statuses(report: Report) -> list[Status]:
+    used = {cell.status for row in report.rows for cell in row}
+    return [status for status in Status if status in used]
+
+
+def _superscript(status: Status) -> str:
+    return f"$^{{{status.letter}}}$" if status.letter else ""
 
 
 def marked(report: Report) -> list[list[str]]:

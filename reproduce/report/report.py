@@ -1,20 +1,18 @@
-"""What a command shows, as data: cells with a status, and the replays behind them."""
+"""What a command shows, as data: cells with a status, and the runs behind them."""
 
 from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
-from harness import spaces
-from harness.run import course
+from cache.client import Tally
 from reproduce import __version__
-from reproduce.published.replay import Replay
 
 Value: TypeAlias = str | int | float | None
 LISTED = 6  # runs of one file that are named one by one
@@ -22,30 +20,31 @@ PACKAGES = ("baselines", "cache", "harness", "reproduce", "tables")
 
 
 class Status(Enum):
-    """Where the value of a cell comes from, and the mark that says so in print."""
+    """Where the value of a cell comes from; the fuller the circle, the more of it was computed here.
 
-    RECOMPUTED = "recomputed"
-    REPLAYED = "replayed"
-    RECORDED = "recorded"
-    QUOTED = "quoted"
-    MISSING = "missing"
-    LABEL = "label"  # what a row or a series is called here
+    Attributes:
+        mark: says so in print.
+        letter: says so in LaTeX, as a superscript.
+        meaning: explains the mark below a table.
+    """
 
-    @property
-    def mark(self) -> str:
-        """The fuller the circle, the more of it was computed here."""
-        return {"recomputed": "●", "replayed": "◐", "recorded": "◔", "quoted": "○", "missing": "·", "label": ""}[
-            self.value
-        ]
+    mark: str
+    letter: str
+    meaning: str
 
+    RECOMPUTED = "recomputed", "●", "c", "recomputed here"
+    REPLAYED = "replayed", "◐", "r", "replayed from stored answers"
+    RECORDED = "recorded", "◔", "d", "as the run's record says, not replayed"
+    QUOTED = "quoted", "○", "q", "quoted from the paper"
+    MISSING = "missing", "·", "m", "needs data that is not at hand"
+    LABEL = "label", "", "", ""  # what a row or a series is called here
 
-LEGEND = {
-    Status.RECOMPUTED: "recomputed here",
-    Status.REPLAYED: "replayed from stored answers",
-    Status.RECORDED: "as the run's record says, not replayed",
-    Status.QUOTED: "quoted from the paper",
-    Status.MISSING: "needs data that is not at hand",
-}
+    def __new__(cls, value: str, mark: str, letter: str, meaning: str) -> Status:
+        """A status whose value is the word alone."""
+        status = object.__new__(cls)
+        status._value_ = value
+        status.mark, status.letter, status.meaning = mark, letter, meaning
+        return status
 
 
 @dataclass(frozen=True)
@@ -128,6 +127,29 @@ class Column:
     title: str
 
 
+class Replayed(Protocol):
+    """A run behind a report, as far as a report shows it."""
+
+    @property
+    def run(self) -> str:
+        """What the run is called."""
+
+    @property
+    def source(self) -> str:
+        """Whose answers were replayed."""
+
+    @property
+    def evidence(self) -> str:
+        """The digest of the file that holds them."""
+
+    @property
+    def tally(self) -> Tally:
+        """How many of them were asked for and found."""
+
+    def describe(self) -> dict[str, Any]:
+        """Everything about the run, as JSON."""
+
+
 @dataclass(frozen=True)
 class Report:
     """A table of the paper, with what was found on the way, and the digests of the benchmark tables it came from."""
@@ -137,7 +159,7 @@ class Report:
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
     notes: tuple[str, ...]
-    replays: tuple[Replay, ...] = ()
+    replays: tuple[Replayed, ...] = ()
     tables: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -164,47 +186,20 @@ class Report:
                 for row in self.rows
             ],
             "notes": list(self.notes),
-            "replay": summary(self.replays),
-            "runs": [describe(replay) for replay in self.replays],
+            "replay": summary([one.tally for one in self.replays], {one.source for one in self.replays}),
+            "runs": [replay.describe() for replay in self.replays],
             "tables": dict(self.tables),
             "provenance": provenance(),
         }
 
 
-def summary(replays: Sequence[Replay]) -> dict[str, Any]:
-    """The counts of all replays together; the source is theirs if they share one, else "reconstructed", or None."""
-    tallies = [replay.tally for replay in replays]
-    sources = {replay.source for replay in replays}
+def summary(tallies: Sequence[Tally], sources: Collection[str]) -> dict[str, Any]:
+    """The counts of several replays together; their source if they share one, else "reconstructed", or None."""
     return {
         "source": next(iter(sources), None) if len(sources) < 2 else "reconstructed",
         "requests": sum(tally.requests for tally in tallies),
         "hits": sum(tally.hits for tally in tallies),
         "misses": sum(tally.misses for tally in tallies),
-    }
-
-
-def describe(replay: Replay) -> dict[str, Any]:
-    """A replayed run: its winner with exact costs, its course, the keys of the records used, and its errata."""
-    return {
-        "run": replay.run,
-        "source": replay.source,
-        "evidence": replay.evidence,
-        "winner": _winner(replay) if replay.trajectory.evaluated else None,
-        "course": course(replay.trajectory),
-        "errata": [erratum._asdict() for erratum in replay.errata],
-    }
-
-
-def _winner(replay: Replay) -> dict[str, Any]:
-    best = replay.trajectory.best
-    costs = spaces.find(replay.space.name).cost(replay.winner)
-    return {
-        "experiment": best.iteration + 1,
-        "architecture": list(replay.winner),
-        "search_accuracy": best.accuracy,
-        "macs": costs.macs_thop,
-        "macs_conv_linear": costs.macs,
-        "params": costs.params,
     }
 
 
@@ -222,13 +217,3 @@ def code_digest() -> str:
         for path in sorted((root / package).rglob("*.py")):
             digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return f"sha256:{digest.hexdigest()}"
-
-
-def errata_notes(replays: Sequence[Replay]) -> list[str]:
-    """One line for each thing a run was told that is not true."""
-    return [
-        f"run {erratum.run}, iteration {erratum.iteration}, turn {erratum.turn}: {erratum.what} told as "
-        f"{erratum.told}, in truth {erratum.true}"
-        for replay in replays
-        for erratum in replay.errata
-    ]

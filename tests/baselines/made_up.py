@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from harness.protocol import Evaluated, Optimizer, Proposal, Reason, Rejected, Rejection, Trial
-from tables.schema import SCHEMA_VERSION, Measure, Origin, TableInfo
-from tables.schema import Slot as Column
+from tables.source import Measure, Origin
 from tables.space import Architecture, Group, Slot, Space
+from tables.storage import SCHEMA_VERSION, TableInfo
 from tables.table import Table
 
 
@@ -39,9 +39,8 @@ def space_of(*groups: tuple[int, ...]) -> Space:
 
 def table_of(space: Space, accuracies: NDArray[np.float64]) -> Table:
     """A table that was never built from a file."""
-    columns = tuple(Column(slot.name, slot.choices) for slot in space.slots)
     origin = Origin("made up", "1", "none", "none")
-    info = TableInfo(SCHEMA_VERSION, "made-up", Measure.VALIDATION, "percent", columns, origin, "", ())
+    info = TableInfo(SCHEMA_VERSION, "made-up", Measure.VALIDATION, "percent", space.slots, origin, "", ())
     return Table(Path("nowhere.h5"), info, accuracies)
 
 

@@ -19,11 +19,9 @@ from harness.arrays import search
 from harness.loop import Budget
 from harness.protocol import Method
 from harness.streams import Stream
-from tables.build import build
-from tables.table import Table
-from tables.verdicts import Verdicts
+from tables.table import Table, Verdicts
 from tests.baselines.made_up import Problem, evaluated, problem_of, problems, proposed, rejected, space_of
-from tests.tables.made_up import CELLS, published
+from tests.tables.made_up import CELLS, build, published
 
 SMALL = problem_of((2, 3), (4,), (3, 2))
 

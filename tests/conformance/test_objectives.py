@@ -14,7 +14,7 @@ from harness.objectives import TabularObjective
 from harness.run import remembered
 from reproduce.published import imagenet
 from reproduce.published import trials as trials_of
-from reproduce.published.transcript import embedded
+from reproduce.published.imagenet import embedded
 from reproduce.published.trials import published_trials
 from tables.space import Architecture, Space
 

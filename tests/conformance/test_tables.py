@@ -10,17 +10,15 @@ from harness.conformance.made_up import UNEVEN, table_of
 from harness.conformance.methods import Property
 from harness.conformance.spaces import OF_TABLES
 from reproduce.benchmarks import BENCHMARKS, open_benchmark
-from tables.build import build
-from tables.schema import Source
 from tables.table import Table
-from tests.tables.made_up import CELLS, CHANNEL, MACRO, published_bytes
+from tests.tables.made_up import CELLS, CHANNEL, MACRO, Made, build, published_bytes
 
 PROPERTIES = pytest.mark.parametrize("holds", OF_TABLES, ids=lambda holds: holds.__name__)
 
 
 @PROPERTIES
 @pytest.mark.parametrize("source", [MACRO, CHANNEL, CELLS], ids=lambda source: source.name)
-def test_made_up_table(source: Source, holds: Property[Table], tmp_path: Path) -> None:
+def test_made_up_table(source: Made, holds: Property[Table], tmp_path: Path) -> None:
     assert holds(Table.open(build(published_bytes(source), source, tmp_path))) is None
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from harness.digits.network import CHANNELS, CLASSES, CellBatch
+from harness.digits.network import CellBatch
 from harness.digits.pictures import KERNEL, PADDING, STRIDE
+from harness.digits.table import CHANNELS, CLASSES
 from harness.spaces.cells import Edge
 from harness.training.networks.nas_bench_201 import Cell
 from tables.space import Architecture
@@ -58,7 +59,7 @@ def pairs(plain: nn.Sequential, batch: CellBatch, number: int) -> list[tuple[tor
             for target, part in step.ends:
                 for row in range(*part.indices(len(step.networks))):
                     if int(step.networks[row]) == number:
-                        layer = convolution(cell, Edge(step.bundle.source, target, step.bundle.operation))
+                        layer = convolution(cell, Edge(step.source, target, step.operation))
                         found.append(one(layer.weight, step.layer[0], row))
     return found
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
-from harness.training.jobs import Epoch, Job, Observed, Outcome, Result, to_record
-from harness.training.queue import RESULT, SPEC, Queue, Status
+from harness.training.jobs import Epoch, Job, Observed, Outcome, Trained
+from harness.training.queue import SPEC, Queue, Status
+from harness.training.worker import RESULT
 
 OBSERVED = Observed("2026-01-01T00:00:00+00:00", seconds=36.0, device="made up", peak_memory_bytes=1)
 
 
-def made_up(job: Job) -> Result:
+def made_up(job: Job) -> Trained:
     """Validation accuracy by the digits of the key; test accuracy one point below."""
     validation = int(job.key[-6:], 16) / 16**6 * 100
     epochs = (Epoch(1.0, validation, 1.0),) * job.recipe.epochs
-    return Result(Outcome(epochs, validation, 1.0, validation - 1, 1.0), OBSERVED)
+    return Trained(job, Outcome(epochs, validation, 1.0, validation - 1, 1.0), OBSERVED)
 
 
 @dataclass
@@ -35,6 +36,6 @@ class Instant:
                     queue.end(job.key, queue.begin(job.key, "here"), "exit code 2")
                 (folder / "log.txt").write_text("the dog ate the pictures\n")
             else:
-                (folder / RESULT).write_bytes(to_record(job, made_up(job)).to_line())
+                (folder / RESULT).write_bytes(made_up(job).to_record().to_line())
             if each is not None:
                 each(queue.status(job.key))

@@ -19,7 +19,7 @@ from harness.conformance.methods import OF_METHODS, check
 from harness.protocol import Method, Proposal, Rejected, Trial
 from harness.streams import Stream, Streams
 from tables.space import Architecture, Space
-from tables.verdicts import Verdicts
+from tables.table import Verdicts
 
 
 class Honest:

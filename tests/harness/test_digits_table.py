@@ -15,13 +15,12 @@ torch = pytest.importorskip("torch", reason="networks need torch: install the ex
 pytest.importorskip("sklearn", reason="digits come with scikit-learn: install the extra `train`")
 
 from harness.digits import pictures as noisy_digits  # noqa: E402
-from harness.digits.table import NAS_BENCH_201_DIGITS, cost  # noqa: E402
-from harness.spaces.cells import canonical, distinct_cells  # noqa: E402
+from harness.digits.table import NAME, SETTING, cost  # noqa: E402
+from harness.spaces.cells import cell_numbers, distinct_cells  # noqa: E402
 from harness.spaces.nas_bench_201 import SPACE  # noqa: E402
 from tables.__main__ import main  # noqa: E402
-from tables.table import Table  # noqa: E402
-from tables.trained import embedded  # noqa: E402
-from tables.verdicts import Verdicts  # noqa: E402
+from tables.storage import embedded  # noqa: E402
+from tables.table import Table, Verdicts  # noqa: E402
 from tests.harness.digit_networks import plain_network  # noqa: E402
 
 FlopCounterMode = import_module("torch.utils.flop_counter").FlopCounterMode
@@ -68,21 +67,22 @@ def test_costs_are_those_that_torch_counts(cell: tuple[int, ...]) -> None:
 
 
 def test_the_embedded_table_is_of_this_space_and_setting() -> None:
-    path = embedded(NAS_BENCH_201_DIGITS.name)
+    path = embedded(NAME)
     assert path.stat().st_size < 1_000_000
     table, verdicts = Table.open(path), Verdicts.open(path)
-    assert table.info.slots == NAS_BENCH_201_DIGITS.slots
-    assert table.info.origin.revision == NAS_BENCH_201_DIGITS.setting
+    assert table.info.slots == SPACE.slots
+    assert table.info.origin.revision == SETTING
     assert table.runs is not None
-    assert table.flops is not None
-    assert table.params is not None
+    costs = table.column("flops"), table.column("params")
+    assert costs[0] is not None
+    assert costs[1] is not None
     assert np.allclose(table.accuracy, table.runs.mean(axis=1))
     assert np.corrcoef(table.accuracy, verdicts.test)[0, 1] > 0.99
     for index in random.Random(2).sample(range(SPACE.size), 50):
         cell = SPACE.architecture_at(index)
-        same = SPACE.index_of(canonical(cell))
+        same = SPACE.index_of(distinct_cells()[cell_numbers()[index]])
         assert np.array_equal(table.runs[index], table.runs[same])
-        assert (table.flops[index], table.params[index]) == (cost(cell).macs, cost(cell).params)
+        assert (costs[0][index], costs[1][index]) == (cost(cell).macs, cost(cell).params)
 
 
 def test_the_page_shows_what_its_commands_print(

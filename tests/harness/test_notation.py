@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.spaces import channel_bench_mobilenet, channel_bench_resnet, mobilenetv2_se, nas_bench_201, nas_bench_macro
+from harness.spaces import channel_bench, mobilenetv2_se, nas_bench_201, nas_bench_macro
 from harness.text.notation import from_any
 from tables.errors import InvalidArchitecture
 from tables.space import Group, Slot, Space
 from tests.strategies import architectures
 
-MACRO, RESNET, CELL = nas_bench_macro.SPACE, channel_bench_resnet.SPACE, nas_bench_201.SPACE
-SPACES = [MACRO, RESNET, channel_bench_mobilenet.SPACE, CELL, mobilenetv2_se.SPACE]
+MACRO, RESNET, CELL = nas_bench_macro.SPACE, channel_bench.RESNET.SPACE, nas_bench_201.SPACE
+SPACES = [MACRO, RESNET, channel_bench.MOBILENET.SPACE, CELL, mobilenetv2_se.SPACE]
 
 
 @settings(max_examples=60)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from cache.cassette import Cassette
 from cache.client import Client, Reply, Request
@@ -13,13 +12,13 @@ from cache.record import Record
 from harness.errors import BrokenRecording, InvalidJob
 from harness.objectives import FIGURES, Asked, Figures, Measure
 from harness.spaces.nas_bench_macro import SPACE
-from harness.training.jobs import Outcome, Scale, Training, to_record
+from harness.training.jobs import Outcome, Training
 from harness.training.recipes import DIGITS, Split
 from tests.harness.instant import made_up
 
 DIGEST = "sha256:" + "0" * 64
 ONE, OTHER = (0,) * 8, (1,) * 8
-TRAINING = Training(SPACE.name, "digits", DIGEST, DIGITS, Scale())
+TRAINING = Training(SPACE.name, "digits", DIGEST, DIGITS)
 TABLE = Measure(table="made-up", source="0" * 64)
 
 
@@ -45,7 +44,7 @@ def test_figures_of_another_form_are_refused() -> None:
 
 def test_a_training_that_is_there_is_read_and_another_one_is_not_measured_yet() -> None:
     job = TRAINING.job(ONE)
-    client = Client(Cassette([to_record(job, made_up(job))]))
+    client = Client(Cassette([made_up(job).to_record()]))
     objective = Asked(client, SPACE, TRAINING, wait=False)
     outcome = made_up(job).outcome
     assert objective.figures(ONE) == (outcome.validation, outcome.test)
@@ -60,6 +59,6 @@ def test_a_recipe_without_validation_is_no_objective_of_a_search() -> None:
     job = blind.job(ONE)
     result = made_up(job)
     outcome = Outcome(result.outcome.curve, None, None, 50.0, 1.0)
-    records = Cassette([to_record(job, replace(result, outcome=outcome))])
+    records = Cassette([replace(result, outcome=outcome).to_record()])
     with pytest.raises(InvalidJob, match="give its split a fraction"):
         Asked(Client(records), SPACE, blind).evaluate(ONE)

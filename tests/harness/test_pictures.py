@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from harness.errors import InvalidJob
 from harness.training import data as datasets

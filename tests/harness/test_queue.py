@@ -1,4 +1,4 @@
-"""The queue as files: states, damage, what is collected; processes are tried with the executors."""
+"""The queue as files: states, damage, logs; processes are tried with the executors."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cache.record import Record
-from cache.store import Store
-from harness.training.claim import ClaimRefused, claim, is_held
+from harness.errors import HarnessError
 from harness.training.jobs import Job
-from harness.training.queue import RESULT, SPEC, Queue, QueueError, State
+from harness.training.queue import SPEC, Queue, State
+from harness.training.worker import RESULT, claim, is_held
 from tests.cache.test_store_processes import fork, join
 from tests.harness.executors.noop import outcome
 from tests.harness.executors.scene import jobs
@@ -60,7 +60,6 @@ def test_jobs_are_listed_first_come_first_and_what_is_no_job_is_not_listed(queue
     (queue.folder / ("f" * 64)).mkdir()  # its master died before it wrote the spec
     assert queue.keys() == [OTHER.key, JOB.key]
     assert [status.key for status in queue.statuses()] == queue.keys()
-    assert queue.statuses()[0].added == 1
 
 
 def test_an_empty_queue_needs_no_folder(tmp_path: Path) -> None:
@@ -70,12 +69,12 @@ def test_an_empty_queue_needs_no_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("key", [OTHER.key, "sha256:../../etc", ""])
 def test_what_is_not_in_the_queue_is_an_error(key: str, queue: Queue) -> None:
-    with pytest.raises(QueueError, match=r"expected the (job|key)"):
+    with pytest.raises(HarnessError, match=r"expected the (job|key)"):
         queue.status(key)
 
 
 def test_no_attempt_at_all_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(QueueError, match="at least 1 attempt"):
+    with pytest.raises(HarnessError, match="at least 1 attempt"):
         Queue(tmp_path, attempts=0)
 
 
@@ -136,7 +135,7 @@ def test_masters_that_begin_at_once_count_two_attempts(queue: Queue) -> None:
 
 def test_a_cancelled_job_stays_so_until_it_is_wanted_again(queue: Queue) -> None:
     assert queue.cancel(JOB.key).state is State.CANCELLED
-    with pytest.raises(ClaimRefused, match="got one that was cancelled"), claim(folder(queue) / RESULT):
+    with pytest.raises(HarnessError, match="got one that was cancelled"), claim(folder(queue) / RESULT):
         pass
     assert queue.add(JOB) == JOB.key
     assert queue.status(JOB.key).state is State.CANCELLED
@@ -185,7 +184,7 @@ def test_looking_for_a_worker_leaves_nothing_and_stops_nobody(queue: Queue) -> N
 
 
 def test_what_is_no_folder_cannot_be_claimed(queue: Queue) -> None:
-    with pytest.raises(ClaimRefused, match="expected a folder to lock"), claim(folder(queue) / SPEC / RESULT):
+    with pytest.raises(HarnessError, match="expected a folder to lock"), claim(folder(queue) / SPEC / RESULT):
         pass
 
 
@@ -223,26 +222,6 @@ def test_files_are_there_whole_or_not_at_all(queue: Queue) -> None:
     queue.begin(JOB.key, "here")
     assert sorted(entry.name for entry in folder(queue).iterdir()) == ["attempt-1.json", SPEC]
     assert json.loads((folder(queue) / "attempt-1.json").read_text(encoding="utf-8"))["where"] == "here"
-
-
-# -- what comes out ---
-
-
-def test_two_masters_collect_each_result_once(queue: Queue, tmp_path: Path) -> None:
-    leave_result(queue)
-    queue.add(OTHER)  # not done, and so not collected
-    read, write = os.pipe()
-
-    def collect() -> None:
-        with Store(tmp_path / "store") as store:
-            os.write(write, str(queue.collect(store)).encode())
-
-    join(*(fork(collect) for _ in range(4)))
-    os.close(write)
-    with os.fdopen(read) as told, Store(tmp_path / "store", read_only=True) as store:
-        assert sorted(told.read()) == ["0", "0", "0", "1"]
-        assert list(store.keys()) == [JOB.key]
-        assert store.get(JOB.key) == Record.from_line(LINE)
 
 
 def test_the_end_of_a_log_is_shown_whatever_is_in_it(queue: Queue) -> None:

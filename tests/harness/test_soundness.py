@@ -123,6 +123,12 @@ BROKEN_SPACES = [
         Module(replace(WIDTHS, largest=(2, 0, 0, 0, 0))),
         "Layer 1 expects a choice from 0 to 1, got 2",
     ),
+    (
+        soundness.tells_networks_apart,
+        Module(replace(WIDTHS, form=lambda _: object())),
+        "expected one form of .* got two",
+    ),
+    (soundness.tells_networks_apart, Module(replace(WIDTHS, networks=385)), "from 1 to 384 networks, got 385"),
 ]
 
 
@@ -182,7 +188,7 @@ BROKEN_TABLES = [
     (
         soundness.refuses_other_architectures,
         altered(WrapsAround),
-        r"expected UnknownArchitecture for \(-1, 0, 0, 0, 0\), got the index 120",
+        r"expected InvalidArchitecture for \(-1, 0, 0, 0, 0\), got the index 120",
     ),
 ]
 

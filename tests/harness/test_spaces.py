@@ -9,20 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from harness.spaces import (
-    channel_bench_mobilenet,
-    channel_bench_resnet,
-    mobilenetv2_se,
-    nas_bench_201,
-    nas_bench_macro,
-)
+from harness import spaces
+from harness.spaces import mobilenetv2_se, nas_bench_201, nas_bench_macro
+from harness.spaces.channel_bench import MOBILENET, RESNET
 from harness.spaces.costs import Cost
-from tables.build import SOURCES
+from reproduce.benchmarks import BENCHMARKS, open_benchmark
 from tables.errors import InvalidArchitecture
 from tables.space import Architecture, Space
 
-SMALL = [module.SPACE for module in (nas_bench_macro, channel_bench_resnet, channel_bench_mobilenet, nas_bench_201)]
-TABLE_OF = {space.name: space.name for space in SMALL} | {"nas-bench-201": "nas-bench-201-cifar10"}
+SMALL = [module.SPACE for module in (nas_bench_macro, RESNET, MOBILENET, nas_bench_201)]
 
 small_spaces = pytest.mark.parametrize("space", SMALL, ids=lambda space: space.name)
 
@@ -41,25 +36,63 @@ def test_size(space: Space, size: int) -> None:
 
 
 @small_spaces
-def test_a_space_and_its_table_name_the_same_slots_and_choices(space: Space) -> None:
-    table_slots = SOURCES[TABLE_OF[space.name]].slots
-    assert [(slot.name, slot.choices) for slot in space.slots] == [(slot.name, slot.choices) for slot in table_slots]
+def test_every_key_is_read_back(space: Space) -> None:
+    for architecture in all_architectures(space):
+        assert space.from_native(space.to_native(architecture)) == architecture
 
 
 @small_spaces
-def test_every_key_is_read_back_and_is_the_table_s(space: Space) -> None:
-    source = SOURCES[TABLE_OF[space.name]]
-    for architecture in all_architectures(space):
-        key = space.to_native(architecture)
-        assert key == source.codec.encode(architecture, source.slots)
-        assert space.from_native(key) == architecture
+def test_networks_are_counted(space: Space) -> None:
+    networks = {space.network(architecture) for architecture in all_architectures(space)}
+    assert len(networks) == (space.networks or space.size)
+
+
+def test_identities_of_nas_bench_macro_commute_behind_the_first_layer_of_a_stage() -> None:
+    def network(key: str) -> object:
+        return nas_bench_macro.SPACE.network(nas_bench_macro.SPACE.from_native(key))
+
+    assert network("22212220") == network("22212202")  # the optimum's two keys
+    assert network("22210220") == network("22201202")
+    assert len({network(key) for key in ("22012220", "22102220", "20212220", "02212220", "22212022")}) == 5
+
+
+def test_architectures_of_one_network_were_published_with_one_accuracy(fetched: Path) -> None:
+    table = open_benchmark("nas-bench-macro").table
+    of_network: dict[object, set[float]] = {}
+    for architecture in all_architectures(nas_bench_macro.SPACE):
+        accuracies = of_network.setdefault(nas_bench_macro.SPACE.network(architecture), set())
+        accuracies.add(float(table.accuracy[table.index_of(architecture)]))
+    assert all(len(accuracies) == 1 for accuracies in of_network.values())
+
+
+@pytest.mark.parametrize(
+    ("table", "macs", "params"),
+    [
+        ("nas-bench-201-cifar10", 15_647_360, 129_306),
+        ("nas-bench-201-cifar100", 15_653_120, 135_156),
+        ("nas-bench-201-imagenet16-120", 3_919_360, 136_456),
+        ("nas-bench-201-digits", 6_816, 1_242),
+    ],
+)
+def test_the_cost_of_a_cell_depends_on_the_data_of_the_table(table: str, macs: int, params: int) -> None:
+    cell = (4, 1, 2, 0, 4, 2)
+    assert spaces.counted_macs("nas-bench-201", cell, BENCHMARKS[table]) == macs
+    assert BENCHMARKS[table].cost(cell).params == params
+
+
+def test_every_table_belongs_to_its_space() -> None:
+    for name in spaces.NAMES:
+        space = spaces.find(name)
+        assert space.SPACE.name == name
+        assert all(table.space is space.SPACE for table in space.FACTS.tables)
+    assert list(BENCHMARKS.values())[1:] == list(spaces.tables())
 
 
 @pytest.mark.parametrize(
     ("space", "key", "architecture"),
     [
         (nas_bench_macro.SPACE, "02012100", (0, 2, 0, 1, 2, 1, 0, 0)),
-        (channel_bench_resnet.SPACE, "4432214", (3, 3, 2, 1, 1, 0, 3)),
+        (RESNET.SPACE, "4432214", (3, 3, 2, 1, 1, 0, 3)),
         (
             nas_bench_201.SPACE,
             "|nor_conv_3x3~0|+|skip_connect~0|none~1|+|avg_pool_3x3~0|nor_conv_1x1~1|skip_connect~2|",
@@ -82,7 +115,7 @@ def test_keys_are_the_benchmarks_own(space: Space, key: str, architecture: Archi
         (nas_bench_macro.SPACE, "02012103"),
         (nas_bench_macro.SPACE, "02012100\n"),
         (nas_bench_macro.SPACE, "0201210٠"),
-        (channel_bench_mobilenet.SPACE, "0432214"),
+        (MOBILENET.SPACE, "0432214"),
         (nas_bench_201.SPACE, "|none~0|+|none~0|none~1|+|none~0|none~1|none~1|"),
         (nas_bench_201.SPACE, "|none~0|+|none~0|none~1|+|none~0|none~1|nor_conv_5x5~2|"),
         (mobilenetv2_se.SPACE, "[1, 2, 3]"),
@@ -96,7 +129,7 @@ def test_other_keys_are_refused(space: Space, text: str) -> None:
 
 def test_a_refusal_names_what_a_key_looks_like() -> None:
     with pytest.raises(InvalidArchitecture) as refusal:
-        channel_bench_resnet.SPACE.from_native("5555555")
+        RESNET.SPACE.from_native("5555555")
     assert str(refusal.value) == (
         "channel-bench-resnet: expected a key such as 1111111 with 1, 2, 3, 4 in each slot, got '5555555'"
     )
@@ -114,8 +147,8 @@ CostOf = Callable[[Architecture], Cost]
     ("space", "cost", "file"),
     [
         (nas_bench_macro.SPACE, nas_bench_macro.cost, "nas-bench-macro_cifar10.json"),
-        (channel_bench_resnet.SPACE, channel_bench_resnet.cost, "Results_ResNet.json"),
-        (channel_bench_mobilenet.SPACE, channel_bench_mobilenet.cost, "Results_MobileNet.json"),
+        (RESNET.SPACE, RESNET.cost, "Results_ResNet.json"),
+        (MOBILENET.SPACE, MOBILENET.cost, "Results_MobileNet.json"),
     ],
     ids=["nas-bench-macro", "channel-bench-resnet", "channel-bench-mobilenet"],
 )
@@ -132,10 +165,10 @@ def test_costs_are_those_published_for_every_architecture(space: Space, cost: Co
     ("space", "cost", "key", "expected"),
     [
         (nas_bench_macro.SPACE, nas_bench_macro.cost, "02012100", Cost(47_327_744, 49_307_392, 890_666)),
-        (channel_bench_resnet.SPACE, channel_bench_resnet.cost, "4432214", Cost(794_495_488, 796_183_296, 6_208_394)),
+        (RESNET.SPACE, RESNET.cost, "4432214", Cost(794_495_488, 796_183_296, 6_208_394)),
         (
-            channel_bench_mobilenet.SPACE,
-            channel_bench_mobilenet.cost,
+            MOBILENET.SPACE,
+            MOBILENET.cost,
             "4432214",
             Cost(122_923_008, 127_151_104, 716_234),
         ),

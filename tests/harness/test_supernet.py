@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from cache.cassette import Cassette
+from cache.client import Client
 from cache.key import DIGEST_PREFIX
 from cache.record import Record
 from harness.errors import HarnessError, InvalidJob, NotThisJob, TrainingError
 from harness.spaces.nas_bench_201 import OPERATIONS, SPACE
-from harness.training.jobs import Epoch, Observed, Scale
+from harness.training.jobs import SUPERNET, Epoch, Observed, Scale, Search, Searched, SupernetJob, SupernetOutcome
+from harness.training.local import LocalExecutor
+from harness.training.queue import WORKER, Provider, Queue
 from harness.training.recipes import Recipe, Split
-from harness.training.supernet_jobs import Search, Searched, SupernetJob, SupernetOutcome
 from tables.space import Architecture
 
 torch = pytest.importorskip("torch", reason="training needs torch: install the extra `train`")
@@ -31,17 +35,17 @@ from torch import Tensor, nn  # noqa: E402 - needs torch
 
 from harness.training import data as datasets  # noqa: E402
 from harness.training import networks  # noqa: E402
+from harness.training.__main__ import main  # noqa: E402
 from harness.training.checkpoint import Checkpoint  # noqa: E402
-from harness.training.networks.mixed_cell import MixedEdge  # noqa: E402
 from harness.training.networks.nas_bench_201 import Cell  # noqa: E402
-from harness.training.supernet import Supernet, main, straight_through, train, unrolled_gradient  # noqa: E402
+from harness.training.supernet import MixedEdge, Supernet, straight_through, train, unrolled_gradient  # noqa: E402
 
 CPU = torch.device("cpu")
 ZEROS = DIGEST_PREFIX + "0" * 64
 RECIPE = Recipe(Split(0.03, 0.03, 0.03), input_size=8, epochs=3, batch_size=32, learning_rate=0.025, weight_decay=5e-4)
 DARTS, SECOND = Search("darts-first-order"), Search("darts-second-order")
 GDAS = Search("gdas", tau=(10.0, 0.1))
-JOB = SupernetJob("digits", ZEROS, RECIPE, DARTS, 0, Scale(0.25, 1, light_reduction=True))
+JOB = SupernetJob("digits", ZEROS, RECIPE, network=Scale(0.25, 1, light_reduction=True), search=DARTS)
 SEARCHED = Searched(
     JOB,
     SupernetOutcome(SPACE.to_native((1,) * 6), (((0.5,) * 5,) * 6,), (Epoch(1.0, 50.0, None),)),
@@ -82,7 +86,7 @@ def test_a_result_is_the_same_after_its_record() -> None:
 
 def test_a_record_of_another_kind_is_refused() -> None:
     with pytest.raises(NotThisJob, match="kind supernet, got training"):
-        Searched.from_record(replace(SEARCHED.to_record(), kind="training"))
+        Searched.from_record(dataclasses.replace(SEARCHED.to_record(), kind="training"))
 
 
 @pytest.mark.parametrize(
@@ -97,8 +101,11 @@ def test_a_record_of_another_kind_is_refused() -> None:
         (lambda: replace(JOB, recipe=replace(RECIPE, mixed_precision=True)), "float32"),
         (lambda: replace(JOB, digest="sha256:"), "digest of its data set"),
         (lambda: SupernetJob.from_request({**JOB.request(), "space": "nas-bench-macro"}), "nas-bench-macro"),
-        (lambda: SupernetJob.from_request({**JOB.request(), "search": {"method": "enas"}}), "job.search.method"),
-        (lambda: SupernetJob.from_request({**JOB.request(), "tau": 1}), "got also tau"),
+        (
+            lambda: SupernetJob.from_request({**JOB.request(), "search": {"method": "enas"}}),
+            "value 'enas' - at `\\$.search.method`",
+        ),
+        (lambda: SupernetJob.from_request({**JOB.request(), "tau": 1}), "unknown field `tau`"),
     ],
 )
 def test_what_contradicts_itself_is_refused(made: Callable[[], object], said: str) -> None:
@@ -107,7 +114,7 @@ def test_what_contradicts_itself_is_refused(made: Callable[[], object], said: st
 
 
 def test_results_are_read_without_torch() -> None:
-    code = "import sys, harness.training.supernet_jobs; sys.exit('torch' in sys.modules)"
+    code = "import sys, harness.training.jobs; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
@@ -236,7 +243,7 @@ def test_a_search_goes_on_after_a_kill_and_leaves_the_same_answer(job: SupernetJ
     command = [
         sys.executable,
         "-m",
-        "harness.training.supernet",
+        "harness.training",
         str(spec),
         "--checkpoint-every",
         "0",
@@ -256,6 +263,16 @@ def test_a_search_goes_on_after_a_kill_and_leaves_the_same_answer(job: SupernetJ
     assert not (tmp_path / "result.checkpoint").exists()
 
 
+def test_a_client_has_a_search_made_once_through_the_queue(job: SupernetJob, tmp_path: Path) -> None:
+    command = (*WORKER, "--device", "cpu")
+    provider = Provider(Queue(tmp_path / "jobs"), lambda: LocalExecutor(devices=(), command=command))
+    client = Client(Cassette(), {SUPERNET: provider})
+    record = client.ask(SUPERNET, job.request())
+    assert Searched.from_record(record).outcome == train(job, device=CPU).outcome
+    assert client.ask(SUPERNET, job.request()) == record
+    assert (client.tally.misses, client.tally.hits) == (1, 1)
+
+
 def test_a_result_that_is_there_is_not_made_again(
     job: SupernetJob, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -271,7 +288,7 @@ def test_a_result_that_is_there_is_not_made_again(
     ("change", "said"),
     [
         ({"digest": ZEROS}, "--data PATH"),
-        ({"code": "0"}, "version 1 of harness.training.supernet"),
+        ({"code": "0"}, "version 1 of harness.training, got 0"),
         ({"dataset": "letters"}, "no data set is called"),
         ({"seed": -1}, "seed from 0"),
     ],

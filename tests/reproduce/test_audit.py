@@ -9,10 +9,8 @@ import pytest
 
 from reproduce.__main__ import main
 from reproduce.data import conversations, read_published
-from reproduce.published.audit import FED_BACK, verdict
-from reproduce.published.audit_report import as_json
-from reproduce.published.imagenet import published_run
-from reproduce.published.transcript import embedded
+from reproduce.published.audit import FED_BACK, as_json, verdict
+from reproduce.published.imagenet import embedded, published_run
 from tests.reproduce.conversations import as_bytes, audited, conversation
 
 WINDOW = "Keep the total FLOPS in [270, 330]"

@@ -6,38 +6,41 @@ from pathlib import Path
 
 import pytest
 
-from harness import spaces
+from harness.conformance.made_up import TINY
+from harness.spaces import CSV, Benchmark
+from harness.spaces.costs import NOTHING
 from reproduce import benchmarks
 from reproduce.benchmarks import BENCHMARKS, PUBLISHED
-from reproduce.errors import DataMissing, UsageError, WrongDigest
-from tables.build import SOURCES
-from tables.errors import SourceNotFound
+from reproduce.errors import DataMissing, ReproduceError, UsageError
+from tables.errors import TableError
+from tables.published import FORMATS
 
 
-@pytest.mark.parametrize("name", [name for name, benchmark in BENCHMARKS.items() if not benchmark.trained])
-def test_a_table_and_its_space_are_declared_alike(name: str) -> None:
-    space, source = spaces.find(BENCHMARKS[name].space).SPACE, SOURCES[name]
-    assert [(slot.name, slot.choices) for slot in source.slots] == [(slot.name, slot.choices) for slot in space.slots]
-    assert BENCHMARKS[name].path in (source.origin.path, None)
-
-
-@pytest.mark.parametrize("name", [name for name, benchmark in BENCHMARKS.items() if benchmark.trained])
-def test_the_tables_of_the_project_need_no_fetch(name: str) -> None:
-    space = spaces.find(BENCHMARKS[name].space).SPACE
+def test_the_tables_of_the_project_need_no_fetch() -> None:
+    name = "nas-bench-201-digits"
+    space = BENCHMARKS[name].space
     assert benchmarks.of_space(space.name) == name
     opened = benchmarks.open_benchmark(name)
-    slots = opened.table.info.slots
-    assert [(slot.name, slot.choices) for slot in slots] == [(slot.name, slot.choices) for slot in space.slots]
+    assert opened.table.info.slots == space.slots
     told, test = opened.figures(space.architecture_at(0))
     assert 0 < told < 100
     assert test == opened.standing(space.architecture_at(0)).test
+
+
+def test_every_published_table_names_a_published_file_and_a_format() -> None:
+    for name in PUBLISHED:
+        file = benchmarks.file_of(BENCHMARKS[name])
+        assert file is not None
+        assert file.kind == "table"
+        assert BENCHMARKS[name].brings == f"python -m reproduce fetch {file.name}"
+        assert BENCHMARKS[name].format in FORMATS
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_fetched_tables_open(name: str, fetched: Path) -> None:
     opened = benchmarks.open_benchmark(name)
     assert opened.table.name == name
-    file = BENCHMARKS[name].file
+    file = benchmarks.file_of(BENCHMARKS[name])
     assert file is not None
     assert opened.table.info.source_sha256 == file.sha256
     best = opened.table.architecture_at(int(opened.verdicts.top(1)[0]))
@@ -60,8 +63,26 @@ def test_a_table_is_built_again_when_it_is_gone_or_of_another_file(
     assert benchmarks.table_path(name).read_bytes() == content
     file.write_bytes(b"{}")
     built.unlink()
-    with pytest.raises(WrongDigest):
+    with pytest.raises(ReproduceError, match="expected sha256"):
         benchmarks.open_benchmark(name)
+
+
+def test_a_csv_file_is_a_table_of_its_space(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = tmp_path / "mine.csv"
+    benchmark = Benchmark("mine", TINY, lambda _: NOTHING, str(written), CSV)
+    monkeypatch.setitem(BENCHMARKS, "mine", benchmark)
+    with pytest.raises(TableError, match="name a CSV file that can be read"):
+        benchmarks.open_benchmark("mine")
+    keys = [TINY.to_native(TINY.architecture_at(index)) for index in range(TINY.size)]
+    for best in (70, 80):  # built again when the file changes
+        lines = [f'"{key}",{best - number}' for number, key in enumerate(keys)]
+        written.write_text("\n".join(["architecture,accuracy", *lines]))
+        opened = benchmarks.open_benchmark("mine")
+        assert opened.figures((0, 0)) == (best, best)
+        assert opened.table.info.slots == TINY.slots
+    assert benchmarks.at_hand("mine")
+    assert "mine" not in PUBLISHED
+    assert (home / "tables" / "mine.h5").exists()
 
 
 def test_nothing_fetched_and_no_such_table() -> None:
@@ -70,21 +91,3 @@ def test_nothing_fetched_and_no_such_table() -> None:
         benchmarks.open_benchmark("nas-bench-macro")
     with pytest.raises(UsageError, match="there are nas-bench-201-digits, nas-bench-macro"):
         benchmarks.at_hand("nas-bench-102")
-
-
-def test_the_wheels_table_has_a_name_of_its_own(home: Path) -> None:
-    if not benchmarks.at_hand("nas-bench-201-analog-cifar10"):
-        pytest.skip("needs the wheel analog-nasbench: pip install '.[tables]'")
-    opened = benchmarks.open_benchmark("nas-bench-201-analog-cifar10")
-    assert opened.table.measure.value == "no split"
-    assert len(opened.table) == 15_625
-
-
-def test_a_wheel_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing() -> Path:
-        raise SourceNotFound("pip install it")
-
-    monkeypatch.setattr(benchmarks, "installed_data", missing)
-    assert not benchmarks.at_hand("nas-bench-201-analog-cifar10")
-    with pytest.raises(SourceNotFound, match="pip install"):
-        benchmarks.open_benchmark("nas-bench-201-analog-cifar10")

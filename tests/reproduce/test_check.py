@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from reproduce import check
 from reproduce.__main__ import main
-from reproduce.cli import check
 from reproduce.data import conversations, read_published
 from reproduce.published.imagenet import published_run
 from reproduce.published.trials import cassette_path

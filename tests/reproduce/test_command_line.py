@@ -12,10 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from reproduce.__main__ import main
-from reproduce.cli.catalogue import COMMANDS, FIGURES, REPORTS
+from reproduce.__main__ import COMMANDS, main
+from reproduce.benchmarks import PUBLISHED
+from reproduce.paper.registry import ITEMS
 from reproduce.published.imagenet import cassette_path
 from reproduce.report.output import FORMATS
+from reproduce.report.rendering import render
+from reproduce.report.report import Cell, Column, Report, Status
 
 STATUSES = {"recomputed", "replayed", "quoted", "missing", "label"}
 
@@ -48,7 +51,7 @@ def test_fetched_conversations_are_replayed_instead(fetched: Path, capsys: pytes
     assert "replayed from published answers" in str(content["notes"])
 
 
-@pytest.mark.parametrize("name", [*REPORTS, *FIGURES])
+@pytest.mark.parametrize("name", ITEMS)
 def test_every_cell_has_a_status_and_every_output_its_digests(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     content = _json(capsys, name)
     rows, provenance = content["rows"], content["provenance"]
@@ -60,7 +63,7 @@ def test_every_cell_has_a_status_and_every_output_its_digests(name: str, capsys:
 
 
 @pytest.mark.parametrize("form", FORMATS)
-@pytest.mark.parametrize("name", [*REPORTS, *FIGURES])
+@pytest.mark.parametrize("name", ITEMS)
 def test_every_form_of_every_table(name: str, form: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([name, "--format", form]) == 0
     printed = capsys.readouterr().out
@@ -86,9 +89,13 @@ def test_what_fetching_would_add_is_said_in_one_line(capsys: pytest.CaptureFixtu
 def test_list_names_every_table_and_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list"]) == 0
     text = capsys.readouterr().out
-    assert all(name in text for name in REPORTS)
+    assert all(name in text for name in ITEMS)
     assert "epoch_20_input_196   reconstructed from published figures, the same file as 329M" in text
     assert "not at hand, `python -m reproduce fetch nas-bench-macro_cifar10` brings it" in text
+
+
+def test_every_published_table_is_what_some_item_is_about() -> None:
+    assert {name for item in ITEMS.values() for name in item.benchmarks} == set(PUBLISHED)
 
 
 def test_no_such_table(capsys: pytest.CaptureFixture[str]) -> None:
@@ -128,7 +135,7 @@ def _python(*arguments: str, home: Path) -> subprocess.CompletedProcess[str]:
 def test_as_a_process_with_a_pipe_that_closes(home: Path) -> None:
     done = _python("-m", "reproduce", "--help", home=home)
     assert done.returncode == 0
-    assert all(name in done.stdout for name in (*REPORTS, *COMMANDS))
+    assert all(name in done.stdout for name in (*ITEMS, *COMMANDS))
     closing = "import subprocess, sys; p = subprocess.Popen([sys.executable, '-m', 'reproduce', 'table2'], stdout=subprocess.PIPE, stderr=subprocess.PIPE); p.stdout.close(); print(p.stderr.read().decode(), p.wait())"  # noqa: E501
     assert _python("-c", closing, home=home).stdout.strip() == "0"
 
@@ -168,6 +175,15 @@ def test_a_suffix_stands_for_a_form(suffix: str, start: str, tmp_path: Path) -> 
     out = tmp_path / f"table{suffix}"
     assert main(["table2", "--out", str(out)]) == 0
     assert out.read_text("utf-8").startswith(start)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_every_status_has_every_form(form: str) -> None:
+    cells = tuple(Cell(1, "1", status) for status in Status)
+    columns = tuple(Column(status.value, status.value) for status in Status)
+    text = render(Report("name", "Title", columns, (cells,), ()), form)
+    assert all(status.value in text for status in Status)
+    assert ("$^{d}$" in text) == (form == "latex")
 
 
 def test_means_keep_their_standard_deviation(capsys: pytest.CaptureFixture[str]) -> None:

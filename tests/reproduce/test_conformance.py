@@ -58,7 +58,7 @@ def test_a_table_as_csv_and_as_hdf5(capsys: pytest.CaptureFixture[str], tmp_path
         (["--space", "no_such_module"], "expected --space to name a module, such as my_space"),
         (["--space", "tables.space"], "expected tables.space to hold SPACE and cost"),
         (["--table", "absent.csv"], "absent.csv: No such file or directory; name a CSV file that can be read"),
-        (["--table", "absent.h5"], "TableNotFound: no table at absent.h5"),
+        (["--table", "absent.h5"], "no table at absent.h5"),
         (["--table", "incomplete.csv"], "1 of 4 architectures are missing, the first is '11'"),
     ],
 )

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from reproduce.cli.local_models import MODELS
+from reproduce.cli.serve import MODELS
 
 pytestmark = [
     pytest.mark.slow,
@@ -48,10 +48,18 @@ def test_serve_record_stop_replay(model: str, tmp_path: Path, home: Path) -> Non
     with subprocess.Popen(serve, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout is not None
-            said = [server.stdout.readline() for _ in range(5)]
+            said = [server.stdout.readline() for _ in range(4)]
             assert MODELS[model].sha256 in "".join(said)
             into = tmp_path / "mine.jsonl"
-            record = ["-m", "reproduce", "record", "--model", model, "--base-url", f"http://127.0.0.1:{PORT}/v1"]
+            record = [
+                "-m",
+                "reproduce",
+                "record",
+                "--model",
+                MODELS[model].identifier,
+                "--base-url",
+                f"http://127.0.0.1:{PORT}/v1",
+            ]
             search = ["--space", "nas-bench-201", "--table", "nas-bench-201-digits", "--temperature", "1"]
             answers = ["--answers", "json-object", "--seed", "0", "--iterations", "2", "--parameter", "max_tokens=256"]
             recorded = python(*record, *search, *answers, "--into", str(into), "--format", "json")
@@ -60,4 +68,4 @@ def test_serve_record_stop_replay(model: str, tmp_path: Path, home: Path) -> Non
             server.wait(60)
     replayed = python("-c", WITHOUT_SOCKETS, "recordings", str(into), "--format", "json")
     assert [*found(replayed, "runs"), *found(replayed, "rows")] == [*found(recorded, "runs"), *found(recorded, "rows")]
-    assert MODELS[model].sha256 in replayed
+    assert MODELS[model].identifier in replayed

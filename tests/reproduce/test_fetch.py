@@ -6,16 +6,14 @@ import argparse
 import errno
 import hashlib
 import os
-import sys
 from pathlib import Path
 
 import pytest
 
 from reproduce.cli import fetch as command
-from reproduce.cli.fetch import Fetched, fetch
-from reproduce.data import HOME_VARIABLE, path_of, read_published
-from reproduce.errors import CannotWrite, NotInMirror, UsageError, WrongDigest
-from tests.reproduce.made_up import CONTENT, Recorder, fetch_one, left_in, made_up, write
+from reproduce.data import HOME_VARIABLE, Fetched, fetch, path_of, read_published
+from reproduce.errors import UsageError
+from tests.reproduce.made_up import CONTENT, fetch_one, left_in, made_up, write
 
 # -- from a mirror ----------------------------------------------------------------------------------------------------
 
@@ -42,12 +40,8 @@ def test_a_mirror_that_lacks_files_still_serves_the_rest(mirror: Path, home: Pat
     right, missing, wrong = made_up("right"), made_up("missing", b"missing"), made_up("wrong", b"wrong")
     write(mirror / right.path, CONTENT)
     write(mirror / wrong.path, b"something else")
-    progress = Recorder()
-    results = fetch([missing, wrong, right], mirror=mirror, progress=progress)
-    assert progress.finished == results
+    results = list(fetch([missing, wrong, right], mirror))
     assert [fetched.outcome for fetched in results] == ["failed", "failed", "copied"]
-    assert isinstance(results[0].problem, NotInMirror)
-    assert isinstance(results[1].problem, WrongDigest)
     for fetched, found in ((results[0], "No such file"), (results[1], hashlib.sha256(b"something else").hexdigest())):
         message = str(fetched.problem)
         assert str(mirror / fetched.entry.path) in message
@@ -60,7 +54,7 @@ def test_a_mirror_that_lacks_files_still_serves_the_rest(mirror: Path, home: Pat
 def test_a_directory_in_place_of_a_mirrored_file_is_reported(mirror: Path) -> None:
     entry = made_up("a")
     (mirror / entry.path).mkdir(parents=True)
-    assert isinstance(fetch_one(entry, mirror=mirror).problem, NotInMirror)
+    assert "expected a file" in str(fetch_one(entry, mirror=mirror).problem)
 
 
 def test_a_damaged_file_is_replaced_but_never_by_a_wrong_one(mirror: Path) -> None:
@@ -85,22 +79,19 @@ def test_what_was_fetched_serves_as_a_mirror(mirror: Path, home: Path, monkeypat
 # -- the disk ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("number", "wish"), [(errno.ENOSPC, "make room"), (errno.EROFS, "writable"), (errno.EACCES, "writable")]
-)
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES])
 def test_a_disk_that_refuses_is_reported_and_keeps_nothing(
-    number: int, wish: str, mirror: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+    number: int, mirror: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(descriptor: int) -> None:
+    def refuse(path: Path, target: Path) -> None:
         raise OSError(number, os.strerror(number))
 
     entry = made_up("a")
     write(mirror / entry.path, CONTENT)
-    monkeypatch.setattr(os, "fsync", refuse)
-    problem = fetch_one(entry, mirror=mirror).problem
-    assert isinstance(problem, CannotWrite)
-    for word in (str(path_of(entry)), os.strerror(number), wish, HOME_VARIABLE):
-        assert word in str(problem)
+    monkeypatch.setattr(Path, "replace", refuse)
+    problem = str(fetch_one(entry, mirror=mirror).problem)
+    for word in (str(path_of(entry)), os.strerror(number), "make room", "writable", HOME_VARIABLE):
+        assert word in problem
     assert left_in(home) == set()
 
 
@@ -108,7 +99,7 @@ def test_a_home_that_is_a_file_is_reported(mirror: Path, home: Path) -> None:
     entry = made_up("a")
     write(mirror / entry.path, CONTENT)
     home.write_bytes(b"")
-    assert isinstance(fetch_one(entry, mirror=mirror).problem, CannotWrite)
+    assert "make room" in str(fetch_one(entry, mirror=mirror).problem)
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")
@@ -116,7 +107,7 @@ def test_a_read_only_home_is_reported(mirror: Path, home: Path) -> None:
     entry = made_up("a")
     write(mirror / entry.path, CONTENT)
     home.mkdir(mode=0o500)
-    assert isinstance(fetch_one(entry, mirror=mirror).problem, CannotWrite)
+    assert "make room" in str(fetch_one(entry, mirror=mirror).problem)
 
 
 # -- the command ------------------------------------------------------------------------------------------------------
@@ -159,13 +150,3 @@ class TestCommand:
     def test_a_mirror_that_does_not_exist_is_wrong_use(self, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="nowhere: expected a directory"):
             run("--mirror", str(tmp_path / "nowhere"))
-
-    def test_a_terminal_gets_the_same_lines_and_no_bar_left_over(
-        self, mirror: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-        assert run("--mirror", str(mirror)) == 2
-        output = capsys.readouterr()
-        assert output.out == ""
-        assert "copied        folder/329M.json\n" in output.err
-        assert "1 of 2 files" in output.err

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from reproduce.__main__ import main
-from reproduce.cli.catalogue import FIGURES
 from reproduce.errors import UsageError
-from reproduce.paper import curves, figure2, figure3, figure_temperature
+from reproduce.paper import curves, temperature
+from reproduce.paper.registry import ITEMS
+from reproduce.report.output import new_figure
 from reproduce.report.report import Report
 
 
@@ -19,17 +20,17 @@ def _points(report: Report, panel: str, series: str) -> list[float]:
 
 
 @pytest.mark.parametrize(
-    ("module", "panel", "expected"),
+    ("name", "panel", "expected"),
     [
-        (figure2, "NAS-Bench-Macro, temperature 1", 92.4323),
-        (figure3, "Channel-Bench-Macro, ResNet", 93.5236),
-        (figure3, "Channel-Bench-Macro, MobileNet", 91.3796),
+        ("figure2", "NAS-Bench-Macro, temperature 1", 92.4323),
+        ("figure3", "Channel-Bench-Macro, ResNet", 93.5236),
+        ("figure3", "Channel-Bench-Macro, MobileNet", 91.3796),
     ],
 )
 def test_the_random_baseline_is_exact_and_the_papers_estimate_is_near(
-    module: object, panel: str, expected: float, fetched: Path
+    name: str, panel: str, expected: float, fetched: Path
 ) -> None:
-    report = module.report()  # type: ignore[attr-defined]
+    report = ITEMS[name].report()
     exact = _points(report, panel, curves.RANDOM)
     assert round(exact[-1], 4) == expected
     assert exact == sorted(exact)
@@ -38,13 +39,13 @@ def test_the_random_baseline_is_exact_and_the_papers_estimate_is_near(
 
 
 def test_without_tables_the_trials_are_there_and_the_rest_is_said() -> None:
-    report = figure2.report()
+    report = ITEMS["figure2"].report()
     assert {row[1].text for row in report.rows} == {"trial 1", "trial 2", "trial 3"}
     assert any("python -m reproduce fetch" in note for note in report.notes)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".svg"])
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", [name for name, item in ITEMS.items() if item.draws])
 def test_a_figure_is_drawn_the_same_twice(name: str, suffix: str, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     first, second = tmp_path / f"a{suffix}", tmp_path / f"b{suffix}"
@@ -57,26 +58,26 @@ def test_a_figure_is_drawn_the_same_twice(name: str, suffix: str, tmp_path: Path
 def test_without_matplotlib_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
     with pytest.raises(UsageError, match=r"pip install '.\[plots\]'"):
-        curves.new_figure(1)
+        new_figure(1)
 
 
 def test_best_ranks_only_improve_and_keep_what_a_short_trial_found() -> None:
-    for temperature in figure_temperature.TABLES:
-        courses = figure_temperature.best_ranks(temperature)
+    for degree in temperature.TABLES:
+        courses = temperature.best_ranks(degree)
         assert courses.shape == (3, 10)
         assert np.all(np.diff(courses, axis=1) <= 0)
-    assert figure_temperature.best_ranks(0)[:, -1].tolist() == [8, 27, 61]
-    assert figure_temperature.best_ranks(1)[:, -1].tolist() == [19, 50, 65]
+    assert temperature.best_ranks(0)[:, -1].tolist() == [8, 27, 61]
+    assert temperature.best_ranks(1)[:, -1].tolist() == [19, 50, 65]
 
 
 def test_the_bootstrap_of_three_is_enumerated() -> None:
-    mean, low, high = figure_temperature.bootstrap(np.array([8, 27, 64]))
+    mean, low, high = temperature.bootstrap(np.array([8, 27, 64]))
     assert mean == pytest.approx(24.0, abs=0.01)
     assert [low, high] == pytest.approx([8, 64])
 
 
 def test_three_trials_cannot_show_a_difference() -> None:
-    p, least = figure_temperature.permutation_p()
+    p, least = temperature.permutation_p()
     assert least == pytest.approx(0.1)
     assert least <= p <= 1
-    assert "cannot show that one finds better ones" in figure_temperature.sentence()
+    assert "cannot show that one finds better ones" in temperature.sentence()

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from harness.spaces import nas_bench_201
-from harness.training.jobs import Job, Scale, Training
+from harness.training.jobs import Job, Search, SupernetJob, Training
 from harness.training.queue import Queue
-from harness.training.recipes import DIGITS
+from harness.training.recipes import DIGITS, Split
 from reproduce.__main__ import main
 from reproduce.cli import training
 from tests.harness.instant import Instant
 
 CELLS = [nas_bench_201.SPACE.architecture_at(index) for index in range(4)]
-HOW = Training("nas-bench-201", "digits", training.DIGITS, DIGITS, Scale())
+HOW = Training("nas-bench-201", "digits", training.DIGITS, DIGITS)
 
 
 def listed(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
@@ -67,13 +67,10 @@ def test_nothing_is_said_of_data_of_unknown_number(capsys: pytest.CaptureFixture
 
 
 def test_a_job_of_another_kind_is_listed_too(capsys: pytest.CaptureFixture[str]) -> None:
-    class Other:
-        key = "sha256:" + "ab" * 32
-
-        def to_json(self) -> str:
-            return '{"supernet": true}\n'
-
-    training.queue().add(Other())
+    search = SupernetJob(
+        "digits", training.DIGITS, replace(DIGITS, split=Split(0.5, 0.5)), search=Search("gdas", tau=(9, 1))
+    )
+    training.queue().add(search)
     (row,) = listed(capsys)["rows"]
     assert row["state"]["value"] == "queued"
     assert row["architecture"]["value"] == "no training of one architecture"

@@ -10,6 +10,7 @@ from cache import cassette
 from cache.record import Record
 from harness.errors import BrokenRecording
 from reproduce import runs
+from reproduce.__main__ import main
 from reproduce.migration import migrate
 
 RECORDING = Path(__file__).parents[1] / "evidence" / "recording-v1.jsonl"
@@ -32,6 +33,14 @@ def test_a_recording_of_the_first_version_takes_its_course_again(tmp_path: Path)
     assert [run.trajectory for run in runs.again(into)] == [run.trajectory for run in migrated]
     (old,) = (record.answer for record in cassette.read(RECORDING).values() if record.kind == "run")
     assert [run.ended.course for run in migrated] == [old["course"]]
+
+
+def test_the_command_says_what_was_carried_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    into = tmp_path / "new.jsonl"
+    assert main(["recordings", str(RECORDING), "--migrate", str(into)]) == 0
+    assert said(into) == said(COMMITTED)
+    assert capsys.readouterr().out == f"{into}: 1 runs, each of which took its course again\n"
+    assert main(["recordings", "--migrate", str(into)]) == 2
 
 
 def test_a_course_that_is_not_taken_again_is_refused(tmp_path: Path) -> None:

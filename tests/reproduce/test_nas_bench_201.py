@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
 from harness.spaces.nas_bench_201 import SPACE
-from reproduce.paper import table1, table11, table12, table13
-from reproduce.paper.nas_bench_201 import DATASETS, best_of_trials, candidates, open_dataset
-from reproduce.published.trials import PROPOSALS
+from reproduce import benchmarks
+from reproduce.paper.nas_bench_201 import candidates
+from reproduce.paper.registry import ITEMS
+from reproduce.published.trials import CELLS, best_cells
 from reproduce.report.report import Status
 
 GENIUS = ["91.05±0.20", "93.79±0.09", "70.96±0.33", "70.91±0.72", "45.29±0.81", "44.96±1.02"]
@@ -20,7 +20,7 @@ GENIUS = ["91.05±0.20", "93.79±0.09", "70.96±0.33", "70.91±0.72", "45.29±0.
 def test_the_genius_row_follows_from_its_trials(at_hand: bool, request: pytest.FixtureRequest) -> None:
     if at_hand:
         request.getfixturevalue("fetched")
-    report = table1.report()
+    report = ITEMS["table1"].report()
     (row,) = [row for row in report.rows if row[0].text == "GENIUS"]
     assert [cell.text for cell in row[1:]] == GENIUS
     assert {cell.status for cell in row[1:]} == {Status.RECOMPUTED}
@@ -29,7 +29,7 @@ def test_the_genius_row_follows_from_its_trials(at_hand: bool, request: pytest.F
 
 
 def test_methods_that_always_found_one_cell_are_looked_up(fetched: Path) -> None:
-    report = table1.report()
+    report = ITEMS["table1"].report()
     rows = {row[0].text: row[1:] for row in report.rows}
     looked_up = {name for name, cells in rows.items() if cells[0].status is Status.RECOMPUTED}
     assert looked_up == {"DARTS", "DrNAS", "beta-DARTS", "Lambda-DARTS", "GENIUS"}
@@ -41,17 +41,17 @@ def test_methods_that_always_found_one_cell_are_looked_up(fetched: Path) -> None
 
 
 def test_ranks_name_the_embedded_architectures(fetched: Path) -> None:
-    embedded = json.loads(PROPOSALS.read_text("utf-8"))["best_of_trial"]
-    for dataset in DATASETS:
-        bests = best_of_trials(dataset, open_dataset(dataset, embedded_only=False))
-        assert [SPACE.to_native(best.architecture or ()) for best in bests] == [
-            one["architecture"] for one in embedded[dataset]
-        ]
+    for benchmark in CELLS:
+        opened = benchmarks.open_benchmark(benchmark)
+        ranks = opened.verdicts.published_rank
+        assert ranks is not None
+        for best in best_cells(benchmark):
+            assert ranks[opened.table.index_of(best.architecture)] == best.rank
 
 
-@pytest.mark.parametrize("module", [table11, table12, table13])
-def test_every_printed_validation_could_be_some_cell(module: object, fetched: Path) -> None:
-    report = module.report()  # type: ignore[attr-defined]
+@pytest.mark.parametrize("name", CELLS.values())
+def test_every_printed_validation_could_be_some_cell(name: str, fetched: Path) -> None:
+    report = ITEMS[name].report()
     counts = [cell.value for row in report.rows[:10] for cell in row[2::2]]
     assert len(counts) == 50
     assert all(isinstance(count, int) and count >= 1 for count in counts)
@@ -59,14 +59,13 @@ def test_every_printed_validation_could_be_some_cell(module: object, fetched: Pa
 
 
 def test_a_figure_with_three_digits_is_matched_at_three_digits(fetched: Path) -> None:
-    opened = open_dataset("imagenet16-120", embedded_only=False)
-    assert opened is not None
+    opened = benchmarks.open_benchmark("nas-bench-201-imagenet16-120")
     assert 0 < candidates(opened, 39.667) <= candidates(opened, 39.67)
 
 
-@pytest.mark.parametrize("module", [table11, table12, table13])
-def test_without_the_table_nothing_is_invented(module: object) -> None:
-    report = module.report()  # type: ignore[attr-defined]
+@pytest.mark.parametrize("name", CELLS.values())
+def test_without_the_table_nothing_is_invented(name: str) -> None:
+    report = ITEMS[name].report()
     assert {cell.status for row in report.rows for cell in row} == {
         Status.QUOTED,
         Status.MISSING,

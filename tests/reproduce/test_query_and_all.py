@@ -9,8 +9,8 @@ import pytest
 
 from harness import spaces
 from reproduce.__main__ import main
-from reproduce.cli.catalogue import FIGURES, REPORTS
 from reproduce.cli.query import proposed_by
+from reproduce.paper.registry import ITEMS
 
 
 def _rows(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, dict[str, object]]]:
@@ -47,6 +47,21 @@ def test_the_best_of_a_table(fetched: Path, capsys: pytest.CaptureFixture[str]) 
     assert rows[0]["test"]["text"] == "47.31"
 
 
+@pytest.mark.parametrize(
+    ("table", "macs", "params"),
+    [
+        ("nas-bench-201-cifar100", (15_653_120, "15.65"), (135_156, "0.1352")),
+        ("nas-bench-201-digits", (6_816, "0.006816"), (1_242, "0.001242")),
+    ],
+)
+def test_costs_are_those_of_the_table(
+    table: str, macs: tuple[int, str], params: tuple[int, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (row,) = _rows(capsys, table, "[4, 1, 2, 0, 4, 2]")
+    assert (row["macs"]["value"], row["macs"]["text"]) == macs
+    assert (row["params"]["value"], row["params"]["text"]) == params
+
+
 def test_without_the_table_costs_are_still_computed(capsys: pytest.CaptureFixture[str]) -> None:
     (row,) = _rows(capsys, "channel-bench-resnet", "4444444")
     assert row["params"]["value"] == spaces.find("channel-bench-resnet").cost((3,) * 7).params
@@ -74,14 +89,13 @@ def test_all_writes_everything(at_hand: bool, tmp_path: Path, request: pytest.Fi
         request.getfixturevalue("fetched")
     out = tmp_path / "results"
     assert main(["all", "--out", str(out), "--no-figures"]) == 0
-    names = {*REPORTS, *FIGURES}
     assert {path.name for path in out.iterdir()} == {
-        *(f"{name}{suffix}" for name in names for suffix in (".md", ".json")),
+        *(f"{name}{suffix}" for name in ITEMS for suffix in (".md", ".json")),
         "index.md",
         "provenance.json",
     }
     index = (out / "index.md").read_text("utf-8")
-    assert all(f"[table]({name}.md)" in index for name in names)
+    assert all(f"[table]({name}.md)" in index for name in ITEMS)
     assert ("nas-bench-macro_cifar10" in index) is not at_hand
 
 

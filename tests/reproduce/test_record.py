@@ -54,6 +54,7 @@ def test_every_run_is_recorded(server: Server, tmp_path: Path, capsys: pytest.Ca
     specifications = [run.specification for run in runs.again(into)]
     numbered = [(one.label.temperature, one.number) for one in specifications]
     assert numbered == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    assert {str(run.record.provenance["model"]) for run in runs.read(into)} == {"test-1a"}  # as the answers say
 
 
 def test_the_same_command_asks_nothing_again(server: Server, tmp_path: Path) -> None:
@@ -127,6 +128,11 @@ def test_what_does_not_fit_is_said_before_anything_is_asked(
     assert main(command(server, tmp_path / "mine.jsonl", *more)) == 2
     assert said in capsys.readouterr().err
     assert not server.asked
+
+
+def test_a_file_for_the_answers_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["record", "--model", "made-up", "--space", "nas-bench-201"]) == 2
+    assert "expected --model NAME --space NAME --into FILE.jsonl" in capsys.readouterr().err
 
 
 def test_a_search_by_training_replays_without_torch(server: Server, tmp_path: Path) -> None:

@@ -16,24 +16,25 @@ from cache.cassette import Cassette
 from cache.client import Client, Tally
 from cache.errors import ReplayMiss
 from harness.run import perform, request
-from reproduce.data import conversations, read_published
+from reproduce.data import conversations, embedded_only, read_published
 from reproduce.errors import DataMissing, UsageError
-from reproduce.paper import table4
+from reproduce.paper.registry import ITEMS
 from reproduce.published import reconstruct
 from reproduce.published.imagenet import (
+    RUNS,
     cassette_path,
     conversation,
     distinct_conversations,
+    embedded,
     macs,
+    published,
     published_records,
     published_run,
-    reconstructed,
     replay,
-    setting,
     specification,
 )
-from reproduce.published.replay import RECORDED
-from reproduce.published.transcript import RUNS, embedded
+from reproduce.published.replay import RECORDED, setting
+from reproduce.published.wording import prompt_pack
 from reproduce.report.report import Status
 from tests.reproduce.conversations import ITERATIONS
 from tests.reproduce.conversations import as_bytes as _bytes
@@ -102,14 +103,12 @@ def test_every_published_answer_comes_out_of_the_records(fetched: Path) -> None:
 
 def test_published_and_reconstructed_runs_take_the_same_course(fetched: Path) -> None:
     for entry in distinct_conversations():
-        if entry.run not in embedded():
-            continue
+        published_steps = replay(str(entry.run)).trajectory.steps
+        with embedded_only():
+            reconstructed_steps = replay(str(entry.run)).trajectory.steps
         courses = [
             [(step.iteration, step.turn, step.trial.architecture, step.accuracy) for step in steps]
-            for steps in (
-                replay(entry.run).trajectory.steps,
-                replay(entry.run, embedded_only=True).trajectory.steps,
-            )
+            for steps in (published_steps, reconstructed_steps)
         ]
         assert courses[0] == courses[1]
 
@@ -120,9 +119,11 @@ def test_a_changed_character_is_a_miss_that_says_where(fetched: Path) -> None:
     assert data is not None
     records = published_records(entry, data)
     told = conversation(entry, data)
-    prompts = replace(told.prompts, closing=told.prompts.closing.replace("Please", "please", 1))
+    prompts = prompt_pack(told)
+    changed = replace(prompts, closing=prompts.closing.replace("Please", "please", 1))
+    run = published(entry, told)
     with pytest.raises(ReplayMiss) as miss:
-        perform(specification(told.transcript), Client(Cassette(records)), setting(told.transcript, prompts))
+        perform(run, Client(Cassette(records)), setting(run, "329M", changed))
     message = str(miss.value)
     assert "run 329M, iteration 1, turn 0" in message
     assert "-" in message
@@ -131,12 +132,11 @@ def test_a_changed_character_is_a_miss_that_says_where(fetched: Path) -> None:
 
 
 def test_a_miss_in_the_embedded_prompts_says_where() -> None:
-    transcript = embedded()["401M"]
-    specified, _ = reconstructed(transcript)
+    specified = specification(embedded()["401M"])
     assert specified.model is not None
     prompts = replace(Prompts.of(specified.model.prompt), above="Too much: $macs, $bound, $difference.")
     with pytest.raises(ReplayMiss, match="run 401M, iteration 1, turn 1"):
-        perform(specified, Client(cassette.read(cassette_path("401M"))), setting(transcript, prompts))
+        perform(specified, Client(cassette.read(cassette_path("401M"))), setting(specified, "401M", prompts))
 
 
 def test_what_was_told_and_is_not_true_is_computed() -> None:
@@ -156,12 +156,10 @@ def test_one_file_published_twice_is_one_run() -> None:
     assert replay("epoch_20_input_196").run == "329M"
 
 
-def test_an_unknown_run_and_a_run_not_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_run_is_an_error_and_every_published_one_is_embedded() -> None:
     with pytest.raises(UsageError, match="there are 329M"):
         replay("330M")
-    monkeypatch.setattr("reproduce.published.imagenet.embedded", dict)
-    with pytest.raises(DataMissing, match="python -m reproduce fetch epoch_20_input_96"):
-        replay("epoch_20_input_96")
+    assert {entry.run for entry in distinct_conversations()} == embedded().keys()
 
 
 def _bring(monkeypatch: pytest.MonkeyPatch, content: dict[str, bytes]) -> None:
@@ -181,7 +179,7 @@ def test_one_run_that_cannot_be_replayed_leaves_the_others_in_the_table(monkeypa
     untold = [(role, text.replace("accuracy of", "result of")) for role, text in conversation_made_up()]
     for data in (b"{", b"[]", _bytes(untold)):
         _bring(monkeypatch, {"epoch_20_input_128": data})
-        report = table4.report()
+        report = ITEMS["table4"].report()
         row = next(row for row in report.rows if row[0].value == 128)
         assert {cell.status for cell in row[3:]} == {Status.MISSING}
         assert [note for note in report.notes if "Run epoch_20_input_128 could not be replayed" in note]
@@ -189,8 +187,7 @@ def test_one_run_that_cannot_be_replayed_leaves_the_others_in_the_table(monkeypa
 
 
 def test_the_request_is_all_that_is_known_of_the_body() -> None:
-    transcript = embedded()["329M"]
-    body = request(specification(transcript), [{"role": "user", "content": "?"}])
+    body = request(specification(embedded()["329M"]), [{"role": "user", "content": "?"}])
     assert body == {
         "model": "gpt-4",
         "messages": [{"role": "user", "content": "?"}],

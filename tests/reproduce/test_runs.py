@@ -25,7 +25,6 @@ from harness.run import request as body
 from harness.spaces import mobilenetv2_se, nas_bench_macro
 from harness.specification import RUN, Model, Protocol, Specification
 from reproduce import runs
-from reproduce.cli import recordings
 from reproduce.runs import ANSWERS
 from tests.cache.server import completion
 
@@ -103,7 +102,6 @@ def test_a_run_s_record_says_what_a_replay_finds(tmp_path: Path) -> None:
     path = record(tmp_path)
     [read], [again] = runs.read(path), runs.again(path)
     assert (read.specification, read.ended, read.record) == (again.specification, again.ended, again.record())
-    assert runs.read(path, {"another table"}) == []
 
 
 def test_an_edited_prompt_file_breaks_no_recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,13 +216,13 @@ def test_a_model_that_never_names_a_design_selects_nothing(tmp_path: Path) -> No
     [run] = runs.read(record(tmp_path, planned(proposals=2), ("no", "no")))
     assert run.ended.selected is None
     assert run.ended.test is None
-    report = recordings.report([run])
+    report = runs.report([run])
     assert any("in 1 of 1 runs nothing was evaluated" in note for note in report.notes)
     assert [column.title for column in report.columns if column.key == "nothing_found"] == ["Nothing found"]
 
 
 def test_what_was_read_of_an_answer_is_marked() -> None:
-    lines = recordings.text(performed(Scripted(*TEXTS))).splitlines()
+    lines = runs.text(performed(Scripted(*TEXTS))).splitlines()
     assert lines[1] == "-- iteration 0, turn 0: 80.00 %"
     assert lines[2] == '{"architecture": ⟦[0, 0, 0, 0, 0, 0, 0, 0]⟧}'
     assert lines[7].startswith("-- iteration 1, turn 2: nothing found")

@@ -24,7 +24,7 @@ from harness.protocol import Rejected
 from harness.spaces import nas_bench_201
 from harness.streams import Stream
 from harness.training import data as datasets
-from harness.training.jobs import KIND, Job, Scale, Training, from_record
+from harness.training.jobs import KIND, Job, Trained, Training
 from harness.training.recipes import DIGITS
 from reproduce import benchmarks
 from reproduce.__main__ import main
@@ -84,6 +84,7 @@ def test_on_a_table(capsys: pytest.CaptureFixture[str]) -> None:
         standing = opened.standing(nas_bench_201.SPACE.from_native(row["architecture"]["value"]))
         assert row["validation"]["value"] == standing.told
         assert row["test"]["value"] in (None, standing.test)
+        assert row["macs"]["value"] < 1_000_000  # of the small networks of this table, not of CIFAR-10's
     assert sum(row["test"]["value"] is not None for row in found) == 2
 
 
@@ -112,7 +113,7 @@ def test_a_method_that_learns_is_told_each_result_before_it_goes_on(
     arguments = ("--method", "local-search", *TRAIN, "--budget", "6", "--trials", "2")
     found = rows(capsys, *arguments)
     assert [len(each) for each in executor.rounds] == [2] * 6
-    how = Training("nas-bench-201", "digits", training.DIGITS, DIGITS, Scale())
+    how = Training("nas-bench-201", "digits", training.DIGITS, DIGITS)
 
     class Truth:
         def evaluate(self, architecture: Architecture) -> float | None:
@@ -328,9 +329,9 @@ def check_genius_to_its_end(pictures: Path, folder: Path, capsys: pytest.Capture
     assert "26 proposals; sent back: " in str(content["notes"])
     best = max(found, key=lambda row: float(row["validation"]["value"]))
     assert [row for row in found if row["test"]["value"] is not None] == [best]
-    trained = [from_record(each) for each in cassette.read(into).values() if each.kind == KIND]
+    trained = [Trained.from_record(each) for each in cassette.read(into).values() if each.kind == KIND]
     assert {row["architecture"]["value"]: row["validation"]["value"] for row in found} == {
-        job.architecture: result.outcome.validation for job, result in trained
+        each.job.architecture: each.outcome.validation for each in trained
     }
     columns = ("iteration", "architecture", "validation", "told", "test")
     again = without_torch("--from", str(into), home=folder / "empty")

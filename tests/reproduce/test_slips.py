@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cache.client import Tally
+from cache.record import Record
 from harness.spaces.mobilenetv2_se import SPACE
-from harness.text import layouts
-from reproduce.published.audit import FileAudit, audit
-from reproduce.published.audit_report import as_json, as_text
-from reproduce.published.dialogue import cut
+from harness.text import notation
+from reproduce.published.audit import FileAudit, as_json, as_text
+from reproduce.published.conversation import cut
 from tests.reproduce.conversations import (
     ITERATIONS,
     Edit,
@@ -180,12 +178,12 @@ def test_a_slip_in_an_accuracy(figure: str, accuracy: float | None) -> None:
     found = audited(messages)
     assert_whole(found, messages)
     assert found.counts()["fed_back"] == counted(9)
-    assert taken_apart(messages).transcript.iterations[2][1].accuracy == accuracy
+    assert taken_apart(messages).told[2][1].accuracy == accuracy
 
 
 def test_an_accepted_answer_without_a_design_listed_with_too_many_entries() -> None:
     def edit(messages: Messages) -> Messages:
-        messages = replacing(layouts.write(SPACE, design(2, 1)), "Stage 1: [1, 0, 0, 0, 0, 0, 0]")(messages)
+        messages = replacing(notation.write(SPACE, design(2, 1)), "Stage 1: [1, 0, 0, 0, 0, 0, 0]")(messages)
         messages[14] = ("assistant", "I cannot say.")
         return messages
 
@@ -336,13 +334,13 @@ def test_fixed_layers_can_cost_too_little_or_too_much(stated: str) -> None:
 @pytest.mark.parametrize("bounds", ["[270 , 330]", "[ 270, 330 ]", "[270, 330", "270 to 330", "between 270 and 330"])
 def test_a_slip_in_the_window(bounds: str, first_only: bool) -> None:
     messages = replacing("[270, 330]", bounds, first_only=first_only)(conversation())
-    assert taken_apart(messages).transcript.window == (270, 330)
+    assert taken_apart(messages).window == (270, 330)
     assert_whole(audited(messages), messages)
 
 
 def test_without_a_window_the_bounds_are_those_of_the_feedback() -> None:
     messages = replacing("[270, 330]", "bounds")(conversation())
-    assert taken_apart(messages).transcript.window == (0, 330)
+    assert taken_apart(messages).window == (0, 330)
     assert_whole(audited(messages), messages)
 
 
@@ -359,7 +357,7 @@ def test_figures_that_change_in_a_later_prompt() -> None:
 
 def test_answers_that_state_several_designs_are_counted() -> None:
     def edit(messages: Messages) -> Messages:
-        first = layouts.write(SPACE, (6,) * 30)
+        first = notation.write(SPACE, (6,) * 30)
         messages[2] = "assistant", f"{first}\nToo much. Final model:\n{messages[2][1]}\nStage 1: [6, 6, 6, 6, 6, 6]"
         return messages
 
@@ -368,11 +366,15 @@ def test_answers_that_state_several_designs_are_counted() -> None:
     assert "1 answers state several designs, of which the last was read; 1 have lists beside it" in as_text([found])
 
 
-def test_a_replay_that_ends_early_says_so() -> None:
-    messages = conversation()
-    told_ = taken_apart(messages)
-    broken = replace(told_, prompts=replace(told_.prompts, closing="Something else."))
-    found = audit(broken, records(messages))
+def _answered(by: list[Record], monkeypatch: pytest.MonkeyPatch) -> FileAudit:
+    """The audit of the conversation with other records than its own."""
+    monkeypatch.setattr("reproduce.published.audit.published_records", lambda *_: by)
+    return audited(conversation())
+
+
+def test_a_replay_that_ends_early_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    edited = replacing("Now choose anew.", "Something else.")(conversation())
+    found = _answered(records(edited), monkeypatch)
     assert found.tally == Tally(10, 2, 8)
     assert found.miss is not None
     assert "iteration 1, turn 0" in found.miss
@@ -381,9 +383,8 @@ def test_a_replay_that_ends_early_says_so() -> None:
     assert "Something else." in text
 
 
-def test_answers_that_come_back_in_another_place_are_no_hits() -> None:
-    messages = conversation()
-    found = audit(taken_apart(messages), [*reversed(records(messages))])
+def test_answers_that_come_back_in_another_place_are_no_hits(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = _answered([*reversed(records(conversation()))], monkeypatch)
     assert found.tally == Tally(10, 0, 10)
     assert found.miss is not None
 

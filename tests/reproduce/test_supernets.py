@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from cache import cassette
 from cache.errors import CacheError
@@ -16,15 +16,14 @@ from cache.key import DIGEST_PREFIX
 from cache.record import Record
 from harness.errors import BrokenRecording
 from harness.spaces.nas_bench_201 import SPACE
-from harness.training.jobs import Epoch, Observed
+from harness.training.jobs import Epoch, Observed, Search, Searched, SupernetJob, SupernetOutcome
 from harness.training.recipes import Recipe, Split
-from harness.training.supernet_jobs import Search, Searched, SupernetJob, SupernetOutcome
 from reproduce.__main__ import main
 from reproduce.cli import supernets
 
 SPLIT = Split(0.4, 0.4, 0.2)
 RECIPE = Recipe(SPLIT, input_size=8, epochs=1, batch_size=64, learning_rate=0.025, weight_decay=5e-4)
-JOB = SupernetJob("digits", DIGEST_PREFIX + "0" * 64, RECIPE, Search("darts-first-order"))
+JOB = SupernetJob("digits", DIGEST_PREFIX + "0" * 64, RECIPE, search=Search("darts-first-order"))
 OBSERVED = Observed("2030-01-01T00:00:00+00:00", 1.5, "cpu", 1)
 
 
@@ -62,7 +61,7 @@ def test_weights_are_the_softmax() -> None:
 
 
 def test_a_report_counts_what_collapsed(made_up: Path) -> None:
-    report = supernets.report([made_up], embedded_only=True)
+    report = supernets.report([made_up])
     assert [row[5].text for row in report.rows] == ["3 33 333", "1 11 111", "1 11 111", "2 22 222"]
     assert [row[7].text for row in report.rows] == ["0.088", "0.649", "0.649", "0.088"]
     assert [row[11].value for row in report.rows] == [50, 51, 52, 50]

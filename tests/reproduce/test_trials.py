@@ -10,18 +10,14 @@ from cache import cassette
 from cache.cassette import Cassette
 from harness.protocol import Reason, Rejected
 from reproduce import benchmarks
-from reproduce.paper import table7, table8, table9, table10
+from reproduce.paper.registry import ITEMS
 from reproduce.published import trials
-from reproduce.published.trials import NAMES, cassette_path, published_trials, records, replay
+from reproduce.published.reconstruct import records_of_trials
+from reproduce.published.trials import NAMES, cassette_path, published_trials, replay
 from reproduce.report.report import Report, Status
+from tests.tables.published_ranks import file_rank
 
-REPORTS = {"table7": table7, "table8": table8, "table9": table9, "table10": table10}
 CONTRADICTIONS = {"table7": 4, "table8": 0, "table9": 0, "table10": 1}
-
-
-def _report(name: str) -> Report:
-    report: Report = REPORTS[name].report()
-    return report
 
 
 def _printed(report: Report) -> list[list[tuple[str, str]]]:
@@ -35,19 +31,19 @@ def _printed(report: Report) -> list[list[tuple[str, str]]]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_cassettes_are_what_the_script_makes_of_the_proposals(name: str) -> None:
-    assert cassette.read(cassette_path(name)).digest == Cassette(records(published_trials()[name])).digest
+    assert cassette.read(cassette_path(name)).digest == Cassette(records_of_trials(published_trials()[name])).digest
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_replay_proposes_what_the_paper_lists(name: str) -> None:
-    for found, printed in zip(replay(name), published_trials()[name].trials, strict=True):
+    for found, printed in zip(replay(published_trials()[name]), published_trials()[name].trials, strict=True):
         assert [step.trial.architecture for step in found.trajectory.evaluated] == [one.architecture for one in printed]
         assert found.tally.misses == 0
 
 
 def test_no_further_improvement_ends_a_trial() -> None:
     lengths = []
-    for found in replay("table8"):
+    for found in replay(published_trials()["table8"]):
         last = found.trajectory.steps[-1].trial
         ended = isinstance(last, Rejected) and last.rejection.reason is Reason.CONCLUDED
         lengths.append((len(found.trajectory.evaluated), ended))
@@ -59,26 +55,27 @@ def test_no_further_improvement_ends_a_trial() -> None:
 def test_what_is_printed_equals_the_paper(name: str, at_hand: bool, request: pytest.FixtureRequest) -> None:
     if at_hand:
         request.getfixturevalue("fetched")
-    assert _printed(_report(name)) == [
+    assert _printed(ITEMS[name].report()) == [
         [(f"{one.accuracy:.2f}", str(one.rank)) for one in trial] for trial in published_trials()[name].trials
     ]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_agrees_is_looked_up_and_what_contradicts_is_shown(name: str, fetched: Path) -> None:
-    report = _report(name)
+    report = ITEMS[name].report()
     pairs = sum(map(len, published_trials()[name].trials))
     looked_up = sum(cell.status is Status.RECOMPUTED for row in report.rows for cell in row)
     assert looked_up == pairs - CONTRADICTIONS[name]
     assert sum("the paper prints" in note for note in report.notes) == CONTRADICTIONS[name]
-    errata = [erratum for found in report.replays for erratum in found.errata]
+    opened = benchmarks.open_benchmark(published_trials()[name].space)
+    errata = [erratum for found in replay(published_trials()[name], opened.table) for erratum in found.errata]
     assert len([erratum for erratum in errata if erratum.what == "accuracy"]) == CONTRADICTIONS[name]
     assert report.tables
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_without_the_table_the_report_says_what_brings_it(name: str) -> None:
-    report = _report(name)
+    report = ITEMS[name].report()
     assert all(cell.status is Status.QUOTED for row in report.rows for cell in row[1:])
     assert any("python -m reproduce fetch" in note for note in report.notes)
 
@@ -90,7 +87,8 @@ def test_temperatures_keep_the_requests_apart() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_architectures_are_those_at_the_printed_ranks(name: str, fetched: Path) -> None:
-    opened = benchmarks.open_benchmark(published_trials()[name].space)
+    space = published_trials()[name].space
+    table, rank = benchmarks.open_benchmark(space).table, file_rank(benchmarks.table_path(space))
     for trial in published_trials()[name].trials:
         for one in trial:
-            assert opened.verdicts.file_rank[opened.table.index_of(one.architecture)] == one.rank
+            assert rank[table.index_of(one.architecture)] == one.rank

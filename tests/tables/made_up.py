@@ -3,42 +3,88 @@
 from __future__ import annotations
 
 import json
-import pickle
 import random
-import sys
-from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import product
-from types import ModuleType
+from pathlib import Path
 from typing import Any
 
-import pytest
-
-from tables.schema import Architecture, Slot, Source, cardinalities
-from tables.sources import analog_nasbench, channel_bench, nas_bench_201, nas_bench_macro
+from harness import spaces
+from harness.spaces import nas_bench_201
+from tables import storage
+from tables.published import FORMATS
+from tables.source import Origin, Source
+from tables.space import Architecture, Group, Notation, Slot, Space
+from tables.storage import Columns
 
 Entry = dict[str, Any]
 
-CELL_SLOTS = tuple(Slot(edge, nas_bench_201.OPERATIONS[:2]) for edge in nas_bench_201.EDGES)
-MACRO = replace(nas_bench_macro.NAS_BENCH_MACRO, slots=nas_bench_macro.NAS_BENCH_MACRO.slots[:3])
-CHANNEL = replace(channel_bench.CHANNEL_BENCH_RESNET, slots=channel_bench.CHANNEL_BENCH_RESNET.slots[:2])
-CELLS = replace(nas_bench_201.NAS_BENCH_201_CIFAR10, slots=CELL_SLOTS)
-ANALOG = replace(analog_nasbench.ANALOG_NASBENCH, slots=CELL_SLOTS)
+
+@dataclass(frozen=True)
+class Made(Source):
+    """A source with the format of its file."""
+
+    format: str = ""
+
+
+def _first(space: Space, count: int) -> Space:
+    """The space of the first slots of another, which writes one digit a slot."""
+    return Space(
+        space.name,
+        space.title,
+        (Group("Slots", space.slots[:count]),),
+        first_symbol=space.first_symbol,
+        notation=Notation("{}" * count),
+    )
+
+
+PUBLISHED = {
+    each.name: Made(
+        each.name,
+        each.space,
+        each.measure,
+        Origin("github.com/mingkai-zheng/GENIUS", "97361d30", str(each.path), each.licence),
+        each.format,
+    )
+    for each in spaces.tables()
+}
+MACRO = PUBLISHED["nas-bench-macro"]
+MACRO = replace(MACRO, space=_first(MACRO.space, 3))
+CHANNEL = PUBLISHED["channel-bench-resnet"]
+CHANNEL = replace(CHANNEL, space=_first(CHANNEL.space, 2))
+CELLS = replace(
+    PUBLISHED["nas-bench-201-cifar10"],
+    space=replace(
+        nas_bench_201.SPACE,
+        groups=(Group("Cell", tuple(Slot(each.name, each.choices[:2]) for each in nas_bench_201.SPACE.slots)),),
+        largest=None,
+        form=None,
+        networks=None,
+    ),
+)
 
 
 def architecture_of(key: str, source: Source) -> Architecture:
     """The architecture that a published key stands for."""
-    architecture = source.codec.decode(key, source.slots)
-    assert architecture is not None
-    return architecture
+    return source.space.from_native(key)
+
+
+def read(data: bytes, source: Made) -> Columns:
+    """The columns of a file."""
+    return FORMATS[source.format](data, source)
+
+
+def build(data: bytes, source: Made, folder: Path) -> Path:
+    """The table of a file."""
+    return storage.build(source, read(data, source), data, folder)
 
 
 def published(source: Source, seed: int = 0) -> dict[str, Entry]:
     """The entries of a JSON source, keys in an order of their own."""
     rng = random.Random(seed)
-    architectures = list(product(*map(range, cardinalities(source.slots))))
+    architectures = list(product(*map(range, source.space.cardinalities)))
     rng.shuffle(architectures)
-    keys = [source.codec.encode(architecture, source.slots) for architecture in architectures]
+    keys = [source.space.to_native(architecture) for architecture in architectures]
     if source is CELLS:
         tests = [rng.choice((50.0, 60.5, 70.25)) for _ in keys]  # many ties
         ranked = sorted(range(len(keys)), key=lambda k: -tests[k])
@@ -64,26 +110,3 @@ def _trained(rng: random.Random, runs_field: str, mean_field: str) -> Entry:
 def published_bytes(source: Source, seed: int = 0) -> bytes:
     """A JSON source as its authors would have published it."""
     return json.dumps(published(source, seed)).encode()
-
-
-def analog_cells() -> dict[tuple[int, ...], float]:
-    """Accuracies under the wheel's own keys, for cells of skip_connect (0) and none (1)."""
-    return {key: 10.0 + row for row, key in enumerate(product(range(2), repeat=6))}
-
-
-def analog_pickle(monkeypatch: pytest.MonkeyPatch, change: Callable[[dict[Any, Any]], None] | None = None) -> bytes:
-    """What the wheel ships, at reduced size; the classes it names exist only while it is written."""
-    module = ModuleType("analognasbench.data")
-    architecture = type("Architecture", (), {"__module__": module.__name__})
-    drift = type("DriftMeasurement", (), {"__module__": module.__name__})
-    vars(module).update(Architecture=architecture, DriftMeasurement=drift)
-    cells: dict[Any, Any] = {}
-    for key, accuracy in analog_cells().items():
-        cells[key] = architecture()
-        vars(cells[key]).update(architecture=key, baseline_accuracy=accuracy, baseline_drift_60=drift())
-    if change is not None:
-        change(cells)
-    with monkeypatch.context() as patch:
-        patch.setitem(sys.modules, "analognasbench", ModuleType("analognasbench"))
-        patch.setitem(sys.modules, module.__name__, module)
-        return pickle.dumps(cells, protocol=4)

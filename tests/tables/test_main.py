@@ -5,46 +5,27 @@ from pathlib import Path
 import pytest
 
 from tables import __main__ as command
-from tables import build as building
-from tables.build import build
-from tests.tables.made_up import ANALOG, CELLS, MACRO, analog_pickle, published_bytes
-
-
-@pytest.fixture(autouse=True)
-def _reduced(monkeypatch: pytest.MonkeyPatch) -> None:
-    for source in (MACRO, CELLS, ANALOG):
-        monkeypatch.setitem(building.SOURCES, source.name, source)
+from tests.tables.made_up import CELLS, MACRO, build, published_bytes
 
 
 def test_build_and_info(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    published = tmp_path / "published.json"
-    published.write_bytes(published_bytes(CELLS))
-    assert command.main(["build", CELLS.name, "--source", str(published), "--into", str(tmp_path)]) == 0
+    written = tmp_path / "mine.csv"
+    written.write_text("architecture,accuracy,test\n00,71.25,70.5\n01,73,72.75\n10,70.5,69.5\n11,74.25,73\n")
+    assert command.main(["build", str(written), "--into", str(tmp_path / "built")]) == 0
     path = Path(capsys.readouterr().out.strip())
-    assert path == tmp_path / "nas-bench-201-cifar10.h5"
-    assert command.main(["info", str(path)]) == 0
+    assert path == tmp_path / "built" / "mine.h5"
+    assert command.main(["info", str(path), str(build(published_bytes(CELLS), CELLS, tmp_path))]) == 0
     said = capsys.readouterr().out
+    assert "mine  4 architectures, accuracy in percent: validation" in said
     assert "64 architectures, accuracy in percent: validation" in said
     assert "github.com/mingkai-zheng/GENIUS" in said
     assert "none | skip_connect" in said
 
 
-def test_the_wheel_is_the_source_of_the_analog_table(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    data = tmp_path / "data.anb"
-    data.write_bytes(analog_pickle(monkeypatch))
-    monkeypatch.setattr(command, "ANALOG_NASBENCH", ANALOG)
-    monkeypatch.setattr(command, "installed_data", lambda: data)
-    assert command.main(["build", ANALOG.name, "--into", str(tmp_path)]) == 0
-    assert (tmp_path / "nas-bench-201-analog-cifar10.h5").exists()
-
-
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["build", "nas-bench-macro", "--into", "{0}"], "--source FILE"),
-        (["build", "nas-bench-macro", "--source", "{0}/absent", "--into", "{0}"], "expected the published file"),
+        (["build", "{0}/absent.csv", "--into", "{0}"], "name a CSV file that can be read"),
         (["info", "{0}/absent.h5"], "no table at"),
     ],
 )

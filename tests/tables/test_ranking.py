@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tables.ranking import expected_best, quicksort_order, tie_intervals
 from tables.storage import sha256
+from tables.table import expected_best, tie_intervals
+from tests.tables.published_ranks import quicksort_order
 
 FEW_VALUES = st.lists(st.integers(0, 5).map(float), min_size=1, max_size=120).map(np.array)
 

@@ -1,4 +1,7 @@
-"""What a data set is: labelled pictures, a digest, and the parts that train, validate and test. No torch."""
+"""Data sets in memory, scikit-learn's digits and an HDF5 file; and which pictures train, validate and test. No torch.
+
+The file holds x_train, y_train, and x_test, y_test where it sets test pictures aside.
+"""
 
 from __future__ import annotations
 
@@ -6,40 +9,24 @@ import hashlib
 import json
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cache.key import DIGEST_PREFIX
-from harness.errors import InvalidJob, MalformedData
+from harness.errors import InvalidJob, MalformedData, TrainingError
 from harness.training.recipes import Split
 
+if TYPE_CHECKING:
+    from harness.training.data.image_folder import Folder
+
 Indices: TypeAlias = NDArray[np.int64]
+Dataset: TypeAlias = "Arrays | Folder"
+"""Labelled pictures by number; the last `own_test` are those that the data set itself sets aside for testing."""
 
-
-class Dataset(Protocol):
-    """Labelled pictures by number; the last `own_test` are those that the data set itself sets aside for testing."""
-
-    @property
-    def labels(self) -> Indices:
-        """The class of each picture, from 0; shape (N,)."""
-
-    @property
-    def classes(self) -> int:
-        """The number of classes."""
-
-    @property
-    def channels(self) -> int:
-        """Of a picture: 1 or 3."""
-
-    @property
-    def own_test(self) -> int:
-        """How many of the pictures, at the end, are set aside for testing."""
-
-    @property
-    def digest(self) -> str:
-        """What the data are, whatever they are called and wherever they lie: "sha256:…"."""
+TRAIN, TEST = ("x_train", "y_train"), ("x_test", "y_test")
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +79,58 @@ class Arrays:
         hashed.update(np.ascontiguousarray(self.images).data)
         hashed.update(np.ascontiguousarray(self.labels, dtype="<i8").data)
         return DIGEST_PREFIX + hashed.hexdigest()
+
+
+def load(path: Path) -> Arrays:
+    """The pictures of the file: uint8 of shape (N, side, side, 1 or 3), labels from 0.
+
+    Raises:
+        TrainingError: there is no such file.
+        MalformedData: it is no HDF5 file, or its arrays are not of this form.
+    """
+    import h5py  # only where a file is read
+
+    if not path.is_file():
+        raise TrainingError(f"{path}: expected an HDF5 file with x_train, y_train, x_test, y_test, found no file")
+    try:
+        with h5py.File(path) as file:
+            content = {name: file[name][()] for name in (*TRAIN, *TEST) if name in file}
+    except (OSError, TypeError, AttributeError) as error:
+        raise MalformedData(f"{path}: expected an HDF5 file of arrays, got {error}; bring the file again") from error
+    if not content.keys() >= {*TRAIN} or len(content.keys() & {*TEST}) == 1:
+        raise MalformedData(
+            f"{path}: expected {' and '.join(TRAIN)}, and {' and '.join(TEST)} or neither, got "
+            f"{', '.join(sorted(content)) or 'nothing'}; add what is missing"
+        )
+    pictures, labels = zip(*((content[x], content[y]) for x, y in (TRAIN, TEST) if x in content), strict=True)
+    try:
+        numbers = np.concatenate(labels).astype(np.int64, casting="safe")
+        own_test = len(labels[1]) if len(labels) == 2 else 0
+        return Arrays(np.concatenate(pictures), numbers, int(numbers.max()) + 1, own_test)
+    except (MalformedData, ValueError, TypeError) as error:
+        raise MalformedData(f"{path}: {error}") from error
+
+
+def digits() -> Arrays:
+    """The 1,797 8×8 digits that scikit-learn ships in its wheel (UCI, Alpaydin & Kaynak 1998): data that everybody has.
+
+    Grey, pixels from 0 to 16 as published.
+
+    Raises:
+        TrainingError: scikit-learn is not installed.
+    """
+    try:
+        from sklearn.datasets import load_digits  # half a second, and no part of a replay
+    except ImportError as error:
+        raise TrainingError(
+            f"digits are shipped with scikit-learn, which cannot be imported ({error}): "
+            "pip install 'genius-replay[train]'"
+        ) from error
+    shipped = load_digits()
+    return Arrays(shipped.images.astype(np.uint8)[..., np.newaxis], shipped.target.astype(np.int64), classes=10)
+
+
+# -- what trains, validates, tests ---
 
 
 @dataclass(frozen=True, eq=False)

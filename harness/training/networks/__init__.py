@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from importlib import import_module
 
+from msgspec import structs
 from torch import nn
 
 from harness import spaces
+from harness.errors import HarnessError
 from harness.training.jobs import Scale
 from tables.space import Architecture
 
@@ -16,12 +17,14 @@ def build(space: str, architecture: Architecture, *, classes: int, channels_in: 
     """The network of an architecture, weights drawn from torch's own generator.
 
     Raises:
-        UnknownSpace: no space has this name.
+        HarnessError: no space has this name, or it has no networks.
         InvalidArchitecture: it is no architecture of the space.
     """
-    name = spaces.find(space).SPACE.name.replace("-", "_")
-    options = {option: value for option, value in asdict(scale).items() if value != getattr(Scale(), option)}
-    network: nn.Module = import_module(f"harness.training.networks.{name}").build(
-        architecture, classes=classes, channels_in=channels_in, **options
-    )
+    place = spaces.find(space).FACTS.network
+    if place is None:
+        raise HarnessError(f"{space} names no function that builds its networks: name it as `network` in its FACTS")
+    module, function = place.split(".")
+    options = {option: value for option, value in structs.asdict(scale).items() if value != getattr(Scale(), option)}
+    build_network = getattr(import_module(f"harness.training.networks.{module}"), function)
+    network: nn.Module = build_network(architecture, classes=classes, channels_in=channels_in, **options)
     return network

@@ -14,8 +14,7 @@ from pathlib import Path
 
 from cache.key import JSON
 from cache.record import Record
-from harness.training.claim import claim
-from harness.training.queue import RESULT
+from harness.training.worker import RESULT, claim
 
 TOLD = "told.txt"
 

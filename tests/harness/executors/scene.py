@@ -11,10 +11,11 @@ from itertools import pairwise
 from pathlib import Path
 from sysconfig import get_path
 
+from msgspec.structs import replace
+
 from cache.store import Store
-from harness.training.executors.worker import ROOT
-from harness.training.jobs import Job
-from harness.training.queue import Queue, State, Status
+from harness.training.jobs import Job, Training
+from harness.training.queue import ROOT, Queue, State, Status
 from harness.training.recipes import DIGITS
 from tests.harness.executors import noop
 
@@ -27,7 +28,8 @@ AT_ONCE = (*NOOP, "0", "0")
 
 def jobs(number: int) -> list[Job]:
     """Jobs that differ in their seed."""
-    return [Job("nas-bench-macro", "22222222", "digits", "sha256:" + "0" * 64, DIGITS, seed) for seed in range(number)]
+    how = Training("nas-bench-macro", "digits", "sha256:" + "0" * 64, DIGITS)
+    return [replace(how, seed=seed).job((2,) * 8) for seed in range(number)]
 
 
 def wait_until(holds: Callable[[], object]) -> None:
@@ -46,8 +48,7 @@ def check_done_once(queue: Queue, done: Iterable[Job], store: Path) -> None:
         assert all(one[2] <= other[1] for one, other in pairwise(spans(status))), spans(status)
     keys = [job.key for job in done]
     with Store(store) as into:
-        assert queue.collect(into) == len(keys)
-        assert queue.collect(into) == 0
+        assert [into.put(record) for key in keys if (record := queue.result(key)) is not None] == [True] * len(keys)
         assert sorted(into.keys()) == sorted(keys)
         for job in done:
             record = into.get(job.key)

@@ -6,33 +6,32 @@ import os
 import signal
 import threading
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from harness.training import data as datasets
-from harness.training.executors.local import LocalExecutor
-from harness.training.executors.slurm import Resources, SlurmExecutor
-from harness.training.executors.worker import TRAIN
-from harness.training.jobs import Job, Result, Scale, from_record
-from harness.training.queue import Executor, Queue
+from harness.training.jobs import Job, Scale, Trained
+from harness.training.local import LocalExecutor
+from harness.training.queue import WORKER, Executor, Queue
 from harness.training.recipes import DIGITS
+from harness.training.slurm import Resources, SlurmExecutor
 from tests.harness.executors.scene import processes_in
 
 pytestmark = pytest.mark.slow  # torch is started three times over
 
 JOB = Job(
     "nas-bench-201",
-    "|nor_conv_3x3~0|+|nor_conv_3x3~0|skip_connect~1|+|none~0|nor_conv_1x1~1|avg_pool_3x3~2|",
     "digits",
     datasets.find("digits").digest,
     replace(DIGITS, epochs=3),
     network=Scale(width=0.125, cells_per_stage=1, light_reduction=True),
+    architecture="|nor_conv_3x3~0|+|nor_conv_3x3~0|skip_connect~1|+|none~0|nor_conv_1x1~1|avg_pool_3x3~2|",
 )
 
 
-COMMAND = (*TRAIN, "--device", "cpu", "--checkpoint-every", "0")  # after every epoch
+COMMAND = (*WORKER, "--device", "cpu", "--checkpoint-every", "0")  # after every epoch
 
 
 def here() -> Executor:
@@ -40,12 +39,12 @@ def here() -> Executor:
     return LocalExecutor(devices=(), command=COMMAND)
 
 
-def train(queue: Queue, executor: Executor) -> Result:
+def train(queue: Queue, executor: Executor) -> Trained:
     """Train the job."""
     executor.run(queue, [queue.add(JOB)])
     record = queue.result(JOB.key)
     assert record is not None, queue.failure(JOB.key)
-    return from_record(record)[1]
+    return Trained.from_record(record)
 
 
 def test_a_training_that_is_killed_ends_as_one_that_is_not(tmp_path: Path) -> None:

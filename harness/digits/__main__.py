@@ -1,0 +1,129 @@
+"""`python -m harness.digits`: train the private table, and check it.
+
+python -m harness.digits train --into FOLDER   # every cell under every seed; goes on where it was interrupted
+python -m harness.digits check --n 10          # trains rows of the table again and compares
+python -m harness.digits work SPEC.json        # one block; this is what the queue of `train` runs
+
+Exit codes: 0 done, 1 rows that cannot be trained again, or a damaged table, 2 wrong use or missing data, 130 after
+Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from cache.record import Record
+from harness.digits.table import NAME, SEEDS, Block, Runs, TrainedBlock, blocks, build_table, retrain
+from harness.errors import HarnessError
+from harness.training.local import LocalExecutor
+from harness.training.queue import Executor, Provider, Queue, State
+from harness.training.worker import INTERRUPTED, perform
+from tables.errors import DamagedTable, TableError
+from tables.storage import embedded
+
+TOLERANCE = 1.0  # points: another processor's rounding grows over a training; half a point was seen
+WORKER = (sys.executable, "-m", "harness.digits", "work")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m harness.digits", description=__doc__.partition("\n")[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    training = commands.add_parser("train", help="train every cell under every seed, and build the table")
+    training.add_argument("--into", type=Path, metavar="FOLDER", required=True, help="of the table, and of its jobs")
+    training.add_argument("--processes", type=_positive, metavar="N", help="of one thread each (default: one a core)")
+    training.add_argument("--seeds", type=_positive, default=SEEDS, metavar="N", help=f"of each (default: {SEEDS})")
+    checking = commands.add_parser("check", help="train some rows of the table again and compare")
+    checking.add_argument("--table", type=Path, metavar="FILE", help="default: the one that comes with this package")
+    checking.add_argument("--n", type=_positive, default=10, help="how many rows, of one block; 10 by default")
+    checking.add_argument("--seed", type=int, default=0, help="draws them")
+    working = commands.add_parser("work", help="train one block, and leave its record beside it")
+    working.add_argument("spec", type=Path, metavar="SPEC.json")
+    args = parser.parse_args(argv)
+    try:
+        if args.command == "work":
+            return perform(args.spec, Block.read, _work)
+        if args.command == "check":
+            return check(args.table or embedded(NAME), args.n, args.seed)
+        executor = LocalExecutor(processes=args.processes, devices=(), command=WORKER)
+        sys.stdout.write(f"{train(args.into, args.seeds, executor)}\n")
+    except (TableError, HarnessError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1 if isinstance(error, DamagedTable) else 2
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted: what is trained is kept, the same command goes on from there\n")
+        return INTERRUPTED
+    return 0
+
+
+def train(folder: Path, seeds: int, executor: Executor) -> Path:
+    """Train what is not yet trained, build the table from the first `seeds` seeds, and return its path.
+
+    Args:
+        folder: of the table; the jobs and their results lie in `jobs` below it, and are taken up from there.
+        seeds: at least 1.
+        executor: runs the jobs.
+
+    Raises:
+        TrainingError: a block was given up, after all its attempts; the others are done.
+        TableError: the table could not be written.
+    """
+    queue, todo, started, done = Queue(folder / "jobs"), blocks(seeds), time.monotonic(), 0
+    for status in queue.statuses():
+        if status.state is State.FAILED:  # the command is given again: so are the attempts
+            queue.retry(status.key)
+
+    def told(record: Record) -> None:
+        nonlocal done
+        done += 1
+        minutes = (time.monotonic() - started) / 60
+        sys.stderr.write(f"{NAME}: {done} of {len(todo)} blocks, seed {record.request['seed']}, {minutes:.1f} min\n")
+
+    again = f"`python -m harness.digits train --into {folder}`"
+    provider = Provider(queue, lambda: executor, Block.from_request, told, again)
+    provider.make([block.request() for block in todo], lambda *_: None)
+    records = [queue.result(block.key) for block in todo]
+    runs = [TrainedBlock.from_record(record).outcome.runs for record in records if record is not None]
+    return build_table(runs, seeds, folder)
+
+
+def check(path: Path, count: int, seed: int) -> int:
+    """Train `count` rows of the table at `path` again, and say of each how far it is off; returns the exit code.
+
+    Raises:
+        TableError: see `harness.digits.table.retrain`.
+        TrainingError: scikit-learn is not installed.
+    """
+    from harness.digits import network  # late: torch
+
+    rows = retrain(network.train, path, count, seed)
+    for row in rows:
+        said = "equal" if row.stored == row.again else f"off by {row.difference:.2f} points"
+        sys.stdout.write(f"{row.architecture}  {len(row.stored)} seeds  {said}\n")
+    worst = max(row.difference for row in rows)
+    sys.stdout.write(f"{len(rows)} rows, at most {worst:.2f} points off where {TOLERANCE} are allowed\n")
+    return 0 if worst <= TOLERANCE else 1
+
+
+def _work(block: Block, unfinished: Path) -> Record:  # noqa: ARG001 - a block takes seconds, and keeps no checkpoint
+    from harness.digits import network  # late: torch
+    from harness.training.checkpoint import Checkpoint
+    from harness.training.train import choose, observed
+
+    clock = Checkpoint(None, block.key)
+    runs = Runs(network.train(block.cells, block.seed))
+    return TrainedBlock(block, runs, observed(choose("cpu"), clock)).to_record()
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1, got {text!r}")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,1 +1,0 @@
-"""Where training jobs run, one kind of machine a file."""

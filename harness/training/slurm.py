@@ -1,0 +1,208 @@
+"""Jobs on a Slurm cluster: arrays of tasks, submitted through `sbatch`.
+
+Each task is the worker itself, in the job's folder, so the log can be read while it grows. What became of a task is
+asked of `squeue` and of the queue's folder: not every cluster keeps accounts.
+
+Tasks outlive their master, and the next one takes them up. A task that ends without a result, be it killed, preempted
+or out of time, was one attempt, and the next one goes on from its checkpoint. Requeueing by Slurm itself is no attempt.
+"""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from harness.errors import HarnessError
+from harness.training.queue import LOG, SPEC, WORKER, Attempt, Queue, State, Status, environment
+
+_WHERE = "Slurm task "
+_OUTPUT = "slurm"  # folder in the queue's: what Slurm itself has to say about a task
+_ARRAY = 1000  # tasks; Slurm's MaxArraySize is 1001 unless the cluster says otherwise
+_AT_ONCE = 256  # tasks of an array that may run at the same time
+_NEVER = {"BadConstraints", "PartitionConfig", "PartitionNodeLimit", "PartitionTimeLimit"}  # reasons of a task to wait
+_TRIES = 20  # of squeue, before a controller that does not answer is an error
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a task asks of Slurm.
+
+    Attributes:
+        partition: `--partition`; None leaves it to the cluster.
+        minutes: `--time`; a training that takes longer goes on from its checkpoint in the next attempt.
+        gres: `--gres`; None trains on CPUs.
+        cpus: `--cpus-per-task`, and the worker's number of threads.
+    """
+
+    partition: str | None = None
+    minutes: int = 24 * 60
+    gres: str | None = "gpu:1"
+    cpus: int = 4
+
+
+class _Task(NamedTuple):
+    """A job that was submitted, and the attempt that its task is."""
+
+    key: str
+    attempt: Attempt
+
+
+class SlurmExecutor:
+    """Runs jobs as tasks of Slurm arrays. The queue's folder must be on a file system that all nodes share."""
+
+    def __init__(
+        self, resources: Resources = Resources(), *, poll_s: float = 15.0, command: Sequence[str] = WORKER
+    ) -> None:
+        """Find Slurm.
+
+        Args:
+            resources: of every task.
+            poll_s: seconds between two looks at Slurm's queue.
+            command: the worker (see `harness.training.queue`); it must exist on all nodes.
+
+        Raises:
+            HarnessError: Slurm is not there.
+        """
+        if shutil.which("sbatch") is None:
+            raise HarnessError("expected the command sbatch, got none: start this on a login node of a Slurm cluster")
+        self._resources = resources
+        self._poll_s = poll_s
+        self._command = tuple(command)
+
+    def run(self, queue: Queue, keys: Collection[str], each: Callable[[Status], object] | None = None) -> None:
+        """Run jobs as `harness.training.queue.Executor` says; tasks go on when this ends early, and another call
+        waits for them.
+
+        Raises:
+            HarnessError: also if Slurm takes no tasks, or no longer answers.
+        """
+        waiting = list(dict.fromkeys(keys))
+        tasks: dict[str, _Task] = {}  # by Slurm's name, such as 17_3
+        missed: set[str] = set()
+        tries = 1
+        while waiting or tasks:
+            alive, tries = self._alive(tries), _TRIES
+            _refuse_endless_waiting(queue, tasks, alive)
+            for name, task in list(tasks.items()):
+                status = queue.status(task.key)
+                if name in alive and status.state is State.CANCELLED:
+                    subprocess.run(["scancel", name], check=False)
+                elif name in alive and not status.is_final:
+                    continue
+                elif not status.is_final and name not in missed:
+                    missed.add(name)  # a shared file system may show the result a little later
+                    continue
+                del tasks[name]
+                queue.end(task.key, task.attempt, _last_words(queue.folder / _OUTPUT / f"{name}.txt"))
+                waiting.append(task.key)
+            later, ready = [], []
+            for key in waiting:
+                status = queue.status(key)
+                if (adopted := _submitted(status, alive)) is not None:
+                    tasks.update(adopted)
+                elif (status := queue.take(key)).is_final:
+                    if each is not None:
+                        each(status)
+                elif status.state is State.RUNNING:  # by another master, or one that died
+                    later.append(key)
+                else:
+                    ready.append(key)
+            for first in range(0, len(ready), _ARRAY):
+                tasks.update(self._submit(queue, ready[first : first + _ARRAY]))
+            waiting = later
+            if waiting or tasks:
+                time.sleep(self._poll_s)
+
+    def _submit(self, queue: Queue, keys: Sequence[str]) -> dict[str, _Task]:
+        """Submit an array with a task for each key."""
+        output = queue.folder / _OUTPUT
+        output.mkdir(parents=True, exist_ok=True)
+        script = self._script(queue.folder, [queue.status(key).folder.name for key in keys])
+        asked = subprocess.run(["sbatch", "--parsable"], input=script, capture_output=True, text=True, check=False)
+        if asked.returncode != 0:
+            raise HarnessError(
+                f"expected Slurm to take {len(keys)} tasks, got: {asked.stderr.strip()}; mend the resources"
+            )
+        array = asked.stdout.strip().partition(";")[0]  # a cluster's name may follow
+        names = [f"{array}_{number}" for number in range(len(keys))]
+        return {name: _Task(key, queue.begin(key, _WHERE + name)) for name, key in zip(names, keys, strict=True)}
+
+    def _script(self, folder: Path, jobs: Sequence[str]) -> str:
+        """What every task of an array runs: the worker, in the folder of the job that has the task's number."""
+        asked = self._resources
+        options = {
+            "job-name": "genius-replay",
+            "array": f"0-{len(jobs) - 1}%{_AT_ONCE}",
+            "partition": asked.partition,
+            "time": asked.minutes,
+            "gres": asked.gres,
+            "cpus-per-task": asked.cpus,
+            "output": f'"{folder}/{_OUTPUT}/%A_%a.txt"',
+        }
+        return "\n".join(
+            (
+                "#!/bin/bash",
+                *(f"#SBATCH --{name}={value}" for name, value in options.items() if value is not None),
+                "#SBATCH --requeue",
+                f"jobs=({' '.join(jobs)})",
+                *(f"export {name}={shlex.quote(value)}" for name, value in environment(asked.cpus).items()),
+                f"cd {shlex.quote(str(folder))}/${{jobs[SLURM_ARRAY_TASK_ID]}} || exit 2",
+                f"exec {shlex.join([*self._command, SPEC])} >> {LOG} 2>&1 < /dev/null",
+                "",
+            )
+        )
+
+    def _alive(self, tries: int) -> dict[str, str]:
+        """This user's tasks that wait or run: names, and why they still wait."""
+        for attempt in range(tries):
+            if attempt:
+                time.sleep(self._poll_s)
+            command = ["squeue", "--me", "--array", "--noheader", "--format=%i %r"]
+            asked = subprocess.run(command, capture_output=True, text=True, check=False)
+            if asked.returncode == 0:
+                return dict(line.split(maxsplit=1) for line in asked.stdout.splitlines())
+        raise HarnessError(
+            f"expected squeue to list tasks, got: {asked.stderr.strip()}; what was submitted goes on, and the same "
+            "command takes it up when Slurm answers again"
+        )
+
+
+def _refuse_endless_waiting(queue: Queue, tasks: Mapping[str, _Task], alive: Mapping[str, str]) -> None:
+    """Take tasks back that Slurm keeps though no node of the partition can ever run them."""
+    hopeless = {name: alive[name] for name in tasks if alive.get(name) in _NEVER}
+    if not hopeless:
+        return
+    subprocess.run(["scancel", *hopeless], check=False)
+    for name in hopeless:
+        queue.withdraw(tasks[name].key, tasks[name].attempt)
+    raise HarnessError(
+        f"expected a partition that can run {len(hopeless)} tasks, but Slurm says "
+        f"{', '.join(sorted({*hopeless.values()}))}; ask for less time, fewer cores or other GPUs, or name another one"
+    )
+
+
+def _submitted(status: Status, alive: Collection[str]) -> dict[str, _Task] | None:
+    """The task of a job that another master has submitted, and that waits or runs; None if there is none."""
+    for attempt in status.attempts:
+        name = attempt.where.removeprefix(_WHERE)
+        if not status.is_final and attempt.ended is None and name in alive:
+            return {name: _Task(status.key, attempt)}
+    return None
+
+
+def _last_words(output: Path) -> str:
+    """What Slurm said of a task at last, such as that its time was up; a file without a word is removed."""
+    try:
+        lines = output.read_text(encoding="utf-8", errors="replace").split("\n")
+    except FileNotFoundError:
+        lines = []
+    if words := [line for line in lines if line.strip()]:
+        return words[-1]
+    output.unlink(missing_ok=True)
+    return "it left Slurm's queue"

@@ -1,0 +1,170 @@
+"""What every worker does with a job: hold it, unless it is done; leave its record whole; end when nobody wants it.
+
+The operating system holds the lock, on a file beside the result, and takes it back from whoever dies. A child that a
+worker leaves behind keeps it, so a job is not begun again while parts of it are still at work.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from cache.errors import CacheError
+from cache.record import Record
+from harness.errors import HarnessError, NotThisJob
+from harness.training.jobs import S
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+RESULT = "result.json"  # beside the job, which it is the record of
+INTERRUPTED = 130  # what a shell reports for a command that Ctrl-C ended
+_WATCH_S = 1.0  # between two looks whether the job is cancelled
+
+
+def perform(spec: Path, read: Callable[[Path], S], work: Callable[[S, Path], Record]) -> int:
+    """Do the job in a file, unless it is done, and leave its record in result.json beside it.
+
+    Args:
+        spec: the file that holds the job.
+        read: the job in a file.
+        work: does a job, and may keep where it stands in the file that it is told.
+
+    Returns:
+        0 if the result is there, also from before; 2 if the job cannot be done as it stands; 130 after Ctrl-C.
+    """
+    result = spec.with_name(RESULT)
+    try:
+        job = read(spec)
+        with claim(result):  # one process a job at a time: the next finds a result
+            if result.exists():
+                read_result(result, job.key)
+                say(f"{result}: the result is there already")
+                return 0
+            unfinished = result.with_suffix(".checkpoint")
+            line = work(job, unfinished).to_line()
+            with replacing(result) as temporary:
+                temporary.write_bytes(line)
+            unfinished.unlink(missing_ok=True)
+    except (HarnessError, CacheError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted: the same command goes on from the last checkpoint\n")
+        return INTERRUPTED
+    return 0
+
+
+Say: TypeAlias = Callable[[str], object]
+"""Is told a line of a log."""
+
+
+def quiet(_line: str) -> None:
+    """Tell nobody."""
+
+
+def say(line: str) -> None:
+    """Print a line at once: a log is read while it grows."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def read_result(path: Path, key: str) -> Record:
+    """The verified record of a job in the file that a worker left.
+
+    Raises:
+        NotThisJob: the file is damaged, or of another job; what to do is in the message.
+        OSError: it cannot be read.
+    """
+    try:
+        return Record.from_line(path.read_bytes(), expected_key=key)
+    except CacheError as error:
+        raise NotThisJob(f"{path}: expected the result of {key}, got: {error} Or delete it, to train again.") from error
+
+
+@contextmanager
+def replacing(path: Path, draft: str = "") -> Iterator[Path]:
+    """A temporary file beside `path` that takes its place, whole and on the disk, once it is written.
+
+    Its name is always the same, so what a killed process left is written over; `draft` sets apart those who may write
+    at the same time.
+    """
+    temporary = path.with_name(f".{path.name}{draft}.tmp")
+    try:
+        yield temporary
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+# -- the claim ---
+
+
+@contextmanager
+def claim(result: Path) -> Iterator[None]:
+    """Hold the job of the file `result` inside the block: wait for a process that does, and die when it is cancelled.
+
+    Whoever had to wait finds the result, unless the other one died: look for it inside the block.
+
+    Raises:
+        HarnessError: the job is cancelled, its folder allows no lock, or `filelock` is not installed.
+    """
+    try:
+        held = _lock(result).acquire()
+    except OSError as error:
+        raise HarnessError(f"{result.parent}: expected a folder to lock, got {error}; make it writable") from error
+    with held:
+        mark = cancellation(result)
+        if mark.exists():
+            raise HarnessError(f"{mark}: expected a job to do, got one that was cancelled; retry it to have it done")
+        over = threading.Event()
+        watch = threading.Thread(target=_die_when_there, args=(mark, over), daemon=True)
+        watch.start()
+        try:
+            yield
+        finally:
+            over.set()
+            watch.join()  # an interpreter that ends under a running thread may crash
+
+
+def is_held(result: Path) -> bool:
+    """Whether a worker holds the job; one that comes in this very moment has to wait for less than a millisecond.
+
+    Raises:
+        HarnessError: as in `claim`.
+    """
+    lock = _lock(result)
+    if not Path(lock.lock_file).exists():
+        return False
+    try:
+        with lock.acquire(blocking=False):
+            return False
+    except TimeoutError:
+        return True
+
+
+def cancellation(result: Path) -> Path:
+    """The file that says, by being there, that nobody wants the result any more."""
+    return result.with_suffix(".cancelled")
+
+
+def _die_when_there(mark: Path, over: threading.Event) -> None:
+    while not over.wait(_WATCH_S):
+        if mark.exists():
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _lock(result: Path) -> BaseFileLock:
+    try:
+        from filelock import FileLock  # late: only training needs it
+    except ImportError:
+        raise HarnessError("expected the package filelock, got none; install it: `pip install '.[train]'`") from None
+    return FileLock(result.with_suffix(".lock"))

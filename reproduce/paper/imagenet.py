@@ -1,0 +1,235 @@
+"""Tables 2 to 6 and 14: the search on ImageNet, replayed, beside what the paper prints of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from cache.errors import ReplayMiss
+from harness.protocol import MILLION
+from harness.spaces.mobilenetv2_se import (
+    CHOICES,
+    LAYERS_PER_STAGE,
+    SPACE,
+    STAGES,
+    choice_cost,
+    cost,
+    fixed_cost,
+    input_size,
+)
+from reproduce.errors import MalformedConversation
+from reproduce.paper import printed
+from reproduce.published.imagenet import replay
+from reproduce.published.replay import Replay
+from reproduce.report.report import (
+    MISSING,
+    Cell,
+    Column,
+    Report,
+    label,
+    quoted,
+    quoted_millions,
+    recomputed,
+    recomputed_millions,
+    replayed,
+)
+
+RUNS = {"GENIUS-329": "329M", "GENIUS-401": "401M"}
+"""The run whose winner is GENIUS' network of this name."""
+
+
+# -- table 2: the search ---
+
+
+def table2(name: str) -> Report:
+    """Replay both searches and fill in their rows."""
+    columns = (
+        Column("method", "Method"),
+        Column("flops", "FLOPs (M)"),
+        Column("params", "Params (M)"),
+        Column("top1", "Top-1 (%)"),
+        Column("top5", "Top-5 (%)"),
+        Column("search_cost_gpu_days", "Search cost (GPU days)"),
+    )
+    replays = {method: replay(run) for method, run in RUNS.items()}
+    rows = tuple(_method(replays.get(figures[0]), *figures) for figures in printed()[name]["rows"])
+    notes = [_note(method, found) for method, found in replays.items()]
+    return Report(
+        name,
+        "Table 2. ImageNet, MobileNetV2 search space (arXiv 2304.10970)",
+        columns,
+        rows,
+        (*notes, *_errata(replays.values())),
+        tuple(replays.values()),
+    )
+
+
+def _method(
+    found: Replay | None,
+    method: str,
+    flops_m: float,
+    params_m: float | None,
+    top1: float,
+    top5: float | None,
+    search_cost: float | str,
+) -> tuple[Cell, ...]:
+    """A row of the paper; what follows from a replayed winner is computed, in single operations and parameters."""
+    flops, params = quoted_millions(flops_m, ".0f"), quoted_millions(params_m, ".1f")
+    if found is not None:
+        costs = cost(found.winner)
+        flops, params = recomputed_millions(costs.macs_thop, ".0f"), recomputed_millions(costs.params, ".1f")
+    return (quoted(method), flops, params, quoted(top1, ".1f"), quoted(top5, ".1f"), quoted(search_cost, "g"))
+
+
+def _note(method: str, found: Replay) -> str:
+    best = found.trajectory.best
+    return (
+        f"{method} is experiment {best.iteration + 1} of run {found.run}, replayed from {found.source} answers: "
+        f"{found.tally.hits} of {found.tally.requests} requests found, search accuracy {best.accuracy:.2f} %."
+    )
+
+
+def _errata(replays: Iterable[Replay]) -> list[str]:
+    """One line for each thing a run was told that is not true."""
+    return [str(erratum) for found in replays for erratum in found.errata]
+
+
+# -- tables 3 and 4: one search a row ---
+
+
+def table3(name: str) -> Report:
+    """One search for each number of epochs, at input size 224."""
+    title = "Table 3. Epochs of each training during the search, input 224 (arXiv 2304.10970)"
+    return _ablation(name, title, Column("epochs", "Epochs"), "epoch_{}_input_224")
+
+
+def table4(name: str) -> Report:
+    """One search for each input size, at 20 epochs; the one at 196 is the run that found GENIUS-329."""
+    title = "Table 4. Input size of each training during the search, 20 epochs (arXiv 2304.10970)"
+    return _ablation(name, title, Column("input_size", "Input size"), "epoch_20_input_{}")
+
+
+def _ablation(name: str, title: str, varied: Column, run: str) -> Report:
+    """The paper's figures of retraining, and what each replayed search proposed."""
+    columns = (
+        varied,
+        Column("top1", "Top-1, retrained (%)"),
+        Column("search_cost_gpu_days", "Search cost (GPU days)"),
+        Column("search_accuracy", "Best search accuracy (%)"),
+        Column("experiment", "Experiment"),
+        Column("flops", "FLOPs (M)"),
+        Column("params", "Params (M)"),
+    )
+    rows: list[tuple[Cell, ...]] = []
+    replays: list[Replay] = []
+    failures: list[str] = []
+    for value, top1, days in zip(*(printed()[name][column.key] for column in columns[:3]), strict=True):
+        found: tuple[Cell, ...] = (MISSING,) * 4
+        named = run.format(value)
+        try:
+            replays.append(replay(named))
+            found = _found(replays[-1])
+        except (ReplayMiss, MalformedConversation) as error:  # one run must not take the others down
+            reason = str(error).partition("\n")[0]
+            failures.append(
+                f"Run {named} could not be replayed, `python -m reproduce audit {named}` says more: {reason}"
+            )
+        rows.append((quoted(value), quoted(top1, ".1f"), quoted(days, ".1f"), *found))
+    return Report(name, title, columns, tuple(rows), (*_errata(replays), *failures), tuple(replays))
+
+
+def _found(found: Replay) -> tuple[Cell, ...]:
+    best, costs = found.trajectory.best, cost(found.winner)
+    return (
+        replayed(best.accuracy, ".2f"),
+        replayed(best.iteration + 1),
+        recomputed_millions(costs.macs_thop, ".1f"),
+        recomputed_millions(costs.params, ".2f"),
+    )
+
+
+# -- tables 5 and 6: what GENIUS' networks cost elsewhere ---
+
+
+def table5(name: str) -> Report:
+    """Transfer to CIFAR-10 and CIFAR-100: accuracies quoted, costs of GENIUS' networks computed at input 224."""
+    title = "Table 5. Transfer to image classification (arXiv 2304.10970)"
+    headings = ("Backbone", "Input", "FLOPs (M)", "Params (M)", "CIFAR-10 (%)", "CIFAR-100 (%)")
+    return _transfer(name, title, headings)
+
+
+def table6(name: str) -> Report:
+    """RetinaNet on COCO val2017: average precisions quoted, the cost of GENIUS-329 computed at input 224."""
+    title = "Table 6. Transfer to object detection, RetinaNet, COCO (arXiv 2304.10970)"
+    headings = ("Backbone", "FLOPs (M)", "AP", "AP50", "AP75", "APS", "APM", "APL", "Top-1 (%)")
+    return _transfer(name, title, headings)
+
+
+def _transfer(name: str, title: str, headings: Sequence[str]) -> Report:
+    """The paper's table; the rows of GENIUS-329 and GENIUS-401 take their costs from the replayed winners."""
+    paper = printed()[name]
+    keys: Sequence[str] = paper["columns"]
+    methods = {row[0] for row in paper["rows"]}
+    replays = {method: replay(run) for method, run in RUNS.items() if method in methods}
+    columns = tuple(Column(key.removesuffix("_m"), heading) for key, heading in zip(keys, headings, strict=True))
+    rows = tuple(
+        tuple(_cell(key, value, replays.get(row[0])) for key, value in zip(keys, row, strict=True))
+        for row in paper["rows"]
+    )
+    return Report(name, title, columns, rows, (), tuple(replays.values()))
+
+
+COUNTS: Mapping[str, tuple[str, str]] = {"flops_m": (".0f", "macs_thop"), "params_m": (".1f", "params")}
+"""Columns in millions: how they are printed, and the field of `harness.spaces.costs.Cost` that belongs in them."""
+
+
+def _cell(key: str, value: Any, found: Replay | None) -> Cell:
+    if key not in COUNTS:
+        return quoted(value, "" if isinstance(value, int) else ".1f")
+    form, count = COUNTS[key]
+    if found is None:
+        return quoted_millions(value, form)
+    return recomputed_millions(getattr(cost(found.winner), count), form)
+
+
+# -- table 14: the space ---
+
+
+def table14(name: str) -> Report:
+    """One row a stage, with the range of what a layer costs under GENIUS' counting rule."""
+    columns = (
+        Column("stage", "Stage"),
+        Column("layers", "Layers"),
+        Column("input", "Input"),
+        Column("channels", "Channels"),
+        Column("stride", "Stride of the first"),
+        Column("choices", "Choices a layer"),
+        Column("first_layer_m", "First layer, FLOPs (M)"),
+        Column("other_layers_m", "Other layers, FLOPs (M)"),
+    )
+    rows = []
+    for stage, (group, shape) in enumerate(zip(SPACE.groups, STAGES, strict=True)):
+        size, first = input_size(stage), stage * LAYERS_PER_STAGE
+        rows.append(
+            (
+                label(group.name),
+                label(f"{group.slots[0].name} to {group.slots[-1].name}"),
+                recomputed(f"{size}×{size}×{shape.inputs}"),
+                recomputed(shape.outputs),
+                recomputed(shape.stride),
+                recomputed(len(group.slots[0].choices)),
+                recomputed(_range(first)),
+                recomputed(_range(first + 1)),
+            )
+        )
+    notes = [f"choice {number}: {choice}" for number, choice in enumerate(CHOICES)]
+    notes.append("a skipped first layer of a stage is a 1×1 convolution with batch normalisation")
+    notes.append(f"what is not searched costs {fixed_cost().macs_thop / MILLION:.1f} M FLOPs")
+    notes.append(f"{SPACE.size:.2e} architectures")
+    title = "Table 14. Search space, ImageNet (arXiv 2304.10970), from its declaration"
+    return Report(name, title, columns, tuple(rows), tuple(notes))
+
+
+def _range(position: int) -> str:
+    costs = [choice_cost(position, choice).macs_thop / MILLION for choice in range(len(CHOICES))]
+    return f"{min(costs):.1f} to {max(costs):.1f}"

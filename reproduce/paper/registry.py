@@ -1,0 +1,92 @@
+"""Every table and figure, a row each: a new one is a function that builds a report, and a row here.
+
+A row names its function and does not import it, so that a command loads what it prints and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from reproduce.report.report import Report
+
+
+class Item(NamedTuple):
+    """A table or figure.
+
+    Attributes:
+        name: on the command line, in the lock, and where the figures of the paper are kept.
+        builds: "module.function" of `reproduce.paper`; called with the name, it gives a `Report`.
+        title: what `list` and `--help` say of it.
+        benchmarks: the benchmark tables that it is about; without any it is about the ImageNet search.
+        draws: of a figure, the function that draws its report into a file.
+    """
+
+    name: str
+    builds: str
+    title: str
+    benchmarks: tuple[str, ...] = ()
+    draws: str = ""
+
+    def report(self) -> Report:
+        """Build the report."""
+        report: Report = _function(self.builds)(self.name)
+        return report
+
+    def draw(self, report: Report, path: Path) -> None:
+        """Draw the report of a figure as PNG, SVG or PDF, by the path's suffix.
+
+        Raises:
+            UsageError: if matplotlib is not installed.
+            ReproduceError: if the file cannot be written; what was there before stays.
+        """
+        _function(self.draws)(report, path)
+
+
+def _function(path: str) -> Callable[..., Any]:
+    module, _, name = path.partition(".")
+    function: Callable[..., Any] = getattr(import_module(f"reproduce.paper.{module}"), name)
+    return function
+
+
+CELLS = ("nas-bench-201-cifar10", "nas-bench-201-cifar100", "nas-bench-201-imagenet16-120")
+MACRO = ("nas-bench-macro",)
+CHANNELS = ("channel-bench-resnet", "channel-bench-mobilenet")
+
+_ITEMS = (
+    Item("table1", "nas_bench_201.table1", "NAS-Bench-201: GENIUS from its trials, other methods looked up", CELLS),
+    Item("table2", "imagenet.table2", "ImageNet, MobileNetV2 search space: both GENIUS searches replayed"),
+    Item("table3", "imagenet.table3", "ablation: epochs of each training during the search"),
+    Item("table4", "imagenet.table4", "ablation: input size of each training during the search"),
+    Item("table5", "imagenet.table5", "transfer to classification; costs of GENIUS' networks computed"),
+    Item("table6", "imagenet.table6", "transfer to detection"),
+    Item("table7", "trials.report", "NAS-Bench-Macro at temperature 1: every proposal, accuracy and rank", MACRO),
+    Item("table8", "trials.report", "NAS-Bench-Macro at temperature 0", MACRO),
+    Item("table9", "trials.report", "Channel-Bench-Macro, ResNet", CHANNELS[:1]),
+    Item("table10", "trials.report", "Channel-Bench-Macro, MobileNet", CHANNELS[1:]),
+    Item("table11", "nas_bench_201.trials", "NAS-Bench-201, CIFAR-10: validation accuracy by iteration", CELLS[:1]),
+    Item("table12", "nas_bench_201.trials", "NAS-Bench-201, CIFAR-100", CELLS[1:2]),
+    Item("table13", "nas_bench_201.trials", "NAS-Bench-201, ImageNet16-120", CELLS[2:]),
+    Item("table14", "imagenet.table14", "the ImageNet search space, from its declaration"),
+    Item(
+        "figure2",
+        "curves.figure2",
+        "NAS-Bench-Macro, accuracy and rank by iteration; --out FILE.png or .svg draws it",
+        MACRO,
+        "curves.draw",
+    ),
+    Item("figure3", "curves.figure3", "Channel-Bench-Macro, accuracy and rank by iteration", CHANNELS, "curves.draw"),
+    Item(
+        "figure_temperature",
+        "temperature.report",
+        "temperature 1 against 0, with what three trials can show",
+        MACRO,
+        "temperature.draw",
+    ),
+)
+
+ITEMS = {item.name: item for item in _ITEMS}
+"""Every table and figure by its name, in the order of the paper."""

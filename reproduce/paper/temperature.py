@@ -1,0 +1,111 @@
+"""Does temperature 1 or 0 find better architectures? (research question 3; the paper has no such figure)
+
+Best rank so far on NAS-Bench-Macro, three trials at each temperature (tables 7 and 8), with the bootstrap interval of
+the geometric mean. Three trials have 27 resamples, so that the bootstrap is enumerated, not sampled.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reproduce.compare.statistics import bootstrap_mean
+from reproduce.published.replay import ITERATIONS
+from reproduce.published.trials import published_trials
+from reproduce.report.output import COLOURS, MARKERS, new_figure, save
+from reproduce.report.report import Column, Report, label, quoted, recomputed
+
+TABLES = {1: "table7", 0: "table8"}
+COLUMNS = (
+    Column("temperature", "Temperature"),
+    Column("iteration", "T"),
+    Column("trial1_rank", "Trial 1, best rank"),
+    Column("trial2_rank", "Trial 2, best rank"),
+    Column("trial3_rank", "Trial 3, best rank"),
+    Column("mean_rank", "Geometric mean"),
+    Column("low", "95 % from"),
+    Column("high", "to"),
+)
+
+
+def report(name: str) -> Report:
+    """Best rank so far of each trial, as printed, and the interval of its geometric mean."""
+    rows = []
+    for temperature in TABLES:
+        courses = best_ranks(temperature)
+        for iteration in range(ITERATIONS):
+            ranks = courses[:, iteration]
+            mean, low, high = bootstrap(ranks)
+            rows.append(
+                (
+                    label(temperature),
+                    label(iteration),
+                    *(quoted(int(rank)) for rank in ranks),
+                    *(recomputed(value, ".0f") for value in (mean, low, high)),
+                )
+            )
+    title = "Temperature 1 against 0 on NAS-Bench-Macro: best rank so far (not in the paper)"
+    return Report(name, title, COLUMNS, tuple(rows), (sentence(),))
+
+
+def best_ranks(temperature: int) -> NDArray[np.int64]:
+    """(trials, iterations) the best printed rank so far; a trial that ended early keeps its last."""
+    courses = []
+    for trial in published_trials()[TABLES[temperature]].trials:
+        ranks = [one.rank for one in trial]
+        courses.append(np.minimum.accumulate(ranks + ranks[-1:] * (ITERATIONS - len(ranks))))
+    return np.array(courses)
+
+
+def bootstrap(ranks: NDArray[np.int64]) -> tuple[float, float, float]:
+    """Geometric mean of the ranks and its percentile interval over all resamples."""
+    logarithms = np.log(ranks)
+    low, high = np.exp(bootstrap_mean(logarithms))
+    return float(np.exp(np.mean(logarithms))), float(low), float(high)
+
+
+def permutation_p() -> tuple[float, float]:
+    """Exact two-sided p of a permutation test on the mean log rank of the last iteration, and the least it can be."""
+    ranks = np.log(np.concatenate([best_ranks(temperature)[:, -1] for temperature in TABLES]))
+    size = len(ranks) // 2
+    groups = [np.array(chosen) for chosen in combinations(range(len(ranks)), size)]
+    gaps = np.array([abs(2 * ranks[chosen].sum() - ranks.sum()) for chosen in groups])
+    observed = gaps[0]  # the first combination is the first temperature itself
+    return float(np.mean(gaps >= observed - 1e-9)), 2 / len(groups)
+
+
+def sentence() -> str:
+    """What three trials can and cannot show."""
+    p, least = permutation_p()
+    last = {t: ", ".join(str(rank) for rank in best_ranks(t)[:, -1]) for t in TABLES}
+    return (
+        f"Best ranks found: {last[1]} at temperature 1; {last[0]} at temperature 0. An exact permutation test of three "
+        f"against three trials gives p = {p:.2f}, and could not give less than {least:.2f} whatever the ranks: trials "
+        "this few can show that both temperatures find good architectures, and cannot show that one finds better ones."
+    )
+
+
+def draw(report: Report, path: Path) -> None:  # noqa: ARG001
+    """Draw each trial's best rank so far, the geometric mean and its interval, as PNG or SVG."""
+    figure = new_figure(height=2.5)
+    axis = figure.subplots()
+    for temperature, colour, marker in zip(TABLES, COLOURS, MARKERS, strict=False):
+        courses = best_ranks(temperature)
+        steps = np.arange(ITERATIONS)
+        means, lows, highs = np.array([bootstrap(courses[:, iteration]) for iteration in steps]).T
+        axis.fill_between(steps, lows, highs, color=colour, alpha=0.15, linewidth=0)
+        axis.plot(steps, courses.T, color=colour, linewidth=0.5, marker=marker, markersize=2, alpha=0.6)
+        axis.plot(
+            steps, means, color=colour, linewidth=1.6, marker=marker, markersize=4, label=f"temperature {temperature}"
+        )
+    axis.set_yscale("log")
+    axis.invert_yaxis()
+    axis.set_xticks(range(ITERATIONS))
+    axis.set_xlabel("iteration T")
+    axis.set_ylabel("best rank so far (1 = best)")
+    axis.legend(frameon=False)
+    axis.set_title("NAS-Bench-Macro; thick: geometric mean of three trials\nband: its 95 % bootstrap interval")
+    save(figure, path)

@@ -1,1 +1,0 @@
-"""Published benchmarks, one reader a source: native keys and files go in, columns in dense order come out."""
