@@ -266,7 +266,5 @@ def _checked_key(key: str, *, needed: bool) -> str:
     if not key and needed:
         raise CacheError("Expected an API key, got none. Set OPENAI_API_KEY, or OPENAI_BASE_URL for a local server.")
     if not (key.isascii() and key.isprintable()) or " " in key:
-        raise CacheError(
-            "Expected an API key of plain letters, got one with other characters (not shown). Set it anew."
-        )
+        raise CacheError("Expected an API key of plain letters, got one with others (not shown). Set it anew.")
     return key or "none"
