@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from harness.training import networks, recipes
-from harness.training.data.arrays import Arrays, digits
+from harness.training.data.dataset import Arrays, digits
 from harness.training.jobs import Scale
 from harness.training.pictures import Data, Part, prepare
 from harness.training.recipes import Recipe, Split

@@ -61,12 +61,7 @@ class Cassette(Mapping[str, Record]):
 
     def of_kind(self, kind: str) -> Iterator[Record]:
         """The records of a kind, by key; where the file says the kinds apart, no other record is looked at."""
-        for key in self:
-            held = self._held[key]
-            if isinstance(held, Packed) and held.kind != kind:
-                continue
-            if (record := self[key]).kind == kind:
-                yield record
+        return (self[key] for key in self if self._held[key].kind == kind)
 
     def put(self, record: Record) -> bool:
         """Add `record` unless its key is there already; return whether it was added. The first answer stays."""

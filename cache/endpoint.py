@@ -252,7 +252,7 @@ def _pause_s(error: EndpointError, attempts: Sequence[JSON]) -> float:
         last = f" It asks to wait {wait_s:.0f} s. Try again then. {KEPT}"
     else:
         return wait_s
-    error.args, error.attempts = (f"{error}{last}",), tuple(attempts)
+    error.message, error.attempts = f"{error}{last}", tuple(attempts)
     raise error
 
 

@@ -12,6 +12,7 @@ Nothing here is ever turned into a miss or an empty answer: an error is an error
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -31,42 +32,55 @@ class CorruptRecord(CacheError):
     """The content of a record does not give its key or its digest."""
 
 
+@dataclass(eq=False)
 class ReplayMiss(CacheError):
     """A request was asked in replay that was never recorded.
 
-    Attributes: `key` of the request; `where` in the run it was asked; `nearest`, the most similar recorded request or
-    None; `diff`, a unified diff of the first message (or of the parameters) in which the two differ.
+    Attributes:
+        key: of the request.
+        where: the place in the run where it was asked.
+        nearest: the most similar recorded request, or None.
+        diff: a unified diff of the first message (or of the parameters) in which the two differ.
+        recorded: how many requests there are.
     """
 
-    def __init__(self, key: str, where: str, nearest: Record | None, diff: str, recorded: int) -> None:
-        self.key, self.where, self.nearest, self.diff = key, where, nearest, diff
+    key: str
+    where: str
+    nearest: Record | None
+    diff: str
+    recorded: int
+
+    def __str__(self) -> str:
         nearby = "Nothing is recorded here at all."
-        if nearest is not None:
-            nearby = f"The nearest of {recorded} recorded requests is {nearest.key}:\n{diff}"
-        super().__init__(
-            f"No recorded answer for {where or 'a request'}: expected a record with key {key}, found none.\n{nearby}\n"
-            "Replay never calls an endpoint; ask in record mode to add this answer, or open the cassette that holds it."
+        if self.nearest is not None:
+            nearby = f"The nearest of {self.recorded} recorded requests is {self.nearest.key}:\n{self.diff}"
+        return (
+            f"No recorded answer for {self.where or 'a request'}: expected a record with key {self.key}, found none.\n"
+            f"{nearby}\nReplay never calls an endpoint; ask in record mode to add this answer, or open the cassette "
+            "that holds it."
         )
 
 
+@dataclass(eq=False)
 class EndpointError(CacheError):
     """An endpoint gave no answer.
 
-    Attributes: `passes`, whether it is worth asking again (a rate limit, an error of the server, a time-out, an answer
-    that broke off), not so where the request, the key or the model is wrong; `attempts`, what every attempt met, in the
-    form in which a record keeps it; `status` of HTTP, if there was one; `wait_s`, the seconds that the endpoint asked
-    to wait, if it did; `request_id`, the endpoint's name for the attempt, if it gave one.
+    Attributes:
+        message: what was expected, what came, and what to do.
+        passes: whether it is worth asking again (a rate limit, an error of the server, a time-out, an answer that broke
+            off), not so where the request, the key or the model is wrong.
+        status: of HTTP, if there was one.
+        wait_s: the seconds that the endpoint asked to wait, if it did.
+        request_id: the endpoint's name for the attempt, if it gave one.
+        attempts: what every attempt met, in the form in which a record keeps it.
     """
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        passes: bool = True,
-        status: int | None = None,
-        wait_s: float | None = None,
-        request_id: str | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.passes, self.status, self.wait_s, self.request_id = passes, status, wait_s, request_id
-        self.attempts: Sequence[JSON] = ()
+    message: str
+    passes: bool = True
+    status: int | None = None
+    wait_s: float | None = None
+    request_id: str | None = None
+    attempts: Sequence[JSON] = ()
+
+    def __str__(self) -> str:
+        return self.message

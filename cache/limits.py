@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import msgspec
 
@@ -26,15 +26,11 @@ _FORM = '{"model": {"prompt": 2.5, "completion": 10}}, per million tokens'
 _KEY = re.compile(rb"sha256:[0-9a-f]{64}")
 
 
-@dataclass(frozen=True)
-class Usage:
+class Usage(NamedTuple):
     """The tokens that one or more answers were billed for, as the endpoint counted them."""
 
     prompt: int = 0
     completion: int = 0
-
-    def __add__(self, other: Usage) -> Usage:
-        return Usage(self.prompt + other.prompt, self.completion + other.completion)
 
     @property
     def tokens(self) -> int:
@@ -136,7 +132,7 @@ class Spent:
             if usage is None:
                 self._uncounted = True
                 return
-            self.usage += usage
+            self.usage = Usage(self.usage.prompt + usage.prompt, self.usage.completion + usage.completion)
             self.cost += self._limits.prices[model].of(usage) if model in self._limits.prices else 0.0
 
 

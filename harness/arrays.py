@@ -41,7 +41,7 @@ def search(
     """Run trials of a method, as arrays if it can and `arrays` allows.
 
     Raises:
-        SpaceMismatch: if the table is of another space.
+        HarnessError: if the table is of another space.
     """
     objective = TabularObjective(space, table)
     found = []

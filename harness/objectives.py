@@ -11,7 +11,7 @@ import msgspec
 from cache.client import Client
 from cache.key import JSON
 from cache.record import Record
-from harness.errors import BrokenRecording, InvalidJob, SpaceMismatch
+from harness.errors import BrokenRecording, HarnessError, InvalidJob
 from harness.training.jobs import KIND, Trained, Training
 from tables.space import Architecture, Space
 
@@ -50,7 +50,7 @@ class TabularObjective:
 
     def __post_init__(self) -> None:
         if self.table.cardinalities != self.space.cardinalities:
-            raise SpaceMismatch(
+            raise HarnessError(
                 f"{self.table.name} has slots of {self.table.cardinalities} choices, {self.space.name} of "
                 f"{self.space.cardinalities}; name a table of this space"
             )

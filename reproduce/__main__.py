@@ -1,4 +1,7 @@
-"""The command line: `python -m reproduce COMMAND`. Each command is a module that is imported when it is called."""
+"""The command line: `python -m reproduce COMMAND`. Each command is a module that is imported when it is called.
+
+The commands are named here, tables and figures in `reproduce.paper.registry`.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,35 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from importlib import import_module
 from typing import Any
 
 from cache.errors import CacheError
 from harness.errors import HarnessError
-from reproduce.cli.catalogue import COMMANDS
 from reproduce.errors import ReproduceError
 from reproduce.paper.registry import ITEMS
-from reproduce.report.output import DRAWN, add_output_arguments, show
+from reproduce.report.output import add_output_arguments, show
 from tables.errors import TableError
+
+COMMANDS = {
+    "list": "what can be reproduced, and from which data",
+    "all": "every table and figure into a folder",
+    "compare": "search methods beside GENIUS, same tables, same budgets",
+    "query": "look up an architecture, or the best of a table",
+    "conformance": "whether a method, space or table of your own holds what it has to",
+    "fetch": "bring the published files, verified",
+    "audit": "hold the published conversations against the cost model",
+    "serve": "a small language model on this machine, behind an OpenAI-compatible endpoint",
+    "record": "let a live model search as GENIUS did, and keep every answer",
+    "recordings": "recorded models searched again, with what became of their answers",
+    "search": "search a table or by real training, any method; GENIUS' ImageNet runs with their designs trained",
+    "jobs": "the queue of trainings: list, log, cancel, retry, and how many hours remain",
+    "calibrate": "train published architectures by the published recipe, and compare",
+    "supernets": "where searches with shared weights went: DARTS and GDAS on small pictures, recorded",
+    "check": "fail if any recorded run, digest or number has moved",
+}
+"""Modules of `reproduce.cli` with functions `add_arguments` and `run`; `record` is in that of `search`."""
 
 INTERRUPTED = 130  # what a shell reports for a command that Ctrl-C ended
 
@@ -43,10 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if args.command in COMMANDS:
             return int(_module(args.command).run(args))
         item = ITEMS[args.command]
-        if item.draws and args.format is None and args.out is not None and args.out.suffix in DRAWN:
-            item.draw(item.report(), args.out)
-        else:
-            show(item.report(), args.format, args.out)
+        report = item.report()
+        show(report, args.format, args.out, partial(item.draw, report) if item.draws else None)
         return 0
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")

@@ -25,7 +25,7 @@ from tables.storage import build, embedded
 from tables.table import Table, Verdicts
 
 BENCHMARKS = {benchmark.name: benchmark for benchmark in (digits.BENCHMARK, *spaces.tables())}
-PUBLISHED = tuple(name for name, benchmark in BENCHMARKS.items() if benchmark.form in published.FORMS)
+PUBLISHED = tuple(name for name, benchmark in BENCHMARKS.items() if benchmark.format in published.FORMATS)
 """The tables of the paper."""
 
 
@@ -49,7 +49,7 @@ def of_space(space: str, name: str | None = None) -> str:
     """The name of a table of this space: the one that is named, else the first that is at hand, else the first.
 
     Raises:
-        UnknownSpace: if no space has this name.
+        HarnessError: if no space has this name.
         UsageError: if the space has no table, or the named one is of another space.
     """
     spaces.find(space)
@@ -85,6 +85,11 @@ class Opened:
     table: Table
     verdicts: Verdicts
 
+    @classmethod
+    def at(cls, path: Path) -> Opened:
+        """The table at `path`; raises as `tables.storage.load` does."""
+        return cls(Table.open(path), Verdicts.open(path))
+
     def figures(self, architecture: Architecture) -> tuple[float, float]:
         """What a search is told, and the test accuracy."""
         standing = self.standing(architecture)
@@ -108,8 +113,7 @@ def open_benchmark(name: str) -> Opened:
         DataMissing: if its published file has not been fetched.
         TableError: if the file is not what it should be, or the table cannot be built.
     """
-    path = table_path(name)
-    return Opened(Table.open(path), Verdicts.open(path))
+    return Opened.at(table_path(name))
 
 
 def open_if_at_hand(name: str) -> Opened | None:
@@ -124,14 +128,13 @@ def open_file(path: Path) -> Opened:
         TableError: if the file cannot be read, or is no complete table.
     """
     if path.suffix.lower() != ".csv":
-        return Opened(Table.open(path), Verdicts.open(path))
+        return Opened.at(path)
     with tempfile.TemporaryDirectory() as folder:
-        built = csv.build(path, Path(folder))
-        return Opened(Table.open(built), Verdicts.open(built))
+        return Opened.at(csv.build(path, Path(folder)))
 
 
 def table_path(name: str) -> Path:
-    """The built table; builds it unless it is there, of this schema, and made of the right file."""
+    """The built table; builds it unless it is there, of this schema, and made of the right file for these slots."""
     benchmark = find(name)
     if benchmark.path is None:
         return embedded(name)
@@ -140,7 +143,8 @@ def table_path(name: str) -> Path:
     file = file_of(benchmark)
     sha256 = file.sha256 if file else sha256_of(content(name))
     with suppress(TableError):  # not there, damaged, or of another schema
-        if Table.open(path).info.source_sha256 == sha256:
+        info = Table.open(path).info
+        if (info.source_sha256, info.slots) == (sha256, benchmark.space.slots):
             return path
     return build_table(name, content(name), folder)
 
@@ -157,7 +161,7 @@ def build_table(name: str, data: bytes, folder: Path) -> Path:
     owner, repository, commit = file.url.split("/")[3:6]
     origin = Origin(f"github.com/{owner}/{repository}", commit, file.path, benchmark.licence)
     source = Source(name, benchmark.space, benchmark.measure, origin)
-    return build(source, published.FORMS[benchmark.form](data, source), data, folder)
+    return build(source, published.FORMATS[benchmark.format](data, source), data, folder)
 
 
 def content(name: str) -> bytes:
@@ -165,7 +169,7 @@ def content(name: str) -> bytes:
 
     Raises:
         DataMissing: if it has not been fetched.
-        WrongDigest: if it is not the published one.
+        ReproduceError: if it is not the published one.
         TableError: if a CSV file cannot be read.
     """
     benchmark = find(name)

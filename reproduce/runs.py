@@ -66,7 +66,7 @@ def model(name: str, space: str, answers: str, window: tuple[int, int] | None, p
     """A model and all that its requests hold, for a way to answer and bounds of the cost in millions.
 
     Raises:
-        UnknownSpace: there is none of this name.
+        HarnessError: there is none of this name.
     """
     searched = spaces.find(space).SPACE
     return Model(
@@ -81,7 +81,7 @@ def setting(specification: Specification) -> Setting:
     """The values that a specification names.
 
     Raises:
-        UnknownSpace, UnknownMethod: there is none of this name.
+        HarnessError, UnknownMethod: there is none of this name.
         UnfitMethod: the method is handed a model, and the specification has none.
     """
     space = spaces.find(specification.space).SPACE

@@ -49,16 +49,16 @@ def _ranked(data: bytes, source: Source) -> Columns:
     return {"accuracy": told, "file_order": entries.rows, "test": test, "published_rank": rank}
 
 
-FORMS: Mapping[str, Callable[[bytes, Source], Columns]] = {
+FORMATS: Mapping[str, Callable[[bytes, Source], Columns]] = {
     "nas-bench-macro": partial(_runs, runs_field="test_acc", mean_field="mean_acc"),
     "channel-bench": partial(_runs, runs_field="acc", mean_field="mean"),
     "nas-bench-201": _ranked,
 }
-"""How each form is read. A file that is not the whole benchmark, or contradicts itself, is a TableError that names the
-key or the position."""
+"""How each format is read. A file that is not the whole benchmark, or contradicts itself, is refused (TableError), with
+the key or the position."""
 
 
-# -- what every form is checked for ---
+# -- what every format is checked for ---
 
 
 @dataclass(frozen=True)

@@ -124,6 +124,15 @@ def test_a_replay_of_table_2_loads_nothing_heavy() -> None:
     assert loaded & HEAVY == set()
 
 
+def test_the_spaces_and_their_tables_are_declared_without_arrays() -> None:
+    spaces = (module for module in LIGHT if module.startswith("harness.spaces"))
+    assert loaded_by(*spaces) & HEAVY == set()
+
+
+def test_a_table_is_opened_and_its_costs_counted_with_arrays_and_nothing_else_heavy() -> None:
+    assert loaded_by("reproduce.benchmarks") & (HEAVY - {"h5py", "numpy"}) == set()
+
+
 def test_the_contracts_of_import_linter_are_kept() -> None:
     command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command as lint; lint()", "--no-cache"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from reproduce import __version__
-from reproduce.cli.catalogue import COMMANDS
+from reproduce.__main__ import COMMANDS
 from reproduce.paper.registry import ITEMS
 
 ROOT = Path(__file__).parents[1]

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from harness.conformance.methods import Property
 from harness.spaces import SpaceModule
-from harness.text import layouts, notation
+from harness.text import notation
 from harness.text import published as grammar
 from tables.errors import InvalidArchitecture
 from tables.space import Architecture, Space
@@ -86,9 +86,9 @@ def has_neighbours_in_every_direction(module: SpaceModule) -> str | None:
 def reads_every_layout(module: SpaceModule) -> str | None:
     """The grammar reads an architecture back from every layout in which models write one."""
     space = module.SPACE
-    for layout in layouts.LAYOUTS:
+    for layout in notation.LAYOUTS:
         for architecture in _some(space)[-SAMPLES // 5 :]:
-            reading = grammar.read(space, text := layouts.write(space, architecture, layout))
+            reading = grammar.read(space, text := notation.write(space, architecture, layout))
             if not isinstance(reading, grammar.Reading):
                 return f"layout {layout!r} is not read ({reading.detail}): {text!r}"
             if reading.architecture != architecture:

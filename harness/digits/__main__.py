@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cache.record import Record
-from harness.digits.blocks import NAME, SEEDS, Block, Runs, TrainedBlock, blocks, retrain, table
+from harness.digits.table import NAME, SEEDS, Block, Runs, TrainedBlock, blocks, build_table, retrain
 from harness.errors import HarnessError
 from harness.training.local import LocalExecutor
 from harness.training.queue import Executor, Provider, Queue, State
@@ -84,15 +84,15 @@ def train(folder: Path, seeds: int, executor: Executor) -> Path:
     provider.make([block.request() for block in todo], lambda *_: None)
     records = [queue.result(block.key) for block in todo]
     runs = [TrainedBlock.from_record(record).outcome.runs for record in records if record is not None]
-    return table(runs, seeds, folder)
+    return build_table(runs, seeds, folder)
 
 
 def check(path: Path, count: int, seed: int) -> int:
     """Train `count` rows of the table at `path` again, and say of each how far it is off; returns the exit code.
 
     Raises:
-        TableError: see `harness.digits.blocks.retrain`.
-        DataNotFound: scikit-learn is not installed.
+        TableError: see `harness.digits.table.retrain`.
+        TrainingError: scikit-learn is not installed.
     """
     from harness.digits import network  # late: torch
 

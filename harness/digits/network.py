@@ -28,9 +28,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from harness.digits.blocks import Run
 from harness.digits.pictures import BATCH, KERNEL, SIDE, Part, test, training, validation
-from harness.digits.table import CHANNELS, CLASSES
+from harness.digits.table import CHANNELS, CLASSES, Run
 from harness.spaces.cells import CONV1, CONV3, POOL, Edge, live_edges
 from harness.spaces.nas_bench_201 import NODES
 from tables.space import Architecture
@@ -244,7 +243,7 @@ def train(architectures: Sequence[Architecture], seed: int) -> tuple[Run, ...]:
     """Train the networks of some cells under one seed, on one thread; one outcome a cell.
 
     Raises:
-        DataNotFound: scikit-learn is not installed.
+        TrainingError: scikit-learn is not installed.
     """
     torch.set_num_threads(1)
     batches, last_pass, validating, testing = _pictures(seed)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from harness.training.data.arrays import digits
+from harness.training.data.dataset import digits
 
 TRAINING, VALIDATION = 300, 700  # digits; the rest tests
 NOISE = 1.0  # standard deviations of a pixel
@@ -57,7 +57,7 @@ def training(seed: int) -> tuple[Part, ...]:
     """The batches of one training in order: all 300 digits once, in an order of the seed's, then again.
 
     Raises:
-        DataNotFound: scikit-learn is not installed.
+        TrainingError: scikit-learn is not installed.
     """
     rng = np.random.default_rng((_TRAINING_NOISE, seed))
     pictures, labels = _digits()[0]

@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import PurePosixPath
 from typing import Protocol, cast
 
-from harness.errors import UnknownSpace
+from harness.errors import HarnessError
 from harness.spaces.costs import Cost
 from tables.source import Measure
 from tables.space import Architecture, Space
@@ -23,7 +23,7 @@ _PLACES = {
 """The module of each space, or the object in a module of several."""
 
 NAMES = tuple(_PLACES)
-CSV = "csv"  # the form of a table of one's own
+CSV = "csv"  # the format of a table of one's own
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Benchmark:
         cost: of an architecture on the data of this table: classes and resolution count.
         path: of the published file, in `reproduce/published.json`, or of a CSV file; None for a table that this
             project trained.
-        form: how the file is read, one of `tables.published.FORMS`, or `CSV`.
+        format: how the file is read, one of `tables.published.FORMATS`, or `CSV`.
         measure: what the accuracy that a search is told was measured on.
         licence: the sentence that the built table carries.
     """
@@ -45,14 +45,14 @@ class Benchmark:
     space: Space
     cost: Callable[[Architecture], Cost]
     path: str | None = None
-    form: str = ""
+    format: str = ""
     measure: Measure = Measure.VALIDATION
     licence: str = "none stated there"
 
     @property
     def brings(self) -> str:
         """The command that brings the table."""
-        if self.path is None or self.form == CSV:
+        if self.path is None or self.format == CSV:
             return f"git checkout {self.path or 'tables/trained'}"
         return f"python -m reproduce fetch {PurePosixPath(self.path).stem}"
 
@@ -88,10 +88,10 @@ def find(name: str) -> SpaceModule:
     """All that is known of a space.
 
     Raises:
-        UnknownSpace: if there is none of this name.
+        HarnessError: if there is none of this name.
     """
     if name not in NAMES:
-        raise UnknownSpace(f"no space is called {name!r}; there are {', '.join(NAMES)}")
+        raise HarnessError(f"no space is called {name!r}; there are {', '.join(NAMES)}")
     module, _, member = _PLACES[name].partition(".")
     found = import_module(f"harness.spaces.{module}")
     return cast(SpaceModule, getattr(found, member) if member else found)
@@ -112,7 +112,7 @@ def counted_macs(name: str, architecture: Architecture, table: Benchmark | None 
         table: on whose data; by default that of the space's own benchmark.
 
     Raises:
-        UnknownSpace: if there is none of this name.
+        HarnessError: if there is none of this name.
     """
     space = find(name)
     cost = (table or space).cost(architecture)

@@ -62,7 +62,7 @@ def _declared(
         space=space,
         cost=cost,
         path=file,
-        form="channel-bench",
+        format="channel-bench",
         measure=Measure.TEST_ONLY,
         licence="none stated there; github.com/xiusu/Channel-Bench-Macro holds the same bytes",
     )

@@ -106,7 +106,7 @@ FACTS = Facts(
             space=SPACE,
             cost=partial(cost, classes=classes, input_size=input_size),
             path=f"benchmark/nasbench201_{file}.json",
-            form="nas-bench-201",
+            format="nas-bench-201",
         )
         for dataset, file, classes, input_size in (
             ("cifar10", "cifar10", 10, 32),

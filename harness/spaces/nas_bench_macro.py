@@ -112,7 +112,7 @@ FACTS = Facts(
             space=SPACE,
             cost=cost,
             path="benchmark/nas-bench-macro_cifar10.json",
-            form="nas-bench-macro",
+            format="nas-bench-macro",
             measure=Measure.TEST_ONLY,
             licence="none stated there; github.com/xiusu/NAS-Bench-Macro holds the same bytes under Apache-2.0",
         ),

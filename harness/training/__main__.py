@@ -4,6 +4,8 @@ All randomness after the first weights follows from (seed, epoch), so the end of
 training that was killed and taken up again has the result of one that was not. On a CPU, with the same number of
 threads, equal jobs have equal results to the last bit. A GPU adds in whatever order is fastest; what held is stated in
 the result.
+
+`python -m harness.training --digest NAME` prints the digest of a data set, which its jobs hold, and does nothing else.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cache.record import Record
-from harness.training import supernet
+from harness.errors import HarnessError
+from harness.training import data, supernet
 from harness.training.checkpoint import EVERY_S, Checkpoint
 from harness.training.jobs import Job, SupernetJob, read
 from harness.training.train import choose, train
@@ -25,12 +28,16 @@ from harness.training.worker import perform, say
 def main(argv: Sequence[str] | None = None) -> int:
     """Do the job in a file and leave its record beside it; exit codes as in `harness.training.worker.perform`."""
     parser = argparse.ArgumentParser(prog="python -m harness.training", description=__doc__)
-    parser.add_argument("spec", type=Path, metavar="SPEC.json", help="the job")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("spec", type=Path, nargs="?", metavar="SPEC.json", help="the job")
+    what.add_argument("--digest", choices=data.NEEDS, metavar="NAME", help=f"of a data set: {', '.join(data.NEEDS)}")
     parser.add_argument("--data", type=Path, metavar="PATH", help="where its data set lies; the digits need no place")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="default: the GPU, if there is one")
     parser.add_argument("--checkpoint-every", type=float, default=EVERY_S, metavar="S", help="seconds; default: 60")
     parser.add_argument("--workers", type=int, default=min(8, os.cpu_count() or 1), help="processes that read pictures")
     args = parser.parse_args(argv)
+    if args.digest:
+        return _print_digest(args.digest, args.data)
 
     def work(job: Job | SupernetJob, unfinished: Path) -> Record:
         device, checkpoint = choose(args.device), Checkpoint(unfinished, job.key, args.checkpoint_every)
@@ -39,6 +46,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return done.to_record()
 
     return perform(args.spec, read, work)
+
+
+def _print_digest(name: str, path: Path | None) -> int:
+    try:
+        dataset = data.find(name, path)
+        say(dataset.digest)
+    except HarnessError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    sys.stderr.write(f"{len(dataset.labels)} pictures, {dataset.own_test} for testing, {dataset.classes} classes\n")
+    return 0
 
 
 if __name__ == "__main__":

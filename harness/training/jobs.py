@@ -85,8 +85,8 @@ class Spec(Data, frozen=True, dict=True):
 
         Raises:
             InvalidJob: a field is missing, unknown, or of the wrong kind.
-            UnknownRecipe: no recipe has this name.
-            UnknownSpace, InvalidArchitecture: as in the class.
+            TrainingError: no recipe has this name.
+            HarnessError, InvalidArchitecture: as in the class.
         """
         recipe = request.get("recipe")
         named = {"recipe": msgspec.to_builtins(recipes.find(recipe))} if isinstance(recipe, str) else {}
@@ -158,7 +158,7 @@ class Training(Spec, frozen=True, dict=True):
         code: version of the module that trains.
 
     Raises:
-        UnknownSpace: no space has this name.
+        HarnessError: no space has this name.
         InvalidJob: anything else that contradicts itself.
     """
 
@@ -175,7 +175,7 @@ class Training(Spec, frozen=True, dict=True):
         if re.fullmatch("sha256:[0-9a-f]{64}", self.digest) is None:
             raise InvalidJob(
                 f"a job expects the digest of its data set, sha256: and 64 hexadecimal digits, got {self.digest!r}: "
-                f"python -m harness.training.data {self.dataset} prints it"
+                f"python -m harness.training --digest {self.dataset} prints it"
             )
         if not 0 <= self.seed < 2**32:
             raise InvalidJob(f"a job expects a seed from 0 to 2**32 - 1, got {self.seed}: choose another")

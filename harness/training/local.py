@@ -19,7 +19,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
 
-from harness.training.queue import SPEC, WORKER, Attempt, Queue, QueueError, State, Status, environment
+from harness.errors import HarnessError
+from harness.training.queue import SPEC, WORKER, Attempt, Queue, State, Status, environment
 
 _PATIENCE_S = 10  # between SIGTERM and SIGKILL for workers that are no longer wanted
 _POLL_S = 0.05  # between two looks at the processes, and at jobs that run elsewhere
@@ -66,10 +67,10 @@ class LocalExecutor:
             command: the worker (see `harness.training.queue`).
 
         Raises:
-            QueueError: `processes` is below 1.
+            HarnessError: `processes` is below 1.
         """
         if processes is not None and processes < 1:
-            raise QueueError(f"expected at least 1 process, got {processes}: leave it out for as many as fit")
+            raise HarnessError(f"expected at least 1 process, got {processes}: leave it out for as many as fit")
         devices = gpus() if devices is None else devices
         self.places = tuple(devices[:processes]) if devices else ("",) * (processes or cores())
         self._command = tuple(command)
@@ -120,7 +121,7 @@ class LocalExecutor:
                 )
         except OSError as error:
             queue.withdraw(status.key, attempt)
-            raise QueueError(f"expected to start {' '.join(self._command)}, got {error}; mend the command") from error
+            raise HarnessError(f"expected to start {' '.join(self._command)}, got {error}; mend the command") from error
         return _Worker(status.key, gpu, process, attempt)
 
 

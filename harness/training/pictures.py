@@ -20,8 +20,7 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as MapStyle
 
 from harness.errors import InvalidJob
-from harness.training.data.arrays import Arrays
-from harness.training.data.dataset import Dataset, Indices, parts
+from harness.training.data.dataset import Arrays, Dataset, Indices, parts
 from harness.training.data.image_folder import Folder
 from harness.training.recipes import Recipe
 

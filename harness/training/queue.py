@@ -52,10 +52,6 @@ _DIGEST = re.compile("[0-9a-f]{64}")
 _ATTEMPT = re.compile(r"attempt-([1-9]\d*)\.json")
 
 
-class QueueError(HarnessError):
-    """A folder that holds no such job, or cannot be worked on."""
-
-
 class State(Enum):
     """Where a job stands; the last three are final until someone calls `Queue.retry`."""
 
@@ -121,7 +117,7 @@ class Executor(Protocol):
         whole and no attempt that was cut short counts; the same call goes on from there.
 
         Raises:
-            QueueError: a key is not in the queue, or nothing can be run here; the message says what is missing.
+            HarnessError: a key is not in the queue, or nothing can be run here; the message says what is missing.
         """
 
 
@@ -136,10 +132,10 @@ class Queue:
             attempts: how often a job may die before it is given up.
 
         Raises:
-            QueueError: `attempts` is below 1.
+            HarnessError: `attempts` is below 1.
         """
         if attempts < 1:
-            raise QueueError(f"expected at least 1 attempt a job, got {attempts}: give each job a chance")
+            raise HarnessError(f"expected at least 1 attempt a job, got {attempts}: give each job a chance")
         self.folder = Path(folder).absolute()
         self.attempts = attempts
 
@@ -164,10 +160,10 @@ class Queue:
         return [DIGEST_PREFIX + name for _, name in added]
 
     def status(self, key: str) -> Status:
-        """Look at one job; raises QueueError if it is not in the queue."""
+        """Look at one job; raises HarnessError if it is not in the queue."""
         folder = self._folder(key)
         if not (folder / SPEC).exists():
-            raise QueueError(f"{self.folder}: expected the job {key}, found none; add it first")
+            raise HarnessError(f"{self.folder}: expected the job {key}, found none; add it first")
         attempts = tuple(_read_attempts(folder))
         return Status(key, self._state(key, attempts), attempts, folder)
 
@@ -271,7 +267,7 @@ class Queue:
     def _folder(self, key: str) -> Path:
         name = key.removeprefix(DIGEST_PREFIX)
         if _DIGEST.fullmatch(name) is None:
-            raise QueueError(f"expected the key of a job, {DIGEST_PREFIX} and 64 hexadecimal digits, got {key!r}")
+            raise HarnessError(f"expected the key of a job, {DIGEST_PREFIX} and 64 hexadecimal digits, got {key!r}")
         return self.folder / name
 
 

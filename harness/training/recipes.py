@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 import msgspec
 from msgspec.structs import replace
 
-from harness.errors import InvalidJob, UnknownRecipe
+from harness.errors import InvalidJob, TrainingError
 
 Augmentation: TypeAlias = Literal["none", "crop-flip", "resized-crop-flip"]
 """What is done to a training picture each time it is seen.
@@ -158,8 +158,8 @@ def find(name: str) -> Recipe:
     """The recipe of this name.
 
     Raises:
-        UnknownRecipe: if there is none.
+        TrainingError: if there is none.
     """
     if name not in RECIPES:
-        raise UnknownRecipe(f"no recipe is called {name!r}; there are {', '.join(RECIPES)}")
+        raise TrainingError(f"no recipe is called {name!r}; there are {', '.join(RECIPES)}")
     return RECIPES[name]

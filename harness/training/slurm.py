@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from harness.training.queue import LOG, SPEC, WORKER, Attempt, Queue, QueueError, State, Status, environment
+from harness.errors import HarnessError
+from harness.training.queue import LOG, SPEC, WORKER, Attempt, Queue, State, Status, environment
 
 _WHERE = "Slurm task "
 _OUTPUT = "slurm"  # folder in the queue's: what Slurm itself has to say about a task
@@ -66,10 +67,10 @@ class SlurmExecutor:
             command: the worker (see `harness.training.queue`); it must exist on all nodes.
 
         Raises:
-            QueueError: Slurm is not there.
+            HarnessError: Slurm is not there.
         """
         if shutil.which("sbatch") is None:
-            raise QueueError("expected the command sbatch, got none: start this on a login node of a Slurm cluster")
+            raise HarnessError("expected the command sbatch, got none: start this on a login node of a Slurm cluster")
         self._resources = resources
         self._poll_s = poll_s
         self._command = tuple(command)
@@ -79,7 +80,7 @@ class SlurmExecutor:
         waits for them.
 
         Raises:
-            QueueError: also if Slurm takes no tasks, or no longer answers.
+            HarnessError: also if Slurm takes no tasks, or no longer answers.
         """
         waiting = list(dict.fromkeys(keys))
         tasks: dict[str, _Task] = {}  # by Slurm's name, such as 17_3
@@ -125,7 +126,7 @@ class SlurmExecutor:
         script = self._script(queue.folder, [queue.status(key).folder.name for key in keys])
         asked = subprocess.run(["sbatch", "--parsable"], input=script, capture_output=True, text=True, check=False)
         if asked.returncode != 0:
-            raise QueueError(
+            raise HarnessError(
                 f"expected Slurm to take {len(keys)} tasks, got: {asked.stderr.strip()}; mend the resources"
             )
         array = asked.stdout.strip().partition(";")[0]  # a cluster's name may follow
@@ -166,7 +167,7 @@ class SlurmExecutor:
             asked = subprocess.run(command, capture_output=True, text=True, check=False)
             if asked.returncode == 0:
                 return dict(line.split(maxsplit=1) for line in asked.stdout.splitlines())
-        raise QueueError(
+        raise HarnessError(
             f"expected squeue to list tasks, got: {asked.stderr.strip()}; what was submitted goes on, and the same "
             "command takes it up when Slurm answers again"
         )
@@ -180,7 +181,7 @@ def _refuse_endless_waiting(queue: Queue, tasks: Mapping[str, _Task], alive: Map
     subprocess.run(["scancel", *hopeless], check=False)
     for name in hopeless:
         queue.withdraw(tasks[name].key, tasks[name].attempt)
-    raise QueueError(
+    raise HarnessError(
         f"expected a partition that can run {len(hopeless)} tasks, but Slurm says "
         f"{', '.join(sorted({*hopeless.values()}))}; ask for less time, fewer cores or other GPUs, or name another one"
     )

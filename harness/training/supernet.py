@@ -33,6 +33,7 @@ from harness.training.jobs import Epoch, Logits, Search, Searched, SupernetJob, 
 from harness.training.networks.nas_bench_201 import Cell, operation
 from harness.training.pictures import Batch, Data, steps
 from harness.training.train import evaluate, loaded, observed, reporting_memory
+from harness.training.worker import Say, quiet
 
 SHAPE = len(SPACE.slots), len(OPERATIONS)  # of the logits: (6, 5)
 ANY_CELL = (OPERATIONS.index("nor_conv_3x3"),) * len(SPACE.slots)
@@ -190,12 +191,7 @@ def unrolled_gradient(
 
 
 def search(
-    supernet: Supernet,
-    data: Data,
-    job: SupernetJob,
-    *,
-    checkpoint: Checkpoint | None = None,
-    say: Callable[[str], None] = lambda _: None,
+    supernet: Supernet, data: Data, job: SupernetJob, *, checkpoint: Checkpoint | None = None, say: Say = quiet
 ) -> SupernetOutcome:
     """Search with a new supernet on the device of the data; `say` is told one line an epoch.
 
@@ -286,12 +282,12 @@ def _line(number: int, epochs: int, epoch: Epoch, supernet: Supernet) -> str:
 
 def train(
     job: SupernetJob,
+    device: torch.device,
     *,
     path: Path | None = None,
-    device: torch.device,
     workers: int = 0,
     checkpoint: Checkpoint | None = None,
-    say: Callable[[str], None] = lambda _: None,
+    say: Say = quiet,
 ) -> Searched:
     """Make a search; arguments and errors as in `harness.training.train.train`, and those of `search`."""
     checkpoint = checkpoint or Checkpoint(None, job.key)

@@ -6,7 +6,7 @@ import math
 import platform
 import resource
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
@@ -16,25 +16,20 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from harness.errors import InvalidJob, NoDevice, OutOfMemory
+from harness.errors import InvalidJob, TrainingError
 from harness.training import data as datasets
 from harness.training import networks
 from harness.training.checkpoint import Checkpoint
 from harness.training.jobs import CODE, Epoch, Job, Observed, Outcome, Trained, Training
 from harness.training.pictures import Data, Part, prepare, steps
 from harness.training.recipes import Recipe
+from harness.training.worker import Say, quiet
 
 # -- training ---
 
 
 def fit(
-    network: nn.Module,
-    data: Data,
-    recipe: Recipe,
-    seed: int,
-    *,
-    checkpoint: Checkpoint | None = None,
-    say: Callable[[str], None] = lambda _: None,
+    network: nn.Module, data: Data, recipe: Recipe, seed: int, *, checkpoint: Checkpoint | None = None, say: Say = quiet
 ) -> Outcome:
     """Train a network in place and measure it.
 
@@ -131,29 +126,29 @@ def loaded(job: Training, path: Path | None, device: torch.device, workers: int 
 
 def train(
     job: Job,
+    device: torch.device,
     *,
     path: Path | None = None,
-    device: torch.device,
     workers: int = 0,
     checkpoint: Checkpoint | None = None,
-    say: Callable[[str], None] = lambda _: None,
+    say: Say = quiet,
 ) -> Trained:
     """Train a job.
 
     Args:
         job: what to train.
-        path: where its data set lies, as `harness.training.data.find` wants it.
         device: where to train.
+        path: where its data set lies, as `harness.training.data.find` wants it.
         workers: processes that read a folder of pictures.
         checkpoint: where to go on from and to save to.
         say: is told one line an epoch.
 
     Raises:
         InvalidJob: the job is for another version of this module, or its parts do not suit each other.
-        DataNotFound, MalformedData, UnknownDataset: as in `harness.training.data.find`.
-        WrongDigest: the data are not those of the job.
+        TrainingError, MalformedData: as in `harness.training.data.find`.
+        TrainingError: the data are not those of the job.
         NotThisJob: the checkpoint is damaged, or another job's.
-        OutOfMemory: the job does not fit into the device.
+        TrainingError: the job does not fit into the device.
     """
     checkpoint = checkpoint or Checkpoint(None, job.key)
     log: list[str] = []
@@ -184,16 +179,18 @@ def choose(wanted: str | None) -> torch.device:
     """The device of this name; without one, the GPU if there is one.
 
     Raises:
-        NoDevice: a GPU is asked for, and there is none.
+        TrainingError: a GPU is asked for, and there is none.
     """
     if wanted == "cuda" and not torch.cuda.is_available():
-        raise NoDevice("expected a GPU that torch can use, found none; leave out --device, or train with --device cpu")
+        raise TrainingError(
+            "expected a GPU that torch can use, found none; leave out --device, or train with --device cpu"
+        )
     return torch.device(wanted or ("cuda" if torch.cuda.is_available() else "cpu"))
 
 
 @contextmanager
 def reporting_memory(device: torch.device) -> Iterator[None]:
-    """Say in one sentence that the memory was not enough; raises OutOfMemory for it."""
+    """Say in one sentence that the memory was not enough; raises TrainingError for it."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
@@ -201,7 +198,7 @@ def reporting_memory(device: torch.device) -> Iterator[None]:
         if not exhausted and "DefaultCPUAllocator" not in str(error):
             raise
         reason = str(error).splitlines()[0]
-        raise OutOfMemory(
+        raise TrainingError(
             f"expected the job to fit into the memory of {device_name(device)}, got: {reason}; take a device with more "
             "memory (a smaller batch or input would be another job)"
         ) from error

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from cache.errors import CacheError
 from cache.record import Record
@@ -26,10 +26,6 @@ if TYPE_CHECKING:
 RESULT = "result.json"  # beside the job, which it is the record of
 INTERRUPTED = 130  # what a shell reports for a command that Ctrl-C ended
 _WATCH_S = 1.0  # between two looks whether the job is cancelled
-
-
-class ClaimRefused(HarnessError):
-    """A job that cannot be worked on: it was cancelled, or nothing can be locked in its folder."""
 
 
 def perform(spec: Path, read: Callable[[Path], S], work: Callable[[S, Path], Record]) -> int:
@@ -63,6 +59,14 @@ def perform(spec: Path, read: Callable[[Path], S], work: Callable[[S, Path], Rec
         sys.stderr.write("interrupted: the same command goes on from the last checkpoint\n")
         return INTERRUPTED
     return 0
+
+
+Say: TypeAlias = Callable[[str], object]
+"""Is told a line of a log."""
+
+
+def quiet(_line: str) -> None:
+    """Tell nobody."""
 
 
 def say(line: str) -> None:
@@ -111,16 +115,16 @@ def claim(result: Path) -> Iterator[None]:
     Whoever had to wait finds the result, unless the other one died: look for it inside the block.
 
     Raises:
-        ClaimRefused: the job is cancelled, its folder allows no lock, or `filelock` is not installed.
+        HarnessError: the job is cancelled, its folder allows no lock, or `filelock` is not installed.
     """
     try:
         held = _lock(result).acquire()
     except OSError as error:
-        raise ClaimRefused(f"{result.parent}: expected a folder to lock, got {error}; make it writable") from error
+        raise HarnessError(f"{result.parent}: expected a folder to lock, got {error}; make it writable") from error
     with held:
         mark = cancellation(result)
         if mark.exists():
-            raise ClaimRefused(f"{mark}: expected a job to do, got one that was cancelled; retry it to have it done")
+            raise HarnessError(f"{mark}: expected a job to do, got one that was cancelled; retry it to have it done")
         over = threading.Event()
         watch = threading.Thread(target=_die_when_there, args=(mark, over), daemon=True)
         watch.start()
@@ -135,7 +139,7 @@ def is_held(result: Path) -> bool:
     """Whether a worker holds the job; one that comes in this very moment has to wait for less than a millisecond.
 
     Raises:
-        ClaimRefused: as in `claim`.
+        HarnessError: as in `claim`.
     """
     lock = _lock(result)
     if not Path(lock.lock_file).exists():
@@ -162,5 +166,5 @@ def _lock(result: Path) -> BaseFileLock:
     try:
         from filelock import FileLock  # late: only training needs it
     except ImportError:
-        raise ClaimRefused("expected the package filelock, got none; install it: `pip install '.[train]'`") from None
+        raise HarnessError("expected the package filelock, got none; install it: `pip install '.[train]'`") from None
     return FileLock(result.with_suffix(".lock"))

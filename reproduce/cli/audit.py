@@ -69,7 +69,7 @@ def _content(entry: Published) -> bytes:
 
     Raises:
         DataMissing: if a published run has not been fetched.
-        WrongDigest: if it is not the published file.
+        ReproduceError: if it is not the published file.
     """
     if entry not in conversations():
         return Path(entry.path).read_bytes()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 
 from baselines import catalogue
@@ -17,7 +18,7 @@ from reproduce.compare.contest import ONE_BY_ONE, ORACLE_STEPS, Rules, contest
 from reproduce.compare.report import draw, report
 from reproduce.data import home
 from reproduce.errors import UsageError
-from reproduce.report.output import DRAWN, add_output_arguments, show
+from reproduce.report.output import add_output_arguments, show
 
 BUDGETS = (10, 50, 100, 200, 300)
 
@@ -59,10 +60,8 @@ def run(args: argparse.Namespace) -> int:
     recordings |= {f" ({path.name})": runs.read(path) for path in args.recording}
     with _kept() as records:
         contests = [contest(name, methods, rules, records, recordings, oracle=args.oracle) for name in names]
-    if args.out is not None and args.out.suffix in DRAWN:
-        draw(contests, args.count, args.out)
-    else:
-        show(report(contests, args.count, quotes="genius" in chosen), args.format, args.out)
+    compared = report(contests, args.count, quotes="genius" in chosen)
+    show(compared, args.format, args.out, partial(draw, contests, args.count))
     return 0
 
 

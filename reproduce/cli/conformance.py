@@ -41,24 +41,24 @@ def run(args: argparse.Namespace) -> int:
         UsageError: if there is no such method, module or file.
         TableError: if the file is no table.
     """
-    findings = []
-    for finding in _findings(args):
-        sys.stdout.write(f"{'pass' if finding.ok else 'FAIL'}  {finding.property}\n")
-        sys.stdout.write("" if finding.ok else f"      {finding.reason}\n")
+    held = []
+    for finding in _findings(args.method, args.space, args.table):
+        sys.stdout.write(
+            f"pass  {finding.property}\n" if finding.ok else f"FAIL  {finding.property}\n      {finding.reason}\n"
+        )
         sys.stdout.flush()
-        findings.append(finding)
-    kept = sum(finding.ok for finding in findings)
-    sys.stdout.write(f"{kept} of {len(findings)} properties hold\n")
-    return 0 if kept == len(findings) else 1
+        held.append(finding.ok)
+    sys.stdout.write(f"{sum(held)} of {len(held)} properties hold\n")
+    return 0 if all(held) else 1
 
 
-def _findings(args: argparse.Namespace) -> Iterator[Finding]:
-    if args.space is not None:
-        return check(OF_SPACES, _space(args.space))
-    if args.table is not None:
-        return check(OF_TABLES, open_file(args.table).table)
+def _findings(method: str, space: str | None, table: Path | None) -> Iterator[Finding]:
+    if space is not None:
+        return check(OF_SPACES, _space(space))
+    if table is not None:
+        return check(OF_TABLES, open_file(table).table)
     try:
-        return check(OF_METHODS, catalogue.find(args.method))
+        return check(OF_METHODS, catalogue.find(method))
     except catalogue.UnknownMethod as error:
         raise UsageError(f"conformance: {error}") from error
 

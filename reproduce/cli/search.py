@@ -30,7 +30,7 @@ from harness.loop import Before, Budget
 from harness.objectives import FIGURES, Measure
 from harness.run import perform_all
 from harness.spaces import mobilenetv2_se
-from harness.specification import Specification
+from harness.specification import Model, Specification
 from harness.training import estimates
 from harness.training.jobs import KIND as TRAINING
 from harness.training.jobs import Training
@@ -128,7 +128,8 @@ def _searched(args: argparse.Namespace) -> Report:
         else:
             providers[TRAINING] = training.provider(args)
         if args.model:
-            limits = _limits(args.max_calls, args.max_tokens, args.max_cost, args.prices)
+            prices = read_prices(args.prices) if args.prices else {}
+            limits = Limits(args.max_calls, args.max_tokens, args.max_cost, prices)
             providers[CHAT] = stack.enter_context(_transport(args.base_url, limits)).send
         if args.run:
             records = runs.Overlay(cassette.read(imagenet.cassette_path(args.run)), records)
@@ -153,38 +154,31 @@ def _planned(args: argparse.Namespace, table: Measure | None, how: Training | No
     if args.run:
         published = imagenet.specification(embedded()[args.run])
         return [structs.replace(published, training=how)]
+    window = tuple(args.window) if args.window and args.model else None
     one = Specification(
         method=args.method,
         space=args.space,
         table=table,
         training=how,
         version=catalogue.find(args.method).version,
-        budget=Budget(evaluations=args.budget, proposals=args.proposals),
-        seed=args.seed or 0,
+        budget=Budget(evaluations=args.budget, proposals=args.proposals or (2 * args.budget if args.model else None)),
+        window=window,
+        seed=0 if args.model else args.seed or 0,
     )
+    trials = [structs.replace(one, number=number) for number in range(args.trials)]
     if not args.model:
-        return [structs.replace(one, number=number) for number in range(args.trials)]
-    budget = Budget(evaluations=args.budget, proposals=args.proposals or 2 * args.budget)
-    one = structs.replace(one, budget=budget, window=tuple(args.window) if args.window else None, seed=0)
+        return trials
     parameters = _parameters(args.parameter)
+
+    def model(temperature: float, number: int) -> Model:
+        drawn = {} if args.seed is None else {"seed": args.seed + number}
+        sent = {**parameters, "temperature": temperature, **drawn}
+        return runs.model(args.model, args.space, args.answers, window, sent)
+
     return [
-        structs.replace(
-            one,
-            number=number,
-            model=runs.model(
-                args.model,
-                args.space,
-                args.answers,
-                one.window,
-                {
-                    **parameters,
-                    "temperature": temperature,
-                    **({} if args.seed is None else {"seed": args.seed + number}),
-                },
-            ),
-        )
+        structs.replace(each, model=model(temperature, each.number))
         for temperature in dict.fromkeys(args.temperature)
-        for number in range(args.trials)
+        for each in trials
     ]
 
 
@@ -222,6 +216,8 @@ def _check(args: argparse.Namespace) -> None:
             f"search: expected --window LOW HIGH for {WINDOWED}, whose problem states it, and for no other space; "
             "GENIUS' own was 270 330"
         )
+    if args.max_cost is not None and args.prices is None:
+        raise UsageError("search: --max-cost needs --prices FILE, the price of a million tokens of each model")
     if args.into is not None and not args.into.parent.is_dir():
         raise UsageError(f"search: expected a folder {args.into.parent} for {args.into.name}, got none; make it first")
 
@@ -242,12 +238,6 @@ def _parameters(written: Sequence[str]) -> Mapping[str, JSON]:
 
 
 # -- the endpoint ---
-
-
-def _limits(calls: int | None, tokens: int | None, cost: float | None, prices: Path | None) -> Limits:
-    if cost is not None and prices is None:
-        raise UsageError("search: --max-cost needs --prices FILE, the price of a million tokens of each model")
-    return Limits(calls, tokens, cost, read_prices(prices) if prices else {})
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from harness.training.jobs import SUPERNET, Searched, SupernetJob
 from reproduce import benchmarks
 from reproduce.benchmarks import Opened
 from reproduce.published.replay import RECORDED
-from reproduce.report.output import DRAWN, PALETTE, add_output_arguments, new_figure, save, show
+from reproduce.report.output import PALETTE, add_output_arguments, new_figure, save, show
 from reproduce.report.report import MISSING, Cell, Column, Report, Status, label, recomputed, replayed
 
 COMMITTED = RECORDED / "supernets.jsonl"
@@ -90,10 +91,7 @@ def run(args: argparse.Namespace) -> int:
         UsageError: drawing needs matplotlib.
     """
     paths = args.files or [COMMITTED]
-    if args.format is None and args.out is not None and args.out.suffix in DRAWN:
-        draw(read(paths), args.out)
-    else:
-        show(report(paths), args.format, args.out)
+    show(report(paths), args.format, args.out, partial(draw, read(paths)))
     return 0
 
 

@@ -67,8 +67,8 @@ def described(args: argparse.Namespace, space: str, *, searched: bool = True) ->
     """What the command line says; what is `searched` with it needs a validation accuracy.
 
     Raises:
-        UnknownSpace, UnknownRecipe, InvalidJob: a name or a number does not fit.
-        UnknownDataset, DataNotFound, MalformedData, WrongDigest: the data are not there (`harness.training.data.find`).
+        HarnessError, TrainingError, InvalidJob: a name or a number does not fit.
+        TrainingError, MalformedData: the data are not there (`harness.training.data.find`).
     """
     spaces.find(space)
     recipe = recipes.find(args.recipe or _RECIPES.get(args.dataset, _RECIPE))
@@ -119,7 +119,7 @@ def executor(args: argparse.Namespace) -> Executor:
 
     Raises:
         UsageError: what trains is not installed.
-        QueueError: nothing can be trained there.
+        HarnessError: nothing can be trained there.
     """
     if missing := [name for name in ("torch", "filelock") if importlib.util.find_spec(name) is None]:
         raise UsageError(f"training needs {' and '.join(missing)}, which is not installed: pip install '.[train]'")

@@ -21,7 +21,7 @@ from harness.protocol import MILLION, Evaluated, Rejected, Trial, in_millions
 from harness.run import Setting, course, perform
 from harness.spaces import mobilenetv2_se
 from harness.specification import Specification
-from harness.text import layouts
+from harness.text import notation
 from tables.space import Architecture, Space
 
 MODEL = "gpt-4"  # what the paper names
@@ -112,7 +112,7 @@ class Replay:
             yield Erratum(*place, "verdict", _verdict(told), _verdict(trial))
 
     def _written(self, trial: Trial) -> str:
-        return layouts.write(self.space, trial.architecture, "flat") if trial.architecture else "unreadable"
+        return notation.write(self.space, trial.architecture, "flat") if trial.architecture else "unreadable"
 
 
 def _verdict(trial: Trial) -> str:
@@ -163,7 +163,7 @@ def reconstruct(
     """The records of a run in which the model answers with these designs, until it says that nothing is better."""
     how = setting(specification, "")
     answers = chain(
-        ("No design." if design is None else layouts.write(how.space, design) for design in designs), [CONCLUSION]
+        ("No design." if design is None else notation.write(how.space, design) for design in designs), [CONCLUSION]
     )
 
     def said(request: Request) -> Reply:  # noqa: ARG001

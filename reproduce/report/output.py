@@ -6,6 +6,7 @@ import argparse
 import io
 import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,20 +37,23 @@ def add_output_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, metavar="FILE", help="write here instead of printing")
 
 
-def show(report: Report, form: str | None, out: Path | None) -> None:
+def show(report: Report, form: str | None, out: Path | None, draw: Callable[[Path], None] | None = None) -> None:
     """Print a report, or write it to a file; on a terminal without `form` it is drawn in colour.
 
-    Without `form` a file's suffix says which one; a file without a suffix gets text.
+    Without `form` a file's suffix says which one; a file without a suffix gets text, a picture what `draw` draws.
 
     Raises:
         UsageError: if the file's suffix stands for no form.
         ReproduceError: if the file cannot be written; what was there before stays.
     """
+    if draw is not None and form is None and out is not None and out.suffix in DRAWN:
+        draw(out)
+        return
     form = form or format_of(out)
     if out is None and form is None and sys.stdout.isatty():
-        from reproduce.report.terminal import draw
+        from reproduce.report import terminal
 
-        draw(report)
+        terminal.draw(report)
         return
     from reproduce.report.rendering import render
 

@@ -15,7 +15,7 @@ from harness.constraints import MacsWindow, Novelty
 from harness.loop import Budget, Problem, run
 from harness.protocol import Evaluated, Message, Proposal, Reason, Rejected, Rejection, Trial, Unmeasured
 from harness.spaces import mobilenetv2_se
-from harness.text import layouts
+from harness.text import notation
 from tables.space import Architecture
 from tests.strategies import GENIUS_329, WIDTHS
 
@@ -229,7 +229,7 @@ def test_a_file_with_other_parts_is_refused_with_both_lists(
 def test_own_prompts_leave_nothing_unfilled_in_a_whole_run() -> None:
     space = mobilenetv2_se.SPACE
     another = (*GENIUS_329[:19], 0, 3, *GENIUS_329[21:])
-    written = [layouts.write(space, each) for each in (GENIUS_329, GENIUS_329, (0,) * 30, (6,) * 30, another)]
+    written = [notation.write(space, each) for each in (GENIUS_329, GENIUS_329, (0,) * 30, (6,) * 30, another)]
     replies = iter([written[0], written[1], written[2], "No idea.", written[3], written[4]])
     requests: list[Message] = []
 

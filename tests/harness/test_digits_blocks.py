@@ -19,9 +19,8 @@ pytest.importorskip("sklearn", reason="digits come with scikit-learn: install th
 
 from cache.record import Record
 from harness.digits import __main__ as command
-from harness.digits import blocks, network
-from harness.digits.blocks import BLOCK, Block, Run, Runs, TrainedBlock, retrain
-from harness.digits.table import cost
+from harness.digits import network, table
+from harness.digits.table import BLOCK, SETTING, Block, Run, Runs, TrainedBlock, blocks, cost, retrain
 from harness.errors import InvalidJob, TrainingError
 from harness.spaces.cells import cell_numbers, distinct_cells
 from harness.spaces.nas_bench_201 import SPACE
@@ -29,11 +28,10 @@ from harness.training.local import LocalExecutor
 from harness.training.queue import SPEC, Queue, State, Status
 from harness.training.worker import RESULT
 from tables.errors import TableError
-from tables.storage import embedded
 from tables.table import Table, Verdicts
 from tests.harness.instant import OBSERVED
 
-A_SEED = len(blocks.blocks(1))
+A_SEED = len(blocks(1))
 
 
 def outcome(cell: tuple[int, ...], seed: int) -> Run:
@@ -73,16 +71,16 @@ class Instant:
 
 def test_a_row_is_what_its_trainings_gave(tmp_path: Path) -> None:
     path = command.train(tmp_path, 2, Instant())
-    table, verdicts = Table.open(path), Verdicts.open(path)
-    assert table.runs is not None
-    flops, params = table.column("flops"), table.column("params")
+    opened, verdicts = Table.open(path), Verdicts.open(path)
+    assert opened.runs is not None
+    flops, params = opened.column("flops"), opened.column("params")
     assert flops is not None
     assert params is not None
     for index in random.Random(0).sample(range(SPACE.size), 40):
         same = distinct_cells()[cell_numbers()[index]]
         runs = [outcome(same, seed) for seed in range(2)]
-        assert table.runs[index].tolist() == [run.validation for run in runs]
-        assert table.accuracy[index] == pytest.approx(np.mean([run.validation for run in runs]))
+        assert opened.runs[index].tolist() == [run.validation for run in runs]
+        assert opened.accuracy[index] == pytest.approx(np.mean([run.validation for run in runs]))
         assert verdicts.test[index] == pytest.approx(np.mean([run.test for run in runs]))
         assert (flops[index], params[index]) == (cost(same).macs, cost(same).params)
 
@@ -110,13 +108,13 @@ def test_a_block_that_fails_is_reported_and_nothing_is_lost(tmp_path: Path) -> N
 
 
 def test_a_block_of_another_setting_is_refused() -> None:
-    (first, *_) = blocks.blocks(1)
+    (first, *_) = blocks(1)
     with pytest.raises(InvalidJob, match="got 'nas-bench-201-digits 0': check that one out"):
         replace(first, setting="nas-bench-201-digits 0")
 
 
 def test_a_key_is_pinned() -> None:
-    assert blocks.blocks(2)[-1].key == "sha256:5bb9e5fb4a1781508ef0db6287523ec088c77f8d139d1ef24ff93f8d338b3152"
+    assert blocks(2)[-1].key == "sha256:5bb9e5fb4a1781508ef0db6287523ec088c77f8d139d1ef24ff93f8d338b3152"
 
 
 def test_rows_are_trained_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,7 +123,7 @@ def test_rows_are_trained_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert len({row.architecture for row in rows}) == 5
     assert len(retrain(train, path, 100)) in (len(distinct_cells()) % BLOCK, BLOCK)  # a whole block
     assert all(row.stored == row.again and row.difference == 0 for row in rows)
-    monkeypatch.setattr(blocks, "SETTING", "nas-bench-201-digits 2")
+    monkeypatch.setattr(table, "SETTING", "nas-bench-201-digits 2")
     with pytest.raises(TableError, match="setting 'nas-bench-201-digits 1', this version trains"):
         retrain(train, path, 1)
 
@@ -163,17 +161,12 @@ def test_the_page_says_how_outcomes_of_an_earlier_version_are_taken_over(
     page = (Path(__file__).parents[2] / "docs" / "private-table.md").read_text(encoding="utf-8")
     (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     runs = train(distinct_cells()[BLOCK : 2 * BLOCK], 1)
-    line = {"setting": blocks.SETTING, "seed": 1, "block": 1, "runs": runs}
+    line = {"setting": SETTING, "seed": 1, "block": 1, "runs": runs}
     (tmp_path / "nas-bench-201-digits.jsonl").write_text(json.dumps(line) + "\n")
     monkeypatch.chdir(tmp_path)
     exec(code, {})
-    queue, block = Queue(tmp_path / "jobs"), blocks.blocks(2)[A_SEED + 1]
+    queue, block = Queue(tmp_path / "jobs"), blocks(2)[A_SEED + 1]
     assert queue.status(block.key).state is State.DONE
     record = queue.result(block.key)
     assert isinstance(record, Record)
     assert TrainedBlock.from_record(record).outcome.runs == runs
-
-
-def test_a_table_that_does_not_come_with_the_package() -> None:
-    with pytest.raises(TableError, match="no table called 'made-up' comes with this package"):
-        embedded("made-up")

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from harness.protocol import Reason, Rejection
 from harness.spaces.mobilenetv2_se import SPACE
-from harness.text import layouts
+from harness.text import notation
 from harness.text import published as grammar
-from harness.text.layouts import LAYOUTS
+from harness.text.notation import LAYOUTS
 from harness.text.published import Reading
 from tables.space import Architecture, Space
 from tests.harness.replies import DESIGN, FLAT, OTHER, OTHER_FLAT, OTHER_STAGED, READ, STAGED, rows
@@ -57,7 +57,7 @@ PROSE_AFTER = (
 @given(data=st.data())
 def test_any_architecture_survives_writing_and_reading(space: Space, layout: str, data: st.DataObject) -> None:
     architecture = data.draw(architectures(space))
-    text = layouts.write(space, architecture, layout)
+    text = notation.write(space, architecture, layout)
     reading = read(text, space)
     assert reading.architecture == architecture
     assert_exact(space, text, reading)
@@ -69,7 +69,7 @@ def test_any_architecture_survives_writing_and_reading(space: Space, layout: str
 def test_prose_around_a_design_changes_nothing(
     layout: str, architecture: Architecture, before: str, after: str
 ) -> None:
-    text = before + layouts.write(SPACE, architecture, layout) + after
+    text = before + notation.write(SPACE, architecture, layout) + after
     reading = read(text)
     assert reading.architecture == architecture
     assert reading.superseded == ()
@@ -85,13 +85,13 @@ def assert_exact(space: Space, text: str, reading: Reading) -> None:
     else:
         assert lists.count("[") == lists.count("]") == len(space.groups)
         assert [list_.partition("]")[0] for list_ in lists.split("[")[1:]] == [
-            list_.strip("[]") for list_ in layouts.write_lists(space, reading.architecture)
+            list_.strip("[]") for list_ in notation.write_lists(space, reading.architecture)
         ]
 
 
 def test_writing_refuses_what_is_no_architecture() -> None:
     with pytest.raises(ValueError, match="expected 30 choices"):
-        layouts.write(SPACE, (0,) * 29)
+        notation.write(SPACE, (0,) * 29)
 
 
 @settings(max_examples=300)

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from cache.key import DIGEST_PREFIX
 from cache.record import Record
 from cache.store import Store
-from harness.errors import HarnessError, InvalidJob, NotThisJob, UnknownRecipe, UnknownSpace
+from harness.errors import HarnessError, InvalidJob, NotThisJob, TrainingError
 from harness.training import recipes
 from harness.training.jobs import (
     KIND,
@@ -162,10 +162,10 @@ def spec(**changes: object) -> dict[str, object]:
 @pytest.mark.parametrize(
     ("content", "error", "message"),
     [
-        (spec(space="resnet"), UnknownSpace, "no space is called 'resnet'"),
+        (spec(space="resnet"), HarnessError, "no space is called 'resnet'"),
         (spec(architecture="0201"), InvalidArchitecture, "expected a key such as 00000000"),
-        (spec(recipe="resnet"), UnknownRecipe, "no recipe is called 'resnet'"),
-        (spec(digest="md5"), InvalidJob, "python -m harness.training.data digits prints it"),
+        (spec(recipe="resnet"), TrainingError, "no recipe is called 'resnet'"),
+        (spec(digest="md5"), InvalidJob, "python -m harness.training --digest digits prints it"),
         (spec(seed=-1), InvalidJob, "expects a seed from 0"),
         (spec(seed=True), InvalidJob, "Expected `int`, got `bool` - at `\\$.seed`; mend the file"),
         (spec(seed="1"), InvalidJob, "Expected `int`, got `str` - at `\\$.seed`"),

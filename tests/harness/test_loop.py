@@ -11,7 +11,7 @@ from harness.constraints import MacsWindow, Novelty
 from harness.errors import OptimizerError
 from harness.loop import Budget, Problem, Told, Trajectory, run
 from harness.protocol import Evaluated, Proposal, Reason, Rejected, Trial, Unmeasured
-from harness.text import layouts
+from harness.text import notation
 from tables.errors import InvalidArchitecture
 from tables.space import Architecture
 from tests.strategies import WIDTHS
@@ -63,7 +63,7 @@ def test_an_architecture_is_judged_without_reading() -> None:
 
 
 def test_a_reply_is_read_first() -> None:
-    proposal = Proposal(reply="I suggest:\n" + layouts.write(WIDTHS, GOOD), record="key")
+    proposal = Proposal(reply="I suggest:\n" + notation.write(WIDTHS, GOOD), record="key")
     assert PROBLEM.judge(proposal, ()) == Evaluated(proposal, GOOD, 2_000_000, 72.5)
 
 
@@ -188,7 +188,7 @@ def test_a_run_without_evaluations_has_no_best_step() -> None:
 
 
 def test_records_are_listed_in_order_of_use() -> None:
-    costly = Proposal(reply=layouts.write(WIDTHS, COSTLY), record="first")
-    good = Proposal(reply=layouts.write(WIDTHS, GOOD), record="second")
+    costly = Proposal(reply=notation.write(WIDTHS, COSTLY), record="first")
+    good = Proposal(reply=notation.write(WIDTHS, GOOD), record="second")
     trajectory = run(Scripted([costly, good, Proposal(WORSE)]), PROBLEM, Budget(evaluations=2))
     assert trajectory.records == ("first", "second")

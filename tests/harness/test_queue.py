@@ -13,9 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cache.record import Record
+from harness.errors import HarnessError
 from harness.training.jobs import Job
-from harness.training.queue import SPEC, Queue, QueueError, State
-from harness.training.worker import RESULT, ClaimRefused, claim, is_held
+from harness.training.queue import SPEC, Queue, State
+from harness.training.worker import RESULT, claim, is_held
 from tests.cache.test_store_processes import fork, join
 from tests.harness.executors.noop import outcome
 from tests.harness.executors.scene import jobs
@@ -68,12 +69,12 @@ def test_an_empty_queue_needs_no_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("key", [OTHER.key, "sha256:../../etc", ""])
 def test_what_is_not_in_the_queue_is_an_error(key: str, queue: Queue) -> None:
-    with pytest.raises(QueueError, match=r"expected the (job|key)"):
+    with pytest.raises(HarnessError, match=r"expected the (job|key)"):
         queue.status(key)
 
 
 def test_no_attempt_at_all_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(QueueError, match="at least 1 attempt"):
+    with pytest.raises(HarnessError, match="at least 1 attempt"):
         Queue(tmp_path, attempts=0)
 
 
@@ -134,7 +135,7 @@ def test_masters_that_begin_at_once_count_two_attempts(queue: Queue) -> None:
 
 def test_a_cancelled_job_stays_so_until_it_is_wanted_again(queue: Queue) -> None:
     assert queue.cancel(JOB.key).state is State.CANCELLED
-    with pytest.raises(ClaimRefused, match="got one that was cancelled"), claim(folder(queue) / RESULT):
+    with pytest.raises(HarnessError, match="got one that was cancelled"), claim(folder(queue) / RESULT):
         pass
     assert queue.add(JOB) == JOB.key
     assert queue.status(JOB.key).state is State.CANCELLED
@@ -183,7 +184,7 @@ def test_looking_for_a_worker_leaves_nothing_and_stops_nobody(queue: Queue) -> N
 
 
 def test_what_is_no_folder_cannot_be_claimed(queue: Queue) -> None:
-    with pytest.raises(ClaimRefused, match="expected a folder to lock"), claim(folder(queue) / SPEC / RESULT):
+    with pytest.raises(HarnessError, match="expected a folder to lock"), claim(folder(queue) / SPEC / RESULT):
         pass
 
 

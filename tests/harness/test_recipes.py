@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from harness.errors import InvalidJob, UnknownRecipe
+from harness.errors import InvalidJob, TrainingError
 from harness.training import recipes
 from harness.training.recipes import Recipe, Split
 
@@ -27,7 +27,7 @@ def test_the_recipes_of_the_benchmarks(name: str, epochs: int, batch_size: int) 
 
 
 def test_an_unknown_recipe_is_refused_with_those_there_are() -> None:
-    with pytest.raises(UnknownRecipe, match="'resnet'; there are digits, genius-imagenet"):
+    with pytest.raises(TrainingError, match="'resnet'; there are digits, genius-imagenet"):
         recipes.find("resnet")
 
 

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from cache.record import Record
 from harness import spaces
-from harness.errors import HarnessError, InvalidJob, NotThisJob, OutOfMemory, WrongDigest
+from harness.errors import HarnessError, InvalidJob, NotThisJob, TrainingError
 from harness.training import data as datasets
 from harness.training import recipes
 from harness.training.jobs import Job, Outcome, Scale, Trained, Training
@@ -273,12 +273,12 @@ def test_a_result_that_is_there_is_not_trained_again(tmp_path: Path, monkeypatch
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"digest": "sha256:" + "0" * 64}, WrongDigest, f"expects data with digest sha256:0+, got {DIGITS.digest}"),
+        ({"digest": "sha256:" + "0" * 64}, TrainingError, f"expects data with digest sha256:0+, got {DIGITS.digest}"),
         ({"dataset": "mnist"}, HarnessError, "no data set is called 'mnist'"),
         ({"dataset": "cifar10"}, HarnessError, "name it with --data PATH"),
         ({"code": "0"}, InvalidJob, "got 0: check that one out"),
         ({"recipe": replace(RECIPE, split=Split(0.5, 0.5))}, InvalidJob, "give the split a fraction for test"),
-        ({"recipe": replace(RECIPE, input_size=10**6)}, OutOfMemory, "take a device with more memory"),
+        ({"recipe": replace(RECIPE, input_size=10**6)}, TrainingError, "take a device with more memory"),
     ],
 )
 def test_what_does_not_fit_is_refused(change: dict[str, object], error: type[HarnessError], message: str) -> None:
@@ -291,7 +291,9 @@ def test_a_gpu_without_memory_is_said_so(monkeypatch: pytest.MonkeyPatch) -> Non
         raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB\nmore")
 
     monkeypatch.setattr(training, "fit", exhausted)
-    with pytest.raises(OutOfMemory, match=r"got: CUDA out of memory. Tried to allocate 2 GiB; take a device with more"):
+    with pytest.raises(
+        TrainingError, match=r"got: CUDA out of memory. Tried to allocate 2 GiB; take a device with more"
+    ):
         train(JOB, device=CPU)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from cache.record import Record
 from harness.protocol import in_millions
 from harness.spaces.mobilenetv2_se import SPACE, cost
-from harness.text import layouts
+from harness.text import notation
 from reproduce.data import Published
 from reproduce.published import imagenet
 from reproduce.published.audit import FileAudit, audit
@@ -42,7 +42,7 @@ def experiment(number: int, *, heading: str = "- Experiment{}\n", architecture: 
     tested = architecture or design(number - 1, 1)
     return (
         heading.format(number)
-        + layouts.write(SPACE, tested)
+        + notation.write(SPACE, tested)
         + f"\nIt stays inside with a total of {told(tested)} FLOPS. It reached an accuracy of 7{number}.39%.\n\n"
     )
 
@@ -74,7 +74,7 @@ def iteration(number: int, experiments: Sequence[str] | None = None) -> Messages
 
 def answer(iteration: int, turn: int) -> str:
     """A proposal."""
-    return "I suggest:\n" + layouts.write(SPACE, design(iteration, turn)) + "\nIt is balanced."
+    return "I suggest:\n" + notation.write(SPACE, design(iteration, turn)) + "\nIt is balanced."
 
 
 def conversation(iterations: int = ITERATIONS) -> Messages:

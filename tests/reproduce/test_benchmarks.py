@@ -13,7 +13,7 @@ from reproduce import benchmarks
 from reproduce.benchmarks import BENCHMARKS, PUBLISHED
 from reproduce.errors import DataMissing, ReproduceError, UsageError
 from tables.errors import TableError
-from tables.published import FORMS
+from tables.published import FORMATS
 
 
 def test_the_tables_of_the_project_need_no_fetch() -> None:
@@ -27,13 +27,13 @@ def test_the_tables_of_the_project_need_no_fetch() -> None:
     assert test == opened.standing(space.architecture_at(0)).test
 
 
-def test_every_published_table_names_a_published_file_and_a_form() -> None:
+def test_every_published_table_names_a_published_file_and_a_format() -> None:
     for name in PUBLISHED:
         file = benchmarks.file_of(BENCHMARKS[name])
         assert file is not None
         assert file.kind == "table"
         assert BENCHMARKS[name].brings == f"python -m reproduce fetch {file.name}"
-        assert BENCHMARKS[name].form in FORMS
+        assert BENCHMARKS[name].format in FORMATS
 
 
 @pytest.mark.parametrize("name", PUBLISHED)

@@ -18,7 +18,7 @@ from reproduce.cli import calibrate, training
 from tests.harness.instant import Instant, made_up
 
 CIFAR_VARIABLE = "GENIUS_REPLAY_CIFAR_SUBSET"
-"""An HDF5 file of CIFAR-10 pictures (`harness.training.data.arrays`); without it a test trains on digits."""
+"""An HDF5 file of CIFAR-10 pictures (`harness.training.data.dataset`); without it a test trains on digits."""
 
 
 @pytest.fixture

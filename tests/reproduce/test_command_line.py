@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from reproduce.__main__ import main
+from reproduce.__main__ import COMMANDS, main
 from reproduce.benchmarks import PUBLISHED
-from reproduce.cli.catalogue import COMMANDS
 from reproduce.paper.registry import ITEMS
 from reproduce.published.imagenet import cassette_path
 from reproduce.report.output import FORMATS

@@ -130,6 +130,11 @@ def test_what_does_not_fit_is_said_before_anything_is_asked(
     assert not server.asked
 
 
+def test_a_file_for_the_answers_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["record", "--model", "made-up", "--space", "nas-bench-201"]) == 2
+    assert "expected --model NAME --space NAME --into FILE.jsonl" in capsys.readouterr().err
+
+
 def test_a_search_by_training_replays_without_torch(server: Server, tmp_path: Path) -> None:
     into = tmp_path / "mine.jsonl"
     model = ["record", "--model", "made-up", "--base-url", server.url, "--space", "nas-bench-201", "--iterations", "2"]

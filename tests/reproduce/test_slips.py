@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from cache.client import Tally
 from cache.record import Record
 from harness.spaces.mobilenetv2_se import SPACE
-from harness.text import layouts
+from harness.text import notation
 from reproduce.published.audit import FileAudit, as_json, as_text
 from reproduce.published.conversation import cut
 from tests.reproduce.conversations import (
@@ -183,7 +183,7 @@ def test_a_slip_in_an_accuracy(figure: str, accuracy: float | None) -> None:
 
 def test_an_accepted_answer_without_a_design_listed_with_too_many_entries() -> None:
     def edit(messages: Messages) -> Messages:
-        messages = replacing(layouts.write(SPACE, design(2, 1)), "Stage 1: [1, 0, 0, 0, 0, 0, 0]")(messages)
+        messages = replacing(notation.write(SPACE, design(2, 1)), "Stage 1: [1, 0, 0, 0, 0, 0, 0]")(messages)
         messages[14] = ("assistant", "I cannot say.")
         return messages
 
@@ -357,7 +357,7 @@ def test_figures_that_change_in_a_later_prompt() -> None:
 
 def test_answers_that_state_several_designs_are_counted() -> None:
     def edit(messages: Messages) -> Messages:
-        first = layouts.write(SPACE, (6,) * 30)
+        first = notation.write(SPACE, (6,) * 30)
         messages[2] = "assistant", f"{first}\nToo much. Final model:\n{messages[2][1]}\nStage 1: [6, 6, 6, 6, 6, 6]"
         return messages
 

@@ -12,7 +12,7 @@ from typing import Any
 from harness import spaces
 from harness.spaces import nas_bench_201
 from tables import storage
-from tables.published import FORMS
+from tables.published import FORMATS
 from tables.source import Origin, Source
 from tables.space import Architecture, Group, Notation, Slot, Space
 from tables.storage import Columns
@@ -22,9 +22,9 @@ Entry = dict[str, Any]
 
 @dataclass(frozen=True)
 class Made(Source):
-    """A source with the form of its file."""
+    """A source with the format of its file."""
 
-    form: str = ""
+    format: str = ""
 
 
 def _first(space: Space, count: int) -> Space:
@@ -44,7 +44,7 @@ PUBLISHED = {
         each.space,
         each.measure,
         Origin("github.com/mingkai-zheng/GENIUS", "97361d30", str(each.path), each.licence),
-        each.form,
+        each.format,
     )
     for each in spaces.tables()
 }
@@ -71,7 +71,7 @@ def architecture_of(key: str, source: Source) -> Architecture:
 
 def read(data: bytes, source: Made) -> Columns:
     """The columns of a file."""
-    return FORMS[source.form](data, source)
+    return FORMATS[source.format](data, source)
 
 
 def build(data: bytes, source: Made, folder: Path) -> Path:

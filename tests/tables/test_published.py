@@ -1,115 +1,141 @@
-"""The published benchmarks themselves, where GENIUS_REPLAY_MIRROR names a folder that holds GENIUS' repository.
+"""Readers of published files: every number where it belongs, and nothing accepted that a benchmark does not publish."""
 
-The ranks are from GENIUS' tables 7 to 10 (arXiv 2304.10970v4). Each was printed within an interval of equal accuracies;
-the architectures are those that numpy 1.23's sort has there, which is the reading that makes the proposals regular.
-"""
-
-from __future__ import annotations
-
-import os
+import json
 from collections.abc import Callable
-from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
 
-from reproduce.benchmarks import PUBLISHED, build_table
-from tables.table import Table, Verdicts, expected_best
-from tests.tables.made_up import PUBLISHED as SOURCES
-from tests.tables.made_up import architecture_of
-from tests.tables.published_ranks import file_rank
+from tables.errors import InvalidArchitecture, TableError
+from tests.tables.made_up import (
+    CELLS,
+    CHANNEL,
+    MACRO,
+    Entry,
+    Made,
+    architecture_of,
+    published,
+    published_bytes,
+    read,
+)
 
-MIRROR = os.environ.get("GENIUS_REPLAY_MIRROR")
-PRINTED_RANKS = {  # every one among at least four equals
-    "nas-bench-macro": {
-        "10201101": 3440,
-        "11211202": 590,
-        "21111112": 766,
-        "21112102": 394,
-        "21221121": 189,
-        "12211221": 352,
-    },
-    "channel-bench-resnet": {
-        "1441324": 9862,
-        "3343314": 1205,
-        "2244434": 411,
-        "3344344": 173,
-        "1222322": 12457,
-        "2333434": 2813,
-    },
-    "channel-bench-mobilenet": {
-        "2223222": 5383,
-        "3334333": 630,
-        "3434334": 1383,
-        "4434433": 318,
-        "2234222": 5271,
-        "4434434": 871,
-    },
-}
-
-Built = Callable[[str], Path]
+JSON_SOURCES = pytest.mark.parametrize("source", [MACRO, CHANNEL, CELLS], ids=lambda source: source.name)
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    """Builds a published table once and returns its path."""
-    if MIRROR is None:
-        pytest.skip("set GENIUS_REPLAY_MIRROR to a folder with GENIUS' published files")
-    folder = tmp_path_factory.mktemp("published")
+@JSON_SOURCES
+def test_every_published_number_is_in_its_row(source: Made) -> None:
+    entries = published(source)
+    columns = read(json.dumps(entries).encode(), source)
+    names = {
+        "accuracy": ("val_acc_200", "mean_acc", "mean"),
+        "runs": ("test_acc", "acc"),
+        "params": ("params",),
+        "flops": ("flops",),
+        "test": ("test_acc_200",),
+        "published_rank": ("rank",),
+    }
+    for position, (key, entry) in enumerate(entries.items()):
+        row = source.space.index_of(architecture_of(key, source))
+        assert columns["file_order"][position] == row
+        for column, fields in names.items():
+            expected = [entry[field] for field in fields if field in entry]
+            assert (column in columns) == bool(expected)
+            if expected:
+                assert columns[column][row].tolist() == expected[0]
 
-    def path_of(name: str) -> Path:
-        path = folder / f"{name}.h5"
-        data = (Path(MIRROR) / SOURCES[name].origin.path).read_bytes()
-        return path if path.exists() else build_table(name, data, folder)
 
-    return path_of
+def _set(field: str, value: Any) -> Callable[[dict[str, Entry], str], None]:
+    def change(entries: dict[str, Entry], key: str) -> None:
+        entries[key][field] = value
+
+    return change
+
+
+def _drop(entries: dict[str, Entry], key: str) -> None:
+    del entries[key]
+
+
+def _drop_field(entries: dict[str, Entry], key: str) -> None:
+    del entries[key]["val_acc_200"]
+
+
+def _extra_key(entries: dict[str, Entry], key: str) -> None:
+    entries[key.replace("none", "nor_conv_3x3")] = entries[key]
 
 
 @pytest.mark.parametrize(
-    ("name", "optimum", "of_validation_optimum"),
+    ("change", "says"),
     [
-        ("nas-bench-macro", 93.127, 93.127),
-        ("channel-bench-resnet", 93.893, 93.893),
-        ("channel-bench-mobilenet", 91.887, 91.887),
-        ("nas-bench-201-cifar10", 94.373, 94.373),
-        ("nas-bench-201-cifar100", 73.513, 73.513),
-        ("nas-bench-201-imagenet16-120", 47.311, 46.200),
+        (_drop, "is missing"),
+        (_drop_field, "expected the fields"),
+        (_extra_key, "not an architecture"),
+        (_set("val_acc_200", float("nan")), "NaN where a number"),
+        (_set("val_acc_200", float("inf")), "Infinity where a number"),
+        (_set("val_acc_200", 100.5), "expected a number from 0 to 100"),
+        (_set("val_acc_200", -0.1), "expected a number from 0 to 100"),
+        (_set("val_acc_200", "91.0"), "expected a number from 0 to 100"),
+        (_set("val_acc_200", True), "expected a number from 0 to 100"),
+        (_set("val_acc_200", None), "expected a number from 0 to 100"),
+        (_set("surplus", 1), "expected the fields"),
+        (_set("rank", 2.0), "expected a positive integer"),
+        (_set("rank", 10**30), "expected a positive integer"),
+        (_set("rank", 999), "every number from 1 to 64 once"),
+        (_set("test_acc_200", 1.0), "does not order"),
     ],
 )
-def test_optima(built: Built, name: str, optimum: float, of_validation_optimum: float) -> None:
-    verdicts = Verdicts.open(built(name))
-    assert round(verdicts.optimum, 3) == optimum
-    assert round(verdicts.test_at_validation_optimum, 3) == of_validation_optimum
+def test_a_changed_entry_is_refused(change: Callable[[dict[str, Entry], str], None], says: str) -> None:
+    entries = published(CELLS)
+    change(entries, "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|")
+    with pytest.raises(TableError, match=says) as refusal:
+        read(json.dumps(entries).encode(), CELLS)
+    assert "fetch benchmark/nasbench201_cifar10.json again" in str(refusal.value)
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"),
-    [("nas-bench-macro", 92.4323), ("channel-bench-resnet", 93.5236), ("channel-bench-mobilenet", 91.3796)],
+    ("field", "value", "says"),
+    [
+        ("acc", [90.0, 91.0], "a list of 3 accuracies"),
+        ("acc", [90.0, 91.0, 101.0], "expected a number from 0 to 100"),
+        ("std", "0.1", "expected a number from 0 to 100"),
+        ("mean", 12.5, "its runs average to"),
+        ("params", 0, "expected a positive integer"),
+        ("flops", 1.5, "expected a positive integer"),
+    ],
 )
-def test_expected_best_of_ten(built: Built, name: str, expected: float) -> None:
-    test = Verdicts.open(built(name)).test
-    assert round(expected_best(test, test, 10), 4) == expected
+def test_a_changed_training_is_refused(field: str, value: Any, says: str) -> None:
+    entries = published(CHANNEL)
+    entries["14"][field] = value
+    with pytest.raises(TableError, match=says) as refusal:
+        read(json.dumps(entries).encode(), CHANNEL)
+    assert "14" in str(refusal.value)
 
 
-@pytest.mark.parametrize("name", PRINTED_RANKS)
-def test_printed_ranks_among_equals(built: Built, name: str) -> None:
-    table, verdicts = Table.open(built(name)), Verdicts.open(built(name))
-    indices = table.indices_of([architecture_of(key, SOURCES[name]) for key in PRINTED_RANKS[name]])
-    assert file_rank(built(name))[indices].tolist() == list(PRINTED_RANKS[name].values())
-    best, worst = verdicts.tie_intervals
-    assert np.all(worst[indices] - best[indices] >= 3)
+@JSON_SOURCES
+def test_a_key_twice_is_refused_by_name(source: Made) -> None:
+    text = published_bytes(source).decode()
+    key = next(iter(json.loads(text)))
+    doubled = text[:-1] + f', "{key}": 0}}'
+    with pytest.raises(TableError, match="is there twice") as refusal:
+        read(doubled.encode(), source)
+    assert repr(key) in str(refusal.value)
 
 
-@pytest.mark.parametrize("name", [name for name in PUBLISHED if name.startswith("nas-bench-201")])
-def test_published_ranks_order_test_accuracies(built: Built, name: str) -> None:
-    verdicts = Verdicts.open(built(name))
-    best, worst = verdicts.tie_intervals
-    assert verdicts.published_rank is not None
-    assert np.all((best <= verdicts.published_rank) & (verdicts.published_rank <= worst))
+@JSON_SOURCES
+@pytest.mark.parametrize("data", [b"", b"[]", b"{}", b"null", b"\xff\xfe", b"[" * 100_000, b'{"a": 1}'])
+def test_another_file_is_refused(source: Made, data: bytes) -> None:
+    with pytest.raises(TableError):
+        read(data, source)
 
 
-@pytest.mark.parametrize("name", [name for name in PUBLISHED if not name.startswith("nas-bench-201")])
-def test_accuracy_is_the_mean_of_the_runs(built: Built, name: str) -> None:
-    table = Table.open(built(name))
-    assert table.runs is not None
-    assert np.array_equal(table.accuracy, table.runs.mean(axis=1))
+@JSON_SOURCES
+def test_a_truncated_file_is_refused_wherever_it_ends(source: Made) -> None:
+    data = published_bytes(source)
+    for length in range(0, len(data), max(1, len(data) // 50)):
+        with pytest.raises(TableError, match="not whole JSON"):
+            read(data[:length], source)
+
+
+@pytest.mark.parametrize("key", ["000 ", "0003", "00", "００0", "²00", "-10", "+00"])
+def test_keys_that_look_like_digits(key: str) -> None:
+    with pytest.raises(InvalidArchitecture):
+        architecture_of(key, MACRO)

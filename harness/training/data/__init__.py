@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.errors import DataNotFound, UnknownDataset, WrongDigest
-from harness.training.data import arrays, cifar, image_folder
+from harness.errors import TrainingError
+from harness.training.data import cifar, dataset, image_folder
 from harness.training.data.dataset import Dataset
 
 NEEDS = {
@@ -26,19 +26,18 @@ def find(name: str, path: Path | None = None) -> Dataset:
         path: where it lies, as `NEEDS` says; the digits need none.
 
     Raises:
-        UnknownDataset: no data set has this name.
-        DataNotFound: there is nothing at the path, or a path is needed.
+        TrainingError: no data set has this name; there is nothing at the path, or a path is needed.
         MalformedData: what is there is not what it should be.
-        WrongDigest: the archive is not the published one.
+        TrainingError: the archive is not the published one.
     """
     if name not in NEEDS:
-        raise UnknownDataset(f"no data set is called {name!r}; there are {', '.join(NEEDS)}")
+        raise TrainingError(f"no data set is called {name!r}; there are {', '.join(NEEDS)}")
     if name == "digits":
-        return arrays.digits()
+        return dataset.digits()
     if path is None:
-        raise DataNotFound(f"{name} needs {NEEDS[name]}, and no path was given: name it with --data PATH")
+        raise TrainingError(f"{name} needs {NEEDS[name]}, and no path was given: name it with --data PATH")
     if name == "arrays":
-        return arrays.load(path)
+        return dataset.load(path)
     if name == "imagenet":
         return image_folder.load(path)
     return cifar.load(cifar.CIFAR10 if name == "cifar10" else cifar.CIFAR100, path)
@@ -48,13 +47,13 @@ def verified(name: str, digest: str, path: Path | None = None) -> Dataset:
     """The data set of this name and digest.
 
     Raises:
-        WrongDigest: what is there is another.
-        UnknownDataset, DataNotFound, MalformedData: as in `find`.
+        TrainingError: what is there is another.
+        TrainingError, MalformedData: as in `find`.
     """
-    dataset = find(name, path)
-    if dataset.digest != digest:
-        raise WrongDigest(
-            f"{name}: the job expects data with digest {digest}, got {dataset.digest}; "
+    found = find(name, path)
+    if found.digest != digest:
+        raise TrainingError(
+            f"{name}: the job expects data with digest {digest}, got {found.digest}; "
             "name the data it was made for with --data PATH, or make a job for these"
         )
-    return dataset
+    return found

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.errors import DataNotFound, MalformedData, WrongDigest
-from harness.training.data.arrays import Arrays
+from harness.errors import MalformedData, TrainingError
+from harness.training.data.dataset import Arrays
 
 SIDE = 32
 
@@ -80,20 +80,19 @@ def load(archive: Archive, path: Path) -> Arrays:
         path: the archive, or the folder that holds it under its published name.
 
     Raises:
-        DataNotFound: it is not there.
-        WrongDigest: it is not the published archive.
+        TrainingError: it is not there; it is not the published archive.
         MalformedData: it cannot be read.
     """
     path = path / archive.file if path.is_dir() else path
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise DataNotFound(
+        raise TrainingError(
             f"{path}: expected the archive {archive.file}, found none ({error.strerror}); download {archive.url}"
         ) from error
     found = hashlib.md5(content, usedforsecurity=False).hexdigest()
     if found != archive.md5:
-        raise WrongDigest(f"{path}: expected md5 {archive.md5}, got {found}; download {archive.url} again")
+        raise TrainingError(f"{path}: expected md5 {archive.md5}, got {found}; download {archive.url} again")
     try:
         with tarfile.open(fileobj=io.BytesIO(content)) as files:
             batches = [_batch(files, name, archive) for name in (*archive.train, archive.test)]

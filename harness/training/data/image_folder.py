@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cache.key import DIGEST_PREFIX
-from harness.errors import DataNotFound, MalformedData
+from harness.errors import MalformedData, TrainingError
 from harness.training.data.dataset import Indices
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def load(root: Path) -> Folder:
     """List a folder.
 
     Raises:
-        DataNotFound: it has no train or no val, or no pictures in them.
+        TrainingError: it has no train or no val, or no pictures in them.
         MalformedData: val has a class that train has not.
     """
     wanted = f"expected a folder with {TRAIN}/<class>/*.JPEG and {TEST}/<class>/*.JPEG"
@@ -118,7 +118,7 @@ def load(root: Path) -> Folder:
         classes = sorted(entry.name for entry in os.scandir(root / TRAIN) if entry.is_dir())
         strange = sorted({entry.name for entry in os.scandir(root / TEST) if entry.is_dir()} - set(classes))
     except OSError as error:
-        raise DataNotFound(f"{root}: {wanted}, got: {error.filename}: {error.strerror}") from error
+        raise TrainingError(f"{root}: {wanted}, got: {error.filename}: {error.strerror}") from error
     if strange:
         raise MalformedData(
             f"{root}: expected the classes of {TRAIN} in {TEST}, got also {', '.join(strange[:5])}; the official "
@@ -132,7 +132,7 @@ def load(root: Path) -> Folder:
     ]
     own_test = sum(part == TEST for part, *_ in found)
     if not 0 < own_test < len(found):
-        raise DataNotFound(f"{root}: {wanted}, got {len(found) - own_test} and {own_test} pictures")
+        raise TrainingError(f"{root}: {wanted}, got {len(found) - own_test} and {own_test} pictures")
     _, labels, files, sizes = zip(*found, strict=True)
     return Folder(root, files, sizes, np.array(labels, np.int64), len(classes), own_test)
 

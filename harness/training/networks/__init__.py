@@ -8,7 +8,7 @@ from msgspec import structs
 from torch import nn
 
 from harness import spaces
-from harness.errors import UnknownSpace
+from harness.errors import HarnessError
 from harness.training.jobs import Scale
 from tables.space import Architecture
 
@@ -17,12 +17,12 @@ def build(space: str, architecture: Architecture, *, classes: int, channels_in: 
     """The network of an architecture, weights drawn from torch's own generator.
 
     Raises:
-        UnknownSpace: no space has this name, or it has no networks.
+        HarnessError: no space has this name, or it has no networks.
         InvalidArchitecture: it is no architecture of the space.
     """
     place = spaces.find(space).FACTS.network
     if place is None:
-        raise UnknownSpace(f"{space} names no function that builds its networks: name it as `network` in its FACTS")
+        raise HarnessError(f"{space} names no function that builds its networks: name it as `network` in its FACTS")
     module, function = place.split(".")
     options = {option: value for option, value in structs.asdict(scale).items() if value != getattr(Scale(), option)}
     build_network = getattr(import_module(f"harness.training.networks.{module}"), function)

@@ -8,8 +8,8 @@ import h5py
 import numpy as np
 import pytest
 
-from harness.errors import DataNotFound, MalformedData
-from harness.training.data import arrays
+from harness.errors import MalformedData, TrainingError
+from harness.training.data import dataset
 
 X, Y = np.arange(4 * 8 * 8 * 3, dtype=np.uint8).reshape(4, 8, 8, 3), np.array([0, 1, 2, 1], np.uint8)
 
@@ -22,14 +22,14 @@ def write(path: Path, **content: object) -> Path:
 
 
 def test_train_and_test_pictures(tmp_path: Path) -> None:
-    loaded = arrays.load(write(tmp_path / "a.h5", x_train=X, y_train=Y, x_test=X[:1], y_test=Y[:1]))
+    loaded = dataset.load(write(tmp_path / "a.h5", x_train=X, y_train=Y, x_test=X[:1], y_test=Y[:1]))
     assert (loaded.images == np.concatenate((X, X[:1]))).all()
     assert loaded.labels.tolist() == [0, 1, 2, 1, 0]
     assert (loaded.classes, loaded.own_test, loaded.channels) == (3, 1, 3)
 
 
 def test_train_pictures_alone(tmp_path: Path) -> None:
-    loaded = arrays.load(write(tmp_path / "a.h5", x_train=X, y_train=Y))
+    loaded = dataset.load(write(tmp_path / "a.h5", x_train=X, y_train=Y))
     assert (len(loaded.labels), loaded.own_test) == (4, 0)
 
 
@@ -49,14 +49,14 @@ def test_train_pictures_alone(tmp_path: Path) -> None:
 )
 def test_another_form_is_refused(tmp_path: Path, content: dict[str, object], message: str) -> None:
     with pytest.raises(MalformedData, match=message) as caught:
-        arrays.load(write(tmp_path / "a.h5", **content))
+        dataset.load(write(tmp_path / "a.h5", **content))
     assert "a.h5" in str(caught.value)
 
 
 def test_another_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
-    with pytest.raises(DataNotFound, match="found no file"):
-        arrays.load(path)
+    with pytest.raises(TrainingError, match="found no file"):
+        dataset.load(path)
     path.write_bytes(b"not HDF5")
     with pytest.raises(MalformedData, match="expected an HDF5 file of arrays"):
-        arrays.load(path)
+        dataset.load(path)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from harness.errors import DataNotFound, MalformedData, WrongDigest
+from harness.errors import MalformedData, TrainingError
 from harness.training.data import cifar
 from harness.training.data.cifar import CIFAR10, CIFAR100, Archive
 
@@ -62,11 +62,11 @@ def test_pictures_and_labels(archive: Archive, batches: int, tmp_path: Path) -> 
 
 def test_another_archive_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
-        DataNotFound, match=r"expected the archive cifar-10-python.tar.gz, found none .* download https"
+        TrainingError, match=r"expected the archive cifar-10-python.tar.gz, found none .* download https"
     ):
         cifar.load(CIFAR10, tmp_path)
     packed(CIFAR10, tmp_path)
-    with pytest.raises(WrongDigest, match=f"expected md5 {CIFAR10.md5}, got [0-9a-f]+; download"):
+    with pytest.raises(TrainingError, match=f"expected md5 {CIFAR10.md5}, got [0-9a-f]+; download"):
         cifar.load(CIFAR10, tmp_path)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.errors import DataNotFound, MalformedData
+from harness.errors import MalformedData, TrainingError
 from harness.training.data import image_folder
 
 Image = pytest.importorskip("PIL.Image", reason="pictures are read with Pillow: install the extra `train`")
@@ -97,10 +97,10 @@ def test_every_crop_lies_inside(tmp_path: Path) -> None:
 
 
 def test_another_layout_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataNotFound, match=r"expected a folder with train/<class>/\*.JPEG and val"):
+    with pytest.raises(TrainingError, match=r"expected a folder with train/<class>/\*.JPEG and val"):
         image_folder.load(tmp_path)
     fill(tmp_path, val=0)
-    with pytest.raises(DataNotFound, match="got 6 and 0 pictures"):
+    with pytest.raises(TrainingError, match="got 6 and 0 pictures"):
         image_folder.load(tmp_path)
     (tmp_path / "val" / "n99").mkdir()
     with pytest.raises(MalformedData, match="got also n99"):

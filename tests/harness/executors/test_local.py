@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.errors import HarnessError
 from harness.training import local
 from harness.training.local import LocalExecutor
-from harness.training.queue import Queue, QueueError, State, Status
+from harness.training.queue import Queue, State, Status
 from tests.cache.test_store_processes import fork, join
 from tests.harness.executors.scene import AT_ONCE, NOOP, check_done_once, children, jobs, spans, wait_until
 
@@ -146,7 +147,7 @@ def test_a_cancelled_job_is_ended_where_it_runs_and_not_begun_where_it_waits(tmp
 def test_a_worker_that_cannot_be_started_is_an_error_and_no_attempt(tmp_path: Path) -> None:
     queue = Queue(tmp_path)
     key = queue.add(jobs(1)[0])
-    with pytest.raises(QueueError, match=r"expected to start /no/such/program, got .*mend the command"):
+    with pytest.raises(HarnessError, match=r"expected to start /no/such/program, got .*mend the command"):
         LocalExecutor(command=["/no/such/program"]).run(queue, [key])
     assert queue.status(key).attempts == ()
 
@@ -208,5 +209,5 @@ def test_cores_are_divided_among_processes(tmp_path: Path, monkeypatch: pytest.M
     show = ["sh", "-c", "echo $OMP_NUM_THREADS threads"]
     LocalExecutor(processes=2, devices=(), command=show).run(queue, [key])
     assert queue.tail(key, 1) == "3 threads"
-    with pytest.raises(QueueError, match="expected at least 1 process, got 0"):
+    with pytest.raises(HarnessError, match="expected at least 1 process, got 0"):
         LocalExecutor(processes=0)

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.training.queue import Queue, QueueError, State, Status
+from harness.errors import HarnessError
+from harness.training.queue import Queue, State, Status
 from harness.training.slurm import Resources, SlurmExecutor
 from tests.cache.test_store_processes import fork
 from tests.harness.executors.scene import NOOP, check_done_once, jobs, processes_in, wait_until
@@ -124,14 +125,14 @@ class TestOnACluster:
     def test_a_partition_that_is_not_there_is_an_error_and_no_attempt(self, tmp_path: Path) -> None:
         queue = Queue(tmp_path)
         key = queue.add(jobs(1)[0])
-        with pytest.raises(QueueError, match=r"invalid partition specified: nowhere(.|\n)*mend the resources"):
+        with pytest.raises(HarnessError, match=r"invalid partition specified: nowhere(.|\n)*mend the resources"):
             SlurmExecutor(Resources(partition="nowhere")).run(queue, [key])
         assert queue.status(key).attempts == ()
 
     def test_tasks_that_no_node_can_ever_run_are_taken_back(self, tmp_path: Path) -> None:
         queue = Queue(tmp_path)
         keys = [queue.add(job) for job in jobs(2)]
-        with pytest.raises(QueueError, match=r"can run 2 tasks, but Slurm says PartitionConfig; ask for less"):
+        with pytest.raises(HarnessError, match=r"can run 2 tasks, but Slurm says PartitionConfig; ask for less"):
             SlurmExecutor(Resources(cpus=1000), poll_s=0.3).run(queue, keys)
         assert [status.attempts for status in queue.statuses()] == [(), ()]
         wait_until(lambda: not tasks())
@@ -155,7 +156,7 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_without_slurm_the_error_says_where_to_start(programs: Path) -> None:
-    with pytest.raises(QueueError, match="expected the command sbatch, got none: start this on a login node"):
+    with pytest.raises(HarnessError, match="expected the command sbatch, got none: start this on a login node"):
         SlurmExecutor()
 
 
@@ -163,7 +164,7 @@ def test_a_controller_that_does_not_answer_is_an_error(programs: Path, tmp_path:
     program(programs, "sbatch", "")
     program(programs, "squeue", "raise SystemExit('slurm_load_jobs error: Unable to contact slurm controller')")
     queue = Queue(tmp_path / "jobs")
-    with pytest.raises(QueueError, match=r"expected squeue to list tasks, got: .*Unable to contact"):
+    with pytest.raises(HarnessError, match=r"expected squeue to list tasks, got: .*Unable to contact"):
         SlurmExecutor().run(queue, [queue.add(jobs(1)[0])])
 
 
@@ -173,7 +174,7 @@ def test_what_is_asked_of_slurm(programs: Path, tmp_path: Path) -> None:
     queue = Queue(tmp_path / "jobs")
     keys = [queue.add(job) for job in jobs(3)]
     resources = Resources(partition="long", minutes=90, cpus=3)
-    with pytest.raises(QueueError) as refused:
+    with pytest.raises(HarnessError) as refused:
         SlurmExecutor(resources, command=["train", "--data", "a b"]).run(queue, keys)
     script = str(refused.value).removesuffix("; mend the resources").rstrip().splitlines()
     for line in ("partition=long", "time=90", "gres=gpu:1", "cpus-per-task=3", "array=0-2%256", "requeue"):
