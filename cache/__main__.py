@@ -21,10 +21,9 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from inspect import signature
+from inspect import getfullargspec
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from cache import cassette
 from cache.cassette import Cassette
@@ -37,10 +36,6 @@ from cache.store import Store
 
 _DIGITS = 12  # of a key in a list; any number of them finds a record
 _BEGINNING = 60  # characters of an answer in a list
-_OPTIONS: dict[str, dict[str, Any]] = {
-    "prices": {"help": '{"model": {"prompt": 2.5, "completion": 10}}, per million'},
-    "used_by": {"help": "trajectories that name keys", "nargs": "+", "default": []},
-}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,12 +59,12 @@ def _parser() -> argparse.ArgumentParser:
     for run in (_list, _show, _verify, _diff, _merge, _sync, _ledger):
         command = commands.add_parser(run.__name__[1:], help=run.__doc__, description=run.__doc__)
         command.set_defaults(run=run)
-        for name in signature(run).parameters:
+        for name in getfullargspec(run).args:
             kind, number = str if name == "keys" else Path, "+" if name.endswith("s") else None
-            if name in _OPTIONS:
-                command.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar="FILE", **_OPTIONS[name])
-            else:
-                command.add_argument(name, type=kind, metavar=name.rstrip("s").upper(), nargs=number)
+            command.add_argument(name, type=kind, metavar=name.rstrip("s").upper(), nargs=number)
+    prices, used_by = '{"model": {"prompt": 2.5, "completion": 10}}, per million', "trajectories that name keys"
+    command.add_argument("--prices", type=Path, metavar="FILE", help=prices)
+    command.add_argument("--used-by", type=Path, metavar="FILE", help=used_by, nargs="+", default=[])
     return parser
 
 
@@ -96,13 +91,7 @@ def _verify(places: list[Path]) -> bool:
     """Check every byte; nothing is repaired."""
     damaged = False
     for place in places:
-        if place.is_dir():
-            with Store(place, read_only=True) as store:
-                count, problems = len(store), store.verify()
-        elif place.exists():
-            count, problems = _verify_cassette(place)
-        else:
-            raise CacheError(f"Expected a cassette or a store's folder at {place}, got nothing. Name another.")
+        count, problems = _verified(place)
         damaged |= bool(problems)
         _say(f"{place}: problems found: {len(problems)}" if problems else f"{place}: {count} records, as written")
         for problem in problems:
@@ -149,7 +138,7 @@ def _sync(store: Path, cassettes: list[Path]) -> None:
             _say(f"{path}: {opened.load(read[path])} of {len(read[path])} records were new")
 
 
-def _ledger(places: list[Path], prices: Path | None, used_by: list[Path]) -> None:
+def _ledger(places: list[Path], *, prices: Path | None, used_by: list[Path]) -> None:
     """Calls, tokens, seconds and money: spent, and saved by using answers again."""
     records = cassette.merge(*map(_read, places))
     entries = ledger(records.values(), read_prices(prices) if prices else {}, keys_in(used_by))
@@ -180,9 +169,15 @@ def _whole(beginning: str, records: Cassette) -> str:
     return keys[0]
 
 
-def _verify_cassette(path: Path) -> tuple[int, list[str]]:
+def _verified(place: Path) -> tuple[int, list[str]]:
+    """Return how many records there are, and what is wrong with them."""
+    if place.is_dir():
+        with Store(place, read_only=True) as store:
+            return len(store), store.verify()
+    if not place.exists():
+        raise CacheError(f"Expected a cassette or a store's folder at {place}, got nothing. Name another.")
     try:
-        return len([*cassette.read(path).values()]), []
+        return len([*cassette.read(place).values()]), []
     except CacheError as error:
         return 0, [str(error)]
 

@@ -131,18 +131,19 @@ class Client:
             EndpointError, CacheError: see `cache.endpoint.OpenAITransport.send`.
         """
         provider, key = self._providers.get(kind), request_key(request, kind=kind, sample=sample)
-        if (record := self._records.get(key)) is not None:
-            return self._hit(record)
-        if provider is None:
-            self._count(hits=0)
+        record = self._records.get(key)
+        if record is None and provider is not None:
+            if not callable(provider):
+                return self.ask_all(kind, [request], sample=sample)[0]
+            with self._records.claim(key):
+                record = self._records.get(key)
+                if record is None:  # nor has whoever held the claim before asked
+                    self._count(hits=0)
+                    return self._kept(kind, request, sample, provider(request))
+        self._count(hits=int(record is not None))
+        if record is None:
             raise self._miss(kind, request, sample, where)
-        if not callable(provider):
-            return self.ask_all(kind, [request], sample=sample)[0]
-        with self._records.claim(key):
-            if (record := self._records.get(key)) is not None:  # whoever held the claim before has asked
-                return self._hit(record)
-            self._count(hits=0)
-            return self._kept(kind, request, sample, provider(request))
+        return record
 
     def ask_all(self, kind: str, requests: Sequence[Request], *, sample: int = 0) -> list[Record]:
         """Return the answers to many requests, in their order; those that a queue has to make are made at once.
@@ -177,10 +178,6 @@ class Client:
         # Somebody put another answer without a claim: it stays, and everyone who asks gets the same one.
         return self._records.get(record.key) or record
 
-    def _hit(self, record: Record) -> Record:
-        self._count(hits=1)
-        return record
-
     def _count(self, *, hits: int) -> None:
         with self._counting:
             tally = self._tally
@@ -189,8 +186,7 @@ class Client:
     def _miss(self, kind: str, request: Request, sample: int, where: str) -> ReplayMiss:
         asked = Record(request, answer={}, sample=sample, kind=kind)
         nearest = self._records.nearest(asked.question)
-        diff = ""
-        if nearest is not None:
-            diff = difference(asked.request, nearest.request)
-            diff = diff or f"only the sample differs: recorded {nearest.sample}, asked {sample}"
+        diff = "" if nearest is None else difference(asked.request, nearest.request)
+        if nearest is not None and not diff:
+            diff = f"only the sample differs: recorded {nearest.sample}, asked {sample}"
         return ReplayMiss(asked.key, where, nearest, diff, len(self._records))

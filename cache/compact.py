@@ -15,11 +15,13 @@ A record's digest is the beginning of that of `Record.to_line`; with the key it 
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
+from graphlib import TopologicalSorter
 from typing import Any
 
 import msgspec
@@ -31,7 +33,8 @@ from cache.record import RESTORE, Record
 HASH = 16  # hexadecimal digits
 REFERENCE, LINE = 19, 38  # characters of JSON that a reference takes, and a line of what is shared besides its value
 CONTAINER = 160  # characters of JSON below which names are better said by a shape
-PARAGRAPH = "\n\n"  # behind it a text may be cut
+REFERRED = re.compile(r'(?<!\\)"\$\+?([0-9a-f]{16})"')  # in a line; a quotation mark inside a text has a backslash
+PIECES = re.compile(r".*?\n\n|.+", re.DOTALL)  # a text may be cut behind a paragraph
 
 
 def _hash(value: JSON) -> str:
@@ -101,24 +104,18 @@ class _Nodes:
 
     def of(self, value: JSON) -> _Node:
         """The node of a value."""
-        if isinstance(value, str):
-            *pieces, last = value.split(PARAGRAPH)
-            texts = [*(piece + PARAGRAPH for piece in pieces), *filter(None, [last])]
-            first, *others = [self._node("piece", text, len(text), text) for text in texts] or [self._empty("text")]
-            return self._chain("text", first, others)  # one piece is a text already
         if isinstance(value, Mapping):
             names = sorted(value)
-            parts = tuple(self.of(value[name]) for name in names)
-            return self._node("object", tuple(names), sum(len(name) + 4 for name in names), value, parts)
-        if isinstance(value, (list, tuple)):
-            return self._chain("list", self._empty("list"), [self.of(item) for item in value])
-        said = canonical(value)
-        return self._node("scalar", said, len(said), value)
-
-    def _empty(self, kind: str) -> _Node:
-        return self._node(kind, "", 2)
-
-    def _chain(self, kind: str, node: _Node, parts: Iterable[_Node]) -> _Node:
+            inner = tuple(self.of(value[name]) for name in names)
+            return self._node("object", tuple(names), sum(len(name) + 4 for name in names), value, inner)
+        if not isinstance(value, (str, list, tuple)):
+            said = canonical(value)
+            return self._node("scalar", said, len(said), value)
+        if isinstance(value, str):
+            kind, parts = "text", [self._node("piece", text, len(text), text) for text in PIECES.findall(value)]
+        else:
+            kind, parts = "list", [self.of(item) for item in value]
+        node = parts.pop(0) if kind == "text" and parts else self._node(kind, "", 2)  # one piece is a text already
         for part in parts:
             node = self._node(kind, "", 1, parts=(node, part))
         return node
@@ -231,6 +228,7 @@ class Shared:
 
     def __init__(self) -> None:
         self._encoded: dict[str, JSON] = {}
+        self._needs: dict[str, list[str]] = {}
         self._values: dict[str, Any] = {}
         self._shapes: dict[str, tuple[str, JSON]] = {}
 
@@ -244,6 +242,7 @@ class Shared:
             match msgspec.json.decode(line):
                 case {"is": value, "shared": str(name), **rest} if not rest:
                     self._encoded[name] = value
+                    self._needs[name] = REFERRED.findall(line.decode())
                     return None
                 case {"kind": str(kind), "of": shape, "shape": str(name), **rest} if not rest:
                     self._shapes[name] = kind, shape
@@ -290,16 +289,12 @@ class Shared:
         return [*map(self.decoded, value)]
 
     def _value(self, name: str) -> Any:
-        """What is shared under a hash; it may stand on a later line."""
-        waiting: list[str] = []
-        before: str | None = name
-        while before is not None and before not in self._values:  # long conversations are long chains
-            if before not in self._encoded or len(waiting) > len(self._encoded):
-                raise CorruptRecord(f"Expected a line that shares {before}, got none. {RESTORE}")
-            waiting.append(before)
-            before = _before(self._encoded[before])
-        for latest in reversed(waiting):
-            self._values[latest] = self.decoded(self._encoded[latest])
+        """What is shared under a hash; it may stand on a later line, and long conversations are long chains."""
+        if name not in self._encoded:
+            raise CorruptRecord(f"Expected a line that shares {name}, got none. {RESTORE}")
+        if name not in self._values:
+            for latest in TopologicalSorter(self._needs).static_order():
+                self._values[latest] = self.decoded(self._encoded.get(latest))
         return self._values[name]
 
 
@@ -310,15 +305,6 @@ def _unfolded(shape: Any, leaves: Sequence[JSON]) -> Any:
             return [_unfolded(item, leaves) for item in shape["$list"]]
         return {name: _unfolded(part, leaves) for name, part in shape.items()}
     return shape[0] if isinstance(shape, list) else leaves[shape]
-
-
-def _before(encoded: Any) -> str | None:
-    """The hash of what a shared list or text goes on from."""
-    items = encoded.get("$text") if isinstance(encoded, Mapping) else encoded
-    first = items[0] if isinstance(items, list) and items else ""
-    if not isinstance(first, str) or not first.startswith("$") or first.startswith("$$"):
-        return None
-    return first.removeprefix("$").removeprefix("+")
 
 
 def _plain(text: str) -> str:

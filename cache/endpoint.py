@@ -47,8 +47,8 @@ _ADVICE = {
 }
 _REQUEST_ID = "x-request-id"  # the header in which an endpoint names an attempt
 _SHORTEST_KEY = 8  # characters; a shorter one is a placeholder, and would be found in any text
-_LABELS = frozenset({"user", "metadata", "store"})  # outside the key, and yet part of the body
-_OPTIONS = (NOT_IN_KEY.keys() - _LABELS) | {"extra_body", "extra_query"}
+# Labels are outside the key, and yet part of the body.
+_OPTIONS = (NOT_IN_KEY.keys() - {"user", "metadata", "store"}) | {"extra_body", "extra_query"}
 _CHATTY = ("openai", "httpx", "httpx2", "httpcore", "httpcore2")  # loggers that print URLs and headers
 
 
@@ -82,9 +82,8 @@ class OpenAITransport:
             CacheError: `openai` is not installed, there is no key, or key or URL cannot be used.
         """
         self._base_url = _checked_url(base_url or os.environ.get("OPENAI_BASE_URL"))
-        self._api_key = _checked_key(
-            (api_key or os.environ.get("OPENAI_API_KEY", "")).strip(), needed=not self._base_url
-        )
+        key = api_key or os.environ.get("OPENAI_API_KEY", "")
+        self._api_key = _checked_key(key.strip(), needed=not self._base_url)
         self._secrets = [self._api_key] if len(self._api_key) >= _SHORTEST_KEY else []
         self._timeout_s = timeout_s
         self._meter = Spent(limits or Limits())

@@ -32,32 +32,21 @@ class CorruptRecord(CacheError):
     """The content of a record does not give its key or its digest."""
 
 
-@dataclass(eq=False)
 class ReplayMiss(CacheError):
     """A request was asked in replay that was never recorded.
 
-    Attributes:
-        key: of the request.
-        where: the place in the run where it was asked.
-        nearest: the most similar recorded request, or None.
-        diff: a unified diff of the first message (or of the parameters) in which the two differ.
-        recorded: how many requests there are.
+    Attributes: `key` of the request; `where` in the run it was asked; `nearest`, the most similar recorded request or
+    None; `diff`, a unified diff of the first message (or of the parameters) in which the two differ.
     """
 
-    key: str
-    where: str
-    nearest: Record | None
-    diff: str
-    recorded: int
-
-    def __str__(self) -> str:
+    def __init__(self, key: str, where: str, nearest: Record | None, diff: str, recorded: int) -> None:
+        self.key, self.where, self.nearest, self.diff = key, where, nearest, diff
         nearby = "Nothing is recorded here at all."
-        if self.nearest is not None:
-            nearby = f"The nearest of {self.recorded} recorded requests is {self.nearest.key}:\n{self.diff}"
-        return (
-            f"No recorded answer for {self.where or 'a request'}: expected a record with key {self.key}, found none.\n"
-            f"{nearby}\nReplay never calls an endpoint; ask in record mode to add this answer, or open the cassette "
-            "that holds it."
+        if nearest is not None:
+            nearby = f"The nearest of {recorded} recorded requests is {nearest.key}:\n{diff}"
+        super().__init__(
+            f"No recorded answer for {where or 'a request'}: expected a record with key {key}, found none.\n{nearby}\n"
+            "Replay never calls an endpoint; ask in record mode to add this answer, or open the cassette that holds it."
         )
 
 

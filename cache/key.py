@@ -120,30 +120,35 @@ def _ordered(value: object) -> object:
         if not (abs(value) <= _SAFE_INTEGER or with_exponent):  # nor is NaN
             raise _Fault(f"{value}, not finite or an integer beyond ±(2**53 - 1), at")
         return int(value) if isinstance(value, int) else _number(value)
-    if isinstance(value, (dict, Mapping)):
-        return {name[:]: _ordered_at(f".{name}", value[name]) for name in _names(value)}
-    if isinstance(value, (list, tuple)):
-        return [_ordered_at(f"[{position}]", item) for position, item in enumerate(value)]
-    raise _Fault(f"{type(value).__name__} at")
-
-
-def _ordered_at(place: str, value: object) -> object:
+    place: str | int | None = None
     try:
-        return _ordered(value)
+        if isinstance(value, (list, tuple)):
+            items = []
+            for place, item in enumerate(value):  # noqa: B007 — it is named where it is caught
+                items.append(_ordered(item))
+            return items
+        if isinstance(value, (dict, Mapping)):
+            members = {}
+            for place in _names(value):
+                members[place[:]] = _ordered(value[place])
+            return members
     except _Fault as fault:
-        fault.path = place + fault.path
+        if place is not None:  # else it is in the names
+            fault.path = (f".{place}" if isinstance(place, str) else f"[{place}]") + fault.path
         raise
+    raise _Fault(f"{type(value).__name__} at")
 
 
 def _names(value: Mapping[str, object]) -> list[str]:
     """Return names as RFC 8785 section 3.2.3 sorts them: by UTF-16 code units, which for ASCII is Python's order."""
-    for name in value:
-        if not isinstance(name, str):
-            raise _Fault(f"the key {name!r} ({type(name).__name__}, not a string) in")
-    joined = "".join(value)
+    odd = [name for name in value if not isinstance(name, str)]
+    if odd:
+        raise _Fault(f"the key {odd[0]!r} ({type(odd[0]).__name__}, not a string) in")
+    if (joined := "".join(value)).isascii():
+        return sorted(value)
     if _LONE.search(joined):
         raise _Fault("a lone surrogate in a key (the name) in")
-    return sorted(value) if joined.isascii() else sorted(value, key=lambda name: name.encode("utf-16-be"))
+    return sorted(value, key=lambda name: name.encode("utf-16-be"))
 
 
 @lru_cache(maxsize=1024)

@@ -112,11 +112,8 @@ class Spent:
         if limits.cost is not None and model not in limits.prices:
             raise CacheError(f"Expected a price for {model!r}, got none. Add it to the price table: {_FORM}.")
         with self._lock:
-            for used, ceiling, unit in (
-                (self.calls, limits.calls, "calls"),
-                (self.usage.tokens, limits.tokens, "tokens"),
-                (self.cost, limits.cost, "in money"),
-            ):
+            used_up = (self.calls, limits.calls), (self.usage.tokens, limits.tokens), (self.cost, limits.cost)
+            for (used, ceiling), unit in zip(used_up, ("calls", "tokens", "in money"), strict=True):
                 if ceiling is not None and used >= ceiling:
                     raise CacheError(f"Expected at most {ceiling:g} {unit} in this run, used {used:g}. {KEPT}")
             if self._uncounted and (limits.tokens is not None or limits.cost is not None):

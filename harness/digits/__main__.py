@@ -4,7 +4,8 @@ python -m harness.digits train --into FOLDER   # every cell under every seed; go
 python -m harness.digits check --n 10          # trains rows of the table again and compares
 python -m harness.digits work SPEC.json        # one block; this is what the queue of `train` runs
 
-Exit codes: 0 done, 1 rows that cannot be trained again, or a damaged table, 2 wrong use or missing data.
+Exit codes: 0 done, 1 rows that cannot be trained again, or a damaged table, 2 wrong use or missing data, 130 after
+Ctrl-C.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from harness.digits.table import NAME, SEEDS, Block, Runs, TrainedBlock, blocks,
 from harness.errors import HarnessError
 from harness.training.local import LocalExecutor
 from harness.training.queue import Executor, Provider, Queue, State
-from harness.training.worker import perform
+from harness.training.worker import INTERRUPTED, perform
 from tables.errors import DamagedTable, TableError
 from tables.storage import embedded
 
@@ -53,6 +54,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (TableError, HarnessError) as error:
         sys.stderr.write(f"{error}\n")
         return 1 if isinstance(error, DamagedTable) else 2
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted: what is trained is kept, the same command goes on from there\n")
+        return INTERRUPTED
     return 0
 
 

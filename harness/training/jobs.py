@@ -18,7 +18,7 @@ from typing import ClassVar, Generic, Literal, TypeAlias, TypeVar
 import msgspec
 
 from cache.errors import InvalidRequest
-from cache.key import JSON, canonical, request_key
+from cache.key import JSON, request_key
 from cache.record import Record
 from harness import spaces
 from harness.errors import InvalidJob, NotThisJob
@@ -92,7 +92,7 @@ class Spec(Data, frozen=True, dict=True):
         named = {"recipe": msgspec.to_builtins(recipes.find(recipe))} if isinstance(recipe, str) else {}
         job = converted({**request, **named}, cls, "job")
         try:
-            canonical(job.request())
+            _ = job.key
         except InvalidRequest as error:
             raise InvalidJob(f"job: {error}") from error
         return job

@@ -177,6 +177,17 @@ def test_a_very_long_conversation_is_read(path: Path) -> None:
     assert len([*cassette.read(path).values()]) == 300
 
 
+def test_what_refers_to_itself_or_to_nothing_is_refused(path: Path) -> None:
+    one, two, none = "1" * 16, "2" * 16, "3" * 16
+    circle: list[JSON] = [{"is": f"${two}", "shared": one}, {"is": [f"$+{one}"], "shared": two}]
+    for lines, name in ((circle, one), ([], none)):
+        record: JSON = {"digest": "0" * 16, "is": {"request": [f"${name}"]}, "key": "0" * 64, "kind": "run"}
+        body = b"".join(canonical(line) + b"\n" for line in [*lines, record])
+        path.write_bytes(_manifest(body, 1) + body)
+        with pytest.raises(CorruptRecord, match=r"cannot be rebuilt|Expected a line that shares"):
+            list(cassette.read(path).values())
+
+
 def test_no_byte_of_a_file_can_change(path: Path) -> None:
     cassette.write(path, conversation(6))
     data = path.read_bytes()

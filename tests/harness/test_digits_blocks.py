@@ -107,6 +107,14 @@ def test_a_block_that_fails_is_reported_and_nothing_is_lost(tmp_path: Path) -> N
     assert len(again.worked) == 1
 
 
+def test_an_interruption_is_told_without_a_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "LocalExecutor", lambda **_: Instant(stops_after=3))
+    assert command.main(["train", "--into", str(tmp_path), "--seeds", "1"]) == 130
+    assert capsys.readouterr().err.endswith("kept, the same command goes on from there\n")
+
+
 def test_a_block_of_another_setting_is_refused() -> None:
     (first, *_) = blocks(1)
     with pytest.raises(InvalidJob, match="got 'nas-bench-201-digits 0': check that one out"):
