@@ -18,7 +18,7 @@ from harness.errors import HarnessError
 from harness.training.queue import Queue, State, Status
 from harness.training.slurm import Resources, SlurmExecutor
 from tests.cache.test_store_processes import fork
-from tests.harness.executors.scene import NOOP, check_done_once, jobs, processes_in, wait_until
+from tests.harness.training.scene import NOOP, check_done_once, jobs, processes_in, wait_until
 
 JOBS = 20
 

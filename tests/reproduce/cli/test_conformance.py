@@ -22,7 +22,7 @@ def test_every_property_is_printed_with_its_outcome(capsys: pytest.CaptureFixtur
 
 
 def test_a_method_of_one_s_own_that_fails_says_why(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["conformance", "tests.harness.test_conformance:InsistsOnWhatWasRejected"]) == 1
+    assert main(["conformance", "tests.harness.conformance.test_methods:InsistsOnWhatWasRejected"]) == 1
     lines = capsys.readouterr().out.splitlines()
     position = lines.index("FAIL  survives rejections")
     assert lines[position + 1].endswith("is told as a `Rejected` trial: propose another")

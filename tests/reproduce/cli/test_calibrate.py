@@ -15,7 +15,7 @@ from harness.spaces.nas_bench_macro import SPACE
 from reproduce import benchmarks
 from reproduce.__main__ import main
 from reproduce.cli import calibrate, training
-from tests.harness.instant import Instant, made_up
+from tests.harness.training.instant import Instant, made_up
 
 CIFAR_VARIABLE = "GENIUS_REPLAY_CIFAR_SUBSET"
 """An HDF5 file of CIFAR-10 pictures (`harness.training.data.dataset`); without it a test trains on digits."""

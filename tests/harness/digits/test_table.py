@@ -21,7 +21,7 @@ from harness.spaces.nas_bench_201 import SPACE  # noqa: E402
 from tables.__main__ import main  # noqa: E402
 from tables.storage import embedded  # noqa: E402
 from tables.table import Table, Verdicts  # noqa: E402
-from tests.harness.digit_networks import plain_network  # noqa: E402
+from tests.harness.digits.plain_networks import plain_network  # noqa: E402
 
 FlopCounterMode = import_module("torch.utils.flop_counter").FlopCounterMode
 
@@ -88,7 +88,7 @@ def test_the_embedded_table_is_of_this_space_and_setting() -> None:
 def test_the_page_shows_what_its_commands_print(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     monkeypatch.chdir(root)
     page = (root / "docs" / "private-table.md").read_text(encoding="utf-8")
     shown = re.findall(r"```sh\npython -m tables ((?:quality|info) [^\n]*)\n```\n\n```text\n(.*?)```", page, re.DOTALL)

@@ -17,7 +17,7 @@ from cache.store import Store
 from harness.training.jobs import Job, Training
 from harness.training.queue import ROOT, Queue, State, Status
 from harness.training.recipes import DIGITS
-from tests.harness.executors import noop
+from tests.harness.training import noop
 
 NOOP = ("env", f"PYTHONPATH={ROOT}:{get_path('purelib')}", sys.executable, "-S", noop.__file__)
 """The worker without its arguments; `-S` and the path save half of its start."""

@@ -36,9 +36,9 @@ from reproduce.published.imagenet import (
 from reproduce.published.replay import RECORDED, setting
 from reproduce.published.wording import prompt_pack
 from reproduce.report.report import Status
-from tests.reproduce.conversations import ITERATIONS
-from tests.reproduce.conversations import as_bytes as _bytes
-from tests.reproduce.conversations import conversation as conversation_made_up
+from tests.reproduce.published.conversations import ITERATIONS
+from tests.reproduce.published.conversations import as_bytes as _bytes
+from tests.reproduce.published.conversations import conversation as conversation_made_up
 
 GENIUS_329 = (1, 0, 0, 0, 1, 0, 1, 0, 1, 1, 1, 0, 4, 0, 4, 3, 0, 0, 4, 3, 0, 4, 4, 0, 5, 0, 5, 5, 5, 0)
 GENIUS_401 = (1, 0, 1, 0, 1, 1, 1, 1, 0, 0, 1, 1, 4, 4, 0, 4, 0, 4, 4, 5, 0, 5, 0, 5, 6, 5, 0, 6, 0, 5)

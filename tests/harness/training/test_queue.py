@@ -18,8 +18,8 @@ from harness.training.jobs import Job
 from harness.training.queue import SPEC, Queue, State
 from harness.training.worker import RESULT, claim, is_held
 from tests.cache.test_store_processes import fork, join
-from tests.harness.executors.noop import outcome
-from tests.harness.executors.scene import jobs
+from tests.harness.training.noop import outcome
+from tests.harness.training.scene import jobs
 
 JOB, OTHER = jobs(2)
 LINE = Record(JOB.request(), outcome(JOB.request()), kind="training").to_line()

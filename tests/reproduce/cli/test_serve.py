@@ -28,7 +28,7 @@ from reproduce.cli import search, serve
 from reproduce.cli.serve import INSTALL, MODELS, LocalModel
 from reproduce.errors import ReproduceError, UsageError
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def made_up(*contents: bytes, sha256: str = "") -> LocalModel:

@@ -11,7 +11,7 @@ from reproduce.__main__ import main
 from reproduce.data import conversations, read_published
 from reproduce.published.audit import FED_BACK, as_json, verdict
 from reproduce.published.imagenet import embedded, published_run
-from tests.reproduce.conversations import as_bytes, audited, conversation
+from tests.reproduce.published.conversations import as_bytes, audited, conversation
 
 WINDOW = "Keep the total FLOPS in [270, 330]"
 DESIGN = "Stage 1: [{}, 0, 0, 0, 0, 0]\nStage 2: [1, 1, 0, 0, 0, 0]\nStage 3: [4, 4, 4, 0, 0, 0]\nStage 4: [5, 5, 5, 5, 0, 0]\nStage 5: [6, 6, 6, 6, 6, 0]"  # fmt: skip # noqa: E501

@@ -12,7 +12,7 @@ from harness.spaces.mobilenetv2_se import SPACE
 from harness.text import notation
 from reproduce.published.audit import FileAudit, as_json, as_text
 from reproduce.published.conversation import cut
-from tests.reproduce.conversations import (
+from tests.reproduce.published.conversations import (
     ITERATIONS,
     Edit,
     Messages,

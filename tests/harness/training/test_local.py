@@ -20,7 +20,7 @@ from harness.training import local
 from harness.training.local import LocalExecutor
 from harness.training.queue import Queue, State, Status
 from tests.cache.test_store_processes import fork, join
-from tests.harness.executors.scene import AT_ONCE, NOOP, check_done_once, children, jobs, spans, wait_until
+from tests.harness.training.scene import AT_ONCE, NOOP, check_done_once, children, jobs, spans, wait_until
 
 AT_WORK = (*NOOP, "0.3", "0")
 

@@ -20,7 +20,7 @@ from harness.text import published as grammar
 from harness.text.notation import LAYOUTS
 from harness.text.published import Reading
 from tables.space import Architecture, Space
-from tests.harness.replies import DESIGN, FLAT, OTHER, OTHER_FLAT, OTHER_STAGED, READ, STAGED, rows
+from tests.harness.text.replies import DESIGN, FLAT, OTHER, OTHER_FLAT, OTHER_STAGED, READ, STAGED, rows
 from tests.strategies import WIDTHS, architectures
 
 

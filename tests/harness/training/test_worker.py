@@ -17,7 +17,7 @@ from harness.training.local import LocalExecutor
 from harness.training.queue import WORKER, Executor, Queue
 from harness.training.recipes import DIGITS
 from harness.training.slurm import Resources, SlurmExecutor
-from tests.harness.executors.scene import processes_in
+from tests.harness.training.scene import processes_in
 
 pytestmark = pytest.mark.slow  # torch is started three times over
 

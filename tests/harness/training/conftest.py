@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.executors import cluster
+from tests.harness.training import cluster
 
 
 @pytest.fixture(scope="session")

@@ -29,7 +29,7 @@ from harness.training.queue import SPEC, Queue, State, Status
 from harness.training.worker import RESULT
 from tables.errors import TableError
 from tables.table import Table, Verdicts
-from tests.harness.instant import OBSERVED
+from tests.harness.training.instant import OBSERVED
 
 A_SEED = len(blocks(1))
 
@@ -166,7 +166,7 @@ def test_a_worker_of_the_queue_trains_a_block(tmp_path: Path) -> None:
 def test_the_page_says_how_outcomes_of_an_earlier_version_are_taken_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "private-table.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[3] / "docs" / "private-table.md").read_text(encoding="utf-8")
     (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     runs = train(distinct_cells()[BLOCK : 2 * BLOCK], 1)
     line = {"setting": SETTING, "seed": 1, "block": 1, "runs": runs}

@@ -15,7 +15,7 @@ from harness.training.queue import Queue
 from harness.training.recipes import DIGITS, Split
 from reproduce.__main__ import main
 from reproduce.cli import training
-from tests.harness.instant import Instant
+from tests.harness.training.instant import Instant
 
 CELLS = [nas_bench_201.SPACE.architecture_at(index) for index in range(4)]
 HOW = Training("nas-bench-201", "digits", training.DIGITS, DIGITS)

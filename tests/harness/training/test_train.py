@@ -21,7 +21,7 @@ from harness.training import data as datasets
 from harness.training import recipes
 from harness.training.jobs import Job, Outcome, Scale, Trained, Training
 from harness.training.recipes import Split
-from tests.harness.datasets.test_image_folder import fill
+from tests.harness.training.data.test_image_folder import fill
 
 torch = pytest.importorskip("torch", reason="training needs torch: install the extra `train`")
 
