@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from cache.errors import EndpointError, InvalidRequest
@@ -42,10 +43,9 @@ def read_answer(content: bytes, *, streamed: bool) -> dict[str, JSON]:
 
 
 def _object(content: str) -> dict[str, Any]:
-    try:
+    value = None
+    with suppress(ValueError):
         value = json.loads(content)
-    except ValueError:
-        value = None
     if not isinstance(value, dict):
         raise EndpointError(f"Expected a JSON object, got {len(content)} characters: {content}")
     return value

@@ -87,6 +87,7 @@ class Client:
     """Answers requests of every kind from `records`, and has what is not there made by the provider of its kind.
 
     Threads may share a client, and processes the records: of all who miss one answer at the same time, one has it made.
+    `tally` counts since the client was made.
     """
 
     def __init__(self, records: Records | None = None, providers: Mapping[str, Provider | Queue] | None = None) -> None:
@@ -103,13 +104,8 @@ class Client:
             raise CacheError("Expected records to replay from, or a provider to ask, got neither. Pass one.")
         self._records = _Nothing() if records is None else records
         self._providers = dict(providers or {})
-        self._tally = Tally()
+        self.tally = Tally()
         self._counting = threading.Lock()
-
-    @property
-    def tally(self) -> Tally:
-        """Counts since the client was made."""
-        return self._tally
 
     def find(self, kind: str, request: Request, *, sample: int = 0) -> Record | None:
         """Return the record of `request` if it is there; nothing is made and nothing is counted."""
@@ -180,8 +176,8 @@ class Client:
 
     def _count(self, *, hits: int) -> None:
         with self._counting:
-            tally = self._tally
-            self._tally = Tally(tally.requests + 1, tally.hits + hits, tally.misses + 1 - hits)
+            tally = self.tally
+            self.tally = Tally(tally.requests + 1, tally.hits + hits, tally.misses + 1 - hits)
 
     def _miss(self, kind: str, request: Request, sample: int, where: str) -> ReplayMiss:
         asked = Record(request, answer={}, sample=sample, kind=kind)

@@ -13,10 +13,9 @@ import platform
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
-from types import TracebackType
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -52,10 +51,10 @@ _OPTIONS = (NOT_IN_KEY.keys() - {"user", "metadata", "store"}) | {"extra_body", 
 _CHATTY = ("openai", "httpx", "httpx2", "httpcore", "httpcore2")  # loggers that print URLs and headers
 
 
-class OpenAITransport:
+class OpenAITransport(AbstractContextManager["OpenAITransport"]):
     """Sends requests to an endpoint; threads and forks may share it.
 
-    One transport is one run: its `limits` hold for all that is sent through it.
+    One transport is one run: its `limits` hold for all that is sent through it, and `spent` says what was.
     """
 
     def __init__(
@@ -86,28 +85,20 @@ class OpenAITransport:
         self._api_key = _checked_key(key.strip(), needed=not self._base_url)
         self._secrets = [self._api_key] if len(self._api_key) >= _SHORTEST_KEY else []
         self._timeout_s = timeout_s
-        self._meter = Spent(limits or Limits())
+        self.spent = Spent(limits or Limits())
         self._provenance = dict(provenance or {"source": "an OpenAI-compatible endpoint"})
         self._sleep = sleep
         for name in _CHATTY:
             logging.getLogger(name).setLevel(logging.WARNING)
         self._client, self._process = self._connect(), os.getpid()
 
-    def __enter__(self) -> OpenAITransport:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
         """Close the connections of this process; nothing can be sent afterwards."""
         if self._process == os.getpid():
             self._client.close()
-
-    @property
-    def spent(self) -> Spent:
-        """What was sent and billed through this transport."""
-        return self._meter
 
     def send(self, request: Mapping[str, JSON]) -> Reply:
         """Send the whole body, again where that is worth it, and return what came back.
@@ -126,7 +117,7 @@ class OpenAITransport:
         model = str(request.get("model"))
         attempts: list[dict[str, JSON]] = []
         while True:
-            self._meter.reserve(model)
+            self.spent.reserve(model)
             began = time.perf_counter()
             try:
                 answer, request_id = self._ask(request)
@@ -136,7 +127,7 @@ class OpenAITransport:
             else:
                 break
         attempts.append(_attempt(began, 200, request_id))
-        self._meter.count(model, usage_of(answer))
+        self.spent.count(model, usage_of(answer))
         refuse_credentials({"answer": answer}, self._secrets)
         said: dict[str, JSON] = {"model": answer["model"]} if isinstance(answer.get("model"), str) else {}
         return Reply(answer, self._observed(answer, attempts), {**self._provenance, **said})
@@ -275,7 +266,5 @@ def _checked_key(key: str, *, needed: bool) -> str:
     if not key and needed:
         raise CacheError("Expected an API key, got none. Set OPENAI_API_KEY, or OPENAI_BASE_URL for a local server.")
     if not (key.isascii() and key.isprintable()) or " " in key:
-        raise CacheError(
-            "Expected an API key of plain letters, got one with other characters (not shown). Set it anew."
-        )
+        raise CacheError("Expected an API key of plain letters, got one with others (not shown). Set it anew.")
     return key or "none"

@@ -125,8 +125,9 @@ class Record:
                 is another one.
         """
         try:
-            said = _LINES.decode(line)
-            asked, replied = _QUESTIONS.decode(said.question), _REPLIES.decode(said.reply)
+            said = msgspec.json.decode(line, type=_Line)
+            asked = msgspec.json.decode(said.question, type=_Question)
+            replied = msgspec.json.decode(said.reply, type=_Reply)
         except (ValueError, RecursionError, msgspec.MsgspecError) as error:
             raise _no_line(line, error) from None
         if expected_key is not None and expected_key != said.key:
@@ -161,11 +162,6 @@ class _Reply(msgspec.Struct, forbid_unknown_fields=True):
     answer: dict[str, Any]
     observed: dict[str, Any]
     provenance: dict[str, Any]
-
-
-_LINES = msgspec.json.Decoder(_Line)
-_QUESTIONS = msgspec.json.Decoder(_Question)
-_REPLIES = msgspec.json.Decoder(_Reply)
 
 
 def _sealed(question: bytes, reply: bytes) -> tuple[str, str, bytes]:

@@ -16,9 +16,8 @@ import re
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import diskcache
@@ -94,7 +93,7 @@ class _Rows(diskcache.Cache):  # type: ignore[misc]
             raise
 
 
-class Store:
+class Store(AbstractContextManager["Store"]):
     """Records in a folder. Threads, forks and processes may read and write at the same time.
 
     A key that is there stays as it is: whoever comes first has given the answer, and `put` of another one returns
@@ -117,10 +116,7 @@ class Store:
             raise CacheError(f"Expected a store in {self._path.parent}, got none. Name its folder, or load a cassette.")
         self._cache: Any = None if read_only else self._open()
 
-    def __enter__(self) -> Store:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:

@@ -25,7 +25,7 @@ from harness.training.worker import INTERRUPTED, perform
 from tables.errors import DamagedTable, TableError
 from tables.storage import embedded
 
-TOLERANCE = 1.0  # points: another processor's rounding grows over a training; half a point was seen
+TOLERANCE = 2.0  # points: another processor's rounding grows over a training; one was seen, and seeds differ by 4.3
 WORKER = (sys.executable, "-m", "harness.digits", "work")
 
 

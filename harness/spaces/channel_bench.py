@@ -66,7 +66,7 @@ def _declared(
         measure=Measure.TEST_ONLY,
         licence="none stated there; github.com/xiusu/Channel-Bench-Macro holds the same bytes",
     )
-    return ChannelBench(space, Facts(f"channel_bench.build_{network.lower()}", tables=(table,)), cost, widths)
+    return ChannelBench(space, Facts(f"macro.build_{network.lower()}", tables=(table,)), cost, widths)
 
 
 def _resnet_cost(widths: tuple[int, ...]) -> Cost:

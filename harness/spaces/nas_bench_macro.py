@@ -105,7 +105,7 @@ def cost(architecture: Architecture) -> Cost:
 
 
 FACTS = Facts(
-    network="nas_bench_macro.build",
+    network="macro.build_nas_bench_macro",
     tables=(
         Benchmark(
             name=SPACE.name,

@@ -29,7 +29,7 @@ class Split(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     The three are fractions of the pictures that the data set does not set aside itself. `test` is 0 where it does: then
     its own test pictures test. The parts need not add up to 1. `validation` 0 leaves none, for recipes that had none.
-    Which picture goes where follows from the digest of the data set and `seed` alone (`harness.training.data.parts`).
+    Which picture goes where follows from the digest of the data set and `seed` alone (`harness.training.data.dataset.parts`).
 
     Raises:
         InvalidJob: if the fractions are no fractions, or together exceed 1.

@@ -133,7 +133,8 @@ class SharesItsState(Honest):
 class DependsOnHashes(Honest):
     def tell(self, trial: Trial) -> None:
         super().tell(trial)
-        self.next = (hash("first") % self.space.cardinalities[0], *(hash(str(each)) % 2 for each in self.next[1:]))
+        words = (f"{self.next} {slot}" for slot in range(len(self.next)))  # so many that two salts never agree on all
+        self.next = tuple(hash(word) % count for word, count in zip(words, self.space.cardinalities, strict=True))
 
 
 class MovesOnWhenAsked(Honest):

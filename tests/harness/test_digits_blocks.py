@@ -144,7 +144,7 @@ def test_the_check_says_how_far_rows_are_off(
     assert command.main(["check", "--table", path, "--n", "3"]) == 0
     said = capsys.readouterr().out
     assert said.count("2 seeds  equal") == 3
-    assert said.endswith("3 rows, at most 0.00 points off where 1.0 are allowed\n")
+    assert said.endswith("3 rows, at most 0.00 points off where 2.0 are allowed\n")
     monkeypatch.setattr(network, "train", lambda cells, seed: train(cells, seed + 10))
     assert command.main(["check", "--table", path, "--n", "3"]) == 1
     assert "2 seeds  off by" in capsys.readouterr().out
