@@ -114,8 +114,8 @@ def contest(
         contestants.append(_oracle(opened))
     recorded = list(_supernets(space))
     for source, found in (recordings or {}).items():
-        for name_, group in runs.pooled(run for run in found if run.specification.target == opened.table.name).items():
-            contestant, remark = _recorded(name_, group, space, opened, rules.budgets, source)
+        for label, group in runs.pooled(run for run in found if run.specification.target == opened.table.name).items():
+            contestant, remark = _recorded(label, group, space, opened, rules.budgets, source)
             recorded += [contestant] if contestant.selected else []
             remarks += remark
     genius = tuple(_genius(name, space)) if GENIUS_BUDGET in rules.budgets else ()

@@ -53,7 +53,7 @@ def test_a_table_as_csv_and_as_hdf5(capsys: pytest.CaptureFixture[str], tmp_path
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["randm"], "UsageError: conformance: no method is called 'randm'; there are random, "),
+        (["randm"], "no method is called 'randm'; there are random, "),
         (["no_such_module:Mine"], "my_module:MyOptimiser for MyOptimiser in my_module.py in this folder"),
         (["--space", "no_such_module"], "expected --space to name a module, such as my_space"),
         (["--space", "tables.space"], "expected tables.space to hold SPACE and cost"),
