@@ -25,7 +25,7 @@ from harness.spaces import nas_bench_201 as nas_bench_201_space
 from harness.specification import Label
 from reproduce import benchmarks, runs
 from reproduce.benchmarks import BENCHMARKS, Opened
-from reproduce.cli import supernets
+from reproduce.compare import supernets
 from reproduce.errors import UsageError
 from reproduce.published.trials import selections
 from reproduce.runs import Recorded
