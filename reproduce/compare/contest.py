@@ -165,7 +165,7 @@ def _selections(method: Method, space: Space, opened: Opened, rules: Rules, tria
     budget = Budget(**{rules.count: max(rules.budgets)})
     found = arrays.search(method, space, opened.table, budget, range(trials), rules.seed).incumbents
     selected = {str(budget): found[:, budget - 1].tolist() for budget in rules.budgets}
-    return {"selected": selected, "curve": opened.verdicts.test[found].mean(axis=0).tolist()}
+    return {"selected": selected, "curve": opened.held_out.test[found].mean(axis=0).tolist()}
 
 
 def open_table(name: str) -> tuple[Opened, Space]:

@@ -151,7 +151,7 @@ def _notes(groups: Sequence[Group], opened: Opened | None) -> list[str]:
         known = f"`{brings}` brings the table in which the cells are looked up"
     else:
         standing = opened.standing(ALL_SKIP)
-        known = f"it tests at {standing.test:.2f} % on CIFAR-10, rank {standing.ties[0]:,} of {len(opened.verdicts):,}"
+        known = f"it tests at {standing.test:.2f} % on CIFAR-10, rank {standing.ties[0]:,} of {len(opened.held_out):,}"
     return [*notes, f"{collapsed} of {len(every)} searches end in the cell of skip connections alone; {known}."]
 
 

@@ -19,7 +19,7 @@ from harness.conformance.methods import OF_METHODS, check
 from harness.protocol import Method, Proposal, Rejected, Trial
 from harness.streams import Stream, Streams
 from tables.space import Architecture, Space
-from tables.table import Verdicts
+from tables.table import HeldOut
 
 
 class Honest:
@@ -166,7 +166,7 @@ class LooksAtTheTest(Honest):
         super().tell(trial)
         table = getattr(caller_s_problem().objective, "table", None)
         if table is not None and table._path.exists():
-            test = Verdicts.open(table._path).test
+            test = HeldOut.open(table._path).test
             self.next = max(self.next, self.space.sample(self.stream), key=lambda each: test[table.index_of(each)])
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike, NDArray
 
-from harness.conformance import spaces as soundness
+from harness.conformance import spaces as conformance
 from harness.conformance.made_up import UNEVEN, table_of
 from harness.conformance.methods import check
 from harness.conformance.spaces import OF_SPACES, OF_TABLES
@@ -77,58 +77,66 @@ class CostsGrow:
 
 TWO_GROUPS = (Group("Stage 1", slots("Layer 1", "Layer 2")),)
 BROKEN_SPACES = [
-    (soundness.has_a_decision_in_every_slot, Module(flat(*slots("Layer 1", choices=("a",)))), "at least two, got a"),
-    (soundness.has_a_decision_in_every_slot, Module(flat(*slots("Layer 1", choices=("a", "a")))), "got a, a"),
-    (soundness.has_a_decision_in_every_slot, Module(flat(*slots("Layer 1", "Layer 1"))), "slots .* got Layer 1 twice"),
+    (conformance.has_a_decision_in_every_slot, Module(flat(*slots("Layer 1", choices=("a",)))), "at least two, got a"),
+    (conformance.has_a_decision_in_every_slot, Module(flat(*slots("Layer 1", choices=("a", "a")))), "got a, a"),
     (
-        soundness.has_a_decision_in_every_slot,
+        conformance.has_a_decision_in_every_slot,
+        Module(flat(*slots("Layer 1", "Layer 1"))),
+        "slots .* got Layer 1 twice",
+    ),
+    (
+        conformance.has_a_decision_in_every_slot,
         Module(Space("two", "Made up", (Group("Stage", slots("1")), Group("Stage", slots("2"))))),
         "groups of different names, got Stage twice",
     ),
     (
-        soundness.reads_back_every_key,
+        conformance.reads_back_every_key,
         Module(flat(*slots("Layer 1", "Layer 2", choices=("a", "aa")), notation=Notation("{}{}", names=True))),
         "keep the slots of a key apart",
     ),
-    (soundness.numbers_every_architecture, Module(OtherSize(*vars(WIDTHS).values())), "expected a size of 384, got 17"),
     (
-        soundness.numbers_every_architecture,
+        conformance.numbers_every_architecture,
+        Module(OtherSize(*vars(WIDTHS).values())),
+        "expected a size of 384, got 17",
+    ),
+    (
+        conformance.numbers_every_architecture,
         Module(OtherIndices("two", "Made up", TWO_GROUPS)),
         r"\(1, 0\) has the index 1, which is that of \(0, 1\)",
     ),
     (
-        soundness.has_neighbours_in_every_direction,
+        conformance.has_neighbours_in_every_direction,
         Module(WithoutNeighbours("two", "Made up", TWO_GROUPS)),
         "expected 2 different neighbours .* got 1",
     ),
     (
-        soundness.has_neighbours_in_every_direction,
+        conformance.has_neighbours_in_every_direction,
         Module(WithFarNeighbours("two", "Made up", TWO_GROUPS)),
         "expected one different slot",
     ),
     (
-        soundness.reads_every_layout,
+        conformance.reads_every_layout,
         Module(Space("two", "Made up", (Group("Cell", slots("x", "y")), Group("Cell 1", slots("z", "w"))))),
         "layout 'grouped' is",
     ),
-    (soundness.costs_every_architecture, Module(WIDTHS, params=0), "expected positive whole numbers"),
-    (soundness.costs_every_architecture, CostsGrow(), "costs .* at first and .* later"),
+    (conformance.costs_every_architecture, Module(WIDTHS, params=0), "expected positive whole numbers"),
+    (conformance.costs_every_architecture, CostsGrow(), "costs .* at first and .* later"),
     (
-        soundness.names_its_largest_architecture,
+        conformance.names_its_largest_architecture,
         Module(replace(WIDTHS, largest=(0, 0, 0, 0, 0))),
         "expected at most 1 parameters, those of `largest`, got 2",
     ),
     (
-        soundness.names_its_largest_architecture,
+        conformance.names_its_largest_architecture,
         Module(replace(WIDTHS, largest=(2, 0, 0, 0, 0))),
         "Layer 1 expects a choice from 0 to 1, got 2",
     ),
     (
-        soundness.tells_networks_apart,
+        conformance.tells_networks_apart,
         Module(replace(WIDTHS, form=lambda _: object())),
         "expected one form of .* got two",
     ),
-    (soundness.tells_networks_apart, Module(replace(WIDTHS, networks=385)), "from 1 to 384 networks, got 385"),
+    (conformance.tells_networks_apart, Module(replace(WIDTHS, networks=385)), "from 1 to 384 networks, got 385"),
 ]
 
 
@@ -179,14 +187,14 @@ def writable() -> Table:
 
 
 BROKEN_TABLES = [
-    (soundness.has_a_row_for_every_architecture, altered(rows=200), r"expected accuracies of shape \(240,\), got"),
-    (soundness.finds_every_architecture_by_its_index, altered(Reversed), r"stands at 0 and is looked up at 239"),
-    (soundness.finds_every_architecture_by_its_index, altered(Unordered), "lexicographic order"),
-    (soundness.holds_percentages, altered(index=3, value=np.nan), r"got nan for \(0, 0, 0, 0, 3\)"),
-    (soundness.holds_percentages, altered(index=239, value=100.5), r"got 100.5 for \(1, 2, 3, 1, 4\)"),
-    (soundness.cannot_be_written, writable(), "expected read-only accuracies"),
+    (conformance.has_a_row_for_every_architecture, altered(rows=200), r"expected accuracies of shape \(240,\), got"),
+    (conformance.finds_every_architecture_by_its_index, altered(Reversed), r"stands at 0 and is looked up at 239"),
+    (conformance.finds_every_architecture_by_its_index, altered(Unordered), "lexicographic order"),
+    (conformance.holds_percentages, altered(index=3, value=np.nan), r"got nan for \(0, 0, 0, 0, 3\)"),
+    (conformance.holds_percentages, altered(index=239, value=100.5), r"got 100.5 for \(1, 2, 3, 1, 4\)"),
+    (conformance.cannot_be_written, writable(), "expected read-only accuracies"),
     (
-        soundness.refuses_other_architectures,
+        conformance.refuses_other_architectures,
         altered(WrapsAround),
         r"expected InvalidArchitecture for \(-1, 0, 0, 0, 0\), got the index 120",
     ),

@@ -28,7 +28,7 @@ from harness.training.local import LocalExecutor
 from harness.training.queue import SPEC, Queue, State, Status
 from harness.training.worker import RESULT
 from tables.errors import TableError
-from tables.table import Table, Verdicts
+from tables.table import HeldOut, Table
 from tests.harness.training.instant import OBSERVED
 
 A_SEED = len(blocks(1))
@@ -71,7 +71,7 @@ class Instant:
 
 def test_a_row_is_what_its_trainings_gave(tmp_path: Path) -> None:
     path = command.train(tmp_path, 2, Instant())
-    opened, verdicts = Table.open(path), Verdicts.open(path)
+    opened, held_out = Table.open(path), HeldOut.open(path)
     assert opened.runs is not None
     flops, params = opened.column("flops"), opened.column("params")
     assert flops is not None
@@ -81,7 +81,7 @@ def test_a_row_is_what_its_trainings_gave(tmp_path: Path) -> None:
         runs = [outcome(same, seed) for seed in range(2)]
         assert opened.runs[index].tolist() == [run.validation for run in runs]
         assert opened.accuracy[index] == pytest.approx(np.mean([run.validation for run in runs]))
-        assert verdicts.test[index] == pytest.approx(np.mean([run.test for run in runs]))
+        assert held_out.test[index] == pytest.approx(np.mean([run.test for run in runs]))
         assert (flops[index], params[index]) == (cost(same).macs, cost(same).params)
 
 

@@ -20,7 +20,7 @@ from harness.spaces.cells import cell_numbers, distinct_cells  # noqa: E402
 from harness.spaces.nas_bench_201 import SPACE  # noqa: E402
 from tables.__main__ import main  # noqa: E402
 from tables.storage import embedded  # noqa: E402
-from tables.table import Table, Verdicts  # noqa: E402
+from tables.table import HeldOut, Table  # noqa: E402
 from tests.harness.digits.plain_networks import plain_network  # noqa: E402
 
 FlopCounterMode = import_module("torch.utils.flop_counter").FlopCounterMode
@@ -69,7 +69,7 @@ def test_costs_are_those_that_torch_counts(cell: tuple[int, ...]) -> None:
 def test_the_embedded_table_is_of_this_space_and_setting() -> None:
     path = embedded(NAME)
     assert path.stat().st_size < 1_000_000
-    table, verdicts = Table.open(path), Verdicts.open(path)
+    table, held_out = Table.open(path), HeldOut.open(path)
     assert table.info.slots == SPACE.slots
     assert table.info.origin.revision == SETTING
     assert table.runs is not None
@@ -77,7 +77,7 @@ def test_the_embedded_table_is_of_this_space_and_setting() -> None:
     assert costs[0] is not None
     assert costs[1] is not None
     assert np.allclose(table.accuracy, table.runs.mean(axis=1))
-    assert np.corrcoef(table.accuracy, verdicts.test)[0, 1] > 0.99
+    assert np.corrcoef(table.accuracy, held_out.test)[0, 1] > 0.99
     for index in random.Random(2).sample(range(SPACE.size), 50):
         cell = SPACE.architecture_at(index)
         same = SPACE.index_of(distinct_cells()[cell_numbers()[index]])

@@ -43,7 +43,7 @@ def test_methods_that_always_found_one_cell_are_looked_up(fetched: Path) -> None
 def test_ranks_name_the_embedded_architectures(fetched: Path) -> None:
     for benchmark in CELLS:
         opened = benchmarks.open_benchmark(benchmark)
-        ranks = opened.verdicts.published_rank
+        ranks = opened.held_out.published_rank
         assert ranks is not None
         for best in best_cells(benchmark):
             assert ranks[opened.table.index_of(best.architecture)] == best.rank
