@@ -64,7 +64,7 @@ def _or_why(name: str, compute: Callable[[], Snapshot]) -> Snapshot:
     try:
         return compute()
     except (CacheError, BrokenRecording, MalformedConversation) as error:
-        return {name: f"{type(error).__name__}: {error}"}
+        return {name: str(error)}
 
 
 def _ran(name: str, run: Run) -> Iterator[tuple[str, str]]:
