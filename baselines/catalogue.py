@@ -27,10 +27,6 @@ METHODS: dict[str, Method] = {method.name: method for module in MODULES for meth
 """The methods of this folder in the order in which they are listed; those of Optuna only where it is installed."""
 
 
-class UnknownMethod(HarnessError, ValueError):
-    """No method has this name, or what stands there is none."""
-
-
 def find(name: str) -> Method:
     """The method of this name: a built-in, an entry point of `GROUP`, or "my_module:MyOptimiser".
 
@@ -38,7 +34,7 @@ def find(name: str) -> Method:
     an optimiser, such as its class.
 
     Raises:
-        UnknownMethod: if there is none.
+        HarnessError: if there is none.
     """
     if name in METHODS:
         return METHODS[name]
@@ -49,7 +45,7 @@ def find(name: str) -> Method:
         return _load(offered[name])
     known = ", ".join([*METHODS, *sorted(offered.names)])
     hint = "" if optuna_sampler.METHODS else f"; those of Optuna come with {optuna_sampler.INSTALL}"
-    raise UnknownMethod(f"no method is called {name!r}; there are {known}, and your own as my_module:MyOptimiser{hint}")
+    raise HarnessError(f"no method is called {name!r}; there are {known}, and your own as my_module:MyOptimiser{hint}")
 
 
 def _load(entry: EntryPoint) -> Method:
@@ -59,14 +55,14 @@ def _load(entry: EntryPoint) -> Method:
         for part in attribute.split("."):
             found = getattr(found, part)
     except (ImportError, AttributeError, ValueError) as error:
-        raise UnknownMethod(
+        raise HarnessError(
             f"expected {entry.value!r} to name a class in a module that can be imported, such as "
             f"my_module:MyOptimiser for MyOptimiser in my_module.py in this folder; got: {error}"
         ) from error
     if isinstance(found, Method):
         return found
     if not callable(found):
-        raise UnknownMethod(
+        raise HarnessError(
             f"expected {entry.value!r} to be a class with ask and tell, made from a space and a stream; got {found!r}"
         )
     return Method(entry.name, f"{entry.name} (not of this project)", found)

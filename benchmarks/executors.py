@@ -22,8 +22,8 @@ from cache.store import Store
 from harness.training.local import LocalExecutor, cores
 from harness.training.queue import SPEC, Executor, Queue
 from harness.training.slurm import Resources, SlurmExecutor
-from tests.harness.executors.cluster import missing, one_node_cluster
-from tests.harness.executors.scene import AT_ONCE, jobs
+from tests.harness.training.cluster import missing, one_node_cluster
+from tests.harness.training.scene import AT_ONCE, jobs
 
 PROCESSES = cores()
 GPUS = 2  # that the cluster claims to have, and so tasks at a time

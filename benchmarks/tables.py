@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reproduce.benchmarks import BENCHMARKS, PUBLISHED, build_table
-from tables.table import Table, Verdicts
+from tables.table import HeldOut, Table
 
 LOOK_UPS = 1_000_000
 
@@ -55,8 +55,8 @@ def look_up_all(table: Table, architectures: NDArray[np.int64]) -> NDArray[np.fl
 
 
 def rank_all(path: Path) -> NDArray[np.int64]:
-    """Open the far side and rank every architecture."""
-    return Verdicts.open(path).rank
+    """Open the test side and rank every architecture."""
+    return HeldOut.open(path).rank
 
 
 def peak_kib(action: Callable[[], object]) -> float:

@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(run(**options) or 0)
     except CacheError as error:
-        sys.stderr.write(f"{type(error).__name__}: {error}\n")
+        sys.stderr.write(f"{error}\n")
         return 2
     except BrokenPipeError:  # the reader has gone, and with it everything that is left to say
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -22,7 +22,7 @@ from tables.errors import TableError
 from tables.source import Origin, Source
 from tables.space import Architecture
 from tables.storage import build, embedded
-from tables.table import Table, Verdicts
+from tables.table import HeldOut, Table
 
 BENCHMARKS = {benchmark.name: benchmark for benchmark in (digits.BENCHMARK, *spaces.tables())}
 PUBLISHED = tuple(name for name, benchmark in BENCHMARKS.items() if benchmark.format in published.FORMATS)
@@ -83,12 +83,12 @@ class Opened:
     """Both sides of a table. A search is handed `table` alone."""
 
     table: Table
-    verdicts: Verdicts
+    held_out: HeldOut
 
     @classmethod
     def at(cls, path: Path) -> Opened:
         """The table at `path`; raises as `tables.storage.load` does."""
-        return cls(Table.open(path), Verdicts.open(path))
+        return cls(Table.open(path), HeldOut.open(path))
 
     def figures(self, architecture: Architecture) -> tuple[float, float]:
         """What a search is told, and the test accuracy."""
@@ -98,10 +98,10 @@ class Opened:
     def standing(self, architecture: Architecture) -> Standing:
         """Look an architecture up."""
         index = self.table.index_of(architecture)
-        best, worst = self.verdicts.tie_intervals
+        best, worst = self.held_out.tie_intervals
         return Standing(
             float(self.table.accuracy[index]),
-            float(self.verdicts.test[index]),
+            float(self.held_out.test[index]),
             (int(best[index]), int(worst[index])),
         )
 

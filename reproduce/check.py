@@ -16,7 +16,7 @@ from cache.errors import CacheError
 from harness.errors import BrokenRecording
 from harness.run import Run
 from reproduce import benchmarks, runs
-from reproduce.cli import supernets
+from reproduce.compare import supernets
 from reproduce.data import Published, embedded_only, read_published
 from reproduce.errors import MalformedConversation, UsageError
 from reproduce.paper.registry import ITEMS, Item
@@ -64,7 +64,7 @@ def _or_why(name: str, compute: Callable[[], Snapshot]) -> Snapshot:
     try:
         return compute()
     except (CacheError, BrokenRecording, MalformedConversation) as error:
-        return {name: f"{type(error).__name__}: {error}"}
+        return {name: str(error)}
 
 
 def _ran(name: str, run: Run) -> Iterator[tuple[str, str]]:

@@ -21,6 +21,7 @@ from cache.client import Client, Provider, Records, Reply, Request
 from cache.key import DIGEST_PREFIX, JSON
 from cache.record import Record
 from harness import run, spaces
+from harness.errors import HarnessError
 from harness.objectives import Measure
 from harness.protocol import Complete, Evaluated, Method, Optimizer, Reason, Rejected, Rejection
 from harness.run import Run, Setting
@@ -81,7 +82,7 @@ def setting(specification: Specification) -> Setting:
     """The values that a specification names.
 
     Raises:
-        HarnessError, UnknownMethod: there is none of this name.
+        HarnessError: there is none of this name.
         UnfitMethod: the method is handed a model, and the specification has none.
     """
     space = spaces.find(specification.space).SPACE
@@ -102,7 +103,7 @@ def _drawing(method: Method, space: Space, specification: Specification) -> Call
 
 
 def _refuse_model(method: Method, *_: object) -> Optimizer:
-    raise catalogue.UnknownMethod(f"{method.name} asks no model, and one is named; leave out --model")
+    raise HarnessError(f"{method.name} asks no model, and one is named; leave out --model")
 
 
 def code_of(method: Method) -> str:

@@ -4,7 +4,7 @@
     table.accuracy[table.index_of((2, 2, 1, 1, 2, 2, 2, 1))]        # one architecture
     table.accuracy[table.indices_of(architectures)]                 # an array of them, (k, slots)
 
-A search is handed a `Table`, and cannot come by test accuracies: they are opened apart, as `Verdicts`. Where a
+A search is handed a `Table`, and cannot come by test accuracies: they are opened apart, as `HeldOut`. Where a
 benchmark publishes test accuracy alone both show the same numbers, `Table.measure` says so, and results carry the mark.
 """
 
@@ -122,7 +122,7 @@ class Table:
             TableError: no search may be told this column.
         """
         if name.startswith("test") or name == "published_rank":
-            raise TableError(f"{self.name}: {name} is what a search is judged by, so it is with the table's `Verdicts`")
+            raise TableError(f"{self.name}: {name} is what a search is judged by, so it is with the table's `HeldOut`")
         info, columns = load(self._path, [name])
         if info != self.info:
             raise DamagedTable(
@@ -131,8 +131,8 @@ class Table:
         return columns.get(name)
 
 
-class Verdicts:
-    """The far side of a table, read-only: test accuracies, ranks, and what a search could at best have found.
+class HeldOut:
+    """The test side of a table, read-only: test accuracies, ranks, and what a search could at best have found.
 
     Arrays are in the order of `Table`; accuracies in percent, rank 1 is best.
     """
@@ -146,7 +146,7 @@ class Verdicts:
         self._told: NDArray[np.float64] = columns["accuracy"]
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str]) -> Verdicts:
+    def open(cls, path: str | os.PathLike[str]) -> HeldOut:
         """Open the table at `path`; raises as `tables.storage.load` does."""
         return cls(*load(Path(path), ["accuracy", "test", "published_rank"]))
 

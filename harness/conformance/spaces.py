@@ -1,6 +1,6 @@
 """What every search space and every table has to hold: one function a property, as in `harness.conformance.methods`.
 
-@pytest.mark.parametrize("holds", soundness.OF_SPACES)
+@pytest.mark.parametrize("holds", conformance.OF_SPACES)
 def test_my_space(holds):
     assert holds(my_space) is None  # a module with SPACE and cost
 """

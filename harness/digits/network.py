@@ -6,7 +6,7 @@ Why not the general loop of `harness.training.train`: on pictures of 4Ã—4 and 2Ã
 operation than to do
 it. So the edges of all networks that leave the same node with the same operation are done as one batched product, and
 dead edges not at all. No number of one network enters another's; which networks are trained side by side can only
-change the order in which a product is summed. `tests/harness/test_cell_batch.py` compares with torch's own layers.
+change the order in which a product is summed. `tests/harness/digits/test_network.py` compares with torch's own layers.
 
 Activations are (networks, channels, positions, pictures). Evaluation normalises by the statistics of a last pass over
 all training digits with the final weights, which a short training's running averages would miss (Wu & Johnson 2021,

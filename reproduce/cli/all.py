@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
         try:
             counts, links = _write(item, args.out, draws)
         except (ReproduceError, CacheError, TableError) as error:
-            failed.append(f"{name}: {type(error).__name__}: {error}")
+            failed.append(f"{name}: {error}")
             continue
         lines.append(
             f"| **{name}** {item.title.partition(';')[0]} | {' | '.join(map(str, counts))} | {' '.join(links)} |"

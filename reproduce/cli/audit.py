@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
         try:
             audits.append(audit(entry, _content(entry)))
         except (ReproduceError, CacheError) as error:
-            failures.append((entry.path, f"{type(error).__name__}: {error}"))
+            failures.append((entry.path, str(error)))
     if audits:
         write = as_json if args.format == "json" else as_text
         emit(write(audits, failures), args.out)

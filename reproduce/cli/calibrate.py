@@ -103,7 +103,7 @@ def scaled(how: Training, scale: float) -> Training:
 
 def drawn(opened: Opened, count: int) -> list[Architecture]:
     """So many architectures of a table, from the worst to the best, at equal distances in rank."""
-    worst_first = np.argsort(opened.verdicts.test, kind="stable")
+    worst_first = np.argsort(opened.held_out.test, kind="stable")
     places = np.rint(np.linspace(0, len(worst_first) - 1, count)).astype(int)
     return [opened.table.architecture_at(int(index)) for index in worst_first[places]]
 
@@ -117,7 +117,7 @@ def rank_correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> fl
 def report(opened: Opened, how: Training, chosen: Sequence[Architecture], here: NDArray[np.float64]) -> Report:
     """A row an architecture."""
     indices = opened.table.indices_of(chosen)
-    published, rank, runs = opened.verdicts.test[indices], opened.verdicts.rank[indices], opened.table.runs
+    published, rank, runs = opened.held_out.test[indices], opened.held_out.rank[indices], opened.table.runs
     spread = None if runs is None else runs[indices].std(axis=1, ddof=1)
     differences = here - published
     with np.errstate(divide="ignore"):  # published runs may agree to the last digit

@@ -38,7 +38,8 @@ def run(args: argparse.Namespace) -> int:
     """Print every property with its outcome; 1 if one does not hold.
 
     Raises:
-        UsageError: if there is no such method, module or file.
+        HarnessError: if there is no such method.
+        UsageError: if there is no such module.
         TableError: if the file is no table.
     """
     held = []
@@ -57,10 +58,7 @@ def _findings(method: str, space: str | None, table: Path | None) -> Iterator[Fi
         return check(OF_SPACES, _space(space))
     if table is not None:
         return check(OF_TABLES, open_file(table).table)
-    try:
-        return check(OF_METHODS, catalogue.find(method))
-    except catalogue.UnknownMethod as error:
-        raise UsageError(f"conformance: {error}") from error
+    return check(OF_METHODS, catalogue.find(method))
 
 
 def _space(name: str) -> SpaceModule:

@@ -64,7 +64,7 @@ def report(table: str, texts: Sequence[str], top: int | None) -> Report:
     if table in BENCHMARKS and (top is not None or benchmarks.at_hand(table)):
         opened = benchmarks.open_benchmark(table)
     if top is not None and opened is not None:
-        architectures = [tuple(map(int, row)) for row in opened.table.architectures_at(opened.verdicts.top(top))]
+        architectures = [tuple(map(int, row)) for row in opened.table.architectures_at(opened.held_out.top(top))]
     else:
         architectures = [from_any(space, text) for text in texts]
     rows = tuple(_row(space, table, architecture, opened) for architecture in architectures)

@@ -25,7 +25,7 @@ from harness.spaces import nas_bench_201 as nas_bench_201_space
 from harness.specification import Label
 from reproduce import benchmarks, runs
 from reproduce.benchmarks import BENCHMARKS, Opened
-from reproduce.cli import supernets
+from reproduce.compare import supernets
 from reproduce.errors import UsageError
 from reproduce.published.trials import selections
 from reproduce.runs import Recorded
@@ -114,8 +114,8 @@ def contest(
         contestants.append(_oracle(opened))
     recorded = list(_supernets(space))
     for source, found in (recordings or {}).items():
-        for name_, group in runs.pooled(run for run in found if run.specification.target == opened.table.name).items():
-            contestant, remark = _recorded(name_, group, space, opened, rules.budgets, source)
+        for label, group in runs.pooled(run for run in found if run.specification.target == opened.table.name).items():
+            contestant, remark = _recorded(label, group, space, opened, rules.budgets, source)
             recorded += [contestant] if contestant.selected else []
             remarks += remark
     genius = tuple(_genius(name, space)) if GENIUS_BUDGET in rules.budgets else ()
@@ -165,7 +165,7 @@ def _selections(method: Method, space: Space, opened: Opened, rules: Rules, tria
     budget = Budget(**{rules.count: max(rules.budgets)})
     found = arrays.search(method, space, opened.table, budget, range(trials), rules.seed).incumbents
     selected = {str(budget): found[:, budget - 1].tolist() for budget in rules.budgets}
-    return {"selected": selected, "curve": opened.verdicts.test[found].mean(axis=0).tolist()}
+    return {"selected": selected, "curve": opened.held_out.test[found].mean(axis=0).tolist()}
 
 
 def open_table(name: str) -> tuple[Opened, Space]:

@@ -67,10 +67,10 @@ def report(contests: Sequence[Contest], count: str, *, quotes: bool = False) -> 
 
 
 def _row(contest: Contest, contestant: Contestant, budget: int, selected: NDArray[np.int64]) -> tuple[Cell, ...]:
-    verdicts = contest.opened.verdicts
-    test = verdicts.test[selected]
+    held_out = contest.opened.held_out
+    test = held_out.test[selected]
     mean = float(test.mean())
-    regrets = (verdicts.test_at_validation_optimum - mean, verdicts.optimum - mean)
+    regrets = (held_out.test_at_validation_optimum - mean, held_out.optimum - mean)
     return (
         label(contest.name + MARKS[contest.opened.table.measure.value]),
         label(contestant.name),
@@ -79,7 +79,7 @@ def _row(contest: Contest, contestant: Contestant, budget: int, selected: NDArra
         estimated(mean, bootstrap_mean(test)),
         *(recomputed(float(quantile), ".2f") for quantile in np.quantile(test, [0.05, 0.5, 0.95])),
         *(recomputed(regret, ".2f") for regret in regrets),
-        recomputed(float(np.median(verdicts.rank[selected])), ".0f"),
+        recomputed(float(np.median(held_out.rank[selected])), ".0f"),
         _against_genius(contest, contestant, budget, test),
     )
 
@@ -103,7 +103,7 @@ def _against_genius(contest: Contest, contestant: Contestant, budget: int, test:
     """How a GENIUS trial fares against a method at GENIUS' own budget; all its trials on a table count alike."""
     if budget != GENIUS_BUDGET or not contest.genius or contestant in contest.genius:
         return BLANK
-    ours = contest.opened.verdicts.test[np.concatenate([one.selected[GENIUS_BUDGET] for one in contest.genius])]
+    ours = contest.opened.held_out.test[np.concatenate([one.selected[GENIUS_BUDGET] for one in contest.genius])]
     share = superiority(ours, test)
     return estimated(share, superiority_interval(share, len(ours)))
 
@@ -122,13 +122,13 @@ def draw(contests: Sequence[Contest], count: str, path: Path) -> None:
         axis.set_visible(False)
     styles = [(colour, line) for line in ("-", "--", ":") for colour in PALETTE]
     for axis, contest in zip(axes.flat, contests, strict=False):
-        optimum = contest.opened.verdicts.optimum
+        optimum = contest.opened.held_out.optimum
         for method, (colour, line) in zip(contest.methods, styles, strict=False):
             if method.curve is not None:
                 steps, regrets = range(1, len(method.curve) + 1), optimum - method.curve
                 axis.plot(steps, regrets, color=colour, linestyle=line, linewidth=1, label=method.name)
         for contestant in contest.genius:
-            regret = optimum - contest.opened.verdicts.test[contestant.selected[GENIUS_BUDGET]].mean()
+            regret = optimum - contest.opened.held_out.test[contestant.selected[GENIUS_BUDGET]].mean()
             axis.plot(GENIUS_BUDGET, regret, color="black", marker="*", markersize=5, linestyle="", label="GENIUS")
         axis.set_xscale("log")
         axis.set_yscale("log")

@@ -74,7 +74,7 @@ def _report(name: str, title: str, tables: Sequence[str]) -> Report:
 
 def _baselines(panel: str, opened: Opened) -> list[tuple[Cell, ...]]:
     """What random search attains after each evaluation, exactly; the paper's own estimate of it; the optimum."""
-    test, rank = opened.verdicts.test, opened.verdicts.rank
+    test, rank = opened.held_out.test, opened.held_out.rank
     rows = []
     for iteration in range(ITERATIONS):
         accuracy = recomputed(expected_best(test, test, iteration + 1), ".2f")
@@ -87,7 +87,7 @@ def _baselines(panel: str, opened: Opened) -> list[tuple[Cell, ...]]:
     return [
         *rows,
         _row(panel, REPEATED, last, estimate, estimated_rank),
-        _row(panel, OPTIMUM, last, recomputed(opened.verdicts.optimum, ".2f"), recomputed(1)),
+        _row(panel, OPTIMUM, last, recomputed(opened.held_out.optimum, ".2f"), recomputed(1)),
     ]
 
 

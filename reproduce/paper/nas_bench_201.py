@@ -154,7 +154,7 @@ def _only_cell(figures: Sequence[tuple[float, float]], opened: Sequence[Opened])
     """The cell that a method always found: the only one to have the most of its figures, and more than half of them."""
     if any(std != 0 for _, std in figures):
         return None
-    sides = [side for one in opened for side in (one.table.accuracy, one.verdicts.test)]
+    sides = [side for one in opened for side in (one.table.accuracy, one.held_out.test)]
     fits = np.sum([np.round(side, 2) == mean for side, (mean, _) in zip(sides, figures, strict=True)], axis=0)  # (n,)
     best = np.flatnonzero(fits == fits.max())
     if len(best) > 1 or 2 * fits.max() <= len(figures):

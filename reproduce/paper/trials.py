@@ -44,7 +44,7 @@ def report(name: str) -> Report:
     if opened is None:
         notes.append(f"Nothing was looked up: `{benchmarks.find(trials.space).brings}` brings the table.")
     else:
-        optimum = opened.verdicts.optimum
+        optimum = opened.held_out.optimum
         notes.append(f"Optimum {optimum:.2f}; without a validation accuracy, the search saw test accuracy.")
     title = f"Table {name[5:]}. {SETTINGS[name]}: accuracy and rank by iteration (arXiv 2304.10970)"
     digests = {trials.space: opened.table.digest} if opened else {}

@@ -50,14 +50,12 @@ def show(report: Report, form: str | None, out: Path | None, draw: Callable[[Pat
         draw(out)
         return
     form = form or format_of(out)
+    from reproduce.report.rendering import on_terminal, render
+
     if out is None and form is None and sys.stdout.isatty():
-        from reproduce.report import terminal
-
-        terminal.draw(report)
-        return
-    from reproduce.report.rendering import render
-
-    emit(render(report, form or "text"), out)
+        on_terminal(report)
+    else:
+        emit(render(report, form or "text"), out)
 
 
 def format_of(out: Path | None) -> str | None:

@@ -1,4 +1,4 @@
-"""A report as text: plain for a pipe, as Markdown, CSV, JSON or LaTeX."""
+"""A report as text: in colour on a terminal, plain for a pipe, as Markdown, CSV, JSON or LaTeX."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from reproduce.report.report import Report, Status
 
+_STYLES = {Status.RECOMPUTED: "bold green", Status.REPLAYED: "cyan", Status.MISSING: "dim"}
 _LATEX = {
     "\\": r"\textbackslash{}",
     **{character: "\\" + character for character in "&%#_{}$"},
@@ -20,6 +21,29 @@ _LATEX = {
     "×": r"$\times$",
     "→": r"$\to$",
 }
+
+
+def on_terminal(report: Report) -> None:
+    """Print a report to the terminal; one that is wider than the terminal is printed plain, so that nothing is cut."""
+    from rich.console import Console  # late: nothing else needs it
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console()
+    columns = zip(*marked(report), strict=True)  # a heading may be broken between words
+    widths = [max(map(len, (*heading.split(), *cells))) for heading, *cells in columns]
+    if sum(widths) + 3 * len(widths) + 1 > console.width:
+        console.out(plain(report), end="", highlight=False)
+        return
+    table = Table(title=report.title, title_justify="left", header_style="bold")
+    for column in report.columns:
+        table.add_column(column.title)
+    for row in report.rows:
+        texts = (Text(f"{cell.text} {cell.status.mark}".strip(), _STYLES.get(cell.status, "")) for cell in row)
+        table.add_row(*texts)
+    console.print(table)
+    for line in (legend(report), *report.notes, report.origin):
+        console.print(line, highlight=False, markup=False)
 
 
 def plain(report: Report) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from baselines import catalogue, optuna_sampler
-from baselines.catalogue import GROUP, METHODS, UnknownMethod, find
+from baselines.catalogue import GROUP, METHODS, find
+from harness.errors import HarnessError
 from harness.protocol import Method
 from harness.streams import Stream
 from tests.baselines.made_up import problem_of, proposed
@@ -59,7 +60,7 @@ def test_an_entry_point_is_found_by_its_name(own_module: str, monkeypatch: pytes
     monkeypatch.setattr(catalogue, "entry_points", lambda group: offered.select(group=group))
     assert isinstance(find("first"), Method)
     assert find("first").name == "first"
-    with pytest.raises(UnknownMethod, match=r"there are random, .*, first, and your own as my_module:MyOptimiser"):
+    with pytest.raises(HarnessError, match=r"there are random, .*, first, and your own as my_module:MyOptimiser"):
         find("second")
 
 
@@ -74,12 +75,12 @@ def test_an_entry_point_is_found_by_its_name(own_module: str, monkeypatch: pytes
     ],
 )
 def test_what_is_no_method_is_told_apart(own_module: str, name: str, message: str) -> None:
-    with pytest.raises(UnknownMethod, match=message):
+    with pytest.raises(HarnessError, match=message):
         find(name)
 
 
 def test_without_optuna_its_methods_are_missing_and_the_error_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(optuna_sampler, "METHODS", ())
     monkeypatch.setattr(catalogue, "METHODS", {name: METHODS[name] for name in ("random", "reinforce")})
-    with pytest.raises(UnknownMethod, match=r"those of Optuna come with pip install '.\[optuna\]'"):
+    with pytest.raises(HarnessError, match=r"those of Optuna come with pip install '.\[optuna\]'"):
         find("tpe")

@@ -19,7 +19,7 @@ from harness.arrays import search
 from harness.loop import Budget
 from harness.protocol import Method
 from harness.streams import Stream
-from tables.table import Table, Verdicts
+from tables.table import HeldOut, Table
 from tests.baselines.made_up import Problem, evaluated, problem_of, problems, proposed, rejected, space_of
 from tests.tables.made_up import CELLS, build, published
 
@@ -150,7 +150,7 @@ def test_poisoned_test_accuracies_change_nothing(tmp_path: Path) -> None:
         entries[key] = entries[key] | {"test_acc_200": 100 - rank / 100, "rank": rank}
     clean = build(json.dumps(published(CELLS)).encode(), CELLS, tmp_path / "clean")
     poisoned = build(json.dumps(entries).encode(), CELLS, tmp_path / "poisoned")
-    assert not np.array_equal(Verdicts.open(clean).test, Verdicts.open(poisoned).test)
+    assert not np.array_equal(HeldOut.open(clean).test, HeldOut.open(poisoned).test)
     space = replace(space_of((2,), (2, 2), (2, 2, 2)), name="cells")
     for method in METHODS.values():
         found = [

@@ -14,7 +14,7 @@ from harness.objectives import FIGURES, Asked, Figures, Measure
 from harness.spaces.nas_bench_macro import SPACE
 from harness.training.jobs import Outcome, Training
 from harness.training.recipes import DIGITS, Split
-from tests.harness.instant import made_up
+from tests.harness.training.instant import made_up
 
 DIGEST = "sha256:" + "0" * 64
 ONE, OTHER = (0,) * 8, (1,) * 8

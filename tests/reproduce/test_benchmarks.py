@@ -43,7 +43,7 @@ def test_fetched_tables_open(name: str, fetched: Path) -> None:
     file = benchmarks.file_of(BENCHMARKS[name])
     assert file is not None
     assert opened.table.info.source_sha256 == file.sha256
-    best = opened.table.architecture_at(int(opened.verdicts.top(1)[0]))
+    best = opened.table.architecture_at(int(opened.held_out.top(1)[0]))
     assert opened.standing(best).ties[0] == 1
 
 

@@ -31,7 +31,7 @@ from reproduce.__main__ import main
 from reproduce.cli import training
 from reproduce.published import imagenet
 from tables.space import Architecture
-from tests.harness.instant import Instant, made_up
+from tests.harness.training.instant import Instant, made_up
 
 TRAIN = ("--space", "nas-bench-201", "--objective", "train")
 WITHOUT_TORCH = """

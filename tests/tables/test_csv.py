@@ -15,7 +15,7 @@ from tables.errors import TableError
 from tables.source import Measure
 from tables.space import Group, Notation, Slot, Space
 from tables.storage import build
-from tables.table import Table, Verdicts
+from tables.table import HeldOut, Table
 
 WITH_TEST = b"""architecture,accuracy,test
 01,73,72.75
@@ -27,10 +27,10 @@ WITH_TEST = b"""architecture,accuracy,test
 
 def test_a_file_becomes_a_table(tmp_path: Path) -> None:
     path = build(*read(WITH_TEST, "mine"), WITH_TEST, tmp_path)
-    table, verdicts = Table.open(path), Verdicts.open(path)
+    table, held_out = Table.open(path), HeldOut.open(path)
     assert (table.name, table.measure, table.cardinalities) == ("mine", Measure.VALIDATION, (2, 2))
     assert table.accuracy.tolist() == [71.25, 73, 70.5, 74.25]
-    assert verdicts.test.tolist() == [70.5, 72.75, 69.5, 73]
+    assert held_out.test.tolist() == [70.5, 72.75, 69.5, 73]
     assert path.name == "mine.h5"
 
 

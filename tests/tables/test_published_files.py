@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from reproduce.benchmarks import PUBLISHED, build_table
-from tables.table import Table, Verdicts, expected_best
+from tables.table import HeldOut, Table, expected_best
 from tests.tables.made_up import PUBLISHED as SOURCES
 from tests.tables.made_up import architecture_of
 from tests.tables.published_ranks import file_rank
@@ -77,9 +77,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     ],
 )
 def test_optima(built: Built, name: str, optimum: float, of_validation_optimum: float) -> None:
-    verdicts = Verdicts.open(built(name))
-    assert round(verdicts.optimum, 3) == optimum
-    assert round(verdicts.test_at_validation_optimum, 3) == of_validation_optimum
+    held_out = HeldOut.open(built(name))
+    assert round(held_out.optimum, 3) == optimum
+    assert round(held_out.test_at_validation_optimum, 3) == of_validation_optimum
 
 
 @pytest.mark.parametrize(
@@ -87,25 +87,25 @@ def test_optima(built: Built, name: str, optimum: float, of_validation_optimum: 
     [("nas-bench-macro", 92.4323), ("channel-bench-resnet", 93.5236), ("channel-bench-mobilenet", 91.3796)],
 )
 def test_expected_best_of_ten(built: Built, name: str, expected: float) -> None:
-    test = Verdicts.open(built(name)).test
+    test = HeldOut.open(built(name)).test
     assert round(expected_best(test, test, 10), 4) == expected
 
 
 @pytest.mark.parametrize("name", PRINTED_RANKS)
 def test_printed_ranks_among_equals(built: Built, name: str) -> None:
-    table, verdicts = Table.open(built(name)), Verdicts.open(built(name))
+    table, held_out = Table.open(built(name)), HeldOut.open(built(name))
     indices = table.indices_of([architecture_of(key, SOURCES[name]) for key in PRINTED_RANKS[name]])
     assert file_rank(built(name))[indices].tolist() == list(PRINTED_RANKS[name].values())
-    best, worst = verdicts.tie_intervals
+    best, worst = held_out.tie_intervals
     assert np.all(worst[indices] - best[indices] >= 3)
 
 
 @pytest.mark.parametrize("name", [name for name in PUBLISHED if name.startswith("nas-bench-201")])
 def test_published_ranks_order_test_accuracies(built: Built, name: str) -> None:
-    verdicts = Verdicts.open(built(name))
-    best, worst = verdicts.tie_intervals
-    assert verdicts.published_rank is not None
-    assert np.all((best <= verdicts.published_rank) & (verdicts.published_rank <= worst))
+    held_out = HeldOut.open(built(name))
+    best, worst = held_out.tie_intervals
+    assert held_out.published_rank is not None
+    assert np.all((best <= held_out.published_rank) & (held_out.published_rank <= worst))
 
 
 @pytest.mark.parametrize("name", [name for name in PUBLISHED if not name.startswith("nas-bench-201")])

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tables.errors import DamagedTable, InvalidArchitecture, TableError
 from tables.source import Measure
 from tables.storage import sha256
-from tables.table import Table, Verdicts
+from tables.table import HeldOut, Table
 from tests.tables.made_up import CELLS, CHANNEL, MACRO, architecture_of, build, published, published_bytes
 
 
@@ -35,7 +35,7 @@ def test_what_a_table_says_of_itself(macro: Path, cells: Path) -> None:
     assert table.info.origin == MACRO.origin
     assert table.info.slots == MACRO.space.slots
     assert table.info.source_sha256 == sha256(published_bytes(MACRO))
-    assert table.digest == Verdicts.open(macro).info.digest != Table.open(cells).digest
+    assert table.digest == HeldOut.open(macro).info.digest != Table.open(cells).digest
     assert Table.open(cells).measure is Measure.VALIDATION
 
 
@@ -113,7 +113,7 @@ def test_nothing_can_be_written(macro: Path) -> None:
 
 
 def test_a_search_is_told_nothing_of_test(cells: Path, tmp_path: Path) -> None:
-    """Poison the test figures in the file: the search side reads the same as before, the far side notices."""
+    """Poison the test figures in the file: the search side reads the same as before, the test side notices."""
     poisoned = tmp_path / cells.name
     poisoned.write_bytes(cells.read_bytes())
     with h5py.File(poisoned, "r+") as file:
@@ -124,7 +124,7 @@ def test_a_search_is_told_nothing_of_test(cells: Path, tmp_path: Path) -> None:
     assert (table.runs, table.column("params"), table.digest) == (None, None, clean.digest)
     assert np.isfinite(table.accuracy).all()
     with pytest.raises(DamagedTable, match="dataset test"):
-        Verdicts.open(poisoned)
+        HeldOut.open(poisoned)
     assert not [name for name in dir(table) if "test" in name or "rank" in name]
 
 
@@ -134,7 +134,7 @@ def test_other_test_figures_give_the_same_table(cells: Path, tmp_path: Path) -> 
         entry["test_acc_200"] = 0
     other = build(json.dumps(entries).encode(), CELLS, tmp_path)
     assert np.array_equal(Table.open(other).accuracy, Table.open(cells).accuracy)
-    assert Verdicts.open(other).optimum == 0
+    assert HeldOut.open(other).optimum == 0
 
 
 def test_no_table_there(tmp_path: Path) -> None:

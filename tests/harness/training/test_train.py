@@ -1,0 +1,313 @@
+"""Training: equal jobs have equal results, also after a SIGKILL; every space trains; what does not fit is refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from msgspec.structs import replace
+
+from cache.record import Record
+from harness import spaces
+from harness.errors import HarnessError, InvalidJob, NotThisJob, TrainingError
+from harness.training import data as datasets
+from harness.training import recipes
+from harness.training.jobs import Job, Outcome, Scale, Trained, Training
+from harness.training.recipes import Split
+from tests.harness.training.data.test_image_folder import fill
+
+torch = pytest.importorskip("torch", reason="training needs torch: install the extra `train`")
+
+from harness.training import __main__ as command  # noqa: E402 - needs torch
+from harness.training import train as training  # noqa: E402 - needs torch
+from harness.training.checkpoint import Checkpoint  # noqa: E402
+from harness.training.pictures import Batch, Part, prepare  # noqa: E402
+from harness.training.train import build, evaluate, fit, train  # noqa: E402
+
+CPU = torch.device("cpu")
+DIGITS = datasets.find("digits")
+CELL = "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|none~1|nor_conv_1x1~2|"
+TINY = Scale(width=0.25, cells_per_stage=1, light_reduction=True)
+RECIPE = replace(recipes.DIGITS, epochs=3)
+JOB = Job("nas-bench-201", "digits", DIGITS.digest, RECIPE, 0, TINY, architecture=CELL)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)  # as in the subprocesses: another number of threads adds in another order
+
+
+def trained(job: Job) -> Outcome:
+    return train(job, device=CPU).outcome
+
+
+# -- fit ---
+
+
+@pytest.mark.parametrize("name", spaces.NAMES)
+def test_every_space_trains_on_digits(name: str) -> None:
+    space = spaces.find(name).SPACE
+    architecture = tuple(1 - n % 2 for n in range(len(space.slots)))
+    scale = TINY if name == "nas-bench-201" else Scale(width=0.125)
+    recipe = replace(RECIPE, epochs=1, split=Split(0.2, 0.1, 0.1))
+    job = Job(name, "digits", DIGITS.digest, recipe, 0, scale, architecture=space.to_native(architecture))
+    outcome = trained(job)
+    assert len(outcome.curve) == 1
+    assert outcome.curve[0].train_loss is not None
+    assert 0 <= outcome.test <= 100
+
+
+def test_a_network_learns_the_digits() -> None:
+    outcome = trained(replace(JOB, network=replace(TINY, width=0.5), recipe=recipes.DIGITS))
+    assert outcome.validation is not None
+    assert outcome.validation > 90
+    assert outcome.test > 90
+    assert outcome.curve[-1].validation == outcome.validation
+    assert len(outcome.curve) == recipes.DIGITS.epochs
+
+
+def test_equal_jobs_have_equal_results_and_seeds_differ() -> None:
+    assert trained(JOB) == trained(JOB)
+    assert trained(JOB) != trained(replace(JOB, seed=1))
+
+
+class Double:
+    """A part in double precision, where rounding does not decide whether a ReLU is open."""
+
+    def __init__(self, part: Part) -> None:
+        self.part = part
+
+    def __len__(self) -> int:
+        return len(self.part)
+
+    def shuffled(self, seed: int, epoch: int) -> Iterator[Batch]:
+        return ((images.double(), labels) for images, labels in self.part.shuffled(seed, epoch))
+
+    def ordered(self) -> Iterator[Batch]:
+        return ((images.double(), labels) for images, labels in self.part.ordered())
+
+
+def test_steps_are_those_of_plain_sgd() -> None:
+    """Against torch's own loop: the same order of pictures, the same learning rates, the same weights."""
+    recipe = replace(RECIPE, epochs=2, weight_decay=0.01)
+    data = prepare(DIGITS, recipe, CPU)
+    data = dataclasses.replace(
+        data, train=Double(data.train), validation=Double(data.validation), test=Double(data.test)
+    )
+    mine, plain = (build(JOB, data, CPU).double() for _ in range(2))
+    fit(mine, data, recipe, seed=5)
+    optimizer = torch.optim.SGD(plain.parameters(), lr=0.1, momentum=0.9, weight_decay=0.01, nesterov=True)
+    steps = recipe.epochs * (len(data.train) // recipe.batch_size + 1)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    for epoch in range(recipe.epochs):
+        for images, labels in data.train.shuffled(5, epoch):
+            optimizer.zero_grad()
+            torch.nn.functional.cross_entropy(plain(images), labels).backward()
+            optimizer.step()
+            schedule.step()
+    for one, other in zip(mine.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-12)
+
+
+def test_without_validation_pictures_there_is_no_validation() -> None:
+    outcome = trained(replace(JOB, recipe=replace(RECIPE, epochs=1, split=Split(0.1, 0.0, 0.1))))
+    assert (outcome.validation, outcome.curve[0].validation) == (None, None)
+
+
+def test_a_training_that_diverges_has_a_result() -> None:
+    result = train(replace(JOB, recipe=replace(RECIPE, learning_rate=1e30)), device=CPU)
+    assert result.outcome.test_loss is None
+    assert 0 <= result.outcome.test < 30
+    assert "loss not finite" in result.observed.log[-1]
+
+
+def test_accuracy_is_in_percent() -> None:
+    data = prepare(DIGITS, RECIPE, CPU)
+
+    class Zeros(torch.nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.zeros(()))
+
+        def forward(self, images: object) -> object:
+            return torch.zeros(len(images), 10)  # type: ignore[arg-type]
+
+    percent, loss = evaluate(Zeros(), data.test)
+    zeros = sum(int((labels == 0).sum()) for _, labels in data.test.ordered())
+    assert percent == 100 * zeros / len(data.test)
+    assert loss == pytest.approx(np.log(10))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_folder_of_pictures_trains_as_imagenet_does(tmp_path: Path, workers: int) -> None:
+    root = fill(tmp_path, train=12, val=3, classes=("n01", "n02", "n03"))
+    recipe = replace(recipes.GENIUS_IMAGENET, epochs=2, batch_size=8, input_size=32, split=Split(0.75, 0.25))
+    space = spaces.find("mobilenetv2-se").SPACE
+    how = Training(space.name, "imagenet", datasets.find("imagenet", root).digest, recipe, network=Scale(width=0.25))
+    job = how.job((0,) * 30)
+    outcome = train(job, path=root, device=CPU, workers=workers).outcome
+    assert outcome == train(job, path=root, device=CPU).outcome  # the number of workers changes nothing
+
+
+# -- checkpoints ---
+
+
+class Killed(Exception):
+    pass
+
+
+def interrupted(job: Job, path: Path, after: int) -> None:
+    """Train until `after` epochs are in the checkpoint."""
+
+    def say(line: str) -> None:
+        if line.startswith(f"epoch {after + 1} "):
+            raise Killed
+
+    with pytest.raises(Killed):
+        train(job, device=CPU, checkpoint=Checkpoint(path, job.key, every_s=0), say=say)
+
+
+def test_a_training_that_is_taken_up_again_has_the_same_result(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint"
+    recipe = replace(RECIPE, epochs=4)
+    job = replace(JOB, recipe=recipe)
+    interrupted(job, path, 1)
+    interrupted(job, path, 2)
+    result = train(job, device=CPU, checkpoint=Checkpoint(path, job.key))
+    assert result.outcome == trained(job)
+    assert result.observed.resumed_at == (1, 2)
+
+
+def test_a_checkpoint_is_written_no_more_often_than_asked(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint"
+    train(JOB, device=CPU, checkpoint=Checkpoint(path, JOB.key, every_s=3600))
+    assert not path.exists()
+
+
+def test_a_checkpoint_that_is_none_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint"
+    interrupted(JOB, path, 1)
+    with pytest.raises(NotThisJob, match="expected a checkpoint of sha256:other, got sha256"):
+        train(JOB, device=CPU, checkpoint=Checkpoint(path, "sha256:other"))
+    content = path.read_bytes()
+    for damaged in (b"", content[:100], content[:-30], content[:4000] + b"\xff" * 200 + content[4200:]):
+        path.write_bytes(damaged)
+        with pytest.raises(NotThisJob, match="delete it, to train from the beginning"):
+            train(JOB, device=CPU, checkpoint=Checkpoint(path, JOB.key))
+
+
+# -- the command ---
+
+
+def result_in(path: Path, job: Job) -> Record:
+    return Record.from_line(path.read_bytes(), expected_key=job.key)
+
+
+def test_a_job_that_is_killed_and_asked_for_twice_is_trained_once(tmp_path: Path) -> None:
+    job = replace(JOB, recipe=replace(RECIPE, epochs=30, split=Split(0.2, 0.1, 0.1)))
+    spec, result = tmp_path / "spec.json", tmp_path / "result.json"
+    spec.write_text(job.to_json())
+
+    def start() -> subprocess.Popen[str]:
+        command = [
+            sys.executable,
+            "-m",
+            "harness.training",
+            str(spec),
+            "--device",
+            "cpu",
+            "--checkpoint-every",
+            "0",
+        ]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+
+    with start() as killed:
+        assert killed.stdout is not None
+        assert any(line.startswith("epoch 4 ") for line in killed.stdout)
+        killed.send_signal(signal.SIGKILL)
+    assert killed.returncode == -signal.SIGKILL
+    assert not result.exists()
+
+    workers = [start() for _ in range(2)]
+    said = sorted((worker.communicate()[0] for worker in workers), key=len)
+    assert [worker.returncode for worker in workers] == [0, 0]
+    assert said[0] == f"{result}: the result is there already\n"
+    assert "epoch 1 of" not in said[1]
+    resumed = Trained.from_record(result_in(result, job))
+    assert resumed.outcome == trained(job)
+    assert resumed.observed.resumed_at[0] >= 3
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["result.json", "result.lock", "spec.json"]
+
+
+def test_a_result_says_how_it_came_about(tmp_path: Path) -> None:
+    spec = tmp_path / "spec.json"
+    spec.write_text(JOB.to_json())
+    assert command.main([str(spec), "--device", "cpu"]) == 0
+    observed = Trained.from_record(result_in(tmp_path / "result.json", JOB)).observed
+    assert observed.versions["torch"] == torch.__version__
+    assert observed.settings["threads"] == 1
+    assert observed.settings["deterministic"] is True
+    assert observed.peak_memory_bytes > 10**7
+    assert observed.log[0].startswith("898 pictures train, 450 validate, 449 test")
+    assert observed.log[-1].startswith("test ")
+
+
+def test_a_result_that_is_there_is_not_trained_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = tmp_path / "spec.json"
+    spec.write_text(JOB.to_json())
+    assert command.main([str(spec)]) == 0
+    monkeypatch.setattr(command, "train", None)
+    before = (tmp_path / "result.json").stat()
+    assert command.main([str(spec)]) == 0
+    assert (tmp_path / "result.json").stat() == before
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"digest": "sha256:" + "0" * 64}, TrainingError, f"expects data with digest sha256:0+, got {DIGITS.digest}"),
+        ({"dataset": "mnist"}, HarnessError, "no data set is called 'mnist'"),
+        ({"dataset": "cifar10"}, HarnessError, "name it with --data PATH"),
+        ({"code": "0"}, InvalidJob, "got 0: check that one out"),
+        ({"recipe": replace(RECIPE, split=Split(0.5, 0.5))}, InvalidJob, "give the split a fraction for test"),
+        ({"recipe": replace(RECIPE, input_size=10**6)}, TrainingError, "take a device with more memory"),
+    ],
+)
+def test_what_does_not_fit_is_refused(change: dict[str, object], error: type[HarnessError], message: str) -> None:
+    with pytest.raises(error, match=message):
+        train(replace(JOB, **change), device=CPU)
+
+
+def test_a_gpu_without_memory_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(*_: object, **__: object) -> None:
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB\nmore")
+
+    monkeypatch.setattr(training, "fit", exhausted)
+    with pytest.raises(
+        TrainingError, match=r"got: CUDA out of memory. Tried to allocate 2 GiB; take a device with more"
+    ):
+        train(JOB, device=CPU)
+
+
+def test_the_command_refuses_with_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = tmp_path / "spec.json"
+    assert command.main([str(spec)]) == 2
+    assert "spec.json: expected a job as JSON" in capsys.readouterr().err
+    spec.write_text(replace(JOB, dataset="cifar10").to_json())
+    assert command.main([str(spec)]) == 2
+    assert "cifar10 needs the archive" in capsys.readouterr().err
+    if not torch.cuda.is_available():
+        assert command.main([str(spec), "--device", "cuda"]) == 2
+        assert "expected a GPU that torch can use" in capsys.readouterr().err
+    spec.write_text(JOB.to_json())
+    (tmp_path / "result.json").write_text("{}")
+    assert command.main([str(spec)]) == 2
+    assert f"expected the result of {JOB.key}" in capsys.readouterr().err
