@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from baselines.policy import Adam, AdamSettings, Choices, Reals, Softmax, normalised, policy_method
+from baselines.policy import Adam, AdamSettings, Baseline, Choices, Reals, Softmax, normalised, policy_method
 from tables.space import Space
 
 ADAM = AdamSettings(learning_rate=0.1, betas=(0.5, 0.999), weight_decay=1e-3)
@@ -27,13 +27,11 @@ HORIZON = 300
 class Gdas:
     """A policy that learns from relaxed samples."""
 
-    def __init__(self, space: Space, trials: tuple[int, ...], horizon: int = HORIZON) -> None:
+    def __init__(self, space: Space, trials: tuple[int, ...]) -> None:
         self._policy = Softmax(space.cardinalities, trials)
         self._adam = Adam(ADAM, self._policy)
-        self._horizon = horizon
         self._evaluations = 0
-        self._accuracies = np.zeros(trials)  # decayed sum, and that of the weights
-        self._weights = 0.0
+        self._baseline = Baseline(MOMENTUM, trials)
         self.draws = self._policy.logits.shape[-2] * self._policy.logits.shape[-1]
 
     def propose(self, uniforms: Reals) -> Choices:
@@ -43,9 +41,7 @@ class Gdas:
 
     def learn(self, choices: Choices, accuracies: Reals) -> None:
         """Send the advantage back through the relaxed weight of each chosen operation."""
-        self._accuracies = MOMENTUM * self._accuracies + (1 - MOMENTUM) * accuracies
-        self._weights = MOMENTUM * self._weights + (1 - MOMENTUM)
-        advantage = accuracies - self._accuracies / self._weights
+        advantage = self._baseline.advantage(accuracies)
         largest = self._perturbed.max(axis=-1, keepdims=True)
         relaxed = normalised(np.exp((self._perturbed - largest) / self._tau()))
         chosen = np.take_along_axis(relaxed, choices[..., None], axis=-1)
@@ -55,7 +51,7 @@ class Gdas:
 
     def _tau(self) -> float:
         first, last = TAU
-        return first + (last - first) * min(self._evaluations / max(self._horizon - 1, 1), 1.0)
+        return first + (last - first) * min(self._evaluations / (HORIZON - 1), 1.0)
 
 
 def gumbel(uniforms: Reals) -> Reals:

@@ -1,7 +1,7 @@
 """Optuna's samplers as search methods, TPE first (Bergstra et al. 2011, "Algorithms for hyper-parameter optimization").
 
-TPE and NSGA-II are listed; any other sampler, such as Optuna's GP or CMA-ES with the packages they need, becomes a
-method through `optuna_method`. Trials run one by one.
+TPE and NSGA-II are listed; any other sampler of categorical choices becomes a method through `optuna_method`. Trials
+run one by one.
 """
 
 from __future__ import annotations
@@ -25,15 +25,13 @@ INSTALL = "pip install '.[optuna]'"
 
 
 class OptunaSearch:
-    """One trial: a study whose single parameters are the slots.
-
-    Choices are categorical or, with `ordered`, whole numbers, which samplers for continuous spaces such as CMA-ES need.
+    """One trial: a study whose single parameters are the slots, with categorical choices.
 
     Raises:
         ImportError: if Optuna is not installed.
     """
 
-    def __init__(self, space: Space, stream: Stream, make_sampler: MakeSampler, *, ordered: bool = False) -> None:
+    def __init__(self, space: Space, stream: Stream, make_sampler: MakeSampler) -> None:
         try:
             import optuna
         except ImportError as error:
@@ -42,11 +40,7 @@ class OptunaSearch:
         self._failed = optuna.trial.TrialState.FAIL
         self._study = optuna.create_study(direction="maximize", sampler=make_sampler(stream.getrandbits(32)))
         self._distributions: dict[str, BaseDistribution] = {
-            str(position): (
-                optuna.distributions.IntDistribution(0, cardinality - 1)
-                if ordered
-                else optuna.distributions.CategoricalDistribution(tuple(range(cardinality)))
-            )
+            str(position): optuna.distributions.CategoricalDistribution(tuple(range(cardinality)))
             for position, cardinality in enumerate(space.cardinalities)
         }
         self._trial = self._study.ask(self._distributions)
@@ -64,11 +58,9 @@ class OptunaSearch:
         self._trial = self._study.ask(self._distributions)
 
 
-def optuna_method(name: str, title: str, make_sampler: MakeSampler, *, ordered: bool = False) -> Method:
+def optuna_method(name: str, title: str, make_sampler: MakeSampler) -> Method:
     """The method of a sampler."""
-    return Method(
-        name, title, lambda space, stream: OptunaSearch(space, stream, make_sampler, ordered=ordered), version=1
-    )
+    return Method(name, title, lambda space, stream: OptunaSearch(space, stream, make_sampler), version=1)
 
 
 def _tpe(seed: int) -> BaseSampler:

@@ -87,6 +87,21 @@ class Adam:
         self._softmax.logits += settings.learning_rate * mean / (np.sqrt(square) + settings.epsilon)
 
 
+class Baseline:
+    """The exponential moving average of accuracies, corrected for its start."""
+
+    def __init__(self, momentum: float, trials: tuple[int, ...]) -> None:
+        self._momentum = momentum
+        self._sum = np.zeros(trials)  # decayed, and that of the weights
+        self._weights = 0.0
+
+    def advantage(self, accuracies: Reals) -> Reals:
+        """These accuracies less the average, in which they count already."""
+        self._sum = self._momentum * self._sum + (1 - self._momentum) * accuracies
+        self._weights = self._momentum * self._weights + (1 - self._momentum)
+        return accuracies - self._sum / self._weights
+
+
 class Learner(Protocol):
     """A method's own part, for one trial or many at once: how it draws, and what it learns from an accuracy."""
 

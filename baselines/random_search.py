@@ -13,8 +13,6 @@ from harness.protocol import Method, Proposal, Trial
 from harness.streams import Stream, Streams
 from tables.space import Architecture, Space
 
-BLOCK = 64  # proposals that are drawn at once
-
 
 class RandomSearch:
     """One trial; with `repeats` a proposal may be one that was made before."""
@@ -43,34 +41,14 @@ class RandomSearch:
 
 
 class RandomSearchArrays:
-    """Many trials with repetition."""
+    """Many trials."""
 
-    def __init__(self, space: Space, streams: Streams) -> None:
+    def __init__(self, space: Space, streams: Streams, *, repeats: bool = True) -> None:
         self._size = space.size
         self._streams = streams
-        self._refill()
-
-    def ask(self) -> NDArray[np.int64]:
-        """The next draw of every trial."""
-        return self._block[:, self._column]
-
-    def tell(self, proposals: NDArray[np.int64], accuracies: NDArray[np.float64]) -> None:  # noqa: ARG002
-        """Go on to the next draw."""
-        self._column += 1
-        if self._column == BLOCK:
-            self._refill()
-
-    def _refill(self) -> None:
-        self._block = (self._streams.uniform(BLOCK) * self._size).astype(np.int64)
-        self._column = 0
-
-
-class DistinctRandomSearchArrays:
-    """Many trials without repetition."""
-
-    def __init__(self, space: Space, streams: Streams) -> None:
-        self._streams = streams
-        self._proposed = np.zeros((len(streams), space.size), dtype=bool)
+        self._repeats = repeats
+        self._proposed = np.zeros((len(streams), 0 if repeats else space.size), dtype=bool)
+        self._rows = np.arange(len(streams))
         self._left = space.size
         self._next = streams.indices(space.size)
 
@@ -79,14 +57,14 @@ class DistinctRandomSearchArrays:
         return self._next
 
     def tell(self, proposals: NDArray[np.int64], accuracies: NDArray[np.float64]) -> None:  # noqa: ARG002
-        """Draw again, and again where the draw is an old one."""
-        size = self._proposed.shape[1]
-        rows = np.arange(len(self._streams))
-        self._left -= not self._proposed[rows, proposals].any()
-        self._proposed[rows, proposals] = True
-        self._next = self._streams.indices(size)
-        while self._left and len(again := np.flatnonzero(self._proposed[rows, self._next])):
-            self._next[again] = self._streams.indices(size, again)
+        """Draw again, and without repetition again where the draw is an old one."""
+        self._next = self._streams.indices(self._size)
+        if self._repeats:
+            return
+        self._left -= not self._proposed[self._rows, proposals].any()
+        self._proposed[self._rows, proposals] = True
+        while self._left and len(again := np.flatnonzero(self._proposed[self._rows, self._next])):
+            self._next[again] = self._streams.indices(self._size, again)
 
 
 METHODS = (
@@ -95,7 +73,7 @@ METHODS = (
         "random-distinct",
         "random search without repetition",
         lambda space, stream: RandomSearch(space, stream, repeats=False),
-        DistinctRandomSearchArrays,
+        lambda space, streams: RandomSearchArrays(space, streams, repeats=False),
         version=1,
         oblivious=True,
     ),

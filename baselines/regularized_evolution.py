@@ -8,9 +8,7 @@ libraries, and so do the results. The presets name the library whose sizes they 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +17,7 @@ from harness.protocol import Evaluated, Method, Proposal, Trial
 from harness.streams import Stream, Streams
 from tables.space import Architecture, Space
 
-BLOCK = 16  # children whose random numbers are drawn at once
+BLOCK = 16  # children whose random numbers are drawn at once, which is faster
 
 
 @dataclass(frozen=True)
@@ -84,14 +82,6 @@ class RegularizedEvolution:
         return int(self._stream.random() * bound)
 
 
-Plan: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
-"""What chance alone decides of the next child of every trial.
-
-The places, in the flat array of all members, of those that are drawn, (trials, sample); then, (trials,), cardinality
-and stride of the slot that mutates, and its new choice among the others.
-"""
-
-
 class RegularizedEvolutionArrays:
     """Many trials."""
 
@@ -103,7 +93,9 @@ class RegularizedEvolutionArrays:
         self._accuracies = np.zeros((len(streams), settings.population))
         self._told = 0
         self._rows = np.arange(len(streams))
-        self._plans: Iterator[Plan] = iter(())
+        self._cardinalities, self._strides = np.array(space.cardinalities), np.array(space.strides)
+        self._groups = np.array([len(group.slots) for group in space.groups])
+        self._firsts = np.cumsum(self._groups) - self._groups
         self._next = streams.indices(space.size)
 
     def ask(self) -> NDArray[np.int64]:
@@ -118,38 +110,27 @@ class RegularizedEvolutionArrays:
         if self._told < self._settings.population:
             self._next = self._streams.indices(self._space.size)
             return
-        drawn, cardinality, stride, choice = self._next_plan()
+        population, sample = self._settings.population, self._settings.sample
+        child = (self._told - population) % BLOCK
+        if child == 0:
+            count = sample + (3 if self._settings.group_first else 2)
+            self._draws = self._streams.uniform(BLOCK * count).reshape(-1, BLOCK, count)
+        draws = self._draws[:, child]
+        age = (draws[:, :sample] * population).astype(np.int64)
+        # The oldest stands behind the newest.
+        drawn = (age + self._told) % population + population * self._rows[:, None]
         best = np.argmax(self._accuracies.take(drawn), axis=1)
         parents = self._members.take(drawn[self._rows, best])
+        if self._settings.group_first:
+            group = (draws[:, -3] * len(self._groups)).astype(np.int64)
+            position = self._firsts[group] + (draws[:, -2] * self._groups[group]).astype(np.int64)
+        else:
+            position = (draws[:, -2] * len(self._cardinalities)).astype(np.int64)
+        cardinality, stride = self._cardinalities[position], self._strides[position]
+        choice = (draws[:, -1] * (cardinality - 1)).astype(np.int64)
         old = parents // stride % cardinality
         new = (choice + (choice >= old)) % cardinality  # a single choice stays
         self._next = parents + (new - old) * stride
-
-    def _next_plan(self) -> Plan:
-        plan = next(self._plans, None)
-        if plan is None:
-            self._plans = self._plan()
-            plan = next(self._plans)
-        return plan
-
-    def _plan(self) -> Iterator[Plan]:
-        """Of the next `BLOCK` children at once, which is faster."""
-        settings, groups = self._settings, np.array([len(group.slots) for group in self._space.groups])
-        count = settings.sample + (3 if settings.group_first else 2)
-        draws = self._streams.uniform(BLOCK * count).reshape(-1, BLOCK, count)
-        draws = np.ascontiguousarray(draws.swapaxes(0, 1))  # (BLOCK, trials, count)
-        age = (draws[..., : settings.sample] * settings.population).astype(np.int64)
-        oldest = self._told + np.arange(BLOCK)  # stands behind the newest
-        drawn = (age + oldest[:, None, None]) % settings.population
-        drawn += settings.population * self._rows[:, None]
-        if settings.group_first:
-            group = (draws[..., -3] * len(groups)).astype(np.int64)
-            position = (np.cumsum(groups) - groups)[group] + (draws[..., -2] * groups[group]).astype(np.int64)
-        else:
-            position = (draws[..., -2] * len(self._space.slots)).astype(np.int64)
-        cardinality, stride = np.array(self._space.cardinalities)[position], np.array(self._space.strides)[position]
-        choice = (draws[..., -1] * (cardinality - 1)).astype(np.int64)
-        return zip(drawn, cardinality, stride, choice, strict=True)
 
 
 def _method(preset: str) -> Method:

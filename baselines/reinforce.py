@@ -8,9 +8,7 @@ irrelevant. Logits start at zero, there at 0.001 times a normal draw.
 
 from __future__ import annotations
 
-import numpy as np
-
-from baselines.policy import Adam, AdamSettings, Choices, Reals, Softmax, policy_method
+from baselines.policy import Adam, AdamSettings, Baseline, Choices, Reals, Softmax, policy_method
 from tables.space import Space
 
 ADAM = AdamSettings(learning_rate=0.01)
@@ -24,8 +22,7 @@ class Reinforce:
         self.draws = len(space.slots)
         self._policy = Softmax(space.cardinalities, trials)
         self._adam = Adam(ADAM, self._policy)
-        self._rewards = np.zeros(trials)  # decayed sum, and that of the weights
-        self._weights = 0.0
+        self._baseline = Baseline(MOMENTUM, trials)
 
     def propose(self, uniforms: Reals) -> Choices:
         """Draw an architecture."""
@@ -33,9 +30,7 @@ class Reinforce:
 
     def learn(self, choices: Choices, accuracies: Reals) -> None:
         """Make what did better than the baseline more likely."""
-        self._rewards = MOMENTUM * self._rewards + (1 - MOMENTUM) * accuracies
-        self._weights = MOMENTUM * self._weights + (1 - MOMENTUM)
-        advantage = accuracies - self._rewards / self._weights
+        advantage = self._baseline.advantage(accuracies)
         score = self._policy.one_hot(choices) - self._policy.probabilities()
         self._adam.ascend(advantage[..., None, None] * score)
 

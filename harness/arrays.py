@@ -58,7 +58,7 @@ def search(
 def _one_by_one(
     factory: Factory, space: Space, objective: Objective, budget: Budget, trials: range, seed: int
 ) -> NDArray[np.int32]:
-    problem = Problem(space, _free, (), objective)
+    problem = Problem(space, free, (), objective)
     courses = []
     for trial in trials:
         trajectory = run(factory(space, Stream(seed, trial)), problem, budget)
@@ -134,6 +134,6 @@ def _stack(parts: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:
     return np.vstack([np.pad(part, ((0, 0), (0, steps - part.shape[1])), constant_values=-1) for part in parts])
 
 
-def _free(architecture: Architecture) -> int:  # noqa: ARG001
+def free(architecture: Architecture) -> int:  # noqa: ARG001
     """Tables are searched without a constraint on cost."""
     return 0

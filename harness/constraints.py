@@ -5,19 +5,15 @@ A constraint rejects in the same form as the grammar does, so that an optimiser 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TypeAlias
 
 from harness.protocol import Reason, Rejection, in_millions
 from tables.space import Architecture
 
-
-class Constraint(Protocol):
-    """Judges an architecture by its cost and by what was tested before."""
-
-    def check(self, architecture: Architecture, macs: int, tested: Collection[Architecture]) -> Rejection | None:
-        """Return why the architecture may not be evaluated, or None."""
+Constraint: TypeAlias = "Callable[[Architecture, int, Collection[Architecture]], Rejection | None]"
+"""An architecture, its multiply-accumulates, what was tested before → why it may not be evaluated, or None."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +26,7 @@ class MacsWindow:
     low: int
     high: int
 
-    def check(self, architecture: Architecture, macs: int, tested: Collection[Architecture]) -> Rejection | None:  # noqa: ARG002
+    def __call__(self, _architecture: Architecture, macs: int, _tested: Collection[Architecture]) -> Rejection | None:
         """Reject what costs more than `high` or less than `low`."""
         cost = in_millions(macs)
         if cost > self.high:
@@ -40,12 +36,8 @@ class MacsWindow:
         return None
 
 
-@dataclass(frozen=True)
-class Novelty:
-    """No architecture is evaluated twice."""
-
-    def check(self, architecture: Architecture, macs: int, tested: Collection[Architecture]) -> Rejection | None:  # noqa: ARG002
-        """Reject what was tested before."""
-        if architecture in tested:
-            return Rejection(Reason.REPEATED, "this architecture was evaluated before")
-        return None
+def novel(architecture: Architecture, macs: int, tested: Collection[Architecture]) -> Rejection | None:  # noqa: ARG001
+    """Reject what was tested before."""
+    if architecture in tested:
+        return Rejection(Reason.REPEATED, "this architecture was evaluated before")
+    return None

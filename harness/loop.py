@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
@@ -24,11 +24,8 @@ Reader: TypeAlias = Callable[[Space, str], "Reading | Rejection"]
 """What finds the design that a reply proposes, or says why there is none; `harness.text` has them by name."""
 
 
-class Objective(Protocol):
-    """Measures an architecture."""
-
-    def evaluate(self, architecture: Architecture) -> float | None:
-        """Return the validation accuracy in percent, or None where no measurement exists."""
+Objective: TypeAlias = Callable[[Architecture], "float | None"]
+"""Measures an architecture: its validation accuracy in percent, or None where no measurement exists."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +56,9 @@ class Problem:
             raise OptimizerError("a proposal needs an architecture or a reply to read one from; got neither")
         macs = self.macs(architecture)
         for constraint in self.constraints:
-            if rejection := constraint.check(architecture, macs, tested):
+            if rejection := constraint(architecture, macs, tested):
                 return Rejected(proposal, rejection, architecture, macs)
-        accuracy = self.objective.evaluate(architecture)
+        accuracy = self.objective(architecture)
         if accuracy is None:
             return Unmeasured(proposal, architecture, macs)
         return Evaluated(proposal, architecture, macs, accuracy)

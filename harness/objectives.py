@@ -1,8 +1,7 @@
-"""What measures an architecture (`harness.loop.Objective`): a table, a client, or what was told."""
+"""What measures an architecture (`harness.loop.Objective`): a table, or a client."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -55,20 +54,9 @@ class TabularObjective:
                 f"{self.space.cardinalities}; name a table of this space"
             )
 
-    def evaluate(self, architecture: Architecture) -> float:
+    def __call__(self, architecture: Architecture) -> float:
         """The accuracy that a search is told, in percent (`Table.measure` says of which data)."""
         return float(self.table.accuracy[self.table.index_of(architecture)])
-
-
-@dataclass(frozen=True)
-class Remembered:
-    """Accuracies as a published run was told them, where nothing else is known; None for every other architecture."""
-
-    accuracies: Mapping[Architecture, float | None]
-
-    def evaluate(self, architecture: Architecture) -> float | None:
-        """The accuracy that was told when this design was accepted, in percent."""
-        return self.accuracies.get(architecture)
 
 
 @dataclass(frozen=True)
@@ -91,7 +79,7 @@ class Asked:
     known: dict[Architecture, Figures] = field(default_factory=dict)
     used: dict[str, Record] = field(default_factory=dict)
 
-    def evaluate(self, architecture: Architecture) -> float | None:
+    def __call__(self, architecture: Architecture) -> float | None:
         """The accuracy that a search is told, in percent; raises as `figures` does."""
         figures = self.figures(architecture)
         return None if figures is None else figures.told

@@ -20,10 +20,10 @@ import msgspec
 from cache.client import Client, Tally
 from cache.key import JSON, canonical, digest_bytes
 from cache.record import CHAT, Record
-from harness.constraints import Constraint, MacsWindow, Novelty
+from harness.constraints import Constraint, MacsWindow, novel
 from harness.errors import BrokenRecording, OptimizerError
 from harness.loop import Before, Objective, Problem, Reader, Step, Trajectory, run
-from harness.objectives import Asked, Figures, Remembered
+from harness.objectives import Asked, Figures
 from harness.protocol import (
     MILLION,
     Complete,
@@ -209,7 +209,7 @@ def perform_all(
 
 def foreseen(specification: Specification, client: Client, setting: Setting) -> tuple[Step, ...]:
     """What is known to be evaluated before anything is measured: everything, or the first proposal of the run."""
-    known = replace(setting, objective=_Constant(0.0 if setting.oblivious else None))
+    known = replace(setting, objective=lambda _: 0.0 if setting.oblivious else None)
     return accepted(perform(specification, client, known, wait=False).trajectory)
 
 
@@ -234,16 +234,6 @@ def verify(record: Record, client: Client, setting: Setting) -> Run:
 # -- parts ---
 
 
-@dataclass(frozen=True)
-class _Constant:
-    """Tells every search the same."""
-
-    accuracy: float | None
-
-    def evaluate(self, architecture: Architecture) -> float | None:  # noqa: ARG002
-        return self.accuracy
-
-
 def request(specification: Specification, messages: Sequence[Message]) -> dict[str, JSON]:
     """The body of a request to the specification's model."""
     model = specification.model
@@ -260,11 +250,11 @@ def job(specification: Specification, architecture: Architecture) -> tuple[str, 
     return training.key, training.request()
 
 
-def remembered(specification: Specification) -> Remembered:
-    """The accuracies that a published run was told when its designs were accepted; the first of several counts."""
+def remembered(specification: Specification) -> Objective:
+    """The accuracies that a published run was told when its designs were accepted, of several the first; else None."""
     turns = [turn for iteration in specification.told or () for turn in iteration]
     told = [(turn.design, turn.accuracy) for turn in turns if turn.verdict == "accepted" and turn.design is not None]
-    return Remembered(dict(reversed(told)))
+    return dict(reversed(told)).get
 
 
 def as_told(
@@ -323,7 +313,7 @@ def course_digest(trajectory: Trajectory) -> str:
 
 def _constraints(specification: Specification) -> tuple[Constraint, ...]:
     window = () if specification.window is None else (MacsWindow(*specification.window),)
-    novelty = () if specification.model is None or specification.model.protocol.repeats != "refused" else (Novelty(),)
+    novelty = () if specification.model is None or specification.model.protocol.repeats != "refused" else (novel,)
     return (*window, *novelty)
 
 

@@ -37,16 +37,11 @@ def key_of_seed(seed: int) -> int:
     return _mix((seed + _GAMMA) & _MASK)
 
 
-def key(seed: int, trial: int) -> int:
-    """The 64 bits that a trial's stream starts from."""
-    return _mix((key_of_seed(seed) + (trial + 1) * _GAMMA) & _MASK)
-
-
 class Stream(random.Random):
     """The stream of one trial, with everything that `random.Random` offers; `random()` is one draw."""
 
     def __init__(self, seed: int, trial: int) -> None:
-        self._key = key(seed, trial)
+        self._key = _mix((key_of_seed(seed) + (trial + 1) * _GAMMA) & _MASK)
         self._drawn = 0
         super().__init__()
 

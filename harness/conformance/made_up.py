@@ -1,20 +1,17 @@
-"""Made-up spaces and tables, a constraint and a stream, on which conformance is tried: nothing has to be fetched."""
+"""Made-up spaces and tables, and a stream, on which conformance is tried: nothing has to be fetched."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cache
 from itertools import product
 from pathlib import Path
 
 from harness.errors import OptimizerError
-from harness.objectives import TabularObjective
-from harness.protocol import Reason, Rejection
 from harness.streams import Stream
 from tables import csv
-from tables.space import Architecture, Group, Slot, Space
+from tables.space import Group, Slot, Space
 from tables.storage import build
 from tables.table import Table
 
@@ -61,32 +58,6 @@ def table_of(space: Space) -> Table:
     """The made-up table of a made-up space."""
     with tempfile.TemporaryDirectory() as folder:
         return build_table(space, Path(folder))
-
-
-@dataclass(frozen=True)
-class HalfAllowed:
-    """A constraint that half of the space does not meet."""
-
-    parity: int
-
-    def check(self, architecture: Architecture, macs: int, tested: Collection[Architecture]) -> Rejection | None:  # noqa: ARG002
-        """Reject the architectures whose choices add up to an even number, or an odd one."""
-        if sum(architecture) % 2 == self.parity:
-            return Rejection(Reason.ABOVE_WINDOW, "2 M where 0 to 1 M are allowed", 1)
-        return None
-
-
-@dataclass
-class Metered:
-    """An objective that counts its evaluations."""
-
-    objective: TabularObjective
-    count: int = 0
-
-    def evaluate(self, architecture: Architecture) -> float:
-        """Look up and count."""
-        self.count += 1
-        return self.objective.evaluate(architecture)
 
 
 class FiniteStream(Stream):

@@ -21,17 +21,18 @@ import tempfile
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
-from harness.arrays import search
-from harness.conformance.made_up import SEED, TINY, UNEVEN, FiniteStream, HalfAllowed, Metered, build_table, table_of
+from harness.arrays import free, search
+from harness.conformance.made_up import SEED, TINY, UNEVEN, FiniteStream, build_table, table_of
 from harness.constraints import Constraint
 from harness.errors import OptimizerError
-from harness.loop import Budget, Problem, run
+from harness.loop import Budget, Objective, Problem, run
 from harness.objectives import TabularObjective
-from harness.protocol import Evaluated, Factory, Method, Proposal
+from harness.protocol import Evaluated, Factory, Method, Proposal, Reason, Rejection
 from harness.streams import Stream, Streams
 from tables.errors import InvalidArchitecture
 from tables.space import Architecture, Space
@@ -66,17 +67,23 @@ def check(properties: Iterable[Property[Subject]], subject: Subject) -> Iterator
 
 
 def _problem(space: Space, table: Table | None = None, constraints: Sequence[Constraint] = ()) -> Problem:
-    return Problem(space, _free, constraints, TabularObjective(space, table or table_of(space)))
-
-
-def _free(architecture: Architecture) -> int:  # noqa: ARG001
-    return 0
+    return Problem(space, free, constraints, TabularObjective(space, table or table_of(space)))
 
 
 def _course(factory: Factory, trial: int, problem: Problem) -> list[Proposal]:
     """What one trial proposes in `STEPS` steps."""
     trajectory = run(factory(problem.space, Stream(SEED, trial)), problem, Budget(evaluations=STEPS, proposals=MOST))
     return [step.trial.proposal for step in trajectory.steps]
+
+
+def _noted(objective: Objective, asked: list[Architecture]) -> Objective:
+    """The objective, which notes what it is asked for."""
+
+    def evaluate(architecture: Architecture) -> float | None:
+        asked.append(architecture)
+        return objective(architecture)
+
+    return evaluate
 
 
 def proposes_only_valid_architectures(method: Method) -> str | None:
@@ -100,12 +107,12 @@ def respects_the_budget(method: Method) -> str | None:
     """It evaluates nothing but its proposals, and proposes for as long as it is asked, also what it proposed before."""
     budgets = [Budget(evaluations=evaluations, proposals=MOST) for evaluations in (1, STEPS)]
     for space, budget in product((UNEVEN, TINY), budgets):
-        meter = Metered(TabularObjective(space, table_of(space)))
-        problem = Problem(space, _free, (), meter)
+        asked: list[Architecture] = []
+        problem = Problem(space, free, (), _noted(TabularObjective(space, table_of(space)), asked))
         steps = run(method.factory(space, FiniteStream(SEED, 0)), problem, budget).steps
         evaluated = sum(isinstance(step.trial, Evaluated) for step in steps)
-        if meter.count != evaluated:
-            return f"expected {evaluated} evaluations, those of its proposals, got {meter.count}"
+        if len(asked) != evaluated:
+            return f"expected {evaluated} evaluations, those of its proposals, got {len(asked)}"
     return None
 
 
@@ -171,8 +178,13 @@ def does_not_change_when_asked(method: Method) -> str | None:
 
 def survives_rejections(method: Method) -> str | None:
     """Where half of the space is rejected it goes on, and finds the other half."""
+
+    def half(parity: int, architecture: Architecture, *_: object) -> Rejection | None:
+        above = Rejection(Reason.ABOVE_WINDOW, "2 M where 0 to 1 M are allowed", 1)
+        return above if sum(architecture) % 2 == parity else None
+
     for parity, trial in product((0, 1), TRIALS):
-        problem = _problem(UNEVEN, constraints=(HalfAllowed(parity),))
+        problem = _problem(UNEVEN, constraints=(partial(half, parity),))
         optimizer = method.factory(UNEVEN, Stream(SEED, trial))
         if not run(optimizer, problem, Budget(evaluations=STEPS, proposals=MOST)).evaluated:
             return (

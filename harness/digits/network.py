@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
 from typing import NamedTuple, TypeAlias
@@ -28,8 +27,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from harness.digits.pictures import BATCH, KERNEL, SIDE, Part, test, training, validation
-from harness.digits.table import CHANNELS, CLASSES, Run
+from harness.digits.table import BATCH, CHANNELS, CLASSES, KERNEL, SIDE, Part, Run, test, training, validation
 from harness.spaces.cells import CONV1, CONV3, POOL, Edge, live_edges
 from harness.spaces.nas_bench_201 import NODES
 from tables.space import Architecture
@@ -223,20 +221,17 @@ def _initial(architecture: Architecture, edges: Sequence[Edge], seed: int) -> _I
     )
 
 
-@dataclass(frozen=True)
-class _Pictures:
+class _Pictures(NamedTuple):
     """Patches (16, 16, B) and labels (B,) as tensors."""
 
     patches: Tensor
     labels: Tensor
 
-    @classmethod
-    def of(cls, *parts: Part) -> _Pictures:
-        """One or more parts, one after the other."""
-        return cls(
-            torch.from_numpy(np.concatenate([part.patches for part in parts], axis=2)),
-            torch.from_numpy(np.concatenate([part.labels for part in parts])),
-        )
+
+def _joined(*parts: Part) -> _Pictures:
+    """One or more parts, one after the other."""
+    patches, labels = zip(*parts, strict=True)
+    return _Pictures(torch.from_numpy(np.concatenate(patches, axis=2)), torch.from_numpy(np.concatenate(labels)))
 
 
 def train(architectures: Sequence[Architecture], seed: int) -> tuple[Run, ...]:
@@ -283,5 +278,5 @@ def _measure(network: CellBatch, pictures: _Pictures) -> Tensor:
 def _pictures(seed: int) -> tuple[list[_Pictures], _Pictures, _Pictures, _Pictures]:
     """Training batches, the last pass as one, validation and test; kept, as a run trains all cells of a seed."""
     parts = training(seed)
-    batches = [_Pictures.of(part) for part in parts]
-    return batches, _Pictures.of(*parts[-LAST_PASS:]), _Pictures.of(validation()), _Pictures.of(test())
+    batches = [_joined(part) for part in parts]
+    return batches, _joined(*parts[-LAST_PASS:]), _joined(validation()), _joined(test())

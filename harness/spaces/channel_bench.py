@@ -10,15 +10,30 @@ c4→c5→c4, and a 1×1 convolution to c6.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from harness.spaces import Benchmark, Facts
-from harness.spaces.costs import Cost, conv_bn, global_pool, inverted_residual, linear, total
+from harness.spaces.costs import Cost, Layer, conv_bn, global_pool, inverted_residual, linear, total
 from tables.source import Measure
 from tables.space import Architecture, Group, Notation, Slot, Space
 
 QUARTERS = (1, 2, 3, 4)
+
+
+class Block(NamedTuple):
+    """A block with so many channels between its input and its output."""
+
+    layer: Layer
+    middle: int
+
+
+def blocks(widths: Sequence[int]) -> tuple[Block, ...]:
+    """Of the ResNet; a MobileNet has the first four."""
+    c0, c1, c2, c3, c4, c5, c6 = widths
+    first, third, last = Layer(c0, c0, 1, 16), Layer(c0, c4, 2, 8), Layer(c4, c4, 1, 8)
+    return Block(first, c1), Block(first, c2), Block(third, c3), Block(last, c5), Block(last, c6)
 
 
 @dataclass(frozen=True)
@@ -66,23 +81,22 @@ def _declared(
         measure=Measure.TEST_ONLY,
         licence="none stated there; github.com/xiusu/Channel-Bench-Macro holds the same bytes",
     )
-    return ChannelBench(space, Facts(f"macro.build_{network.lower()}", tables=(table,)), cost, widths)
+    return ChannelBench(space, Facts(f"mobile.build_{network.lower()}", tables=(table,)), cost, widths)
 
 
 def _resnet_cost(widths: tuple[int, ...]) -> Cost:
-    c0, c1, c2, c3, c4, c5, c6 = widths
-    blocks = ((c0, c1, c0, 16), (c0, c2, c0, 16), (c0, c3, c4, 8), (c4, c5, c4, 8), (c4, c6, c4, 8))
-    layers = [conv_bn(3, c0, 3, 16), global_pool(c4, 8), linear(c4, 10)]
-    for inputs, middle, outputs, size in blocks:  # a stride is the first convolution's; `size` is the side behind it
-        layers += [conv_bn(inputs, middle, 3, size), conv_bn(middle, outputs, 3, size)]
+    layers = [conv_bn(3, widths[0], 3, 16), global_pool(widths[4], 8), linear(widths[4], 10)]
+    for layer, middle in blocks(widths):  # a stride is the first convolution's
+        layers += [conv_bn(layer.inputs, middle, 3, layer.size), conv_bn(middle, layer.outputs, 3, layer.size)]
     return total(layers)
 
 
 def _mobilenet_cost(widths: tuple[int, ...]) -> Cost:
-    c0, c1, c2, c3, c4, c5, c6 = widths
-    blocks = ((c0, c1, c0, 3, 16, 16), (c0, c2, c0, 3, 16, 16), (c0, c3, c4, 3, 16, 8), (c4, c5, c4, 3, 8, 8))
-    residuals = (inverted_residual(*block) for block in blocks)
-    return total((conv_bn(3, c0, 3, 16), *residuals, conv_bn(c4, c6, 1, 8), global_pool(c6, 8), linear(c6, 10)))
+    first, last, head = widths[0], widths[4], widths[6]
+    residuals = (inverted_residual(layer, middle, 3) for layer, middle in blocks(widths)[:4])
+    return total(
+        (conv_bn(3, first, 3, 16), *residuals, conv_bn(last, head, 1, 8), global_pool(head, 8), linear(head, 10))
+    )
 
 
 RESNET = _declared("ResNet", (256, 256, 256, 512, 512, 512, 512), _resnet_cost, "benchmark/Results_ResNet.json")

@@ -23,6 +23,20 @@ class Cost(NamedTuple):
 NOTHING = Cost(0, 0, 0)
 
 
+class Layer(NamedTuple):
+    """Where a block stands: channels in and out, stride, and the side of its output."""
+
+    inputs: int
+    outputs: int
+    stride: int
+    size: int
+
+    @property
+    def keeps_shape(self) -> bool:
+        """Whether the output has the shape of the input, and so needs no block at all."""
+        return self.stride == 1 and self.inputs == self.outputs
+
+
 def total(costs: Iterable[Cost]) -> Cost:
     """The sum, field by field."""
     return Cost(*(sum(field) for field in zip(NOTHING, *costs, strict=True)))
@@ -45,10 +59,11 @@ def conv_bn(inputs: int, outputs: int, kernel: int, size: int, *, groups: int = 
     return total((conv(inputs, outputs, kernel, size, groups=groups), batch_norm(outputs, size)))
 
 
-def inverted_residual(inputs: int, expanded: int, outputs: int, kernel: int, size: int, size_out: int) -> Cost:
-    """Widen, filter each channel, narrow (Sandler et al. 2018), from `size` × `size` activations to `size_out`²."""
-    widen, narrow = conv_bn(inputs, expanded, 1, size), conv_bn(expanded, outputs, 1, size_out)
-    return total((widen, conv_bn(expanded, expanded, kernel, size_out, groups=expanded), narrow))
+def inverted_residual(layer: Layer, expanded: int, kernel: int) -> Cost:
+    """Widen, filter each channel, narrow (Sandler et al. 2018)."""
+    widen = conv_bn(layer.inputs, expanded, 1, layer.size * layer.stride)
+    narrow = conv_bn(expanded, layer.outputs, 1, layer.size)
+    return total((widen, conv_bn(expanded, expanded, kernel, layer.size, groups=expanded), narrow))
 
 
 def linear(inputs: int, outputs: int) -> Cost:
@@ -61,8 +76,14 @@ def global_pool(channels: int, size: int) -> Cost:
     return Cost(0, (size * size + 1) * channels, 0)
 
 
-def squeeze_excite(channels: int, reduced: int) -> Cost:
+def squeezed(channels: int) -> int:
+    """To how many channels a squeeze-and-excitation reduces: a quarter, `make_divisible`."""
+    return make_divisible(channels * 0.25)
+
+
+def squeeze_excite(channels: int) -> Cost:
     """Two 1×1 convolutions with bias on pooled activations (Hu et al. 2018); the pool itself is not counted."""
+    reduced = squeezed(channels)
     return total((conv(channels, reduced, 1, 1, bias=True), conv(reduced, channels, 1, 1, bias=True)))
 
 
@@ -70,3 +91,18 @@ def make_divisible(channels: float, divisor: int = 8) -> int:
     """Round to a multiple of `divisor`, never losing more than a tenth (Sandler et al. 2018, reference code)."""
     rounded = max(divisor, int(channels + divisor / 2) // divisor * divisor)
     return rounded + divisor if rounded < 0.9 * channels else rounded
+
+
+def block_name(kernel: int, expansion: int) -> str:
+    """An inverted residual as a choice of a slot."""
+    return f"inverted residual, kernel {kernel}, expansion {expansion}"
+
+
+def searched(layer: Layer, block: tuple[int, int] | None, *, gated: bool = False) -> Cost:
+    """A layer with an inverted residual of this kernel and expansion; without one, a 1×1 convolution or nothing."""
+    if block is None:
+        return NOTHING if layer.keeps_shape else conv_bn(layer.inputs, layer.outputs, 1, layer.size)
+    kernel, expansion = block
+    expanded = layer.inputs * expansion
+    cost = inverted_residual(layer, expanded, kernel)
+    return total((cost, squeeze_excite(expanded))) if gated else cost

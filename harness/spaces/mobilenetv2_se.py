@@ -8,41 +8,43 @@ Thirty slots in five stages. Choice 0 skips a layer; on the first layer of a sta
 from __future__ import annotations
 
 from functools import cache
-from typing import NamedTuple
 
 from harness.spaces import Facts
 from harness.spaces.costs import (
-    NOTHING,
     Cost,
+    Layer,
+    block_name,
     conv,
     conv_bn,
     global_pool,
-    inverted_residual,
     linear,
-    make_divisible,
+    searched,
     squeeze_excite,
     total,
 )
 from tables.space import Architecture, Group, Slot, Space
 
-
-class Stage(NamedTuple):
-    """Channels in and out, and the stride of the first of the stage's six layers."""
-
-    inputs: int
-    outputs: int
-    stride: int
-
-
-STAGES = (Stage(16, 24, 2), Stage(24, 40, 2), Stage(40, 80, 2), Stage(80, 96, 1), Stage(96, 192, 2))
 LAYERS_PER_STAGE = 6
+FIRST_LAYERS = (
+    Layer(16, 24, 2, 56),
+    Layer(24, 40, 2, 28),
+    Layer(40, 80, 2, 14),
+    Layer(80, 96, 1, 14),
+    Layer(96, 192, 2, 7),
+)
+"""Of the stages; the others of a stage keep the shape."""
+LAYERS = tuple(
+    layer
+    for first in FIRST_LAYERS
+    for layer in (first, *[Layer(first.outputs, first.outputs, 1, first.size)] * (LAYERS_PER_STAGE - 1))
+)
 FIRST_LAYER = 2  # layers 0 and 1 are the stem
 STEM_SIZE = 112  # side of the stem's output at input 224
 
-BLOCKS = ((3, 4), (5, 4), (7, 4), (3, 6), (5, 6), (7, 6))
-"""(kernel, expansion) of choices 1 to 6."""
+BLOCKS = (None, (3, 4), (5, 4), (7, 4), (3, 6), (5, 6), (7, 6))
+"""(kernel, expansion) of each choice; 0 is no block."""
 
-CHOICES = ("skip", *(f"inverted residual, kernel {kernel}, expansion {expansion}" for kernel, expansion in BLOCKS))
+CHOICES = ("skip", *(block_name(*block) for block in BLOCKS if block))
 
 SPACE = Space(
     name="mobilenetv2-se",
@@ -55,41 +57,30 @@ SPACE = Space(
                 for layer in range(LAYERS_PER_STAGE)
             ),
         )
-        for stage in range(len(STAGES))
+        for stage in range(len(FIRST_LAYERS))
     ),
-    largest=(len(BLOCKS),) * (len(STAGES) * LAYERS_PER_STAGE),
+    largest=(len(BLOCKS) - 1,) * len(LAYERS),
 )
 
 
-FACTS = Facts("mobilenetv2_se.build", input_size=224, counted_by_thop=True)
+FACTS = Facts("mobile.build_mobilenetv2_se", input_size=224, counted_by_thop=True)
 
 
 @cache
 def choice_cost(position: int, choice: int) -> Cost:
     """Cost of one choice at one of the 30 positions."""
-    stage, layer = divmod(position, LAYERS_PER_STAGE)
-    inputs, outputs, stride = STAGES[stage]
-    size = input_size(stage)
-    size_out = size // stride
-    if layer > 0:
-        inputs, stride, size = outputs, 1, size_out
-    if choice == 0:
-        return conv_bn(inputs, outputs, 1, size_out) if layer == 0 else NOTHING
-    kernel, expansion = BLOCKS[choice - 1]
-    expanded = inputs * expansion
-    gate = squeeze_excite(expanded, make_divisible(expanded * 0.25))
-    return total((inverted_residual(inputs, expanded, outputs, kernel, size, size_out), gate))
+    return searched(LAYERS[position], BLOCKS[choice], gated=True)
 
 
 @cache
 def fixed_cost() -> Cost:
     """Cost of everything that is not searched: the stem (layers 0, 1) and the head (layers 32 to 35)."""
-    stem, head = STEM_SIZE, input_size(len(STAGES))
+    stem, head = STEM_SIZE, LAYERS[-1].size
     return total(
         (
             conv_bn(3, 16, 3, stem),
             conv_bn(16, 16, 3, stem, groups=16),
-            squeeze_excite(16, make_divisible(16 * 0.25)),
+            squeeze_excite(16),
             conv_bn(16, 16, 1, stem),
             conv_bn(192, 320, 1, head),
             global_pool(320, head),
@@ -109,18 +100,10 @@ def cost(architecture: Architecture) -> Cost:
     return total((fixed_cost(), *(choice_cost(position, choice) for position, choice in enumerate(choices))))
 
 
-def input_size(stage: int) -> int:
-    """Side of the activations that enter a stage."""
-    size = STEM_SIZE
-    for earlier in STAGES[:stage]:
-        size //= earlier.stride
-    return size
-
-
 def describe_costs() -> str:
     """The cost of every choice in millions (GENIUS' counting rule), one line a kind of layer, and of the rest."""
     lines = []
-    for stage in range(len(STAGES)):
+    for stage in range(len(FIRST_LAYERS)):
         for layer, name in ((0, "first layer"), (1, "other layers")):
             costs = (choice_cost(stage * LAYERS_PER_STAGE + layer, choice).macs_thop for choice in range(len(CHOICES)))
             lines.append(f"stage {stage + 1}, {name}: " + ", ".join(f"{cost / 1e6:.1f}" for cost in costs))

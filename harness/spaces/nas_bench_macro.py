@@ -8,27 +8,11 @@ and 2 are inverted residuals. Input 32×32, ten classes. `macs` and `params` equ
 from __future__ import annotations
 
 from functools import cache
-from typing import NamedTuple
 
 from harness.spaces import Benchmark, Facts
-from harness.spaces.costs import NOTHING, Cost, conv_bn, global_pool, inverted_residual, linear, total
+from harness.spaces.costs import Cost, Layer, block_name, conv_bn, global_pool, linear, searched, total
 from tables.source import Measure
 from tables.space import Architecture, Group, Notation, Slot, Space
-
-
-class Layer(NamedTuple):
-    """Channels in and out, stride, and the side of the output at input 32×32."""
-
-    inputs: int
-    outputs: int
-    stride: int
-    size: int
-
-    @property
-    def keeps_shape(self) -> bool:
-        """Whether the output has the shape of the input, and so needs no layer at all."""
-        return self.stride == 1 and self.inputs == self.outputs
-
 
 LAYERS = (
     *(Layer(32, 64, 2, 16), Layer(64, 64, 1, 16)),
@@ -38,10 +22,10 @@ LAYERS = (
 STEM_CHANNELS = 32
 HEAD_CHANNELS = 1280
 
-BLOCKS = ((3, 3), (5, 6))
-"""(kernel, expansion) of choices 1 and 2."""
+BLOCKS = (None, (3, 3), (5, 6))
+"""(kernel, expansion) of each choice; 0 is no block."""
 
-CHOICES = ("identity", *(f"inverted residual, kernel {kernel}, expansion {expansion}" for kernel, expansion in BLOCKS))
+CHOICES = ("identity", *(block_name(*block) for block in BLOCKS if block))
 
 STAGES = (range(2), range(2, 5), range(5, 8))  # of the layers, by position
 
@@ -63,7 +47,7 @@ SPACE = Space(
         for number, stage in enumerate(STAGES, start=1)
     ),
     notation=Notation("{}" * len(LAYERS)),
-    largest=(len(BLOCKS),) * len(LAYERS),
+    largest=(len(BLOCKS) - 1,) * len(LAYERS),
     form=_form,
     networks=3969,
 )
@@ -72,12 +56,7 @@ SPACE = Space(
 @cache
 def choice_cost(position: int, choice: int) -> Cost:
     """Cost of one choice at one of the eight positions."""
-    layer = LAYERS[position]
-    if choice == 0:
-        return NOTHING if layer.keeps_shape else conv_bn(layer.inputs, layer.outputs, 1, layer.size)
-    kernel, expansion = BLOCKS[choice - 1]
-    size = layer.size * layer.stride
-    return inverted_residual(layer.inputs, layer.inputs * expansion, layer.outputs, kernel, size, layer.size)
+    return searched(LAYERS[position], BLOCKS[choice])
 
 
 @cache
@@ -105,7 +84,7 @@ def cost(architecture: Architecture) -> Cost:
 
 
 FACTS = Facts(
-    network="macro.build_nas_bench_macro",
+    network="mobile.build_nas_bench_macro",
     tables=(
         Benchmark(
             name=SPACE.name,

@@ -7,7 +7,7 @@ which `harness.text.published` reads; `write` states a design in each of the `LA
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TypeAlias
 
@@ -97,43 +97,30 @@ def write_lists(space: Space, architecture: Architecture) -> list[str]:
     return ["[" + ", ".join(map(str, space.symbols(choices))) + "]" for choices in space.split(architecture)]
 
 
-def _headings(space: Space) -> list[str]:
-    return [f"{group.name} ({group.slots[0].name} to {group.slots[-1].name})" for group in space.groups]
-
-
-def _flat(space: Space, architecture: Architecture) -> str:
-    return "[" + ", ".join(map(str, space.symbols(architecture))) + "]"
-
-
-def _grouped(line: str) -> Callable[[Space, Architecture], str]:
-    def layout(space: Space, architecture: Architecture) -> str:
-        return "\n".join(
-            line.format(number=number, heading=heading, choices=choices, bare=choices.strip("[]"))
-            for number, (heading, choices) in enumerate(
-                zip(_headings(space), write_lists(space, architecture), strict=True), start=1
-            )
-        )
-
-    return layout
-
-
-def _python(line: str) -> Callable[[Space, Architecture], str]:
-    rows = _grouped(line)
-    return lambda space, architecture: "op_list = [\n" + rows(space, architecture) + "\n]"
-
-
-LAYOUTS: dict[str, Callable[[Space, Architecture], str]] = {
-    "grouped": _grouped("{heading}: {choices}"),
-    "numbered": _grouped("{number}. {heading}: {choices}"),
-    "bulleted": _grouped("- **{heading}:** {choices}"),
-    "next line": _grouped("{heading}:\n{choices}"),
-    "python": _python("    # {heading}\n    {bare},"),
-    "python, trailing comments": _python("    {bare},  # {heading}"),
-    "flat": _flat,
+LAYOUTS = {
+    "grouped": "{heading}: {choices}",
+    "numbered": "{number}. {heading}: {choices}",
+    "bulleted": "- **{heading}:** {choices}",
+    "next line": "{heading}:\n{choices}",
+    "python": "    # {heading}\n    {bare},",
+    "python, trailing comments": "    {bare},  # {heading}",
+    "flat": "",
 }
-"""Every layout in which the published answers state a design, by name. `read` reads each of them back."""
+"""Every layout in which the published answers state a design, by name, with how a group is written; `read` reads each.
+
+Python's are a list, and a flat design is a list without groups.
+"""
 
 
 def write(space: Space, architecture: Architecture, layout: str = "grouped") -> str:
     """Write an architecture as text in one of `LAYOUTS`."""
-    return LAYOUTS[layout](space, space.validate(architecture))
+    architecture = space.validate(architecture)
+    if layout == "flat":
+        return "[" + ", ".join(map(str, space.symbols(architecture))) + "]"
+    headings = (f"{group.name} ({group.slots[0].name} to {group.slots[-1].name})" for group in space.groups)
+    written = zip(headings, write_lists(space, architecture), strict=True)
+    rows = "\n".join(
+        LAYOUTS[layout].format(number=number, heading=heading, choices=choices, bare=choices.strip("[]"))
+        for number, (heading, choices) in enumerate(written, start=1)
+    )
+    return f"op_list = [\n{rows}\n]" if layout.startswith("python") else rows

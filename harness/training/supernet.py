@@ -14,7 +14,6 @@ was killed has the result of one that was not; on a CPU equal jobs have equal re
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from functools import partial, reduce
 from pathlib import Path
@@ -32,7 +31,7 @@ from harness.training.checkpoint import Checkpoint
 from harness.training.jobs import Epoch, Logits, Search, Searched, SupernetJob, SupernetOutcome
 from harness.training.networks.nas_bench_201 import Cell, operation
 from harness.training.pictures import Batch, Data, steps
-from harness.training.train import evaluate, loaded, observed, reporting_memory
+from harness.training.train import evaluate, finite, learning_rate, loaded, observed, reporting_memory, sgd
 from harness.training.worker import Say, quiet
 
 SHAPE = len(SPACE.slots), len(OPERATIONS)  # of the logits: (6, 5)
@@ -201,17 +200,11 @@ def search(
     supernet.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     recipe, logits = job.recipe, supernet.logits
     weights = [each for each in supernet.network.parameters() if each.requires_grad]
-    sgd = torch.optim.SGD(
-        weights,
-        lr=recipe.learning_rate,
-        momentum=recipe.momentum,
-        weight_decay=recipe.weight_decay,
-        nesterov=recipe.nesterov,
-        fused=not supernet.sampled,  # which asks for a gradient of every weight, and a cell has only its own
-    )
+    # Fused it asks for a gradient of every weight, and a sampled cell has only its own.
+    optimizer = sgd(weights, recipe, fused=not supernet.sampled)
     adam = supernet.adam(job.search)
     supernet.course[0] = logits.detach()
-    curve = checkpoint.load(supernet, sgd) if checkpoint else []
+    curve = checkpoint.load(supernet, optimizer) if checkpoint else []
     steps_an_epoch = steps(min(len(data.train), len(data.validation)), recipe.batch_size)
     for epoch in range(len(curve), recipe.epochs):
         supernet.train()
@@ -222,7 +215,7 @@ def search(
         batches = zip(data.train.shuffled(job.seed, epoch), data.validation.shuffled(job.seed, epoch), strict=False)
         for step, (trained, validated) in enumerate(batches):
             progress = epoch / recipe.epochs + step / (recipe.epochs * steps_an_epoch)
-            xi = sgd.param_groups[0]["lr"] = recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
+            xi = optimizer.param_groups[0]["lr"] = learning_rate(recipe, progress)
             if job.search.method == "darts-second-order":
                 after, of = partial(_loss, supernet, trained), partial(_loss, supernet, validated)
                 logits.grad = unrolled_gradient(after, of, logits, weights, xi)
@@ -233,20 +226,19 @@ def search(
             with torch.no_grad():
                 mixture = straight_through(logits, noise[step, 1], tau) if supernet.sampled else supernet.mixture()
             loss = _loss(supernet, trained, mixture)
-            sgd.zero_grad()
+            optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(weights, CLIP)
-            sgd.step()
+            optimizer.step()
             total += loss.detach() * len(trained[1])
             seen += len(trained[1])
         if not logits.isfinite().all():
             raise TrainingError(f"expected finite logits after epoch {epoch + 1}, got none: lower a learning rate")
         supernet.course[epoch + 1] = logits.detach()
-        mean = total.item() / seen
-        curve.append(Epoch(mean if math.isfinite(mean) else None, *evaluate(supernet, data.validation)))
+        curve.append(Epoch(finite(total.item() / seen), *evaluate(supernet, data.validation)))
         say(_line(epoch + 1, recipe.epochs, curve[-1], supernet))
         if checkpoint and epoch < recipe.epochs - 1:
-            checkpoint.save(supernet, sgd, curve)
+            checkpoint.save(supernet, optimizer, curve)
     best = SPACE.to_native(tuple(logits.argmax(1).tolist()))
     return SupernetOutcome(best, tuple(map(_short, supernet.course)), tuple(curve))
 

@@ -6,7 +6,7 @@ import math
 import platform
 import resource
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
@@ -44,22 +44,14 @@ def fit(
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     device = next(network.parameters()).device
     autocast = torch.autocast("cuda", torch.bfloat16, enabled=recipe.mixed_precision and device.type == "cuda")
-    optimizer = torch.optim.SGD(
-        network.parameters(),
-        lr=recipe.learning_rate,
-        momentum=recipe.momentum,
-        weight_decay=recipe.weight_decay,
-        nesterov=recipe.nesterov,
-        fused=True,  # one pass over the weights, also on a CPU
-    )
+    optimizer = sgd(network.parameters(), recipe)
     epochs = checkpoint.load(network, optimizer) if checkpoint else []
     steps_an_epoch = steps(len(data.train), recipe.batch_size)
     for epoch in range(len(epochs), recipe.epochs):
         network.train()
         total = torch.zeros((), device=device)
         for step, (images, labels) in enumerate(data.train.shuffled(seed, epoch), start=epoch * steps_an_epoch):
-            progress = step / (recipe.epochs * steps_an_epoch)
-            optimizer.param_groups[0]["lr"] = recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
+            optimizer.param_groups[0]["lr"] = learning_rate(recipe, step / (recipe.epochs * steps_an_epoch))
             with autocast:
                 loss = cross_entropy(network(images), labels)
             optimizer.zero_grad()
@@ -70,13 +62,26 @@ def fit(
         if len(data.validation):
             with autocast:
                 validation, validation_loss = evaluate(network, data.validation)
-        epochs.append(Epoch(_finite(total.item() / len(data.train)), validation, validation_loss))
+        epochs.append(Epoch(finite(total.item() / len(data.train)), validation, validation_loss))
         say(_line(epoch + 1, recipe.epochs, epochs[-1]))
         if checkpoint and epoch < recipe.epochs - 1:
             checkpoint.save(network, optimizer, epochs)
     with autocast:
         test, test_loss = evaluate(network, data.test)
     return Outcome(tuple(epochs), epochs[-1].validation, epochs[-1].validation_loss, test, test_loss)
+
+
+def sgd(weights: Iterable[nn.Parameter], recipe: Recipe, *, fused: bool = True) -> torch.optim.SGD:
+    """The recipe's optimiser; fused it makes one pass over the weights, also on a CPU."""
+    momentum, decay = recipe.momentum, recipe.weight_decay
+    return torch.optim.SGD(
+        weights, recipe.learning_rate, momentum, weight_decay=decay, nesterov=recipe.nesterov, fused=fused
+    )
+
+
+def learning_rate(recipe: Recipe, progress: float) -> float:
+    """Of a step at this progress, from 0 to 1."""
+    return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * progress))
 
 
 @torch.no_grad()
@@ -89,10 +94,11 @@ def evaluate(network: nn.Module, part: Part) -> tuple[float, float | None]:
         logits = network(images)
         correct += (logits.argmax(1) == labels).sum()
         total += cross_entropy(logits, labels, reduction="sum")
-    return 100 * correct.item() / len(part), _finite(total.item() / len(part))
+    return 100 * correct.item() / len(part), finite(total.item() / len(part))
 
 
-def _finite(loss: float) -> float | None:
+def finite(loss: float) -> float | None:
+    """The loss; None where it is not finite."""
     return loss if math.isfinite(loss) else None
 
 

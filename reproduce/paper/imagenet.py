@@ -9,13 +9,12 @@ from cache.errors import ReplayMiss
 from harness.protocol import MILLION
 from harness.spaces.mobilenetv2_se import (
     CHOICES,
+    FIRST_LAYERS,
     LAYERS_PER_STAGE,
     SPACE,
-    STAGES,
     choice_cost,
     cost,
     fixed_cost,
-    input_size,
 )
 from reproduce.errors import MalformedConversation
 from reproduce.paper import printed
@@ -208,8 +207,8 @@ def table14(name: str) -> Report:
         Column("other_layers_m", "Other layers, FLOPs (M)"),
     )
     rows = []
-    for stage, (group, shape) in enumerate(zip(SPACE.groups, STAGES, strict=True)):
-        size, first = input_size(stage), stage * LAYERS_PER_STAGE
+    for stage, (group, shape) in enumerate(zip(SPACE.groups, FIRST_LAYERS, strict=True)):
+        size, first = shape.size * shape.stride, stage * LAYERS_PER_STAGE
         rows.append(
             (
                 label(group.name),

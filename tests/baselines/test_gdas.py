@@ -5,15 +5,13 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from baselines.gdas import Gdas
+from baselines.gdas import HORIZON, Gdas
 from tests.baselines.made_up import problem_of
-
-HORIZON = 40
 
 
 def test_learns_what_torch_does() -> None:
     space, table = problem_of((3, 3), (3,))
-    ours = Gdas(space, (), HORIZON)
+    ours = Gdas(space, ())
     logits = torch.nn.Parameter(torch.zeros(3, 3, dtype=torch.float64))
     adam = torch.optim.Adam([logits], lr=0.1, betas=(0.5, 0.999), weight_decay=1e-3)
     rng = np.random.default_rng(0)

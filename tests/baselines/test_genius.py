@@ -11,7 +11,7 @@ import pytest
 
 from baselines import genius
 from baselines.genius import Genius, Prompts
-from harness.constraints import MacsWindow, Novelty
+from harness.constraints import MacsWindow, novel
 from harness.loop import Budget, Problem, run
 from harness.protocol import Evaluated, Message, Proposal, Reason, Rejected, Rejection, Trial, Unmeasured
 from harness.spaces import mobilenetv2_se
@@ -53,7 +53,7 @@ class Model:
 
 
 class Always72:
-    def evaluate(self, _: Architecture) -> float:
+    def __call__(self, _: Architecture) -> float:
         return 72.0
 
 
@@ -238,7 +238,7 @@ def test_own_prompts_leave_nothing_unfilled_in_a_whole_run() -> None:
         return Answer(next(replies), "key")
 
     prompts = Prompts.load("mobilenetv2_se", low="270", high="330", costs=mobilenetv2_se.describe_costs())
-    constraints = (MacsWindow(270, 330), Novelty())
+    constraints = (MacsWindow(270, 330), novel)
     problem = Problem(space, lambda each: mobilenetv2_se.cost(each).macs_thop, constraints, Always72())
     trajectory = run(Genius(space, prompts, complete), problem, Budget(evaluations=2))
     assert [step.trial.rejection.reason for step in trajectory.steps if isinstance(step.trial, Rejected)] == [

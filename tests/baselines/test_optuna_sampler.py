@@ -29,12 +29,9 @@ def test_tpe_prefers_what_did_well() -> None:
     assert np.mean([sum(each) for each in tried[-20:]]) > np.mean([sum(each) for each in tried[:10]]) + 1
 
 
-@pytest.mark.parametrize("ordered", [False, True])
-def test_any_sampler_becomes_a_method(ordered: bool) -> None:
+def test_any_sampler_becomes_a_method() -> None:
     problem = problem_of((2, 3), (4,))
-    method = optuna_method(
-        "optuna-random", "made up", lambda seed: optuna.samplers.RandomSampler(seed=seed), ordered=ordered
-    )
+    method = optuna_method("optuna-random", "made up", lambda seed: optuna.samplers.RandomSampler(seed=seed))
     first = search(method, *problem, Budget(evaluations=200), range(2), 0)
     again = search(method, *problem, Budget(evaluations=200), range(1, 2), 0)
     np.testing.assert_array_equal(first.proposals[1:], again.proposals)

@@ -57,8 +57,8 @@ def test_objective(measured: Measured) -> None:
     rng = random.Random(0)
     objective, space = measured.objective, measured.space
     for architecture in (measured.known, *(space.sample(rng) for _ in range(20))):
-        accuracy = objective.evaluate(architecture)
-        assert objective.evaluate(architecture) == accuracy
+        accuracy = objective(architecture)
+        assert objective(architecture) == accuracy
         if measured.complete or architecture == measured.known:
             assert accuracy is not None
         assert accuracy is None or (isinstance(accuracy, float) and 0 <= accuracy <= 100)

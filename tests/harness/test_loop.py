@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from harness.constraints import MacsWindow, Novelty
+from harness.constraints import MacsWindow, novel
 from harness.errors import OptimizerError
 from harness.loop import Budget, Problem, Told, Trajectory, run
 from harness.protocol import Evaluated, Proposal, Reason, Rejected, Trial, Unmeasured
@@ -28,11 +28,11 @@ ACCURACIES = {GOOD: 72.5, EQUAL: 72.5, WORSE: 70.0}
 class Measured:
     """An objective that knows three architectures."""
 
-    def evaluate(self, architecture: Architecture) -> float | None:
+    def __call__(self, architecture: Architecture) -> float | None:
         return ACCURACIES.get(architecture)
 
 
-PROBLEM = Problem(WIDTHS, lambda architecture: sum(architecture) * 1_000_000, (MacsWindow(1, 5), Novelty()), Measured())
+PROBLEM = Problem(WIDTHS, lambda architecture: sum(architecture) * 1_000_000, (MacsWindow(1, 5), novel), Measured())
 
 
 @dataclass

@@ -30,7 +30,7 @@ def test_figures_of_a_table_are_asked_for_once_and_told_by_validation() -> None:
         return Reply({"accuracy": 71, "test": 70.5})
 
     objective = Asked(Client(Cassette(), {FIGURES: look_up}), SPACE, TABLE)
-    assert objective.evaluate(ONE) == 71.0
+    assert objective(ONE) == 71.0
     assert objective.figures(ONE) == Figures(71.0, 70.5)
     assert asked == [{"table": "made-up", "source": "0" * 64, "space": "nas-bench-macro", "architecture": "00000000"}]
     assert [record.kind for record in objective.used.values()] == [FIGURES]
@@ -39,7 +39,7 @@ def test_figures_of_a_table_are_asked_for_once_and_told_by_validation() -> None:
 def test_figures_of_another_form_are_refused() -> None:
     records = Cassette([Record(TABLE.request(SPACE, ONE), {"accuracy": "high"}, kind=FIGURES)])
     with pytest.raises(BrokenRecording, match="figures of another form"):
-        Asked(Client(records), SPACE, TABLE).evaluate(ONE)
+        Asked(Client(records), SPACE, TABLE)(ONE)
 
 
 def test_a_training_that_is_there_is_read_and_another_one_is_not_measured_yet() -> None:
@@ -48,10 +48,10 @@ def test_a_training_that_is_there_is_read_and_another_one_is_not_measured_yet() 
     objective = Asked(client, SPACE, TRAINING, wait=False)
     outcome = made_up(job).outcome
     assert objective.figures(ONE) == (outcome.validation, outcome.test)
-    assert objective.evaluate(OTHER) is None
+    assert objective(OTHER) is None
     assert list(objective.used) == [job.key]
     with pytest.raises(ReplayMiss):
-        Asked(client, SPACE, TRAINING).evaluate(OTHER)
+        Asked(client, SPACE, TRAINING)(OTHER)
 
 
 def test_a_recipe_without_validation_is_no_objective_of_a_search() -> None:
@@ -61,4 +61,4 @@ def test_a_recipe_without_validation_is_no_objective_of_a_search() -> None:
     outcome = Outcome(result.outcome.curve, None, None, 50.0, 1.0)
     records = Cassette([replace(result, outcome=outcome).to_record()])
     with pytest.raises(InvalidJob, match="give its split a fraction"):
-        Asked(Client(records), SPACE, blind).evaluate(ONE)
+        Asked(Client(records), SPACE, blind)(ONE)

@@ -115,13 +115,12 @@ def test_a_method_that_learns_is_told_each_result_before_it_goes_on(
     assert [len(each) for each in executor.rounds] == [2] * 6
     how = Training("nas-bench-201", "digits", training.DIGITS, DIGITS)
 
-    class Truth:
-        def evaluate(self, architecture: Architecture) -> float | None:
-            return made_up(how.job(architecture)).outcome.validation
+    def truth(architecture: Architecture) -> float | None:
+        return made_up(how.job(architecture)).outcome.validation
 
     for trial in range(2):
         method = catalogue.find("local-search").factory(nas_bench_201.SPACE, Stream(0, trial))
-        problem = Problem(nas_bench_201.SPACE, lambda _: 0, (), Truth())
+        problem = Problem(nas_bench_201.SPACE, lambda _: 0, (), truth)
         proposed = [step.trial.architecture for step in run(method, problem, Budget(evaluations=6)).steps]
         assert [nas_bench_201.SPACE.to_native(each) for each in proposed if each] == [
             row["architecture"]["value"] for row in found if row["trial"]["value"] == trial + 1

@@ -11,10 +11,11 @@ import hashlib
 import math
 import os
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,14 +24,14 @@ from cache.key import DIGEST_PREFIX
 from harness.errors import MalformedData, TrainingError
 from harness.training.data.dataset import Indices
 
-if TYPE_CHECKING:
-    from PIL import Image
-
 SUFFIXES = (".jpeg", ".jpg", ".png")
 CONTENTS = 1024  # files whose content is in the digest
 TRAIN, TEST = "train", "val"
 AREA, ASPECT = (0.08, 1.0), (3 / 4, 4 / 3)  # of a random crop: Szegedy et al. 2015, section 6
 CENTRE = 224 / 256  # of the shorter side, what testing sees
+
+Box: TypeAlias = tuple[float, float, float, float]
+"""Left, top, right, bottom, in pixels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,33 +78,23 @@ class Folder:
         Raises:
             MalformedData: the file is no picture.
         """
-        with self._open(number) as image:
-            picture = self._read(image, _random_box(image.size, rng), side)
+        picture = self._cut(number, side, lambda size: _random_box(size, rng))
         return picture[:, ::-1] if rng.random() < 0.5 else picture
 
     def centre(self, number: int, side: int) -> NDArray[np.uint8]:
         """The middle of a picture, for validation and testing: shape (side, side, 3); raises MalformedData."""
-        with self._open(number) as image:
-            width, height = image.size
-            kept = CENTRE * min(width, height)
-            left, top = (width - kept) / 2, (height - kept) / 2
-            return self._read(image, (left, top, left + kept, top + kept), side)
+        return self._cut(number, side, _middle)
 
-    def _open(self, number: int) -> Image.Image:
+    def _cut(self, number: int, side: int, box: Callable[[tuple[int, int]], Box]) -> NDArray[np.uint8]:
         from PIL import Image
 
+        path = self.root / self.files[number]
         try:
-            return Image.open(self.root / self.files[number])
+            with Image.open(path) as image:
+                inside = box(image.size)
+                return np.asarray(image.convert("RGB").resize((side, side), Image.Resampling.BILINEAR, box=inside))
         except OSError as error:
-            raise MalformedData(f"{self.root / self.files[number]}: expected a picture, got {error}") from error
-
-    def _read(self, image: Any, box: tuple[float, float, float, float], side: int) -> NDArray[np.uint8]:
-        from PIL import Image
-
-        try:
-            return np.asarray(image.convert("RGB").resize((side, side), Image.Resampling.BILINEAR, box=box))
-        except OSError as error:
-            raise MalformedData(f"{image.filename}: expected a whole picture, got {error}") from error
+            raise MalformedData(f"{path}: expected a whole picture, got {error}") from error
 
 
 def load(root: Path) -> Folder:
@@ -148,7 +139,14 @@ def _pictures(root: Path, folder: str) -> list[tuple[str, int]]:
     )
 
 
-def _random_box(size: tuple[int, int], rng: random.Random) -> tuple[float, float, float, float]:
+def _middle(size: tuple[int, int]) -> Box:
+    width, height = size
+    kept = CENTRE * min(size)
+    left, top = (width - kept) / 2, (height - kept) / 2
+    return left, top, left + kept, top + kept
+
+
+def _random_box(size: tuple[int, int], rng: random.Random) -> Box:
     """A cut of random area and aspect ratio, inside the picture; after ten misses, the whole picture."""
     width, height = size
     for _ in range(10):

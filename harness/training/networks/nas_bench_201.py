@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from harness.spaces.nas_bench_201 import CELLS_PER_STAGE, CHANNELS, OPERATIONS, SPACE
-from harness.training.networks.blocks import classifier, scaled
+from harness.training.networks.mobile import classifier, conv_bn, scaled
 from tables.space import Architecture
 
 
@@ -22,11 +22,7 @@ class Zero(nn.Module):
 
 def relu_conv_bn(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:
     """Activation, convolution without bias, batch normalisation, in this order."""
-    return nn.Sequential(
-        nn.ReLU(),
-        nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False),
-        nn.BatchNorm2d(outputs),
-    )
+    return nn.Sequential(nn.ReLU(), *conv_bn(inputs, outputs, kernel, stride))
 
 
 def operation(name: str, channels: int) -> nn.Module:

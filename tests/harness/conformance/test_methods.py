@@ -88,7 +88,7 @@ def caller_s_problem() -> Any:
 class EvaluatesOnItsOwn(Honest):
     def tell(self, trial: Trial) -> None:
         super().tell(trial)
-        caller_s_problem().objective.evaluate(self.next)
+        caller_s_problem().objective(self.next)
 
 
 class NeverRepeats(Honest):

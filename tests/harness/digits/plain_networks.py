@@ -6,8 +6,7 @@ import torch
 from torch import nn
 
 from harness.digits.network import CellBatch
-from harness.digits.pictures import KERNEL, PADDING, STRIDE
-from harness.digits.table import CHANNELS, CLASSES
+from harness.digits.table import CHANNELS, CLASSES, KERNEL, PADDING, STRIDE
 from harness.spaces.cells import Edge
 from harness.training.networks.nas_bench_201 import Cell
 from tables.space import Architecture

@@ -12,7 +12,7 @@ pytest.importorskip("sklearn", reason="digits come with scikit-learn: install th
 
 from harness.digits import network as cell_batch  # noqa: E402
 from harness.digits.network import CellBatch  # noqa: E402
-from harness.digits.pictures import patches  # noqa: E402
+from harness.digits.table import patches  # noqa: E402
 from harness.spaces.cells import CONV1, CONV3, NONE, POOL, SKIP, distinct_cells  # noqa: E402
 from tests.harness.digits.plain_networks import copy_weights, pairs, plain_network  # noqa: E402
 

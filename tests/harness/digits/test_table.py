@@ -14,7 +14,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="networks need torch: install the extra `train`")
 pytest.importorskip("sklearn", reason="digits come with scikit-learn: install the extra `train`")
 
-from harness.digits import pictures as noisy_digits  # noqa: E402
+from harness.digits import table as noisy_digits  # noqa: E402
 from harness.digits.table import NAME, SETTING, cost  # noqa: E402
 from harness.spaces.cells import cell_numbers, distinct_cells  # noqa: E402
 from harness.spaces.nas_bench_201 import SPACE  # noqa: E402

@@ -114,5 +114,5 @@ def test_a_damaged_picture_is_named(tmp_path: Path) -> None:
     with pytest.raises(MalformedData, match=r"n01/0.JPEG: expected a whole picture"):
         folder.centre(0, 8)
     path.write_bytes(b"no picture")
-    with pytest.raises(MalformedData, match=r"n01/0.JPEG: expected a picture"):
+    with pytest.raises(MalformedData, match=r"n01/0.JPEG: expected a whole picture"):
         folder.crop(0, 8, random.Random(0))
