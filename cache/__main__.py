@@ -31,7 +31,7 @@ from cache.errors import CacheError
 from cache.key import DIGEST_PREFIX, JSON, canonical
 from cache.limits import COLUMNS, keys_in, ledger, read_prices
 from cache.nearest import messages, unified
-from cache.record import Record
+from cache.record import CHAT, Record
 from cache.store import Store
 
 _DIGITS = 12  # of a key in a list; any number of them finds a record
@@ -72,12 +72,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _list(places: list[Path]) -> None:
-    """One line a record: key, sample, model, messages, answer."""
+    """One line a record: key, sample, model, messages and answer; of what no model said its kind."""
     for record in chain.from_iterable(_read(place).values() for place in places):
         said = " ".join(" ".join(_texts(record.answer)[:1]).split())
         beginning = said if len(said) <= _BEGINNING else said[: _BEGINNING - 1] + "…"
-        model, number = record.request.get("model"), len(messages(record.request))
-        _say(f"{_short(record.key)}  {record.sample:>4}  {model}  {number:>3} messages  {beginning}")
+        what = record.kind
+        if record.kind == CHAT:
+            what = f"{record.request.get('model')}  {len(messages(record.request)):>3} messages  {beginning}"
+        _say(f"{_short(record.key)}  {record.sample:>4}  {what}")
 
 
 def _show(place: Path, keys: list[str]) -> None:

@@ -264,7 +264,9 @@ def _checked_url(url: str | None) -> str | None:
 def _checked_key(key: str, *, needed: bool) -> str:
     """Return the API key, a placeholder if none is needed; raises CacheError, which does not show it."""
     if not key and needed:
-        raise CacheError("Expected an API key, got none. Set OPENAI_API_KEY, or OPENAI_BASE_URL for a local server.")
+        raise CacheError(
+            "Expected an API key, got none. Set OPENAI_API_KEY, or name a local server: --base-url or OPENAI_BASE_URL."
+        )
     if not (key.isascii() and key.isprintable()) or " " in key:
         raise CacheError("Expected an API key of plain letters, got one with others (not shown). Set it anew.")
     return key or "none"

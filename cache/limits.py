@@ -18,7 +18,7 @@ import msgspec
 
 from cache.errors import CacheError
 from cache.key import JSON
-from cache.record import Record
+from cache.record import CHAT, Record
 
 KEPT = "Every answer so far is kept: the same command goes on from here."
 
@@ -150,6 +150,8 @@ def ledger(
     """
     models: dict[str, dict[str, float]] = {}
     for record in records:
+        if record.kind != CHAT:  # what else is kept has no price a token
+            continue
         model = str(record.request.get("model"))
         attempts = record.observed.get("attempts")
         told = [attempt for attempt in attempts if isinstance(attempt, Mapping)] if isinstance(attempts, list) else []

@@ -42,9 +42,11 @@ class Problem:
         """Return the true outcome of a proposal.
 
         Raises:
-            OptimizerError: if it holds neither an architecture nor a reply.
+            OptimizerError: if it is no proposal, or holds neither an architecture nor a reply.
             InvalidArchitecture: if its architecture is none of the space.
         """
+        if not isinstance(proposal, Proposal):
+            raise OptimizerError(f"expected a Proposal, got {proposal!r}; return Proposal(architecture)")
         if proposal.architecture is not None:
             architecture = self.space.validate(proposal.architecture)
         elif proposal.reply is not None:

@@ -123,6 +123,9 @@ class Specification(Data, frozen=True, kw_only=True):
     @classmethod
     def of(cls, record: Record) -> Specification:
         """The specification in a run's record; raises BrokenRecording if it is of another form."""
+        if "measure" in record.request:
+            carry = "`python -m reproduce recordings OLD.jsonl --migrate NEW.jsonl`"
+            raise BrokenRecording(record.key, f"a run of the first version, which {carry} carries over")
         return _read(cls, record.request, record)
 
     @property

@@ -48,6 +48,8 @@ def migrate(path: Path, into: Path) -> list[Run]:
         BrokenRecording: it holds no run of the first version, or one that cannot be carried over.
     """
     old = cassette.read(path)
+    if any("measure" not in record.request for record in old.of_kind(RUN)):
+        raise BrokenRecording(str(path), "a recording of the present form, which needs no migration")
     kept = Cassette(record for record in old.values() if record.kind not in (RUN, FIGURES, SEARCH))
     for record in old.values():
         if record.kind == FIGURES:

@@ -28,6 +28,7 @@ from harness.run import Run, Setting
 from harness.specification import RUN, Ended, Label, Model, Specification
 from harness.text import published
 from reproduce.benchmarks import Opened
+from reproduce.errors import UsageError
 from reproduce.published import replay
 from reproduce.published.replay import RECORDED
 from reproduce.report.report import BLANK, Cell, Column, Report, label, recorded
@@ -194,6 +195,21 @@ def read(path: Path) -> list[Recorded]:
         BrokenRecording: a run is of another form.
     """
     return _in_order(Recorded.of(record) for record in cassette.read(path).of_kind(RUN))
+
+
+def of_models(path: Path) -> list[Recorded]:
+    """The runs of a recording that a language model was asked in; raises as `read` does.
+
+    Raises:
+        UsageError: there is none.
+    """
+    found = [one for one in read(path) if one.specification.model is not None]
+    if not found:
+        raise UsageError(
+            f"{path}: expected runs of a language model, got none; `python -m reproduce search --from FILE` performs "
+            "other searches again"
+        )
+    return found
 
 
 def again(path: Path) -> list[Run]:

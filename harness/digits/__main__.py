@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return check(args.table or embedded(NAME), args.n, args.seed)
         executor = LocalExecutor(processes=args.processes, devices=(), command=WORKER)
         sys.stdout.write(f"{train(args.into, args.seeds, executor)}\n")
-    except (TableError, HarnessError) as error:
+    except (TableError, HarnessError, OSError, ImportError) as error:
         sys.stderr.write(f"{error}\n")
         return 1 if isinstance(error, DamagedTable) else 2
     except KeyboardInterrupt:

@@ -14,7 +14,7 @@ from cache.errors import CacheError
 from cache.store import Store
 from reproduce import benchmarks, runs
 from reproduce.benchmarks import BENCHMARKS
-from reproduce.compare.contest import ONE_BY_ONE, ORACLE_STEPS, Rules, contest
+from reproduce.compare.contest import GENIUS_BUDGET, ONE_BY_ONE, ORACLE_STEPS, Rules, contest
 from reproduce.compare.report import draw, report
 from reproduce.data import home
 from reproduce.errors import UsageError
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     """Compare and print; with --out FILE.png or .svg the anytime curves are drawn.
 
     Raises:
-        UsageError: if a name is unknown or a number is not positive.
+        UsageError: if a name is unknown, a number is not positive, or a recording holds no run of a model.
         DataMissing: if a table that is named has not been fetched.
     """
     for number in (*args.budget, *([] if args.trials is None else [args.trials])):
@@ -57,10 +57,11 @@ def run(args: argparse.Namespace) -> int:
     methods = [catalogue.find(name) for name in (*chosen, *args.optimiser)]
     rules = Rules(tuple(sorted(set(args.budget))), args.count, args.trials, args.seed)
     recordings = {"": [run for path in runs.committed() for run in runs.read(path)]}
-    recordings |= {f" ({path.name})": runs.read(path) for path in args.recording}
+    recordings |= {f" ({path.name})": runs.of_models(path) for path in args.recording}
     with _kept() as records:
         contests = [contest(name, methods, rules, records, recordings, oracle=args.oracle) for name in names]
-    compared = report(contests, args.count, quotes="genius" in chosen)
+    quotes = "genius" in chosen and args.table is None and GENIUS_BUDGET in rules.budgets
+    compared = report(contests, args.count, quotes=quotes)
     show(compared, args.format, args.out, partial(draw, contests, args.count))
     return 0
 

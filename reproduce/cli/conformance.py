@@ -67,7 +67,7 @@ def _space(name: str) -> SpaceModule:
         return spaces.find(name)
     try:
         module = importlib.import_module(name)
-    except ImportError as error:
+    except Exception as error:  # whatever a module of others raises when it is imported
         raise UsageError(
             f"conformance: expected --space to name a module, such as my_space for my_space.py in this folder, "
             f"or one of {', '.join(spaces.NAMES)}; got {name!r} ({error})"

@@ -31,7 +31,8 @@ def run(args: argparse.Namespace) -> int:
     """Print what the recordings say, or carry one over.
 
     Raises:
-        UsageError: with `--migrate`, if not one file is named.
+        UsageError: if a file holds no run of a model; with `--migrate`, if not one file is named or the new one is
+            there.
         CacheError, BrokenRecording: if a recording is damaged, or cannot be carried over.
         ReplayMiss: with `--text`, if it does not replay.
     """
@@ -41,10 +42,12 @@ def run(args: argparse.Namespace) -> int:
 
         if len(args.files) != 1:
             raise UsageError(f"recordings: expected one FILE to migrate, got {len(args.files)}")
+        if args.migrate.exists():
+            raise UsageError(f"{args.migrate}: expected a new file, found one that is there; name another")
         found = migrate(args.files[0], args.migrate)
         sys.stdout.write(f"{args.migrate}: {len(found)} runs, each of which took its course again\n")
     elif args.text:
         emit("".join(runs.text(each) for path in paths for each in runs.again(path)), args.out)
     else:
-        show(runs.report([each for path in paths for each in runs.read(path)]), args.format, args.out)
+        show(runs.report([each for path in paths for each in runs.of_models(path)]), args.format, args.out)
     return 0

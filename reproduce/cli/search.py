@@ -11,7 +11,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from msgspec import structs
@@ -21,11 +21,13 @@ from cache import cassette
 from cache.cassette import Cassette
 from cache.client import Client, Provider, Queue, Records
 from cache.endpoint import OpenAITransport
+from cache.errors import CacheError
 from cache.key import JSON
 from cache.limits import Limits, read_prices
 from cache.record import CHAT
 from cache.store import Store
 from harness import spaces
+from harness.errors import BrokenRecording
 from harness.loop import Before, Budget
 from harness.objectives import FIGURES, Measure
 from harness.run import perform_all
@@ -119,6 +121,8 @@ def _searched(args: argparse.Namespace) -> Report:
         how = training.described(args, args.space)
         evidence = {how.dataset: how.digest}
     planned = _planned(args, runs.measure(opened) if opened else None, how)
+    if args.into is not None:
+        _refuse_another(args.into, planned)
     with ExitStack() as stack:
         costs = how or args.model
         records: Records = stack.enter_context(Store(args.store or home() / "answers")) if costs else Cassette()
@@ -182,44 +186,61 @@ def _planned(args: argparse.Namespace, table: Measure | None, how: Training | No
     ]
 
 
+def _refuse_another(path: Path, planned: Sequence[Specification]) -> None:
+    """Refuse to write over a file that is no recording of these runs."""
+    if not path.exists():
+        return
+    found: list[Specification] = []
+    with suppress(CacheError, BrokenRecording):
+        found = [one.specification for one in runs.read(path)]
+    if not found or any(one not in planned for one in found):
+        raise UsageError(
+            f"{path}: expected a new file, or a recording of this search, found another; it was left as it is: "
+            "name another with --into"
+        )
+
+
 def _check(args: argparse.Namespace) -> None:
     """Refuse what does not fit together, and fill in what follows from the rest."""
+    me = args.command
     for name in ("budget", "trials", "proposals"):
         number = getattr(args, name)
         if number is not None and number < 1:
-            raise UsageError(f"search: expected a positive --{name}, got {number}")
+            raise UsageError(f"{me}: expected a positive --{name}, got {number}")
     if args.source is not None:
         if args.method or args.space or args.run or args.model or args.into or args.dry_run:
-            raise UsageError("search: --from FILE.jsonl says by itself what is searched; leave out the rest")
+            raise UsageError(f"{me}: --from FILE.jsonl says by itself what is searched; leave out the rest")
         return
-    if args.command == "record" and not (args.model and args.into):
+    if me == "record" and not (args.model and args.into):
         raise UsageError("record: expected --model NAME --space NAME --into FILE.jsonl")
     args.method = args.method or (GENIUS if args.model or args.run else None)
     if args.run:
         args.run, args.space = str(imagenet.published_run(args.run).run), args.space or WINDOWED
+    if args.space is None and args.table is not None:
+        args.space = benchmarks.find(args.table).space.name
     if args.method is None or args.space is None:
         raise UsageError(
-            "search: expected --method NAME --space NAME, or --model NAME --space NAME, or --method genius --run NAME, "
+            f"{me}: expected --method NAME --space NAME, or --model NAME --space NAME, or --method genius --run NAME, "
             "or --from FILE"
         )
     if args.run and (args.method, args.space, args.objective, args.model) != (GENIUS, WINDOWED, "train", None):
         raise UsageError(
-            "search: --run names a published run, for --method genius on mobilenetv2-se with --objective train; what "
+            f"{me}: --run names a published run, for --method genius on mobilenetv2-se with --objective train; what "
             "GPT-4 did on tables is replayed by `table1` and `table7` to `table13`"
         )
     if args.run and (args.trials, args.budget) != (1, ITERATIONS):
-        raise UsageError("search: a published run is one trial and has its own budget; leave out --trials and --budget")
+        raise UsageError(f"{me}: a published run is one trial and has its own budget; leave out --trials and --budget")
     if args.dry_run and (args.objective == "table" or args.model):
-        raise UsageError("search: --dry-run says what trainings will take: for --objective train without a model")
+        raise UsageError(f"{me}: --dry-run says what trainings will take: for --objective train without a model")
     if args.model and (args.space == WINDOWED) != (args.window is not None):
         raise UsageError(
-            f"search: expected --window LOW HIGH for {WINDOWED}, whose problem states it, and for no other space; "
+            f"{me}: expected --window LOW HIGH for {WINDOWED}, whose problem states it, and for no other space; "
             "GENIUS' own was 270 330"
         )
     if args.max_cost is not None and args.prices is None:
-        raise UsageError("search: --max-cost needs --prices FILE, the price of a million tokens of each model")
+        raise UsageError(f"{me}: --max-cost needs --prices FILE, the price of a million tokens of each model")
     if args.into is not None and not args.into.parent.is_dir():
-        raise UsageError(f"search: expected a folder {args.into.parent} for {args.into.name}, got none; make it first")
+        raise UsageError(f"{me}: expected a folder {args.into.parent} for {args.into.name}, got none; make it first")
 
 
 def _parameters(written: Sequence[str]) -> Mapping[str, JSON]:
@@ -232,7 +253,7 @@ def _parameters(written: Sequence[str]) -> Mapping[str, JSON]:
             equals = ""
         if not name or not equals or name in ("model", "messages", "temperature", "seed"):
             raise UsageError(
-                f"search: expected --parameter NAME=JSON such as top_p=0.9, for what no other option gives, got {one}"
+                f"expected --parameter NAME=JSON such as top_p=0.9, for what no other option gives, got {one}"
             )
     return parameters
 

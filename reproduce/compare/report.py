@@ -33,6 +33,7 @@ COLUMNS = (
     Column("rank", "Median rank"),
     Column("genius_better", "GENIUS better"),
 )
+FLOOR = 1e-3  # points: where curves are drawn that have reached the optimum
 MARKS = {"validation": "", "test only": "*", "no split": "†"}
 """Behind a table's name: what a search on it sees."""
 
@@ -125,7 +126,7 @@ def draw(contests: Sequence[Contest], count: str, path: Path) -> None:
         optimum = contest.opened.held_out.optimum
         for method, (colour, line) in zip(contest.methods, styles, strict=False):
             if method.curve is not None:
-                steps, regrets = range(1, len(method.curve) + 1), optimum - method.curve
+                steps, regrets = range(1, len(method.curve) + 1), np.maximum(optimum - method.curve, FLOOR)
                 axis.plot(steps, regrets, color=colour, linestyle=line, linewidth=1, label=method.name)
         for contestant in contest.genius:
             regret = optimum - contest.opened.held_out.test[contestant.selected[GENIUS_BUDGET]].mean()
@@ -134,7 +135,8 @@ def draw(contests: Sequence[Contest], count: str, path: Path) -> None:
         axis.set_yscale("log")
         axis.tick_params(axis="y", which="minor", labelleft=False)
         axis.set_title(contest.name.replace("-201-", "-201\n") + MARKS[contest.opened.table.measure.value], fontsize=6)
-    for axis in axes[-1]:
+    for axis in axes.flat[max(len(contests) - columns, 0) : len(contests)]:  # the last of each column
+        axis.tick_params(labelbottom=True)
         axis.set_xlabel(count)
     for axis in axes[:, 0]:
         axis.set_ylabel("mean regret (points)")

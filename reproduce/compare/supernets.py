@@ -183,7 +183,7 @@ def draw(groups: Sequence[Group], path: Path) -> None:
             for name, colour, course in zip(OPERATIONS, PALETTE, weights(searched).mean(axis=1).T, strict=False):
                 first = searched is group.searches[0]
                 axis.plot(course, color=colour, linewidth=0.9, alpha=0.8, label=name if first else None)
-        axis.set_title(group.title.replace(f", {group.data}", f"\n{group.data}"))
+        axis.set_title(group.title.replace(f", {group.data}", f"\n{group.data}"), fontsize=6)
     for axis in axes.flat[len(groups) :]:
         axis.set_axis_off()
     for axis in axes[:, 0]:

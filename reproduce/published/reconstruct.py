@@ -67,7 +67,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m reproduce.published.reconstruct", description=__doc__)
     parser.add_argument("what", choices=("figures", "cassettes"))
     if parser.parse_args(arguments).what == "figures":
-        imagenet.RUNS.write_text(figures(), encoding="utf-8")
+        try:
+            imagenet.RUNS.write_text(figures(), encoding="utf-8")
+        except DataMissing as error:
+            sys.stderr.write(f"{error}\n")
+            return 2
         return 0
     for name, run in imagenet.embedded().items():
         cassette.write(imagenet.cassette_path(name), records(run))

@@ -16,6 +16,7 @@ from cache.client import Client, Records, Reply, Request, Tally
 from cache.key import JSON
 from cache.record import CHAT, Record
 from harness import spaces
+from harness.errors import HarnessError
 from harness.loop import Objective, Step, Trajectory
 from harness.protocol import MILLION, Evaluated, Rejected, Trial, in_millions
 from harness.run import Setting, course, perform
@@ -125,7 +126,14 @@ def wording(space: str, window: tuple[int, int] | None = None) -> Prompts:
     if window is not None:
         low, high = map(str, window)
         words = {"low": low, "high": high, "costs": mobilenetv2_se.describe_costs()}
-    return Prompts.load(space.replace("-", "_"), **words)
+    name = space.replace("-", "_")
+    try:
+        return Prompts.load(name, **words)
+    except FileNotFoundError:
+        raise HarnessError(
+            f"{space}: expected a wording for a model, baselines/prompts/{name}.md, found none; write one, with the "
+            "parts of baselines/prompts/nas_bench_macro.md"
+        ) from None
 
 
 def setting(
