@@ -213,7 +213,7 @@ BROKEN = [
     (DependsOnHashes, conformance.repeats_a_trial_in_a_second_process, "keep sets in order"),
     (MovesOnWhenAsked, conformance.does_not_change_when_asked, "asked once for proposal 0 .* change state in tell"),
     (InsistsOnWhatWasRejected, conformance.survives_rejections, "propose another"),
-    (ComparesWithoutLooking, conformance.survives_rejections, "no attribute 'accuracy' .*test_conformance.py, line"),
+    (ComparesWithoutLooking, conformance.survives_rejections, "no attribute 'accuracy' .*test_methods.py, line"),
     (LooksAtTheTest, conformance.has_no_access_to_test_accuracies, "use the `accuracy` of an `Evaluated` trial only"),
 ]
 BREAKS_MORE = (
