@@ -30,7 +30,7 @@ COMMANDS = {
     "audit": "hold the published conversations against the cost model",
     "serve": "a small language model on this machine, behind an OpenAI-compatible endpoint",
     "record": "let a live model search as GENIUS did, and keep every answer",
-    "recordings": "recorded models searched again, with what became of their answers",
+    "recordings": "recorded models: what became of their answers",
     "search": "search a table or by real training, any method; GENIUS' ImageNet runs with their designs trained",
     "jobs": "the queue of trainings: list, log, cancel, retry, and how many hours remain",
     "calibrate": "train published architectures by the published recipe, and compare",
