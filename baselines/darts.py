@@ -9,38 +9,20 @@ budgets: it shows where the relaxation itself leads when nothing is estimated an
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from baselines.policy import Adam, AdamSettings, Reals, Softmax
-from tables.space import Architecture
 
 ADAM = AdamSettings(learning_rate=3e-4, betas=(0.5, 0.999), weight_decay=1e-3)
 """Of the architecture's logits in DARTS."""
 
 
-@dataclass(frozen=True)
-class Relaxation:
-    """The course of one ascent and where it ended; `expected` and `entropy` are (steps + 1,), the start first.
+def relax(accuracies: Reals, cardinalities: tuple[int, ...], *, steps: int) -> Reals:
+    """Ascend from the uniform distribution; returns the probabilities, (slots, choices), zero where a slot has fewer.
 
-    `architecture` takes the most probable choice of every slot, `probabilities` are (slots, choices), zero where a slot
-    has fewer; `expected` is the expected accuracy in percent, `entropy` the mean of the slots' entropies in nats;
-    `evaluations` is what it cost, the size of the table.
-    """
-
-    architecture: Architecture
-    probabilities: Reals
-    expected: Reals
-    entropy: Reals
-    evaluations: int
-
-
-def relax(accuracies: Reals, cardinalities: tuple[int, ...], *, steps: int, adam: AdamSettings = ADAM) -> Relaxation:
-    """Ascend from the uniform distribution; `accuracies` are in percent, in the order of `Space.index_of`.
-
-    The objective is the expected accuracy as a fraction, so that it is of the size of the loss that DARTS' weight decay
-    was set for.
+    `accuracies` are in percent, in the order of `Space.index_of`. The objective is the expected accuracy as a fraction,
+    so that it is of the size of the loss that DARTS' weight decay was set for.
 
     Raises:
         ValueError: if there is not one accuracy for every architecture.
@@ -52,16 +34,11 @@ def relax(accuracies: Reals, cardinalities: tuple[int, ...], *, steps: int, adam
             f"choices, got an array of shape {accuracies.shape}; pass the whole table"
         )
     softmax = Softmax(cardinalities)
-    ascent = Adam(adam, softmax)
-    expected, entropy = np.empty(steps + 1), np.empty(steps + 1)
-    for step in range(steps + 1):
-        probabilities = softmax.probabilities()
-        expected[step], gradient = expected_accuracy(accuracies, cardinalities, probabilities)
-        entropy[step] = -(probabilities * np.log(np.where(probabilities > 0, probabilities, 1))).sum(axis=1).mean()
-        if step < steps:
-            ascent.ascend(gradient / 100)
-    best = tuple(np.argmax(probabilities, axis=1).tolist())
-    return Relaxation(best, probabilities, expected, entropy, size)
+    ascent = Adam(ADAM, softmax)
+    for _ in range(steps):
+        _, gradient = expected_accuracy(accuracies, cardinalities, softmax.probabilities())
+        ascent.ascend(gradient / 100)
+    return softmax.probabilities()
 
 
 def expected_accuracy(accuracies: Reals, cardinalities: tuple[int, ...], probabilities: Reals) -> tuple[float, Reals]:

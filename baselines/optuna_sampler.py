@@ -7,6 +7,7 @@ run one by one.
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -63,24 +64,13 @@ def optuna_method(name: str, title: str, make_sampler: MakeSampler) -> Method:
     return Method(name, title, lambda space, stream: OptunaSearch(space, stream, make_sampler), version=1)
 
 
-def _tpe(seed: int) -> BaseSampler:
-    from optuna.samplers import TPESampler
+def _listed(name: str, sampler: str) -> Method:
+    def make(seed: int) -> BaseSampler:
+        made: BaseSampler = getattr(import_module("optuna.samplers"), sampler)(seed=seed)
+        return made
 
-    return TPESampler(seed=seed)
-
-
-def _nsga2(seed: int) -> BaseSampler:
-    from optuna.samplers import NSGAIISampler
-
-    return NSGAIISampler(seed=seed)
+    return optuna_method(name, f"Optuna's {sampler} with its defaults", make)
 
 
-METHODS = (
-    (
-        optuna_method("tpe", "Optuna's TPESampler with its defaults", _tpe),
-        optuna_method("nsga2", "Optuna's NSGAIISampler with its defaults", _nsga2),
-    )
-    if find_spec("optuna")
-    else ()
-)
+METHODS = (_listed("tpe", "TPESampler"), _listed("nsga2", "NSGAIISampler")) if find_spec("optuna") else ()
 """Empty where Optuna is not installed."""

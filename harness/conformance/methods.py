@@ -6,8 +6,8 @@ A property is given a method, and returns None if it holds, otherwise the reason
     def test_my_optimiser(holds):
         assert holds(Method("mine", "my optimiser", MyOptimiser)) is None
 
-`check` makes findings of them, which `python -m reproduce conformance` prints. Methods are tried on the made-up spaces
-and tables of `harness.conformance.made_up`. Nothing is pickled: a second process imports the method.
+`check` makes findings of them, which `python -m reproduce conformance` prints. Methods are tried on made-up spaces and
+tables. Nothing is pickled: a second process imports the method.
 """
 
 from __future__ import annotations
@@ -21,23 +21,26 @@ import tempfile
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from itertools import product
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 from harness.arrays import free, search
-from harness.conformance.made_up import SEED, TINY, UNEVEN, FiniteStream, build_table, table_of
 from harness.constraints import Constraint
 from harness.errors import OptimizerError
 from harness.loop import Budget, Objective, Problem, run
 from harness.objectives import TabularObjective
 from harness.protocol import Evaluated, Factory, Method, Proposal, Reason, Rejection
 from harness.streams import Stream, Streams
+from tables import csv
 from tables.errors import InvalidArchitecture
-from tables.space import Architecture, Space
+from tables.space import Architecture, Group, Slot, Space
+from tables.storage import build
 from tables.table import Table
 
+SEED = 0
+DRAWS = 10_000  # more random numbers than a few dozen proposals can need
 TRIALS = range(3)
 STEPS = 40  # of each trial
 MOST = 10 * STEPS  # proposals, should many of them be rejected
@@ -64,6 +67,70 @@ def check(properties: Iterable[Property[Subject]], subject: Subject) -> Iterator
             where = traceback.extract_tb(error.__traceback__)[-1]
             reason = f"{type(error).__name__}: {error} ({where.filename}, line {where.lineno})"
         yield Finding(holds.__name__.replace("_", " "), reason is None, reason or "")
+
+
+# -- made-up spaces and tables, and a stream: nothing has to be fetched ---
+
+
+def _space(name: str, *groups: Sequence[int]) -> Space:
+    numbers = iter(range(1, 100))
+    return Space(
+        name=name,
+        title="made up for conformance",
+        groups=tuple(
+            Group(
+                f"Stage {stage}",
+                tuple(Slot(f"Layer {next(numbers)}", tuple(f"width {n}" for n in range(1, c + 1))) for c in counts),
+            )
+            for stage, counts in enumerate(groups, start=1)
+        ),
+        first_symbol=1,
+        largest=tuple(count - 1 for counts in groups for count in counts),
+    )
+
+
+UNEVEN = _space("uneven", (2, 3), (4, 2, 5))
+TINY = _space("tiny", (2, 3))
+"""So small that a search has seen all of it long before its budget is spent."""
+
+
+def build_table(space: Space, folder: Path, *, test_follows: bool = True) -> Table:
+    """Build a table of random accuracies, some of them equal; test accuracy is validation accuracy, or its opposite."""
+    stream = Stream(SEED, 0)
+    lines = ["architecture,accuracy,test"]
+    for architecture in product(*map(range, space.cardinalities)):
+        accuracy = 5 + int(stream.random() * 90)
+        symbols = " ".join(map(str, space.symbols(architecture)))
+        lines.append(f"{symbols} ,{accuracy},{accuracy if test_follows else 100 - accuracy}")
+    data = "\n".join(lines).encode()
+    return Table.open(build(*csv.read(data, space.name, space), data, folder))
+
+
+@cache
+def table_of(space: Space) -> Table:
+    """The made-up table of a made-up space."""
+    with tempfile.TemporaryDirectory() as folder:
+        return build_table(space, Path(folder))
+
+
+class FiniteStream(Stream):
+    """A stream that ends, so that whoever draws until something new comes up is found out."""
+
+    def getrandbits(self, k: int, /) -> int:
+        """The next k bits.
+
+        Raises:
+            OptimizerError: after `DRAWS` draws.
+        """
+        if self._drawn > DRAWS:
+            raise OptimizerError(
+                f"expected a few random numbers for each proposal, got {DRAWS} and no end; "
+                "where nothing new is left, propose an architecture again"
+            )
+        return super().getrandbits(k)
+
+
+# -- properties ---
 
 
 def _problem(space: Space, table: Table | None = None, constraints: Sequence[Constraint] = ()) -> Problem:

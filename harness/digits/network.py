@@ -138,15 +138,13 @@ class CellBatch:
             self.norms.append(_Norm(networks, channels))
             return self.norms[-1]
 
-        self.stem = weight([each.stem for each in drawn]), norm(count, first)
+        self.stem = weight([each["stem"] for each in drawn]), norm(count, first)
 
         def layer(stage: int, bundle: _Bundle) -> tuple[Tensor, _Norm] | None:
             (_, operation), edges = bundle
             if operation not in TAPS:
                 return None
-            return weight([drawn[network].cells[stage][edge] for network, edge in edges]), norm(
-                len(edges), CHANNELS[stage]
-            )
+            return weight([drawn[network][stage, edge] for network, edge in edges]), norm(len(edges), CHANNELS[stage])
 
         self.cells = [
             [
@@ -155,9 +153,9 @@ class CellBatch:
             ]
             for stage in range(len(CHANNELS))
         ]
-        self.widening = weight([each.widening for each in drawn]), norm(count, second)
+        self.widening = weight([each["widening"] for each in drawn]), norm(count, second)
         self.last = norm(count, second)
-        self.classifier = weight([each.classifier for each in drawn])
+        self.classifier = weight([each["classifier"] for each in drawn])
         self.bias = torch.zeros(count, CLASSES, 1, requires_grad=True)
 
     def parameters(self) -> list[Tensor]:
@@ -192,33 +190,18 @@ def _through(cell: Sequence[_Step], x: Tensor, learning: bool) -> Tensor:
     return nodes[-1]
 
 
-class _Initial(NamedTuple):
-    """Initial weights of one network."""
-
-    stem: NDArray[np.float32]
-    cells: list[dict[Edge, NDArray[np.float32]]]
-    widening: NDArray[np.float32]
-    classifier: NDArray[np.float32]
-
-
-def _initial(architecture: Architecture, edges: Sequence[Edge], seed: int) -> _Initial:
+def _initial(architecture: Architecture, edges: Sequence[Edge], seed: int) -> dict[object, NDArray[np.float32]]:
+    """Initial weights of one network: by layer, of a cell by (stage, edge)."""
     generator = np.random.default_rng((seed, *architecture))
     first, second = CHANNELS
-
-    def weight(*shape: int) -> NDArray[np.float32]:
-        drawn: NDArray[np.float32] = generator.standard_normal(shape, dtype=np.float32)
-        drawn *= np.float32(math.sqrt(2 / math.prod(shape[1:])))
-        return drawn
-
-    return _Initial(
-        stem=weight(first, KERNEL * KERNEL),
-        cells=[
-            {edge: weight(channels, channels, TAPS[edge.operation]) for edge in edges if edge.operation in TAPS}
-            for channels in CHANNELS
-        ],
-        widening=weight(second, first, 1),
-        classifier=weight(CLASSES, second),
-    )
+    shapes: dict[object, tuple[int, ...]] = {"stem": (first, KERNEL * KERNEL)}
+    for stage, channels in enumerate(CHANNELS):
+        for edge in edges:
+            if edge.operation in TAPS:
+                shapes[stage, edge] = channels, channels, TAPS[edge.operation]
+    shapes |= {"widening": (second, first, 1), "classifier": (CLASSES, second)}
+    drawn = {name: generator.standard_normal(shape, dtype=np.float32) for name, shape in shapes.items()}
+    return {name: each * np.float32(math.sqrt(2 / math.prod(each.shape[1:]))) for name, each in drawn.items()}
 
 
 class _Pictures(NamedTuple):

@@ -73,7 +73,7 @@ def prepare(dataset: Dataset, recipe: Recipe, device: torch.device, *, workers: 
     divided = parts(dataset, recipe.split)
     if isinstance(dataset, Folder):
         reader = _Reader(dataset, recipe, device, workers)
-        train, validation, test = (InFiles(reader, part) for part in (divided.train, divided.validation, divided.test))
+        train, validation, test = (InFiles(reader, part) for part in divided)
         return Data(train, validation, test, dataset.classes, dataset.channels)
     std, mean = torch.std_mean(_scaled(dataset, divided.train, recipe.input_size), dim=(0, 1, 2))
     padding = recipe.input_size // 8 if recipe.augmentation == "crop-flip" else 0
@@ -83,13 +83,8 @@ def prepare(dataset: Dataset, recipe: Recipe, device: torch.device, *, workers: 
         images.sub_(mean).div_(std.clamp_min(1e-6))  # a channel may be constant
         return InMemory(images, torch.from_numpy(dataset.labels[numbers]), padding, recipe.batch_size, device)
 
-    return Data(
-        part(divided.train, padding),
-        part(divided.validation, 0),
-        part(divided.test, 0),
-        dataset.classes,
-        dataset.channels,
-    )
+    shown = (part(divided.train, padding), part(divided.validation, 0), part(divided.test, 0))
+    return Data(*shown, dataset.classes, dataset.channels)
 
 
 def _scaled(dataset: Arrays, numbers: Indices, side: int) -> Tensor:

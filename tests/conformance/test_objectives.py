@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from harness import spaces
-from harness.conformance.made_up import UNEVEN, table_of
+from harness.conformance.methods import UNEVEN, table_of
 from harness.loop import Objective
 from harness.objectives import TabularObjective
 from harness.run import remembered

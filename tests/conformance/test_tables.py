@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.conformance.made_up import UNEVEN, table_of
-from harness.conformance.methods import Property
+from harness.conformance.methods import UNEVEN, Property, table_of
 from harness.conformance.spaces import OF_TABLES
 from reproduce.benchmarks import BENCHMARKS, open_benchmark
 from tables.table import Table

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.conformance.made_up import TINY
+from harness.conformance.methods import TINY
 from harness.spaces import CSV, Benchmark
 from harness.spaces.costs import NOTHING
 from reproduce import benchmarks

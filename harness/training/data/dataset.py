@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -133,8 +133,7 @@ def digits() -> Arrays:
 # -- what trains, validates, tests ---
 
 
-@dataclass(frozen=True, eq=False)
-class Parts:
+class Parts(NamedTuple):
     """The numbers of the pictures that train, validate and test, each in ascending order; `validation` may be empty."""
 
     train: Indices

@@ -13,8 +13,7 @@ import pytest
 from numpy.typing import ArrayLike, NDArray
 
 from harness.conformance import spaces as conformance
-from harness.conformance.made_up import UNEVEN, table_of
-from harness.conformance.methods import check
+from harness.conformance.methods import UNEVEN, check, table_of
 from harness.conformance.spaces import OF_SPACES, OF_TABLES
 from harness.spaces.costs import Cost
 from tables.space import Architecture, Group, Notation, Slot, Space

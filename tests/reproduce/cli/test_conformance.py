@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.conformance.made_up import UNEVEN, build_table
-from harness.conformance.methods import OF_METHODS
+from harness.conformance.methods import OF_METHODS, UNEVEN, build_table
 from harness.conformance.spaces import OF_SPACES, OF_TABLES
 from reproduce.__main__ import main
 
@@ -34,7 +33,7 @@ def test_a_space(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch
     assert capsys.readouterr().out.count("pass  ") == len(OF_SPACES)
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "too_cheap_space.py").write_text(
-        "from harness.spaces.costs import NOTHING\nfrom harness.conformance.made_up import TINY as SPACE\n\n"
+        "from harness.spaces.costs import NOTHING\nfrom harness.conformance.methods import TINY as SPACE\n\n"
         "def cost(architecture):\n    return NOTHING\n"
     )
     assert main(["conformance", "--space", "too_cheap_space"]) == 1
