@@ -165,7 +165,8 @@ def test_merge_of_two_answers_to_one_request_is_refused(first: Path, tmp_path: P
 
 def test_the_ledger_counts_what_was_spent_and_saved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     records = [recorded("one", attempts=3), recorded("two", attempts=1)]
-    cassette.write(tmp_path / "a.jsonl", [*records, ONE])
+    figures = Record({"table": "made-up"}, {"accuracy": 1}, kind="evaluation")  # which nobody pays for by the token
+    cassette.write(tmp_path / "a.jsonl", [*records, ONE, figures])
     (tmp_path / "prices").write_text('{"test-1": {"prompt": 10000, "completion": 100000}}')
     (tmp_path / "run 1").write_text(f"{records[0].key} {ONE.key}")
     (tmp_path / "run 2").write_text(f"{records[0].key} {records[1].key}")
@@ -185,6 +186,8 @@ def test_the_ledger_counts_what_was_spent_and_saved(tmp_path: Path, capsys: pyte
         "saved_tokens": "10",
         "saved_cost": "0.37",
     }
+    assert run("list", tmp_path / "a.jsonl") == 0
+    assert f"{hexadecimal(figures)[:12]}     0  evaluation\n" in capsys.readouterr().out
     assert run("ledger", tmp_path / "a.jsonl") == 0
     assert "–" in capsys.readouterr().out
 

@@ -41,6 +41,12 @@ def test_the_command_says_what_was_carried_over(tmp_path: Path, capsys: pytest.C
     assert said(into) == said(COMMITTED)
     assert capsys.readouterr().out == f"{into}: 1 runs, each of which took its course again\n"
     assert main(["recordings", "--migrate", str(into)]) == 2
+    assert main(["recordings", str(RECORDING), "--migrate", str(into)]) == 2
+    assert "found one that is there" in capsys.readouterr().err
+    with pytest.raises(BrokenRecording, match="of the present form"):
+        migrate(into, tmp_path / "again.jsonl")
+    with pytest.raises(BrokenRecording, match=r"which .* carries over"):
+        runs.read(RECORDING)
 
 
 def test_a_course_that_is_not_taken_again_is_refused(tmp_path: Path) -> None:

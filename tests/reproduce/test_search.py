@@ -400,3 +400,45 @@ def test_without_torch_nothing_is_trained_and_it_says_what_to_install(
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     assert main(["search", "--method", "random", *TRAIN]) == 2
     assert "pip install '.[train]'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", ["a letter to a friend\n", None], ids=["no recording", "of another search"])
+def test_nothing_else_is_written_over(content: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    into = tmp_path / "mine.jsonl"
+    command = ["search", "--method", "random", "--table", "nas-bench-201-digits", "--into", str(into), "--trials"]
+    if content is None:
+        assert main([*command, "2"]) == 0
+    else:
+        into.write_text(content)
+    before = into.read_bytes()
+    assert main([*command, "1"]) == 2
+    assert "expected a new file, or a recording of this search" in capsys.readouterr().err
+    assert into.read_bytes() == before
+    if content is None:
+        assert main([*command, "3"]) == 0
+
+
+def test_a_search_without_a_model_is_no_recording_of_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    into = tmp_path / "mine.jsonl"
+    assert main(["search", "--method", "random", "--table", "nas-bench-201-digits", "--into", str(into)]) == 0
+    for command in (["recordings", str(into)], ["compare", "--recording", str(into)]):
+        assert main(command) == 2
+        assert "expected runs of a language model, got none" in capsys.readouterr().err
+
+
+def test_an_optimiser_that_proposes_something_else_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "proposes_words.py").write_text(
+        "class Words:\n"
+        "    def __init__(self, space, stream): pass\n"
+        "    def ask(self): return 'conv3'\n"
+        "    def tell(self, trial): pass\n"
+    )
+    (tmp_path / "half_written.py").write_text("class Words\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    table = ["--table", "nas-bench-201-digits"]
+    assert main(["search", "--method", "proposes_words:Words", *table]) == 2
+    assert "expected a Proposal, got 'conv3'" in capsys.readouterr().err
+    assert main(["search", "--method", "half_written:Words", *table]) == 2
+    assert "to name a class in a module that can be imported" in capsys.readouterr().err
