@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from harness import spaces
+from harness.errors import HarnessError
 from harness.training.jobs import KIND, Job, Trained
 from harness.training.queue import Queue
 from harness.training.recipes import Recipe
@@ -88,8 +89,12 @@ def pace(queue: Queue, *, on_gpu: bool) -> Pace:
 
 
 def finished(queue: Queue) -> Iterator[Trained]:
-    """The trainings of a queue that are done."""
+    """The trainings of a queue that are done, of spaces that are known here."""
     for key in queue.keys():  # noqa: SIM118 — a queue is no mapping
         record = queue.result(key)
         if record is not None and record.kind == KIND:
-            yield Trained.from_record(record)
+            try:
+                trained = Trained.from_record(record)
+            except HarnessError:  # of a space that another checkout knows
+                continue
+            yield trained

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 from cache.key import DIGEST_PREFIX
 from cache.record import Record
-from harness.errors import TrainingError
+from harness.errors import HarnessError
 from harness.training import estimates
 from harness.training.estimates import Pace
 from harness.training.jobs import Job
@@ -122,10 +122,10 @@ def report(queue: Queue) -> Report:
 
 
 def _read(status: Status) -> Job | None:
-    """The training; None for a job of another kind."""
+    """The training; None for a job of another kind, or of a space that is not known here."""
     try:
         return Job.read(status.folder / SPEC)
-    except TrainingError:
+    except HarnessError:
         return None
 
 
@@ -145,7 +145,7 @@ def _row(record: Record | None, status: Status, job: Job | None, left: float | N
     seconds = record.observed.get("seconds") if record else None
     hours = seconds / 3600 if isinstance(seconds, int | float) else _so_far(status)
     what = (
-        (BLANK, label("no training of one architecture"), BLANK, BLANK)
+        (BLANK, label("no training in a space that is known here"), BLANK, BLANK)
         if job is None
         else (label(job.space), label(job.architecture), label(job.dataset), label(job.recipe.epochs))
     )

@@ -73,7 +73,16 @@ def test_a_job_of_another_kind_is_listed_too(capsys: pytest.CaptureFixture[str])
     training.queue().add(search)
     (row,) = listed(capsys)["rows"]
     assert row["state"]["value"] == "queued"
-    assert row["architecture"]["value"] == "no training of one architecture"
+    assert row["architecture"]["value"] == "no training in a space that is known here"
+
+
+def test_a_job_of_a_space_of_another_checkout_is_listed_too(capsys: pytest.CaptureFixture[str]) -> None:
+    queue = queued(HOW.job(CELLS[0]), HOW.job(CELLS[1]))
+    spec = queue.statuses()[0].folder / "spec.json"
+    spec.write_text(spec.read_text().replace('"nas-bench-201"', '"their-space"'))
+    rows = [(row["space"]["value"], row["architecture"]["value"]) for row in listed(capsys)["rows"]]
+    key = nas_bench_201.SPACE.to_native(CELLS[1])
+    assert sorted(rows, key=str) == [("nas-bench-201", key), (None, "no training in a space that is known here")]
 
 
 def test_log_cancel_retry(capsys: pytest.CaptureFixture[str]) -> None:
