@@ -42,42 +42,11 @@ RUNS = {"GENIUS-329": "329M", "GENIUS-401": "401M"}
 
 def table2(name: str) -> Report:
     """Replay both searches and fill in their rows."""
-    columns = (
-        Column("method", "Method"),
-        Column("flops", "FLOPs (M)"),
-        Column("params", "Params (M)"),
-        Column("top1", "Top-1 (%)"),
-        Column("top5", "Top-5 (%)"),
-        Column("search_cost_gpu_days", "Search cost (GPU days)"),
-    )
-    replays = {method: replay(run) for method, run in RUNS.items()}
-    rows = tuple(_method(replays.get(figures[0]), *figures) for figures in printed()[name]["rows"])
+    title = "Table 2. ImageNet, MobileNetV2 search space (arXiv 2304.10970)"
+    headings = ("Method", "FLOPs (M)", "Params (M)", "Top-1 (%)", "Top-5 (%)", "Search cost (GPU days)")
+    replays = _replays(name)
     notes = [_note(method, found) for method, found in replays.items()]
-    return Report(
-        name,
-        "Table 2. ImageNet, MobileNetV2 search space (arXiv 2304.10970)",
-        columns,
-        rows,
-        (*notes, *_errata(replays.values())),
-        tuple(replays.values()),
-    )
-
-
-def _method(
-    found: Replay | None,
-    method: str,
-    flops_m: float,
-    params_m: float | None,
-    top1: float,
-    top5: float | None,
-    search_cost: float | str,
-) -> tuple[Cell, ...]:
-    """A row of the paper; what follows from a replayed winner is computed, in single operations and parameters."""
-    flops, params = quoted_millions(flops_m, ".0f"), quoted_millions(params_m, ".1f")
-    if found is not None:
-        costs = cost(found.winner)
-        flops, params = recomputed_millions(costs.macs_thop, ".0f"), recomputed_millions(costs.params, ".1f")
-    return (quoted(method), flops, params, quoted(top1, ".1f"), quoted(top5, ".1f"), quoted(search_cost, "g"))
+    return _methods(name, title, headings, replays, (*notes, *_errata(replays.values())))
 
 
 def _note(method: str, found: Replay) -> str:
@@ -154,28 +123,37 @@ def table5(name: str) -> Report:
     """Transfer to CIFAR-10 and CIFAR-100: accuracies quoted, costs of GENIUS' networks computed at input 224."""
     title = "Table 5. Transfer to image classification (arXiv 2304.10970)"
     headings = ("Backbone", "Input", "FLOPs (M)", "Params (M)", "CIFAR-10 (%)", "CIFAR-100 (%)")
-    return _transfer(name, title, headings)
+    return _methods(name, title, headings, _replays(name))
 
 
 def table6(name: str) -> Report:
     """RetinaNet on COCO val2017: average precisions quoted, the cost of GENIUS-329 computed at input 224."""
     title = "Table 6. Transfer to object detection, RetinaNet, COCO (arXiv 2304.10970)"
     headings = ("Backbone", "FLOPs (M)", "AP", "AP50", "AP75", "APS", "APM", "APL", "Top-1 (%)")
-    return _transfer(name, title, headings)
+    return _methods(name, title, headings, _replays(name))
 
 
-def _transfer(name: str, title: str, headings: Sequence[str]) -> Report:
+# -- tables of methods ---
+
+
+def _replays(name: str) -> dict[str, Replay]:
+    """The searches that found the networks of GENIUS in a table of the paper."""
+    methods = {row[0] for row in printed()[name]["rows"]}
+    return {method: replay(run) for method, run in RUNS.items() if method in methods}
+
+
+def _methods(
+    name: str, title: str, headings: Sequence[str], replays: Mapping[str, Replay], notes: tuple[str, ...] = ()
+) -> Report:
     """The paper's table; the rows of GENIUS-329 and GENIUS-401 take their costs from the replayed winners."""
     paper = printed()[name]
     keys: Sequence[str] = paper["columns"]
-    methods = {row[0] for row in paper["rows"]}
-    replays = {method: replay(run) for method, run in RUNS.items() if method in methods}
     columns = tuple(Column(key.removesuffix("_m"), heading) for key, heading in zip(keys, headings, strict=True))
     rows = tuple(
         tuple(_cell(key, value, replays.get(row[0])) for key, value in zip(keys, row, strict=True))
         for row in paper["rows"]
     )
-    return Report(name, title, columns, rows, (), tuple(replays.values()))
+    return Report(name, title, columns, rows, notes, tuple(replays.values()))
 
 
 COUNTS: Mapping[str, tuple[str, str]] = {"flops_m": (".0f", "macs_thop"), "params_m": (".1f", "params")}
@@ -183,8 +161,10 @@ COUNTS: Mapping[str, tuple[str, str]] = {"flops_m": (".0f", "macs_thop"), "param
 
 
 def _cell(key: str, value: Any, found: Replay | None) -> Cell:
+    """A figure of the paper; what follows from a replayed winner is computed, in single operations and parameters."""
     if key not in COUNTS:
-        return quoted(value, "" if isinstance(value, int) else ".1f")
+        shortest = isinstance(value, int) or key == "search_cost_gpu_days"
+        return quoted(value, "g" if shortest else ".1f")
     form, count = COUNTS[key]
     if found is None:
         return quoted_millions(value, form)
