@@ -72,7 +72,7 @@ def comma_separated(report: Report) -> str:
     """Unrounded values; each column is followed by its status and, where there are such, by spreads and intervals."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    columns = list(zip(report.columns, zip(*report.rows, strict=True), strict=True))
+    columns = [(column, [row[n] for row in report.rows]) for n, column in enumerate(report.columns)]
     extras = [list(dict.fromkeys(extra for cell in cells for extra in cell.extras)) for _, cells in columns]
     header = []
     for (column, _), names in zip(columns, extras, strict=True):

@@ -37,6 +37,8 @@ def queued(*jobs: Job) -> Queue:
 def test_an_empty_queue(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["jobs"]) == 0
     assert f"{home / 'jobs'} holds no job." in capsys.readouterr().out
+    assert main(["jobs", "--format", "csv"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1
 
 
 def test_what_remains_follows_from_what_is_done(capsys: pytest.CaptureFixture[str]) -> None:
