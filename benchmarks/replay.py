@@ -17,8 +17,9 @@ from pathlib import Path
 NUMPY = ["-c", "import numpy"]
 JSON_LOAD = [
     "-c",
-    "import json; from reproduce.data import path_of, tables;"
-    "[json.loads(path_of(entry).read_bytes()) for entry in tables() if path_of(entry).exists()]",
+    "import json; from reproduce.data import manifest, path_of;"
+    "tables = (path_of(entry) for entry in manifest() if entry.run is None);"
+    "[json.loads(path.read_bytes()) for path in tables if path.exists()]",
 ]
 OUT = str(Path(tempfile.gettempdir()) / "genius-replay-all")
 COMMANDS = {

@@ -18,6 +18,8 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+import msgspec
+
 from reproduce.errors import ReproduceError, Unreachable
 from reproduce.report.output import write
 
@@ -27,37 +29,22 @@ _FETCHED = ContextVar("fetched", default=True)  # False: as if nothing had been
 
 
 @dataclass(frozen=True)
-class Origin:
-    """A repository at one commit; `licence` is None where none was found or recorded."""
-
-    repository: str
-    commit: str
-    licence: str | None
-
-
-@dataclass(frozen=True)
 class Published:
-    """One published file, pinned by its sha256.
+    """One published file, pinned by its sha256: a conversation with GPT-4, or a benchmark table.
 
     Attributes:
         path: relative path in the upstream repository, below the cache directory and in a mirror.
         url: where the pinned commit serves it.
         sha256: of the whole file, in hexadecimal.
-        size: in bytes; None where the file has not been seen, only its digest.
-        kind: a conversation with GPT-4, or a benchmark table.
         run: short name of a conversation ("329M", "epoch_10_input_224"); None for a table.
         sample: numbers the independent trials; two runs that are one file share it. None for a table.
-        origin: where the same bytes were first published, if that is known.
     """
 
     path: str
     url: str
     sha256: str
-    size: int | None
-    kind: Literal["conversation", "table"]
     run: str | None
     sample: int | None
-    origin: Origin | None
 
     @property
     def name(self) -> str:
@@ -69,17 +56,12 @@ class Published:
 def manifest() -> tuple[Published, ...]:
     """Every published file, in the order of `published.json`."""
     files = json.loads(MANIFEST.read_text(encoding="utf-8"))["files"]
-    return tuple(Published(**{**entry, "origin": entry["origin"] and Origin(**entry["origin"])}) for entry in files)
+    return msgspec.convert(files, tuple[Published, ...])  # what else the file says of each is for readers
 
 
 def conversations() -> tuple[Published, ...]:
     """The published conversations with GPT-4."""
-    return tuple(entry for entry in manifest() if entry.kind == "conversation")
-
-
-def tables() -> tuple[Published, ...]:
-    """The published benchmark tables."""
-    return tuple(entry for entry in manifest() if entry.kind == "table")
+    return tuple(entry for entry in manifest() if entry.run is not None)
 
 
 def home() -> Path:

@@ -59,7 +59,7 @@ def _named(name: str) -> Published:
         if name in (entry.run, entry.path):
             return entry
     if Path(name).is_file():
-        return Published(name, name, "", None, "conversation", Path(name).stem, 0, None)
+        return Published(name, name, "", Path(name).stem, 0)
     runs = ", ".join(str(entry.run) for entry in conversations())
     raise UsageError(f"{name}: expected the path of a conversation or one of the runs {runs}")
 

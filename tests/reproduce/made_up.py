@@ -13,7 +13,7 @@ CONTENT = bytes(range(256)) * 1000
 def made_up(name: str, content: bytes = CONTENT, url: str = "http://127.0.0.1:1") -> Published:
     path = f"folder/{name}.json"
     digest = hashlib.sha256(content).hexdigest()
-    return Published(path, f"{url}/{path}", digest, len(content), kind="table", run=None, sample=None, origin=None)
+    return Published(path, f"{url}/{path}", digest, run=None, sample=None)
 
 
 def fetch_one(entry: Published, mirror: Path | None = None, *, force: bool = False, timeout_s: float = 20.0) -> Fetched:

@@ -18,11 +18,8 @@ ENTRY = data.Published(
     path="folder/made-up.json",
     url="http://127.0.0.1:1/folder/made-up.json",
     sha256=hashlib.sha256(b"made up").hexdigest(),
-    size=7,
-    kind="table",
     run=None,
     sample=None,
-    origin=None,
 )
 
 
@@ -36,7 +33,6 @@ def test_the_manifest_has_every_published_file_once() -> None:
     entries = data.manifest()
     assert len(entries) == 17
     assert len({entry.path for entry in entries}) == len({entry.name for entry in entries}) == 17
-    assert len(data.tables()) == 6
     assert len(data.conversations()) == 11
 
 
@@ -48,11 +44,6 @@ def test_every_entry_is_pinned_to_one_commit_and_stays_below_the_home() -> None:
         assert re.fullmatch(r"(benchmark|imagenet/chat_history(/ablation_study)?)/[\w-]+\.json", entry.path)
 
 
-def test_only_files_nobody_has_seen_have_no_size() -> None:
-    unseen = {entry.name for entry in data.manifest() if entry.size is None}
-    assert unseen == {"epoch_20_input_96", "epoch_30_input_224", "epoch_50_input_224"}
-
-
 def test_runs_share_a_sample_exactly_where_they_share_a_file() -> None:
     entries = data.conversations()
     assert {entry.run for entry in entries} == {entry.name for entry in entries}
@@ -60,16 +51,6 @@ def test_runs_share_a_sample_exactly_where_they_share_a_file() -> None:
     assert len(digests) == len({entry.sha256 for entry in entries}) == 10
     assert all(digests[entry.sample] == entry.sha256 for entry in entries)
     assert set(digests) == set(range(10))
-
-
-def test_tables_are_no_runs_and_name_their_origin_where_it_is_known() -> None:
-    origins = {entry.name: entry.origin.repository.rpartition("/")[2] for entry in data.tables() if entry.origin}
-    assert origins == {
-        "nas-bench-macro_cifar10": "NAS-Bench-Macro",
-        "Results_ResNet": "Channel-Bench-Macro",
-        "Results_MobileNet": "Channel-Bench-Macro",
-    }
-    assert all(entry.run is None and entry.sample is None for entry in data.tables())
 
 
 @pytest.mark.skipif("GENIUS_REPLAY_MIRROR" not in os.environ, reason="GENIUS_REPLAY_MIRROR names no copy of the files")
@@ -80,7 +61,6 @@ def test_a_real_mirror_agrees_with_the_manifest() -> None:
     for entry in present:
         content = (mirror / entry.path).read_bytes()
         assert data.sha256_of(content) == entry.sha256
-        assert entry.size in (len(content), None)
 
 
 def test_the_environment_variable_moves_the_home(home: Path) -> None:

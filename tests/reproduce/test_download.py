@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -109,10 +109,6 @@ def test_a_download_is_verified_and_then_left_alone(server: Server, entry: Publi
     assert server.asked == 1
     assert fetch_one(entry, force=True).outcome == "downloaded"
     assert server.asked == 2
-
-
-def test_a_file_of_unknown_size_is_downloaded_too(entry: Published) -> None:
-    assert fetch_one(replace(entry, size=None)).outcome == "downloaded"
 
 
 def test_one_content_under_two_paths_is_downloaded_once(server: Server, entry: Published) -> None:

@@ -105,7 +105,7 @@ def listing(experiments: Callable[[int], Sequence[str]]) -> Edit:
     return lambda _: [message for number in range(ITERATIONS) for message in iteration(number, experiments(number))]
 
 
-_ENTRY = Published("made/up.json", "", "", None, "conversation", "up", 0, None)
+_ENTRY = Published("made/up.json", "", "", "up", 0)
 
 
 def records(messages: Messages) -> list[Record]:

@@ -23,7 +23,7 @@ CONVERSATION = [
 ]
 
 
-ENTRY = Published("a.json", "https://a", "0" * 64, None, "conversation", "up", 2, None)
+ENTRY = Published("a.json", "https://a", "0" * 64, "up", 2)
 
 
 def read(messages: object) -> list[Record]:
