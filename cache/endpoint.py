@@ -44,6 +44,7 @@ _ADVICE = {
     403: "Check what the API key may be used for: the endpoint does not allow this.",
     404: "Check the model's name and the base URL (OPENAI_BASE_URL), which usually ends in /v1.",
 }
+_SOURCE = "an OpenAI-compatible endpoint"  # in the provenance of every record, with the model that answers
 _REQUEST_ID = "x-request-id"  # the header in which an endpoint names an attempt
 _SHORTEST_KEY = 8  # characters; a shorter one is a placeholder, and would be found in any text
 # Labels are outside the key, and yet part of the body.
@@ -64,7 +65,6 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
         *,
         timeout_s: float = TIMEOUT_S,
         limits: Limits | None = None,
-        provenance: Mapping[str, JSON] | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """Make a transport; nothing is sent yet.
@@ -74,7 +74,6 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
             api_key: else OPENAI_API_KEY. With a base URL it may be missing: local servers ask for none.
             timeout_s: seconds without a byte from the endpoint after which an attempt has failed.
             limits: what may be used.
-            provenance: of every record, with the model that the answer itself names.
             sleep: waits between attempts, in seconds.
 
         Raises:
@@ -86,7 +85,6 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
         self._secrets = [self._api_key] if len(self._api_key) >= _SHORTEST_KEY else []
         self._timeout_s = timeout_s
         self.spent = Spent(limits or Limits())
-        self._provenance = dict(provenance or {"source": "an OpenAI-compatible endpoint"})
         self._sleep = sleep
         for name in _CHATTY:
             logging.getLogger(name).setLevel(logging.WARNING)
@@ -130,7 +128,7 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
         self.spent.count(model, usage_of(answer))
         refuse_credentials({"answer": answer}, self._secrets)
         said: dict[str, JSON] = {"model": answer["model"]} if isinstance(answer.get("model"), str) else {}
-        return Reply(answer, self._observed(answer, attempts), {**self._provenance, **said})
+        return Reply(answer, self._observed(answer, attempts), {"source": _SOURCE, **said})
 
     def _ask(self, request: Mapping[str, JSON]) -> tuple[dict[str, JSON], str | None]:
         """Return the answer and the endpoint's name for this attempt; raises EndpointError."""

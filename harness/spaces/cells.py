@@ -104,7 +104,7 @@ def distinct_cells() -> tuple[Architecture, ...]:
     """One cell for each function, in the order of the space: of those that compute it, the first with fewest edges."""
     best: dict[Form, Architecture] = {}
     for form, architecture in zip(_forms(), _all_cells(), strict=True):
-        if form not in best or _edge_count(architecture) < _edge_count(best[form]):
+        if form not in best or architecture.count(NONE) > best[form].count(NONE):
             best[form] = architecture
     return tuple(sorted(best.values()))
 
@@ -140,7 +140,3 @@ def _forms() -> tuple[Form, ...]:
 
 def _all_cells() -> Iterator[Architecture]:
     return product(*(range(cardinality) for cardinality in SPACE.cardinalities))
-
-
-def _edge_count(architecture: Architecture) -> int:
-    return len(architecture) - architecture.count(NONE)

@@ -9,6 +9,7 @@ Parameters include biases and the affine pair of each batch normalisation.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from typing import NamedTuple
 
 
@@ -98,6 +99,7 @@ def block_name(kernel: int, expansion: int) -> str:
     return f"inverted residual, kernel {kernel}, expansion {expansion}"
 
 
+@cache
 def searched(layer: Layer, block: tuple[int, int] | None, *, gated: bool = False) -> Cost:
     """A layer with an inverted residual of this kernel and expansion; without one, a 1×1 convolution or nothing."""
     if block is None:

@@ -66,7 +66,6 @@ SPACE = Space(
 FACTS = Facts("mobile.build_mobilenetv2_se", input_size=224, counted_by_thop=True)
 
 
-@cache
 def choice_cost(position: int, choice: int) -> Cost:
     """Cost of one choice at one of the 30 positions."""
     return searched(LAYERS[position], BLOCKS[choice], gated=True)

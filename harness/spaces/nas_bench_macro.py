@@ -54,12 +54,6 @@ SPACE = Space(
 
 
 @cache
-def choice_cost(position: int, choice: int) -> Cost:
-    """Cost of one choice at one of the eight positions."""
-    return searched(LAYERS[position], BLOCKS[choice])
-
-
-@cache
 def fixed_cost() -> Cost:
     """Cost of everything that is not searched: the stem and the head."""
     last = LAYERS[-1]
@@ -80,7 +74,9 @@ def cost(architecture: Architecture) -> Cost:
         InvalidArchitecture: if it is no architecture of `SPACE`.
     """
     choices = SPACE.validate(architecture)
-    return total((fixed_cost(), *(choice_cost(position, choice) for position, choice in enumerate(choices))))
+    return total(
+        (fixed_cost(), *(searched(layer, BLOCKS[choice]) for layer, choice in zip(LAYERS, choices, strict=True)))
+    )
 
 
 FACTS = Facts(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from harness import spaces
 from harness.errors import HarnessError
+from harness.spaces.nas_bench_201 import CELLS_PER_STAGE
 from harness.training.jobs import KIND, Job, Trained
 from harness.training.queue import Queue
 from harness.training.recipes import Recipe
@@ -23,14 +24,13 @@ PICTURES: Mapping[str, int] = {"digits": 1_797, "cifar10": 50_000, "cifar100": 5
 BACKWARD = 2  # a backward pass costs two forward ones
 START_S = 5.0  # of a worker, before it trains
 GPU, CPU = 5e12, 2e10  # operations a second, assumed: a GPU of today at small networks, and one core
-_CELLS = 5  # of a stage of NAS-Bench-201
 
 
 def macs(job: Job) -> float:
     """Multiply-accumulates of one forward pass, about: the space's own count, scaled to the job's input and width."""
     space = spaces.find(job.space)
     side = job.recipe.input_size / space.FACTS.input_size
-    cells = (job.network.cells_per_stage or _CELLS) / _CELLS
+    cells = (job.network.cells_per_stage or CELLS_PER_STAGE) / CELLS_PER_STAGE
     return space.cost(job.choices).macs * (side * job.network.width) ** 2 * cells
 
 

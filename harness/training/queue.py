@@ -124,20 +124,9 @@ class Executor(Protocol):
 class Queue:
     """The jobs in a folder. Any number of processes may use it at the same time."""
 
-    def __init__(self, folder: Path, *, attempts: int = ATTEMPTS) -> None:
-        """Open the queue in `folder`, which is made when a job is added.
-
-        Args:
-            folder: of all jobs; on a cluster it must be one that all nodes see.
-            attempts: how often a job may die before it is given up.
-
-        Raises:
-            HarnessError: `attempts` is below 1.
-        """
-        if attempts < 1:
-            raise HarnessError(f"expected at least 1 attempt a job, got {attempts}: give each job a chance")
+    def __init__(self, folder: Path) -> None:
+        """Open the queue in `folder`, which is made when a job is added; on a cluster all nodes must see it."""
         self.folder = Path(folder).absolute()
-        self.attempts = attempts
 
     # -- what anybody may do ---
 
@@ -259,7 +248,7 @@ class Queue:
         if self.result(key) is not None:  # left between the first look and the lock
             return State.DONE
         # An attempt without an end may be about to take the lock, or wait in Slurm; `take` settles it.
-        used_up = len(attempts) >= self.attempts or any(attempt.how == REFUSED for attempt in attempts)
+        used_up = len(attempts) >= ATTEMPTS or any(attempt.how == REFUSED for attempt in attempts)
         if used_up and all(attempt.ended is not None for attempt in attempts):
             return State.FAILED
         return State.QUEUED

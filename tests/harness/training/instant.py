@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from harness.training.jobs import Epoch, Job, Observed, Outcome, Trained
-from harness.training.queue import SPEC, Queue, Status
+from harness.training.queue import ATTEMPTS, SPEC, Queue, Status
 from harness.training.worker import RESULT
 
 OBSERVED = Observed("2026-01-01T00:00:00+00:00", seconds=36.0, device="made up", peak_memory_bytes=1)
@@ -32,7 +32,7 @@ class Instant:
         for job in jobs:
             folder = queue.status(job.key).folder
             if self.fails(job):
-                for _ in range(queue.attempts):
+                for _ in range(ATTEMPTS):
                     queue.end(job.key, queue.begin(job.key, "here"), "exit code 2")
                 (folder / "log.txt").write_text("the dog ate the pictures\n")
             else:

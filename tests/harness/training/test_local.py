@@ -46,8 +46,9 @@ def killing(seed: int) -> Iterator[list[int]]:
         killer.join()
 
 
-def test_200_jobs_whose_workers_are_killed_are_all_done_once(tmp_path: Path) -> None:
-    queue, todo, seen = Queue(tmp_path / "jobs", attempts=100), jobs(200), list[Status]()
+def test_200_jobs_whose_workers_are_killed_are_all_done_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.training.queue.ATTEMPTS", 100)
+    queue, todo, seen = Queue(tmp_path / "jobs"), jobs(200), list[Status]()
     keys = [queue.add(job) for job in todo]
     with killing(seed=0) as killed:
         LocalExecutor(processes=2, command=AT_ONCE).run(queue, keys, seen.append)
@@ -86,9 +87,10 @@ def test_a_queue_survives_its_master(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_a_master_that_is_asked_to_end_ends_its_workers_and_no_attempt_counts(
-    number: signal.Signals, tmp_path: Path
+    number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    queue, todo = Queue(tmp_path / "jobs", attempts=1), jobs(6)
+    monkeypatch.setattr("harness.training.queue.ATTEMPTS", 1)
+    queue, todo = Queue(tmp_path / "jobs"), jobs(6)
     keys = [queue.add(job) for job in todo]
     master = start_master(queue, keys)
     os.kill(master, number)
@@ -107,8 +109,11 @@ def test_two_masters_share_a_queue(tmp_path: Path) -> None:
     check_done_once(queue, todo, tmp_path / "store")
 
 
-def test_a_job_that_keeps_dying_is_failed_with_the_end_of_its_log(tmp_path: Path) -> None:
-    queue, seen = Queue(tmp_path, attempts=2), list[Status]()
+def test_a_job_that_keeps_dying_is_failed_with_the_end_of_its_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.training.queue.ATTEMPTS", 2)
+    queue, seen = Queue(tmp_path), list[Status]()
     key = queue.add(jobs(1)[0])
     LocalExecutor(command=(*NOOP, "0", "2")).run(queue, [key], seen.append)
     assert [status.state for status in seen] == [State.FAILED]

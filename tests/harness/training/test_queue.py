@@ -26,8 +26,9 @@ LINE = Record(JOB.request(), outcome(JOB.request()), kind="training").to_line()
 
 
 @pytest.fixture
-def queue(tmp_path: Path) -> Queue:
-    queue = Queue(tmp_path / "jobs", attempts=2)
+def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Queue:
+    monkeypatch.setattr("harness.training.queue.ATTEMPTS", 2)
+    queue = Queue(tmp_path / "jobs")
     queue.add(JOB)
     return queue
 
@@ -71,11 +72,6 @@ def test_an_empty_queue_needs_no_folder(tmp_path: Path) -> None:
 def test_what_is_not_in_the_queue_is_an_error(key: str, queue: Queue) -> None:
     with pytest.raises(HarnessError, match=r"expected the (job|key)"):
         queue.status(key)
-
-
-def test_no_attempt_at_all_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(HarnessError, match="at least 1 attempt"):
-        Queue(tmp_path, attempts=0)
 
 
 # -- states ---

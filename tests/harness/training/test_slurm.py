@@ -67,8 +67,11 @@ class TestOnACluster:
 
     pytestmark = on_a_cluster
 
-    def test_jobs_whose_tasks_are_killed_and_cancelled_are_all_done_once(self, tmp_path: Path) -> None:
-        queue, todo, seen = Queue(tmp_path / "a queue", attempts=100), jobs(JOBS), list[Status]()
+    def test_jobs_whose_tasks_are_killed_and_cancelled_are_all_done_once(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("harness.training.queue.ATTEMPTS", 100)
+        queue, todo, seen = Queue(tmp_path / "a queue"), jobs(JOBS), list[Status]()
         keys = [queue.add(job) for job in todo]
         with disturbing(queue, seed=0) as disturbances:
             executor(*NOOP, "0.2", "0").run(queue, keys, seen.append)
@@ -92,16 +95,20 @@ class TestOnACluster:
         check_done_once(queue, todo, tmp_path / "store")
         assert [len(queue.status(key).attempts) for key in keys] == [1] * len(keys)
 
-    def test_a_job_that_keeps_dying_is_failed_with_the_end_of_its_log(self, tmp_path: Path) -> None:
-        queue, seen = Queue(tmp_path, attempts=2), list[Status]()
+    def test_a_job_that_keeps_dying_is_failed_with_the_end_of_its_log(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("harness.training.queue.ATTEMPTS", 2)
+        queue, seen = Queue(tmp_path), list[Status]()
         key = queue.add(jobs(1)[0])
         executor(*NOOP, "0", "2").run(queue, [key], seen.append)
         assert [status.state for status in seen] == [State.FAILED]
         assert "Slurm task " in queue.failure(key)
         assert queue.failure(key).endswith("working\ndying as asked")
 
-    def test_a_task_that_slurm_ends_says_so(self, tmp_path: Path) -> None:
-        queue = Queue(tmp_path, attempts=1)
+    def test_a_task_that_slurm_ends_says_so(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("harness.training.queue.ATTEMPTS", 1)
+        queue = Queue(tmp_path)
         key = queue.add(jobs(1)[0])
         master = threading.Thread(target=executor(*NOOP, "60", "0").run, args=(queue, [key]))
         master.start()
