@@ -20,6 +20,7 @@ import hashlib
 import io
 import json
 import os
+import threading
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -217,7 +218,7 @@ def _column(array: NDArray[Any], expected: Dataset, path: Path) -> NDArray[Any]:
 
 def _replace(path: Path, content: bytes) -> None:
     """Give `path` this content in one step that a crash cannot halve."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    partial = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
     try:
         with partial.open("wb") as file:
             file.write(content)
