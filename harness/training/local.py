@@ -76,7 +76,7 @@ class LocalExecutor:
         self._command = tuple(command)
         self._threads = max(1, cores() // len(self.places))
 
-    def run(self, queue: Queue, keys: Collection[str], each: Callable[[Status], object] | None = None) -> None:
+    def run(self, queue: Queue, keys: Collection[str], each: Callable[[Status], object] = lambda _: None) -> None:
         """Run jobs as `harness.training.queue.Executor` says; when this ends early, so do the processes."""
         waiting = deque(dict.fromkeys(keys))
         free, working = list(self.places), list[_Worker]()
@@ -88,8 +88,7 @@ class LocalExecutor:
                             break
                         status = queue.take(waiting.popleft())
                         if status.is_final:
-                            if each is not None:
-                                each(status)
+                            each(status)
                         elif status.state is State.RUNNING:  # by another master, or one that died
                             waiting.append(status.key)
                         else:

@@ -110,7 +110,7 @@ class Status:
 class Executor(Protocol):
     """Runs jobs somewhere: `harness.training.local`, `harness.training.slurm`."""
 
-    def run(self, queue: Queue, keys: Collection[str], each: Callable[[Status], object] | None = None) -> None:
+    def run(self, queue: Queue, keys: Collection[str], each: Callable[[Status], object] = lambda _: None) -> None:
         """Run the jobs of `keys` until each is done, failed or cancelled, and call `each` as one gets there.
 
         Jobs that run elsewhere already are waited for. After an exception, KeyboardInterrupt included, the queue is

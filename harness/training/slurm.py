@@ -75,7 +75,7 @@ class SlurmExecutor:
         self._poll_s = poll_s
         self._command = tuple(command)
 
-    def run(self, queue: Queue, keys: Collection[str], each: Callable[[Status], object] | None = None) -> None:
+    def run(self, queue: Queue, keys: Collection[str], each: Callable[[Status], object] = lambda _: None) -> None:
         """Run jobs as `harness.training.queue.Executor` says; tasks go on when this ends early, and another call
         waits for them.
 
@@ -107,8 +107,7 @@ class SlurmExecutor:
                 if (adopted := _submitted(status, alive)) is not None:
                     tasks.update(adopted)
                 elif (status := queue.take(key)).is_final:
-                    if each is not None:
-                        each(status)
+                    each(status)
                 elif status.state is State.RUNNING:  # by another master, or one that died
                     later.append(key)
                 else:

@@ -52,7 +52,7 @@ class Instant:
     fails: Callable[[Block], bool] = lambda _: False
     worked: list[str] = field(default_factory=list)
 
-    def run(self, queue: Queue, keys: Collection[str], each: Callable[[Status], object] | None = None) -> None:
+    def run(self, queue: Queue, keys: Collection[str], each: Callable[[Status], object] = lambda _: None) -> None:
         for key in random.Random(len(keys)).sample(list(keys), len(keys)):  # in whatever order
             status = queue.status(key)
             if not status.is_final:
@@ -65,8 +65,7 @@ class Instant:
                     self.worked.append(key)
                     done = TrainedBlock(block, Runs(train(block.cells, block.seed)), OBSERVED)
                     (status.folder / RESULT).write_bytes(done.to_record().to_line())
-            if each is not None:
-                each(queue.status(key))
+            each(queue.status(key))
 
 
 def test_a_row_is_what_its_trainings_gave(tmp_path: Path) -> None:

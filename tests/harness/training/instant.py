@@ -26,7 +26,7 @@ class Instant:
     fails: Callable[[Job], bool] = lambda _: False
     rounds: list[list[Job]] = field(default_factory=list)
 
-    def run(self, queue: Queue, keys: Collection[str], each: Callable[[Status], object] | None = None) -> None:
+    def run(self, queue: Queue, keys: Collection[str], each: Callable[[Status], object] = lambda _: None) -> None:
         jobs = [Job.read(queue.status(key).folder / SPEC) for key in keys]
         self.rounds.append(jobs)
         for job in jobs:
@@ -37,5 +37,4 @@ class Instant:
                 (folder / "log.txt").write_text("the dog ate the pictures\n")
             else:
                 (folder / RESULT).write_bytes(made_up(job).to_record().to_line())
-            if each is not None:
-                each(queue.status(job.key))
+            each(queue.status(job.key))
