@@ -2,10 +2,10 @@
 
     training.add_arguments(parser)                       # --dataset, --recipe, --executor, …
     how = training.described(args, args.space)           # reads the data set's digest; a job for any architecture
-    with training.opened(args, how) as objective:        # a `TrainedObjective`
-        validation, test = objective.figures(architecture)
+    client = Client(store, {KIND: training.provider(args)})
+    record = client.ask(KIND, how.job(architecture).request())
 
-Results lie in `home() / "results"`, the queue in `home() / "jobs"`. An executor is made when a result is missing; torch
+The queue lies in `home() / "jobs"`. An executor is made when a result is missing; torch
 is imported by its workers alone.
 """
 
