@@ -21,7 +21,6 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from inspect import getfullargspec
 from itertools import chain
 from pathlib import Path
 
@@ -56,15 +55,26 @@ def _parser() -> argparse.ArgumentParser:
     about, *_, codes = str(__doc__).strip().split("\n")
     parser = argparse.ArgumentParser(prog="python -m cache", description=about, epilog=codes)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for run in (_list, _show, _verify, _diff, _merge, _sync, _ledger):
-        command = commands.add_parser(run.__name__[1:], help=run.__doc__, description=run.__doc__)
-        command.set_defaults(run=run)
-        for name in getfullargspec(run).args:
+
+    def command(run: Callable[..., bool | None], *names: str) -> argparse.ArgumentParser:
+        """A command that is handed these arguments, of which those in the plural are several."""
+        made = commands.add_parser(run.__name__[1:], help=run.__doc__, description=run.__doc__)
+        made.set_defaults(run=run)
+        for name in names:
             kind, number = str if name == "keys" else Path, "+" if name.endswith("s") else None
-            command.add_argument(name, type=kind, metavar=name.rstrip("s").upper(), nargs=number)
+            made.add_argument(name, type=kind, metavar=name.rstrip("s").upper(), nargs=number)
+        return made
+
+    command(_list, "places")
+    command(_show, "place", "keys")
+    command(_verify, "places")
+    command(_diff, "left", "right")
+    command(_merge, "path", "places")
+    command(_sync, "store", "cassettes")
+    spent = command(_ledger, "places")
     prices, used_by = '{"model": {"prompt": 2.5, "completion": 10}}, per million', "trajectories that name keys"
-    command.add_argument("--prices", type=Path, metavar="FILE", help=prices)
-    command.add_argument("--used-by", type=Path, metavar="FILE", help=used_by, nargs="+", default=[])
+    spent.add_argument("--prices", type=Path, metavar="FILE", help=prices)
+    spent.add_argument("--used-by", type=Path, metavar="FILE", help=used_by, nargs="+", default=[])
     return parser
 
 
