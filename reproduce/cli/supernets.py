@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from functools import partial
 from pathlib import Path
 
 from reproduce.compare import supernets
@@ -25,5 +24,5 @@ def run(args: argparse.Namespace) -> int:
         UsageError: drawing needs matplotlib.
     """
     paths = args.files or [supernets.COMMITTED]
-    show(supernets.report(paths), args.format, args.out, partial(supernets.draw, supernets.read(paths)))
+    show(supernets.report(paths), args.format, args.out, lambda out: supernets.draw(supernets.read(paths), out))
     return 0
