@@ -7,18 +7,8 @@ import numpy as np
 import pytest
 
 from tables.table import HeldOut, Table
-from tests.tables.made_up import CELLS, MACRO, architecture_of, build, published, published_bytes
+from tests.tables.made_up import CELLS, MACRO, architecture_of, build, published
 from tests.tables.published_ranks import file_rank
-
-
-@pytest.fixture(scope="module")
-def cells(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(published_bytes(CELLS), CELLS, tmp_path_factory.mktemp("cells"))
-
-
-@pytest.fixture(scope="module")
-def macro(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(published_bytes(MACRO), MACRO, tmp_path_factory.mktemp("macro"))
 
 
 def test_every_test_figure_is_found(cells: Path) -> None:

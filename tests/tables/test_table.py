@@ -18,16 +18,6 @@ from tables.table import HeldOut, Table
 from tests.tables.made_up import CELLS, CHANNEL, MACRO, architecture_of, build, published, published_bytes
 
 
-@pytest.fixture(scope="module")
-def macro(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(published_bytes(MACRO), MACRO, tmp_path_factory.mktemp("macro"))
-
-
-@pytest.fixture(scope="module")
-def cells(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(published_bytes(CELLS), CELLS, tmp_path_factory.mktemp("cells"))
-
-
 def test_what_a_table_says_of_itself(macro: Path, cells: Path) -> None:
     table = Table.open(macro)
     assert (table.name, len(table), table.cardinalities) == ("nas-bench-macro", 27, (3, 3, 3))
