@@ -24,6 +24,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
+from basics.options import Parser
 from cache import cassette
 from cache.cassette import Cassette
 from cache.errors import CacheError
@@ -51,9 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> Parser:
     about, *_, codes = str(__doc__).strip().split("\n")
-    parser = argparse.ArgumentParser(prog="python -m cache", description=about, epilog=codes)
+    parser = Parser(prog="python -m cache", description=about, epilog=codes)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     def command(run: Callable[..., bool | None], *names: str) -> argparse.ArgumentParser:

@@ -19,8 +19,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
-import threading
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -30,6 +28,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from basics import files
 from tables.errors import DamagedTable, TableError
 from tables.source import Measure, Origin, Source
 from tables.space import Slot
@@ -122,7 +121,7 @@ def build(source: Source, columns: Columns, content: bytes, folder: Path, *, com
     path = folder / f"{source.name}.h5"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _replace(path, _image(source, columns, sha256(content), compressed))
+        files.write(path, _image(source, columns, sha256(content), compressed))
     except OSError as error:
         raise TableError(
             f"{source.name}: {path} could not be written ({error.strerror or error}), what was there before is "
@@ -214,16 +213,3 @@ def _column(array: NDArray[Any], expected: Dataset, path: Path) -> NDArray[Any]:
         raise DamagedTable(f"{path}: dataset {expected.name} has another SHA-256 than when it was built; {REBUILD}")
     array.flags.writeable = False
     return array
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Give `path` this content in one step that a crash cannot halve."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
-    try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -10,12 +10,12 @@ the result.
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from basics.options import Parser
 from cache.record import Record
 from harness.errors import HarnessError
 from harness.training import data, supernet
@@ -27,7 +27,7 @@ from harness.training.worker import perform, say
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Do the job in a file and leave its record beside it; exit codes as in `harness.training.worker.perform`."""
-    parser = argparse.ArgumentParser(prog="python -m harness.training", description=__doc__)
+    parser = Parser(prog="python -m harness.training", description=__doc__)
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("spec", type=Path, nargs="?", metavar="SPEC.json", help="the job")
     what.add_argument("--digest", choices=data.NEEDS, metavar="NAME", help=f"of a data set: {', '.join(data.NEEDS)}")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import io
-import os
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from basics import files
 from reproduce.errors import ReproduceError, UsageError
 
 if TYPE_CHECKING:
@@ -94,16 +93,12 @@ def write(
     Raises:
         ReproduceError: if it cannot be written; what was there before stays. The message ends with how to `mend` that.
     """
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
         if folders:
             out.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(content)
-        part.replace(out)
+        files.write(out, content)
     except OSError as error:
-        with suppress(OSError):
-            part.unlink()
-        raise ReproduceError(f"{out}: {error.strerror}; {mend}") from error
+        raise ReproduceError(f"{out}: expected a file that can be written, got: {error.strerror}; {mend}") from error
 
 
 def new_figure(height: float) -> Figure:
