@@ -178,6 +178,8 @@ class Method:
         with_model: makes the optimiser of a method that is handed a language model.
         version: raised whenever the method proposes something else than before; None for a method that states none.
         oblivious: whether it proposes the same whatever it is told.
+        random_first: how many proposals it draws at random before it learns; it is random search up to there.
+        packages: whose versions decide what it proposes.
     """
 
     name: str
@@ -187,3 +189,5 @@ class Method:
     with_model: ModelFactory | None = None
     version: int | None = None
     oblivious: bool = False
+    random_first: int = 0
+    packages: tuple[str, ...] = ()
