@@ -135,7 +135,11 @@ class Optimizer(Protocol):
     """Anything that searches: `ask` for a proposal, `tell` its outcome."""
 
     def ask(self) -> Proposal:
-        """Propose, without changing state."""
+        """Propose, without changing state.
+
+        Raises:
+            Exhausted: if nothing is left to propose; the trial ends.
+        """
 
     def tell(self, trial: Trial) -> None:
         """Learn the outcome of the proposal."""
@@ -162,6 +166,10 @@ ModelFactory: TypeAlias = "Callable[[Space, Any, Complete], Optimizer]"
 
 ArrayFactory: TypeAlias = "Callable[[Space, Streams], ArrayOptimizer]"
 """Makes the optimiser of many trials; it must propose exactly what the one-trial optimiser does."""
+
+
+class Exhausted(HarnessError):
+    """Raised by an optimiser that has nothing left to propose, such as a grid that was searched whole."""
 
 
 class UnfitMethod(HarnessError, ValueError):

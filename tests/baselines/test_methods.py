@@ -17,8 +17,9 @@ from baselines import catalogue
 from harness import arrays as engine
 from harness.arrays import search
 from harness.loop import Budget
-from harness.protocol import Method
+from harness.protocol import Exhausted, Method, Proposal, Trial
 from harness.streams import Stream
+from tables.space import Space
 from tables.table import HeldOut, Table
 from tests.baselines.made_up import Problem, evaluated, problem_of, problems, proposed, rejected, space_of
 from tests.tables.made_up import CELLS, build, published
@@ -182,3 +183,27 @@ def test_what_a_method_draws_at_random_first_is_what_random_search_draws() -> No
         "evolution-nni": 100,
         "evolution-syne-tune": 100,
     }
+
+
+def test_what_was_reached_is_known_where_a_budget_was_not() -> None:
+    """d4: a trial that repeats itself, and one that evaluates nothing."""
+    small = problem_of((2, 2))
+    assert search(METHODS["random"], *small, Budget(evaluations=9), range(2), 0).reached.tolist() == [9, 9]
+    assert search(METHODS["random-distinct"], *small, Budget(unique=9), range(2), 0).reached.tolist() == [4, 4]
+    nothing = Method("nothing", "made up", Nothing)
+    found = search(nothing, *small, Budget(evaluations=9), range(2), 0)
+    assert found.reached.tolist() == [0, 0]
+    assert found.incumbents.tolist() == [[-1] * 9] * 2
+
+
+class Nothing:
+    """Has nothing to propose."""
+
+    def __init__(self, space: Space, stream: Stream) -> None:
+        self.made_from = space, stream
+
+    def ask(self) -> Proposal:
+        raise Exhausted("nothing to propose")
+
+    def tell(self, trial: Trial) -> None:
+        raise AssertionError(trial)
