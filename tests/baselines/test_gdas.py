@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
+import pytest
 
 from baselines.gdas import HORIZON, Gdas
 from tests.baselines.made_up import problem_of
+
+torch = pytest.importorskip("torch", reason="the reference is torch: install the extra `train`")
 
 
 def test_learns_what_torch_does() -> None:
