@@ -6,7 +6,8 @@ import argparse
 import sys
 
 from reproduce.benchmarks import BENCHMARKS, at_hand
-from reproduce.data import conversations, home, manifest, path_of
+from reproduce.data import conversations, home, is_fetched, manifest
+from reproduce.errors import NoHome
 from reproduce.paper.registry import ITEMS
 from reproduce.published.imagenet import published_run
 
@@ -23,7 +24,7 @@ def run(args: argparse.Namespace) -> int:  # noqa: ARG001
     for entry in conversations():
         original = published_run(str(entry.run))
         alias = f", the same file as {original.run}" if original.run != entry.run else ""
-        fetched = path_of(original).exists()
+        fetched = is_fetched(original)
         source = "published conversation, fetched" if fetched else "reconstructed from published figures"
         lines.append(f"  {entry.run:<20} {source}{alias}")
     lines.append("Benchmark tables:")
@@ -31,8 +32,12 @@ def run(args: argparse.Namespace) -> int:  # noqa: ARG001
         lines.append(
             f"  {name:<30} " + ("at hand" if at_hand(name) else f"not at hand, `{benchmark.brings}` brings it")
         )
-    brought = sum(path_of(entry).exists() for entry in manifest())
-    lines.append(f"Published files: {brought} of {len(manifest())} in {home()}")
+    brought = sum(is_fetched(entry) for entry in manifest())
+    try:
+        where = f"in {home()}"
+    except NoHome as error:
+        where = f"at hand: {error}"
+    lines.append(f"Published files: {brought} of {len(manifest())} {where}")
     if brought < len(manifest()):
         lines.append("  `python -m reproduce fetch` brings the rest; with --mirror DIR from a folder.")
     sys.stdout.write("\n".join(lines) + "\n")
