@@ -23,6 +23,8 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
+from basics.console import ending
+from basics.options import Parser
 from cache import cassette
 from cache.cassette import Cassette
 from cache.errors import CacheError
@@ -31,7 +33,6 @@ from cache.limits import COLUMNS, keys_in, ledger, read_prices
 from cache.nearest import messages, unified
 from cache.record import CHAT, Record
 from cache.store import Store
-from genius_replay.console import ending
 
 _DIGITS = 12  # of a key in a list; any number of them finds a record
 _BEGINNING = 60  # characters of an answer in a list
@@ -45,9 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(run(**options) or 0)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> Parser:
     about, *_, codes = str(__doc__).strip().split("\n")
-    parser = argparse.ArgumentParser(prog="python -m cache", description=about, epilog=codes)
+    parser = Parser(prog="python -m cache", description=about, epilog=codes)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     def command(run: Callable[..., bool | None], *names: str) -> argparse.ArgumentParser:

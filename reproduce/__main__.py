@@ -5,15 +5,15 @@ The commands are named here, tables and figures in `reproduce.paper.registry`.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from functools import partial
 from importlib import import_module
 from typing import Any
 
+from basics.console import ending
+from basics.options import Parser
 from cache.errors import CacheError
-from genius_replay.console import ending
 from harness.errors import HarnessError
 from reproduce.errors import ReproduceError
 from reproduce.paper.registry import ITEMS
@@ -44,7 +44,7 @@ COMMANDS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 a difference was found, 2 wrong use or missing data."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m reproduce",
         description="Replays GENIUS (arXiv 2304.10970) without a key or a network, and prints the paper's tables.",
         epilog="Exit codes: 0 done, 1 a difference was found, 2 wrong use or missing data.",

@@ -9,12 +9,12 @@ Exit codes: 0 done, 1 a table that is damaged or another than its digest says, 2
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from genius_replay.console import ending
+from basics.console import ending
+from basics.options import Parser
 from tables import csv
 from tables.errors import DamagedTable, TableError
 from tables.quality import measure, report
@@ -24,7 +24,7 @@ from tables.storage import load
 @ending(TableError, damage=(DamagedTable,))
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m tables", description="Build benchmark tables, and describe them.")
+    parser = Parser(prog="python -m tables", description="Build benchmark tables, and describe them.")
     commands = parser.add_subparsers(dest="command", required=True)
     building = commands.add_parser("build", help="make a table of a CSV file of architectures and accuracies")
     building.add_argument("csv", type=Path, metavar="FILE.csv")

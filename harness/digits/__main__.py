@@ -16,8 +16,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from basics.console import ending
+from basics.options import Parser
 from cache.record import Record
-from genius_replay.console import ending
 from harness.digits.table import NAME, SEEDS, Block, Runs, TrainedBlock, blocks, build_table, retrain
 from harness.errors import HarnessError
 from harness.training.local import LocalExecutor
@@ -39,7 +40,7 @@ WORKER = (sys.executable, "-m", "harness.digits", "work")
 )
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m harness.digits", description=__doc__.partition("\n")[0])
+    parser = Parser(prog="python -m harness.digits", description=__doc__.partition("\n")[0])
     commands = parser.add_subparsers(dest="command", required=True)
     training = commands.add_parser("train", help="train every cell under every seed, and build the table")
     training.add_argument("--into", type=Path, metavar="FOLDER", required=True, help="of the table, and of its jobs")

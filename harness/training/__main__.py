@@ -10,14 +10,14 @@ the result.
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from basics.console import ending
+from basics.options import Parser
 from cache.record import Record
-from genius_replay.console import ending
 from harness.errors import HarnessError
 from harness.training import data, supernet
 from harness.training.checkpoint import EVERY_S, Checkpoint
@@ -29,7 +29,7 @@ from harness.training.worker import perform, say
 @ending(HarnessError)
 def main(argv: Sequence[str] | None = None) -> int:
     """Do the job in a file and leave its record beside it; exit codes as in `harness.training.worker.perform`."""
-    parser = argparse.ArgumentParser(prog="python -m harness.training", description=__doc__)
+    parser = Parser(prog="python -m harness.training", description=__doc__)
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("spec", type=Path, nargs="?", metavar="SPEC.json", help="the job")
     what.add_argument("--digest", choices=data.NEEDS, metavar="NAME", help=f"of a data set: {', '.join(data.NEEDS)}")

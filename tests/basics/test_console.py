@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from genius_replay.console import INTERRUPTED, ending
+from basics.console import INTERRUPTED, ending
 
 ROOT = Path(__file__).parents[2]
 
@@ -56,7 +56,7 @@ def test_what_no_user_can_do_keeps_its_traceback() -> None:
 
 PRINTS = """
 import sys
-from genius_replay.console import ending
+from basics.console import ending
 @ending()
 def main(arguments=None):
     sys.stdout.write(sys.argv[1])
