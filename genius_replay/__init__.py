@@ -1,8 +1,9 @@
-"""What all packages of this project stand on: that they are found, and how their commands end."""
+"""Finds the packages of this project, whose names are common ones; its own name is nobody else's."""
 
 from __future__ import annotations
 
 import sys
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -10,8 +11,9 @@ _HOME = Path(__file__).resolve().parents[1]
 _PACKAGES = ("baselines", "cache", "harness", "reproduce", "tables")
 
 
+@cache
 def refuse_namesakes() -> None:
-    """Let no folder or module of somebody else's stand for a package of this project: their names are common ones.
+    """Let no folder or module of somebody else's stand for a package of this project.
 
     Raises:
         ImportError: one does; where `python -m` looks for a command, its one line and exit code 2 instead.
