@@ -38,7 +38,7 @@ from harness.training.jobs import KIND as TRAINING
 from harness.training.jobs import Training
 from reproduce import benchmarks, runs, search
 from reproduce.cli import training
-from reproduce.data import home
+from reproduce.data import store
 from reproduce.errors import UsageError
 from reproduce.published import imagenet
 from reproduce.published.imagenet import embedded
@@ -125,7 +125,9 @@ def _searched(args: argparse.Namespace) -> Report:
         _refuse_another(args.into, planned)
     with ExitStack() as stack:
         costs = how or args.model
-        records: Records = stack.enter_context(Store(args.store or home() / "answers")) if costs else Cassette()
+        records: Records = (
+            stack.enter_context(Store(args.store) if args.store else store("answers")) if costs else Cassette()
+        )
         providers: dict[str, Provider | Queue] = {}
         if opened:
             providers[FIGURES] = runs.figures(opened, spaces.find(args.space).SPACE)
