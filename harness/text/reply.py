@@ -182,13 +182,15 @@ def silence(part: Spoken) -> Rejection:
 
 
 _SPEAKS_AGAINST = re.compile(
-    r"\b(?:(?:not|n['’]t)(?! (?:yet |been )*(?:tested|tried|listed|measured|evaluated|seen))|never|cannot|avoid\w*"
+    r"\b(?:(?:not|\w+n['’]t)(?! (?:yet |been )*(?:tested|tried|listed|measured|evaluated|seen))|never|cannot|avoid\w*"
     r"|reject\w*|discard\w*|for (?:example|instance)|e\.g|the form(?:at)? (?:is|would|should|looks)|often|counts?"
     r"|frequen\w+|nicht|kein\w*|pas|jamais|nunca|не)\b|不"
-    r"|\b(?:than|instead of|unlike|except|from|was|were|(?:experiment|option) \d+)\W*\Z|\b(?:of|changing)\s*\Z",
+    r"|\b(?:than|instead of|unlike|except|from|was|were|compar\w+ (?:with|to)|(?:experiment|option) \d+)\W*\Z"
+    r"|\b(?:of|changing)\s*\Z",
     re.IGNORECASE,
 )
-_SENTENCE = re.compile(r"(?<!\be\.g)(?<!\bi\.e)[.!?;。！？，](?=.)|,(?=.)")
+_SENTENCE = re.compile(r"(?<!\be\.g)[.!?;](?=\s)|[,，。！？]")
+_WHOLE = re.compile(r"(?<!\be\.g)[.!?。！？]\Z")
 _BULLET = re.compile(r"[ \t]*(?:[-*•+]|\d+[.)])[ \t]")
 
 
@@ -200,7 +202,8 @@ def spoken_against(before: str) -> str:
     """
     line = before.rstrip()
     line = line[max(line.rfind("\n"), line.rfind("\r")) + 1 :]
-    if line.endswith((".", "!", "?", "。", "！", "？")) or (_BULLET.match(line) and line[-1] not in ":：,"):
+    if _WHOLE.search(line) or (_BULLET.match(line) and line[-1] not in ":：,"):
         return ""
-    found = _SPEAKS_AGAINST.search(_SENTENCE.split(line)[-1])
+    clauses = [clause for clause in _SENTENCE.split(line) if clause.strip()]
+    found = _SPEAKS_AGAINST.search(clauses[-1]) if clauses else None
     return found[0].strip() if found else ""
