@@ -23,8 +23,6 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
-from basics.console import ending
-from basics.options import Parser
 from cache import cassette
 from cache.cassette import Cassette
 from cache.errors import CacheError
@@ -33,6 +31,8 @@ from cache.limits import COLUMNS, keys_in, ledger, read_prices
 from cache.nearest import messages, unified
 from cache.record import CHAT, Record
 from cache.store import Store
+from genius_replay.console import ending
+from genius_replay.options import Parser
 
 _DIGITS = 12  # of a key in a list; any number of them finds a record
 _BEGINNING = 60  # characters of an answer in a list

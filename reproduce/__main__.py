@@ -11,9 +11,9 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
-from basics.console import ending
-from basics.options import Parser
 from cache.errors import CacheError
+from genius_replay.console import ending
+from genius_replay.options import Parser
 from harness.errors import HarnessError
 from reproduce.errors import ReproduceError
 from reproduce.paper.registry import ITEMS

@@ -13,8 +13,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from basics.console import ending
-from basics.options import Parser
+from genius_replay.console import ending
+from genius_replay.options import Parser
 from tables import csv
 from tables.errors import DamagedTable, TableError
 from tables.quality import measure, report

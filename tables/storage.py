@@ -29,7 +29,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from basics import files
+from genius_replay import files
 from tables.equality import RESOLUTION, settled
 from tables.errors import DamagedTable, TableError
 from tables.source import Measure, Origin, Source

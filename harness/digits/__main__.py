@@ -16,9 +16,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from basics.console import ending
-from basics.options import Parser
 from cache.record import Record
+from genius_replay.console import ending
+from genius_replay.options import Parser
 from harness.digits.table import NAME, SEEDS, Block, Runs, TrainedBlock, blocks, build_table, retrain
 from harness.errors import HarnessError
 from harness.training.local import LocalExecutor

@@ -15,9 +15,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from basics.console import ending
-from basics.options import Parser
 from cache.record import Record
+from genius_replay.console import ending
+from genius_replay.options import Parser
 from harness.errors import HarnessError
 from harness.training import data, supernet
 from harness.training.checkpoint import EVERY_S, Checkpoint

@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from basics.console import INTERRUPTED
 from cache.errors import CacheError
 from cache.record import Record
+from genius_replay.console import INTERRUPTED
 from harness.errors import HarnessError, NotThisJob
 from harness.training.jobs import S
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from basics import files
-from cache.errors import printable
+from genius_replay import files
+from genius_replay.console import printable
 from reproduce.errors import ReproduceError, UsageError
 
 if TYPE_CHECKING:

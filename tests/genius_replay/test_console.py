@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cache.errors import printable
+from genius_replay.console import printable
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,10 @@
-"""How every command ends: with an exit code and at most one line, whatever terminal, pipe or disk it prints to."""
+"""What every command prints, and how it ends: an exit code and at most one message, whatever terminal, pipe or disk."""
 
 from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -12,7 +13,18 @@ from typing import Protocol, TypeAlias
 
 INTERRUPTED = 130  # what a shell reports for a command that Ctrl-C ended
 
+# C0 and C1 without tab and line feed, the controls of writing direction, halves of surrogate pairs.
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
 Errors: TypeAlias = tuple[type[Exception], ...]
+
+
+def printable(text: str) -> str:
+    """Return text from outside without what moves a terminal's cursor or writing direction, each as its escape.
+
+    A tab and a line feed stay; a half of a surrogate pair, which no stream can write, is escaped too.
+    """
+    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 class Main(Protocol):
@@ -57,7 +69,7 @@ def ending(*wrong: type[Exception], damage: Errors = (), interrupted: str = "int
                 if code:
                     said = f"standard output: {error.strerror}; give the command another place to print to"
             with suppress(OSError):
-                sys.stderr.write(f"{said}\n" if said else "")
+                sys.stderr.write(f"{printable(said)}\n" if said else "")
             return code
 
         return ended
