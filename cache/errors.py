@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cache.key import JSON
+    from cache.limits import Usage
     from cache.record import Record
 
 # C0 and C1 without tab and line feed, the controls of writing direction, halves of surrogate pairs.
@@ -74,6 +75,7 @@ class EndpointError(CacheError):
         wait_s: the seconds that the endpoint asked to wait, if it did.
         request_id: the endpoint's name for the attempt, if it gave one.
         attempts: what every attempt met, in the form in which a record keeps it.
+        usage: the tokens that were billed all the same, if the endpoint said so.
     """
 
     message: str
@@ -82,6 +84,7 @@ class EndpointError(CacheError):
     wait_s: float | None = None
     request_id: str | None = None
     attempts: Sequence[JSON] = ()
+    usage: Usage | None = None
 
     def __str__(self) -> str:
         return self.message
