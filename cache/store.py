@@ -212,10 +212,11 @@ class Store(AbstractContextManager["Store"]):
         return self._row(key) is None and bool(cache.add(key, line, tag=tag))
 
     @contextmanager
-    def claim(self, key: str) -> Iterator[None]:
+    def claim(self, key: str) -> Iterator[Path]:
         """Wait until no thread of any process holds `key`, and hold it; a process that dies lets go.
 
-        The operating system holds the lock, on a file in the folder that goes when the record is there.
+        The operating system holds the lock, on a file in the folder that goes when the record is there. Beside it is
+        the path where an answer may wait (`cache.spool`).
 
         Raises:
             CacheError: no lock can be made, or `filelock` is not installed.
@@ -232,7 +233,7 @@ class Store(AbstractContextManager["Store"]):
         except OSError as error:
             raise self._failure("lock a key in", error) from error
         try:
-            yield
+            yield path.with_suffix(".answer")
             if self.get(key) is not None:  # so whoever still waits on this file finds the record, and asks nobody
                 with suppress(OSError):  # some systems keep a file that is open
                     path.unlink()
