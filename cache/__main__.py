@@ -18,13 +18,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
-from basics.options import Parser
 from cache import cassette
 from cache.cassette import Cassette
 from cache.errors import CacheError
@@ -33,23 +31,19 @@ from cache.limits import COLUMNS, keys_in, ledger, read_prices
 from cache.nearest import messages, unified
 from cache.record import CHAT, Record
 from cache.store import Store
+from genius_replay.console import ending
+from genius_replay.options import Parser
 
 _DIGITS = 12  # of a key in a list; any number of them finds a record
 _BEGINNING = 60  # characters of an answer in a list
 
 
+@ending(CacheError)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     options = vars(_parser().parse_args(arguments))
     run: Callable[..., bool | None] = options.pop("run")
-    try:
-        return int(run(**options) or 0)
-    except CacheError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    except BrokenPipeError:  # the reader has gone, and with it everything that is left to say
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    return int(run(**options) or 0)
 
 
 def _parser() -> Parser:

@@ -17,12 +17,12 @@ from typing import Literal
 
 import msgspec
 
-from basics import files
 from cache.compact import Packed, Shared, written
 from cache.errors import CacheError, CorruptRecord
 from cache.key import TOO_DEEP, canonical, digest_bytes
 from cache.nearest import nearest_key, sketch
 from cache.record import RESTORE, Record
+from genius_replay import files
 
 MARKERS = (b"<<<<<<< ", b"||||||| ", b"=======", b">>>>>>> ")  # of git, at the beginning of a line
 VERSION = 2  # of the file's form; the scheme of the keys has its own

@@ -1,10 +1,11 @@
 """HDF5 file of a table: written the same on every machine, whole or not at all, and verified on every read.
 
 A table is one file, `NAME.h5`. Its datasets (`COLUMN_KINDS`) lie flat in the root, one row an architecture, in the
-order of `Space.index_of`. The root has two attributes:
+order of `Space.index_of`; accuracies that are equal at the table's resolution are one number in it
+(`tables.equality`). The root has two attributes:
 
-    about    JSON (`TableInfo`): schema version, name, measure, slots with their choices, unit, origin, SHA-256 of the
-             published file, and for every dataset its dtype, shape and SHA-256
+    about    JSON (`TableInfo`): schema version, name, measure, slots with their choices, unit, resolution, origin,
+             SHA-256 of the published file, and for every dataset its dtype, shape and SHA-256
     digest   SHA-256 of `about`, and so of everything in the file
 
 So a reader checks what it reads and nothing else: a search that opens a table reads no test accuracy, not even to
@@ -28,12 +29,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from basics import files
+from genius_replay import files
+from tables.equality import RESOLUTION, settled
 from tables.errors import DamagedTable, TableError
 from tables.source import Measure, Origin, Source
 from tables.space import Slot
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 REBUILD = (
     "build it again: `python -m reproduce fetch` does so for a published table, `python -m tables build FILE.csv` for "
     "one of your own, and `git checkout tables/trained` brings what this project trained"
@@ -64,6 +66,8 @@ COLUMN_KINDS: Mapping[str, ColumnKind] = {
 }
 """What a table can hold, in the order of the file; the first two are in every table."""
 
+SETTLED = ("accuracy", "test")  # what is searched and ranked by
+
 Columns: TypeAlias = Mapping[str, NDArray[Any]]
 """Arrays by the names of `COLUMN_KINDS`, in dense order: (n,), or (n, runs) of single trainings."""
 
@@ -84,6 +88,7 @@ class TableInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     measure: Measure
     unit: str  # of every accuracy
+    resolution: float  # percentage points; closer accuracies are equal
     slots: tuple[Slot, ...]
     origin: Origin
     source_sha256: str  # of the published file this was built from
@@ -158,6 +163,7 @@ def load(path: Path, names: Collection[str] | None = None) -> tuple[TableInfo, d
 
 def _image(source: Source, columns: Columns, source_sha256: str, compressed: bool) -> bytes:
     """The whole HDF5 file: a function of its arguments and of the HDF5 library, with no time and no place in it."""
+    columns = {**columns, **{name: settled(columns[name]) for name in SETTLED if name in columns}}
     stored = {
         name: np.ascontiguousarray(columns[name], dtype=kind.dtype)
         for name, kind in COLUMN_KINDS.items()
@@ -169,6 +175,7 @@ def _image(source: Source, columns: Columns, source_sha256: str, compressed: boo
         name=source.name,
         measure=source.measure,
         unit="percent",
+        resolution=RESOLUTION,
         slots=source.space.slots,
         origin=source.origin,
         source_sha256=source_sha256,

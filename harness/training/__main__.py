@@ -15,8 +15,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from basics.options import Parser
 from cache.record import Record
+from genius_replay.console import ending
+from genius_replay.options import Parser
 from harness.errors import HarnessError
 from harness.training import data, supernet
 from harness.training.checkpoint import EVERY_S, Checkpoint
@@ -25,6 +26,7 @@ from harness.training.train import choose, train
 from harness.training.worker import perform, say
 
 
+@ending(HarnessError)
 def main(argv: Sequence[str] | None = None) -> int:
     """Do the job in a file and leave its record beside it; exit codes as in `harness.training.worker.perform`."""
     parser = Parser(prog="python -m harness.training", description=__doc__)
@@ -49,12 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _print_digest(name: str, path: Path | None) -> int:
-    try:
-        dataset = data.find(name, path)
-        say(dataset.digest)
-    except HarnessError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
+    dataset = data.find(name, path)
+    say(dataset.digest)
     sys.stderr.write(f"{len(dataset.labels)} pictures, {dataset.own_test} for testing, {dataset.classes} classes\n")
     return 0
 

@@ -15,9 +15,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from basics.options import Parser
 from cache import cassette
 from cache.record import Record
+from genius_replay.options import Parser
 from reproduce.data import read_published
 from reproduce.errors import DataMissing
 from reproduce.published import imagenet, trials

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from basics import files
+from genius_replay import files
+from genius_replay.console import printable
 from reproduce.errors import ReproduceError, UsageError
 
 if TYPE_CHECKING:
@@ -78,11 +79,13 @@ def emit(text: str, out: Path | None) -> None:
     Raises:
         ReproduceError: if the file cannot be written; what was there before stays.
     """
-    if out is None:
-        sys.stdout.buffer.write(text.encode())  # UTF-8 wherever it goes: the marks are not ASCII
-        sys.stdout.flush()
-        return
-    write(text.encode(), out)
+    if out is not None:
+        write(text.encode(), out)
+    elif hasattr(sys.stdout, "buffer"):
+        sys.stdout.buffer.write(printable(text).encode())  # UTF-8 wherever it goes: the marks are not ASCII
+    else:  # the output of a notebook takes no bytes
+        sys.stdout.write(printable(text))
+    sys.stdout.flush()
 
 
 def write(

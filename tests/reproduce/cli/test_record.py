@@ -36,7 +36,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 def counting(handler: Handler) -> None:
     """Propose the cells in order: the n-th request gets the n-th."""
     digits = [len(handler.server.asked) // 5**position % 5 for position in range(6)]
-    says(completion(json.dumps({"architecture": digits})))(handler)
+    says(completion(f"Design: {digits}"))(handler)
 
 
 def command(server: Server, into: Path, *more: str) -> list[str]:
@@ -218,4 +218,4 @@ def test_a_recording_of_ones_own_stands_in_compare(
     compare = ["compare", "--table", TABLE, "--methods", "random", "--budget", "3", "--trials", "10"]
     capsys.readouterr()
     assert main([*compare, "--recording", str(into)]) == 0
-    assert "made-up, free, temperature 0 (mine.jsonl)" in capsys.readouterr().out
+    assert "(mine.jsonl)" in capsys.readouterr().out

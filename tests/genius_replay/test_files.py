@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from basics import files
 from cache import cassette
+from genius_replay import files
 from reproduce.report.output import emit
 from tables import csv, storage
 from tests.cache.records import chat_record
@@ -71,7 +71,7 @@ def test_b7_a_pipe_is_written_through(write: Writer, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
 @pytest.mark.parametrize("to", ["pipe", "file"])
 def test_b7_what_is_open_already_is_written_through(name: str, to: str, tmp_path: Path) -> None:
-    script = f"from pathlib import Path; from basics import files; files.write(Path({name!r}), b'content')"
+    script = f"from pathlib import Path; from genius_replay import files; files.write(Path({name!r}), b'content')"
     with (tmp_path / "output").open("wb") as output:
         where = subprocess.PIPE if to == "pipe" else output
         done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, stdout=where, check=True, timeout=60)

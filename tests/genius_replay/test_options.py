@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from basics.options import Parser
+from genius_replay.options import Parser
 from reproduce.__main__ import COMMANDS
 
 MODULES = (
