@@ -22,13 +22,12 @@ from harness import arrays
 from harness.loop import Budget
 from harness.protocol import Method, UnfitMethod
 from harness.spaces import nas_bench_201 as nas_bench_201_space
-from harness.specification import Label
 from reproduce import benchmarks, runs
 from reproduce.benchmarks import BENCHMARKS, Opened
 from reproduce.compare import supernets
 from reproduce.errors import UsageError
 from reproduce.published.trials import selections
-from reproduce.runs import Recorded
+from reproduce.runs import Pool, Recorded
 from tables.space import Space
 
 CONTEST = "contest"  # the kind of a method's record
@@ -114,8 +113,8 @@ def contest(
         contestants.append(_oracle(opened))
     recorded = list(_supernets(space))
     for source, found in (recordings or {}).items():
-        for label, group in runs.pooled(run for run in found if run.specification.target == opened.table.name).items():
-            contestant, remark = _recorded(label, group, space, opened, rules.budgets, source)
+        for pool in runs.pooled(run for run in found if run.specification.target == opened.table.name):
+            contestant, remark = _recorded(pool, space, opened, rules.budgets, source)
             recorded += [contestant] if contestant.selected else []
             remarks += remark
     genius = tuple(_genius(name, space)) if GENIUS_BUDGET in rules.budgets else ()
@@ -214,11 +213,11 @@ def _genius(name: str, space: Space) -> Iterator[Contestant]:
 
 
 def _recorded(
-    label: Label, group: Sequence[Recorded], space: Space, opened: Opened, budgets: Sequence[int], source: str
+    pool: Pool, space: Space, opened: Opened, budgets: Sequence[int], source: str
 ) -> tuple[Contestant, list[str]]:
     """What a recorded model selects on its table, at the iterations of its runs; and what is to be said of it."""
-    model, _, answers, temperature = label
-    name = f"{model}, {answers}, temperature {temperature:g}{source}"
+    (model, _, answers, temperature), apart, group = pool
+    name = ", ".join(filter(None, (model, answers, f"temperature {temperature:g}", apart))) + source
     same = [run for run in group if run.specification.table == runs.measure(opened)]
     selected: dict[int, list[int]] = {}
     empty = 0
