@@ -17,16 +17,17 @@ from harness.digits import table as digits
 from harness.spaces import Benchmark
 from reproduce.data import Published, home, is_fetched, manifest, read_published, sha256_of
 from reproduce.errors import DataMissing, UsageError
-from tables import csv, published
+from tables import csv, files, published
 from tables.errors import TableError
 from tables.source import Origin, Source
-from tables.space import Architecture
+from tables.space import Architecture, Space
 from tables.storage import build, embedded
 from tables.table import HeldOut, Table
 
 BENCHMARKS = {benchmark.name: benchmark for benchmark in (digits.BENCHMARK, *spaces.tables())}
 PUBLISHED = tuple(name for name, benchmark in BENCHMARKS.items() if benchmark.format in published.FORMATS)
 """The tables of the paper."""
+SPACES = tuple(spaces.find(name).SPACE for name in spaces.NAMES)
 
 
 def find(name: str) -> Benchmark:
@@ -122,15 +123,21 @@ def open_if_at_hand(name: str) -> Opened | None:
 
 
 def open_file(path: Path) -> Opened:
-    """Open a table of one's own: HDF5 as `python -m tables build` writes it, or a CSV of architectures and accuracies.
+    """Open a table of one's own: HDF5 as `python -m tables build` writes it, or what that builds a table of.
 
     Raises:
         TableError: if the file cannot be read, or is no complete table.
     """
-    if path.suffix.lower() != ".csv":
+    if path.suffix.lower() in files.HDF5:
         return Opened.at(path)
     with tempfile.TemporaryDirectory() as folder:
-        return Opened.at(csv.build(path, Path(folder)))
+        built = files.build(path, Path(folder), SPACES)
+        return Opened(Table.open(built, whole=True), HeldOut.open(built))
+
+
+def space_of(table: Table) -> Space:
+    """The declared space that a table is of, by its slots and the names of their choices; else the table's own."""
+    return next((space for space in SPACES if space.slots == table.info.slots), table.space)
 
 
 def table_path(name: str) -> Path:
@@ -175,7 +182,7 @@ def content(name: str) -> bytes:
     benchmark = find(name)
     file = file_of(benchmark)
     if file is None:
-        return csv.content(Path(str(benchmark.path)))
+        return files.content(Path(str(benchmark.path)))
     found = read_published(file)
     if found is None:
         raise DataMissing(file.name, purpose=f"the table {name}")
