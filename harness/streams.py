@@ -40,6 +40,10 @@ def key_of_seed(seed: int) -> int:
 class Stream(random.Random):
     """The stream of one trial, with everything that `random.Random` offers; `random()` is one draw."""
 
+    def __new__(cls, *_seed_and_trial: int) -> Stream:
+        """Python 3.10 takes one argument at most here, to seed what is not used."""
+        return super().__new__(cls)
+
     def __init__(self, seed: int, trial: int) -> None:
         self._key = _mix((key_of_seed(seed) + (trial + 1) * _GAMMA) & _MASK)
         self._drawn = 0

@@ -9,13 +9,13 @@ GBNF grammar for constrained decoding.
 from __future__ import annotations
 
 import math
-import operator
 import random
 import re
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
+from operator import index, mul
 from typing import Any, TypeAlias
 
 from tables.errors import InvalidArchitecture
@@ -97,11 +97,15 @@ class Space:
                 f"{self.name}: expected {len(self.slots)} choices, one a slot, got {len(architecture)}"
             )
         for slot, cardinality, choice in zip(self.slots, self.cardinalities, architecture, strict=True):
-            if isinstance(choice, bool) or not isinstance(choice, int) or not 0 <= choice < cardinality:
+            try:
+                fits = not isinstance(choice, bool) and 0 <= index(choice) < cardinality
+            except TypeError:  # no integer of any library
+                fits = False
+            if not fits:
                 raise InvalidArchitecture(
                     f"{self.name}: {slot.name} expects a choice from 0 to {cardinality - 1}, got {choice!r}"
                 )
-        return tuple(architecture)
+        return tuple(map(index, architecture))
 
     def network(self, architecture: Architecture) -> Hashable:
         """What is equal for two architectures exactly if they are one network.
@@ -159,7 +163,7 @@ class Space:
     @cached_property
     def strides(self) -> tuple[int, ...]:
         """What one step in each slot adds to an architecture's index."""
-        return tuple(accumulate(self.cardinalities[:0:-1], operator.mul, initial=1))[::-1]
+        return tuple(accumulate(self.cardinalities[:0:-1], mul, initial=1))[::-1]
 
     def index_of(self, architecture: Architecture) -> int:
         """The architecture's place in lexicographic order, from 0; the first slot counts most."""

@@ -21,8 +21,6 @@ import hashlib
 import io
 import json
 import math
-import os
-import threading
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -32,6 +30,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from genius_replay import files
 from tables.equality import RESOLUTION, settled
 from tables.errors import DamagedTable, TableError
 from tables.source import Measure, Origin, Source
@@ -130,7 +129,7 @@ def build(source: Source, columns: Columns, content: bytes, folder: Path, *, com
     path = folder / f"{source.name}.h5"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _replace(path, _image(source, columns, sha256(content), compressed))
+        files.write(path, _image(source, columns, sha256(content), compressed))
     except OSError as error:
         raise TableError(
             f"{source.name}: {path} could not be written ({error.strerror or error}), what was there before is "
@@ -237,16 +236,3 @@ def _column(stored: h5py.Dataset, expected: Dataset, path: Path) -> NDArray[Any]
         raise DamagedTable(f"{path}: dataset {expected.name} has another SHA-256 than when it was built; {REBUILD}")
     array.flags.writeable = False
     return array
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Give `path` this content in one step that a crash cannot halve."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
-    try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import pytest
-import torch
 
 from baselines.policy import Adam, AdamSettings, Softmax
 
@@ -39,6 +38,7 @@ def test_no_draw_lies_beyond_a_slot(uniform: float) -> None:
 
 @pytest.mark.parametrize("settings", [AdamSettings(0.01), AdamSettings(3e-4, (0.5, 0.999), weight_decay=1e-3)])
 def test_adam_is_that_of_torch(settings: AdamSettings) -> None:
+    torch = pytest.importorskip("torch", reason="the reference is torch: install the extra `train`")
     softmax = Softmax((3, 3))
     softmax.logits[:] = np.random.default_rng(0).normal(size=(2, 3))
     parameter = torch.nn.Parameter(torch.tensor(softmax.logits))
