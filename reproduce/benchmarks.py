@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from harness import spaces
 from harness.digits import table as digits
 from harness.spaces import Benchmark
@@ -105,6 +108,30 @@ class Opened:
             float(self.held_out.test[index]),
             (int(best[index]), int(worst[index])),
         )
+
+
+def network_ranks(name: str, opened: Opened) -> NDArray[np.int64] | None:
+    """(n,) competition rank by test accuracy of each architecture's network among all networks, 1 is best.
+
+    None where a rank cannot count networks: they are not fewer than the architectures, or each architecture was trained
+    by itself.
+    """
+    benchmark = find(name)
+    if not benchmark.by_network:
+        return None
+    space, test = benchmark.space, opened.held_out.test
+    of_network = {space.network(space.architecture_at(row)): accuracy for row, accuracy in enumerate(test)}
+    ascending = np.sort(list(of_network.values()))
+    return ascending.size - np.searchsorted(ascending, test, side="right") + 1
+
+
+def what_counts(name: str) -> str:
+    """What ranks, and all other counts of architectures, on a table count."""
+    space = (benchmark := find(name)).space
+    if space.networks is None:
+        return f"Ranks count {space.size:,} architectures, each a network of its own."
+    trained = "architectures of one network share its figures" if benchmark.by_network else "each was trained by itself"
+    return f"Ranks count {space.size:,} architectures (keys), which are {space.networks:,} networks; {trained}."
 
 
 def open_benchmark(name: str) -> Opened:
