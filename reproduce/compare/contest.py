@@ -28,6 +28,7 @@ from reproduce.compare import supernets
 from reproduce.errors import UsageError
 from reproduce.published.trials import selections
 from reproduce.runs import Pool, Recorded
+from tables.files import EXPECTED
 from tables.space import Space
 
 CONTEST = "contest"  # the kind of a method's record
@@ -97,7 +98,7 @@ def contest(
         UsageError, TableError: what `open_table` raises.
     """
     opened, space = open_table(name)
-    contestants, remarks = [], []
+    contestants, remarks = [], list(opened.table.info.remarks)
     for method in methods:
         if method.with_model is not None:  # its trials on the tables are published
             continue
@@ -128,6 +129,7 @@ def _summary(
     trials = rules.trials or (1000 if method.arrays is not None else ONE_BY_ONE)
     request: dict[str, JSON] = {
         **msgspec.to_builtins(runs.measure(opened)),
+        "digest": opened.table.digest,
         "method": method.name,
         "version": method.version,
         "space": space.name,
@@ -168,7 +170,7 @@ def _selections(method: Method, space: Space, opened: Opened, rules: Rules, tria
 
 
 def open_table(name: str) -> tuple[Opened, Space]:
-    """A table with its space: one of `BENCHMARKS`, or a CSV file of architectures and accuracies.
+    """A table with its space: one of `BENCHMARKS`, or a file (`tables.files`).
 
     Raises:
         UsageError: if there is no table and no file of this name.
@@ -177,9 +179,9 @@ def open_table(name: str) -> tuple[Opened, Space]:
     if name in BENCHMARKS:
         return benchmarks.open_benchmark(name), benchmarks.find(name).space
     if not Path(name).is_file():
-        raise UsageError(f"compare: expected one of {', '.join(BENCHMARKS)} or a CSV file, got {name}")
+        raise UsageError(f"compare: expected one of {', '.join(BENCHMARKS)} or {EXPECTED}, got {name}")
     opened = benchmarks.open_file(Path(name))
-    return opened, opened.table.space
+    return opened, benchmarks.space_of(opened.table)
 
 
 # -- who searched elsewhere ---
