@@ -8,9 +8,9 @@ one.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import msgspec
@@ -34,13 +34,17 @@ Objective: TypeAlias = Callable[[Architecture], "float | None"]
 
 @dataclass(frozen=True)
 class Problem:
-    """What is searched: reads a proposal, holds it against the constraints, and has it evaluated if it passes."""
+    """What is searched: reads a proposal, holds it against the constraints, and has it evaluated if it passes.
+
+    `unread` says, by the key of its record, why nothing may be read in an answer.
+    """
 
     space: Space
     macs: Callable[[Architecture], int]
     constraints: Sequence[Constraint]
     objective: Objective
     reader: Reader = published.read
+    unread: Mapping[str, Rejection] = field(default_factory=dict)
 
     def judge(self, proposal: Proposal, tested: Collection[Architecture]) -> Trial:
         """Return the true outcome of a proposal.
@@ -56,7 +60,7 @@ class Problem:
         if proposal.architecture is not None:
             architecture = self.space.validate(proposal.architecture)
         elif proposal.reply is not None:
-            reading = self.reader(self.space, proposal.reply)
+            reading = self.unread.get(proposal.record or "") or self.reader(self.space, proposal.reply)
             if isinstance(reading, Rejection):
                 return Rejected(proposal, reading)
             architecture = reading.architecture

@@ -7,7 +7,9 @@ Thirty slots in five stages. Choice 0 skips a layer; on the first layer of a sta
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
+from typing import TypeAlias
 
 from harness.spaces import Facts
 from harness.spaces.costs import (
@@ -24,22 +26,42 @@ from harness.spaces.costs import (
 )
 from tables.space import Architecture, Group, Slot, Space
 
+Outline: TypeAlias = tuple[Layer, ...]
+"""The two layers of the stem, and the first layer of each stage; the others of a stage keep the shape."""
+
+INPUT_SIZE = 224
 LAYERS_PER_STAGE = 6
-FIRST_LAYERS = (
+OUTLINE: Outline = (
+    Layer(3, 16, 2, 112),
+    Layer(16, 16, 1, 112),
     Layer(16, 24, 2, 56),
     Layer(24, 40, 2, 28),
     Layer(40, 80, 2, 14),
     Layer(80, 96, 1, 14),
     Layer(96, 192, 2, 7),
 )
-"""Of the stages; the others of a stage keep the shape."""
-LAYERS = tuple(
-    layer
-    for first in FIRST_LAYERS
-    for layer in (first, *[Layer(first.outputs, first.outputs, 1, first.size)] * (LAYERS_PER_STAGE - 1))
-)
 FIRST_LAYER = 2  # layers 0 and 1 are the stem
-STEM_SIZE = 112  # side of the stem's output at input 224
+
+
+def layers(outline: Outline) -> tuple[Layer, ...]:
+    """The thirty layers that are searched."""
+    return tuple(
+        layer
+        for first in outline[FIRST_LAYER:]
+        for layer in (first, *[Layer(first.outputs, first.outputs, 1, first.size)] * (LAYERS_PER_STAGE - 1))
+    )
+
+
+def with_strides(strides: Sequence[int]) -> Outline:
+    """The same channels at other strides, one for each layer of the outline."""
+    size, outline = INPUT_SIZE, list[Layer]()
+    for layer, stride in zip(OUTLINE, strides, strict=True):
+        size //= stride
+        outline.append(Layer(layer.inputs, layer.outputs, stride, size))
+    return tuple(outline)
+
+
+LAYERS = layers(OUTLINE)
 
 BLOCKS = (None, (3, 4), (5, 4), (7, 4), (3, 6), (5, 6), (7, 6))
 """(kernel, expansion) of each choice; 0 is no block."""
@@ -57,13 +79,13 @@ SPACE = Space(
                 for layer in range(LAYERS_PER_STAGE)
             ),
         )
-        for stage in range(len(FIRST_LAYERS))
+        for stage in range(len(LAYERS) // LAYERS_PER_STAGE)
     ),
     largest=(len(BLOCKS) - 1,) * len(LAYERS),
 )
 
 
-FACTS = Facts("mobile.build_mobilenetv2_se", input_size=224, counted_by_thop=True)
+FACTS = Facts("mobile.build_mobilenetv2_se", input_size=INPUT_SIZE, counted_by_thop=True)
 
 
 def choice_cost(position: int, choice: int) -> Cost:
@@ -72,37 +94,38 @@ def choice_cost(position: int, choice: int) -> Cost:
 
 
 @cache
-def fixed_cost() -> Cost:
-    """Cost of everything that is not searched: the stem (layers 0, 1) and the head (layers 32 to 35)."""
-    stem, head = STEM_SIZE, LAYERS[-1].size
-    return total(
-        (
-            conv_bn(3, 16, 3, stem),
-            conv_bn(16, 16, 3, stem, groups=16),
-            squeeze_excite(16),
-            conv_bn(16, 16, 1, stem),
-            conv_bn(192, 320, 1, head),
-            global_pool(320, head),
-            conv(320, 1280, 1, 1, bias=True),
-            linear(1280, 1000),
-        )
+def fixed_costs(outline: Outline = OUTLINE) -> tuple[Cost, ...]:
+    """Cost of what is not searched: layers 0 and 1, the stem, and layers 32 to 35, the head."""
+    first, second, *_, last = outline
+    return (
+        conv_bn(3, 16, 3, first.size),
+        total((conv_bn(16, 16, 3, second.size, groups=16), squeeze_excite(16), conv_bn(16, 16, 1, second.size))),
+        conv_bn(192, 320, 1, last.size),
+        global_pool(320, last.size),
+        conv(320, 1280, 1, 1, bias=True),
+        linear(1280, 1000),
     )
 
 
-def cost(architecture: Architecture) -> Cost:
+def fixed_cost() -> Cost:
+    """Cost of everything that is not searched."""
+    return total(fixed_costs())
+
+
+def cost(architecture: Architecture, outline: Outline = OUTLINE) -> Cost:
     """Cost of the whole network at input 224×224.
 
     Raises:
         InvalidArchitecture: if it is no architecture of `SPACE`.
     """
-    choices = SPACE.validate(architecture)
-    return total((fixed_cost(), *(choice_cost(position, choice) for position, choice in enumerate(choices))))
+    shapes = zip(layers(outline), SPACE.validate(architecture), strict=True)
+    return total((*fixed_costs(outline), *(searched(layer, BLOCKS[choice], gated=True) for layer, choice in shapes)))
 
 
 def describe_costs() -> str:
     """The cost of every choice in millions (GENIUS' counting rule), one line a kind of layer, and of the rest."""
     lines = []
-    for stage in range(len(FIRST_LAYERS)):
+    for stage in range(len(SPACE.groups)):
         for layer, name in ((0, "first layer"), (1, "other layers")):
             costs = (choice_cost(stage * LAYERS_PER_STAGE + layer, choice).macs_thop for choice in range(len(CHOICES)))
             lines.append(f"stage {stage + 1}, {name}: " + ", ".join(f"{cost / 1e6:.1f}" for cost in costs))

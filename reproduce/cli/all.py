@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from cache.errors import CacheError
-from reproduce.data import manifest, path_of
+from reproduce.data import is_fetched, manifest
 from reproduce.errors import ReproduceError
 from reproduce.paper.registry import ITEMS, Item
 from reproduce.report.output import DRAWN, emit
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
             f"| **{name}** {item.title.partition(';')[0]} | {' | '.join(map(str, counts))} | {' '.join(links)} |"
         )
     lines += ["", *(f"Failed: {failure}" for failure in failed)]
-    absent = [entry.name for entry in manifest() if not path_of(entry).exists()]
+    absent = [entry.name for entry in manifest() if not is_fetched(entry)]
     if absent:
         lines += [
             "",

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cache.errors import CacheError
-from reproduce.data import Published, conversations, path_of, read_published
+from reproduce.data import Published, conversations, is_fetched, read_published
 from reproduce.errors import DataMissing, ReproduceError, UsageError
 from reproduce.published.audit import FileAudit, as_json, as_text, audit
 from reproduce.report.output import emit
@@ -48,7 +48,7 @@ def _chosen(names: Sequence[str]) -> Sequence[Published]:
     """
     if names:
         return [_named(name) for name in names]
-    fetched = [entry for entry in conversations() if path_of(entry).exists()]
+    fetched = [entry for entry in conversations() if is_fetched(entry)]
     if not fetched:
         raise DataMissing(*(entry.name for entry in conversations()), purpose="the audit")
     return fetched

@@ -13,14 +13,13 @@ from baselines import catalogue
 from cache.cassette import Cassette
 from cache.client import Records
 from cache.errors import CacheError
-from cache.store import Store
 from reproduce import benchmarks, runs
 from reproduce.benchmarks import BENCHMARKS
 from reproduce.compare.contest import ONE_BY_ONE, Contest, Rules, contest
 from reproduce.compare.contestants import GENIUS_BUDGET, ORACLE_STEPS
 from reproduce.compare.report import draw, report
-from reproduce.data import home
-from reproduce.errors import UsageError
+from reproduce.data import store
+from reproduce.errors import ReproduceError, UsageError
 from reproduce.report.output import add_output_arguments, show
 from reproduce.runs import Recorded
 
@@ -91,6 +90,6 @@ def _no_model(paths: Iterable[Path]) -> Iterator[str]:
 def _kept() -> AbstractContextManager[Records]:
     """Where results of methods are kept: the user's store, or nowhere if that cannot be written."""
     try:
-        return Store(home() / "contests")
-    except CacheError:
+        return store("contests")
+    except (CacheError, ReproduceError):
         return nullcontext(Cassette())

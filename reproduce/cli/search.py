@@ -38,7 +38,7 @@ from harness.training.jobs import KIND as TRAINING
 from harness.training.jobs import Training
 from reproduce import benchmarks, runs, search
 from reproduce.cli import training
-from reproduce.data import home
+from reproduce.data import store
 from reproduce.errors import UsageError
 from reproduce.published import imagenet
 from reproduce.published.imagenet import embedded
@@ -125,7 +125,9 @@ def _searched(args: argparse.Namespace) -> Report:
         _refuse_another(args.into, planned)
     with ExitStack() as stack:
         costs = how or args.model
-        records: Records = stack.enter_context(Store(args.store or home() / "answers")) if costs else Cassette()
+        records: Records = (
+            stack.enter_context(Store(args.store) if args.store else store("answers")) if costs else Cassette()
+        )
         providers: dict[str, Provider | Queue] = {}
         if opened:
             providers[FIGURES] = runs.figures(opened, spaces.find(args.space).SPACE)
@@ -174,10 +176,12 @@ def _planned(args: argparse.Namespace, table: Measure | None, how: Training | No
         return trials
     parameters = _parameters(args.parameter)
 
+    measured = table.table if table else None
+
     def model(temperature: float, number: int) -> Model:
         drawn = {} if args.seed is None else {"seed": args.seed + number}
         sent = {**parameters, "temperature": temperature, **drawn}
-        return runs.model(args.model, args.space, args.answers, window, sent)
+        return runs.model(args.model, args.space, args.answers, window, sent, measured, how)
 
     return [
         structs.replace(each, model=model(temperature, each.number))

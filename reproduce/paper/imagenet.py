@@ -1,4 +1,4 @@
-"""Tables 2 to 6 and 14: the search on ImageNet, replayed, beside what the paper prints of it."""
+"""Tables 2 to 6: the search on ImageNet, replayed, beside what the paper prints of it."""
 
 from __future__ import annotations
 
@@ -6,16 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cache.errors import ReplayMiss
-from harness.protocol import MILLION
-from harness.spaces.mobilenetv2_se import (
-    CHOICES,
-    FIRST_LAYERS,
-    LAYERS_PER_STAGE,
-    SPACE,
-    choice_cost,
-    cost,
-    fixed_cost,
-)
+from harness.spaces.mobilenetv2_se import cost
 from reproduce.errors import MalformedConversation
 from reproduce.paper import printed
 from reproduce.published.imagenet import replay
@@ -25,10 +16,8 @@ from reproduce.report.report import (
     Cell,
     Column,
     Report,
-    label,
     quoted,
     quoted_millions,
-    recomputed,
     recomputed_millions,
     replayed,
 )
@@ -148,7 +137,8 @@ def _methods(
     """The paper's table; the rows of GENIUS-329 and GENIUS-401 take their costs from the replayed winners."""
     paper = printed()[name]
     keys: Sequence[str] = paper["columns"]
-    columns = tuple(Column(key.removesuffix("_m"), heading) for key, heading in zip(keys, headings, strict=True))
+    names = (key.removesuffix("_m") if key in COUNTS else key for key in keys)  # counts are in ones, not in millions
+    columns = tuple(map(Column, names, headings))
     rows = tuple(
         tuple(_cell(key, value, replays.get(row[0])) for key, value in zip(keys, row, strict=True))
         for row in paper["rows"]
@@ -169,46 +159,3 @@ def _cell(key: str, value: Any, found: Replay | None) -> Cell:
     if found is None:
         return quoted_millions(value, form)
     return recomputed_millions(getattr(cost(found.winner), count), form)
-
-
-# -- table 14: the space ---
-
-
-def table14(name: str) -> Report:
-    """One row a stage, with the range of what a layer costs under GENIUS' counting rule."""
-    columns = (
-        Column("stage", "Stage"),
-        Column("layers", "Layers"),
-        Column("input", "Input"),
-        Column("channels", "Channels"),
-        Column("stride", "Stride of the first"),
-        Column("choices", "Choices a layer"),
-        Column("first_layer_m", "First layer, FLOPs (M)"),
-        Column("other_layers_m", "Other layers, FLOPs (M)"),
-    )
-    rows = []
-    for stage, (group, shape) in enumerate(zip(SPACE.groups, FIRST_LAYERS, strict=True)):
-        size, first = shape.size * shape.stride, stage * LAYERS_PER_STAGE
-        rows.append(
-            (
-                label(group.name),
-                label(f"{group.slots[0].name} to {group.slots[-1].name}"),
-                recomputed(f"{size}×{size}×{shape.inputs}"),
-                recomputed(shape.outputs),
-                recomputed(shape.stride),
-                recomputed(len(group.slots[0].choices)),
-                recomputed(_range(first)),
-                recomputed(_range(first + 1)),
-            )
-        )
-    notes = [f"choice {number}: {choice}" for number, choice in enumerate(CHOICES)]
-    notes.append("a skipped first layer of a stage is a 1×1 convolution with batch normalisation")
-    notes.append(f"what is not searched costs {fixed_cost().macs_thop / MILLION:.1f} M FLOPs")
-    notes.append(f"{SPACE.size:.2e} architectures")
-    title = "Table 14. Search space, ImageNet (arXiv 2304.10970), from its declaration"
-    return Report(name, title, columns, tuple(rows), tuple(notes))
-
-
-def _range(position: int) -> str:
-    costs = [choice_cost(position, choice).macs_thop / MILLION for choice in range(len(CHOICES))]
-    return f"{min(costs):.1f} to {max(costs):.1f}"

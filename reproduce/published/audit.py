@@ -7,13 +7,13 @@ whether the prompts list the design that had been proposed. For every prompt: wh
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
+from pathlib import PurePath
 from typing import Any, Literal, TypeAlias
 
 import msgspec
@@ -22,6 +22,7 @@ from cache.cassette import Cassette
 from cache.client import Client, Tally
 from cache.errors import ReplayMiss
 from cache.record import Record
+from genius_replay.console import printable
 from harness.protocol import MILLION
 from harness.run import Setting, perform
 from harness.spaces.mobilenetv2_se import LAYERS_PER_STAGE, SPACE, choice_cost, fixed_cost
@@ -33,6 +34,8 @@ from reproduce.published.conversation import Experiment, Iteration
 from reproduce.published.imagenet import conversation, macs, published, published_records
 from reproduce.published.replay import setting
 from reproduce.published.wording import prompt_pack
+from reproduce.report.escaping import as_json as in_ascii
+from reproduce.report.escaping import as_line
 from reproduce.report.rendering import aligned
 from reproduce.report.report import provenance, summary
 from tables.space import Architecture
@@ -264,24 +267,25 @@ def as_json(audits: Sequence[FileAudit], failures: Sequence[tuple[str, str]] = (
         "replay": summary([one.tally for one in audits], ["published"]),
         "provenance": provenance(),
     }
-    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+    return in_ascii(content)
 
 
 def as_text(audits: Sequence[FileAudit], failures: Sequence[tuple[str, str]] = ()) -> str:
     """A line a file, then every place where something else was told than is true, and the files that failed."""
-    head = ("file", "turns", "unparsed", *FED_BACK, "experiments", "differ", "replayed")
+    fed_back = (said.replace("_", " ") for said in FED_BACK)
+    head = ("file", "turns", "unparsed", *fed_back, "experiments", "differ", "replayed")
     rows = [head]
     for name, counts, tally in [
-        *((one.file, one.counts(), f"{one.tally.hits}/{one.tally.requests}") for one in audits),
+        *((as_line(PurePath(one.file).stem), one.counts(), f"{one.tally.hits}/{one.tally.requests}") for one in audits),
         ("all", total(audits), ""),
     ]:
-        fed_back, experiments = counts["fed_back"].values(), counts["experiments"].values()
-        rows.append((name, *map(str, (counts["assistant_turns"], counts["unparsed"], *fed_back, *experiments)), tally))
+        told, experiments = counts["fed_back"].values(), counts["experiments"].values()
+        rows.append((name, *map(str, (counts["assistant_turns"], counts["unparsed"], *told, *experiments)), tally))
     lines = aligned(rows)
     for one in audits:
-        lines += ["", f"{one.file}:", *(f"  {finding}" for finding in _findings(one))]
-    lines += [f"\n{file}: not audited" for file, _ in failures]
-    return "\n".join(lines) + "\n"
+        lines += ["", f"{as_line(one.file)}:", *(f"  {finding}" for finding in _findings(one))]
+    lines += [f"\n{as_line(file)}: not audited" for file, _ in failures]
+    return printable("\n".join(lines) + "\n")
 
 
 def _findings(one: FileAudit) -> Iterator[str]:
@@ -320,4 +324,4 @@ def _findings_of_turn(turn: TurnAudit) -> Iterator[str]:
     if turn.fed_back != "already_tested" and turn.repeats is not None:
         yield f"repeats experiment {turn.repeats}, which was not noticed"
     if turn.not_understood is not None:
-        yield f"feedback that was not understood: {turn.not_understood[:200]}"
+        yield f"feedback that was not understood: {as_line(turn.not_understood)[:200]}"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import io
-import os
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from genius_replay import files
+from genius_replay.console import printable
 from reproduce.errors import ReproduceError, UsageError
 
 if TYPE_CHECKING:
@@ -79,11 +79,13 @@ def emit(text: str, out: Path | None) -> None:
     Raises:
         ReproduceError: if the file cannot be written; what was there before stays.
     """
-    if out is None:
-        sys.stdout.buffer.write(text.encode())  # UTF-8 wherever it goes: the marks are not ASCII
-        sys.stdout.flush()
-        return
-    write(text.encode(), out)
+    if out is not None:
+        write(text.encode(), out)
+    elif hasattr(sys.stdout, "buffer"):
+        sys.stdout.buffer.write(printable(text).encode())  # UTF-8 wherever it goes: the marks are not ASCII
+    else:  # the output of a notebook takes no bytes
+        sys.stdout.write(printable(text))
+    sys.stdout.flush()
 
 
 def write(
@@ -94,16 +96,12 @@ def write(
     Raises:
         ReproduceError: if it cannot be written; what was there before stays. The message ends with how to `mend` that.
     """
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
         if folders:
             out.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(content)
-        part.replace(out)
+        files.write(out, content)
     except OSError as error:
-        with suppress(OSError):
-            part.unlink()
-        raise ReproduceError(f"{out}: {error.strerror}; {mend}") from error
+        raise ReproduceError(f"{out}: expected a file that can be written, got: {error.strerror}; {mend}") from error
 
 
 def new_figure(height: float) -> Figure:

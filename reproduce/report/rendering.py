@@ -4,68 +4,133 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Callable, Sequence
+from itertools import groupby, zip_longest
+from textwrap import wrap
 
+from reproduce.report.escaping import as_csv, as_json, as_latex, as_line, as_markdown
 from reproduce.report.report import Report, Status
 
+WIDTH = 80  # characters of a line where no terminal says otherwise
+SHORT, LONG = 24, 32  # characters up to which a cell is never broken, and from which on it is before a table is
+_GAP = "  "
+_GLUE = "\N{NO-BREAK SPACE}"  # before a mark
 _STYLES = {Status.RECOMPUTED: "bold green", Status.REPLAYED: "cyan", Status.MISSING: "dim"}
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    **{character: "\\" + character for character in "&%#_{}$"},
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "|": r"\textbar{}",
-    "–": "--",
-    "±": r"$\pm$",
-    "×": r"$\times$",
-    "→": r"$\to$",
-}
 
 
 def on_terminal(report: Report) -> None:
-    """Print a report to the terminal; one that is wider than the terminal is printed plain, so that nothing is cut."""
+    """Print a report to the terminal, in its width: what is too long goes on below, and nothing is cut."""
     from rich.console import Console  # late: nothing else needs it
-    from rich.table import Table
     from rich.text import Text
 
     console = Console()
-    columns = zip(*marked(report), strict=True)  # a heading may be broken between words
-    widths = [max(map(len, (*heading.split(), *cells))) for heading, *cells in columns]
-    if sum(widths) + 3 * len(widths) + 1 > console.width:
-        console.out(plain(report), end="", highlight=False)
-        return
-    table = Table(title=report.title, title_justify="left", header_style="bold")
-    for column in report.columns:
-        table.add_column(column.title)
-    for row in report.rows:
-        texts = (Text(f"{cell.text} {cell.status.mark}".strip(), _STYLES.get(cell.status, "")) for cell in row)
-        table.add_row(*texts)
-    console.print(table)
-    for line in (legend(report), *report.notes, report.origin):
-        console.print(line, highlight=False, markup=False)
+    for line in plain(report, console.width).splitlines():
+        text = Text(line)
+        for status, style in _STYLES.items():  # a cell is words with one space between, and its mark
+            text.highlight_regex(rf"(?:\S+ )*{status.mark}(?=  |$)", style)
+        console.print(text)
 
 
-def plain(report: Report) -> str:
-    """Aligned columns, without colour: what a pipe gets."""
-    grid = marked(report)
-    grid.insert(1, ["-" * max(map(len, column)) for column in zip(*grid, strict=True)])
-    return "\n".join([report.title, "", *aligned(grid), "", legend(report), *report.notes, report.origin]) + "\n"
+def plain(report: Report, width: int = WIDTH) -> str:
+    """Aligned columns, without colour: what a pipe gets. A note stays one line, to be found and copied whole."""
+    labelled = [all(row[n].status is Status.LABEL for row in report.rows) for n in range(len(report.columns))]
+    named = max(1, [*labelled, False].index(False))
+    groups = [column.key.partition("_")[0] for column in report.columns]
+    grid = _marked(report, as_line, _GLUE)
+    notes = (legend(report), *map(as_line, (*report.notes, report.origin)))
+    return "\n".join([*wrap(as_line(report.title), width), "", *aligned(grid, width, named, groups), "", *notes]) + "\n"
 
 
-def aligned(grid: Sequence[Sequence[str]]) -> list[str]:
-    """The lines of a table, its columns padded to the width of their longest cell."""
-    widths = [max(map(len, column)) for column in zip(*grid, strict=True)]
-    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in grid]
+def aligned(grid: Sequence[Sequence[str]], width: int = WIDTH, named: int = 1, groups: Sequence[str] = ()) -> list[str]:
+    """The lines of a table, no wider than `width` characters as far as its words allow that.
+
+    Where it would be wider, headings are broken between words, then long cells, from the right on. Where that is not
+    enough, columns go into further blocks below, each behind the columns that name the rows, or behind numbers where
+    these leave no room.
+
+    Args:
+        grid: the headings, then the rows.
+        width: of a line, in characters.
+        named: so many columns, at the left, name the rows.
+        groups: a name a column; neighbours of one name stay together.
+    """
+    columns = [_Room(column) for column in zip(*grid, strict=True)]
+    blocks = [columns]
+    if _total([column.least for column in columns]) > width:
+        if _total([column.usual for column in columns[:named]]) > width / 2:
+            columns = [_Room(["#", *map(str, range(1, len(grid)))]), *columns]
+            named, groups = 1, ("", *groups)
+        blocks = _blocks(columns, named, groups or [*map(str, range(len(columns)))], width)
+    lines: list[str] = []
+    for block in blocks:
+        widths = [max(map(len, column.texts)) for column in block]
+        for floors in ([column.whole for column in block], [column.least for column in block]):
+            for n in reversed(range(len(block))):
+                widths[n] -= max(0, min(_total(widths) - width, widths[n] - floors[n]))
+        heading, *rows = zip(*(column.texts for column in block), strict=True)
+        lines += ["", *_lines(heading, widths), _GAP.join("-" * room for room in widths)]
+        lines += [line for row in rows for line in _lines(row, widths)]
+    return lines[1:]
+
+
+class _Room:
+    """A column, and how wide it has to be.
+
+    Attributes:
+        whole: for its cells; the heading is broken between words.
+        least: for its words; cells up to `SHORT` are not broken.
+        usual: for its cells, of which those beyond `LONG` are broken.
+    """
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self.texts, (heading, *cells) = texts, texts
+        word = _longest(heading)
+        self.whole = max([word, *map(len, cells)])
+        self.least = max([word, *(_longest(cell) if len(cell) > SHORT else len(cell) for cell in cells)])
+        self.usual = min(self.whole, max(self.least, LONG))
+
+
+def _longest(text: str) -> int:
+    return max(map(len, text.split(" ")))
+
+
+def _blocks(columns: Sequence[_Room], named: int, groups: Sequence[str], width: int) -> list[list[_Room]]:
+    """As many columns a block as fit, each block behind those that name the rows."""
+    names = [*columns[:named]]
+
+    def fits(*block: _Room) -> bool:
+        return _total([column.usual for column in (*names, *block)]) <= width
+
+    blocks: list[list[_Room]] = [[]]
+    for _, group in groupby(range(named, len(columns)), groups.__getitem__):
+        together = [columns[n] for n in group]
+        for added in [together] if fits(*together) else [[column] for column in together]:
+            if blocks[-1] and not fits(*blocks[-1], *added):
+                blocks.append([])
+            blocks[-1] += added
+    return [[*names, *block] for block in blocks]
+
+
+def _total(widths: Sequence[int]) -> int:
+    return sum(widths) + len(_GAP) * (len(widths) - 1)
+
+
+def _lines(row: Sequence[str], widths: Sequence[int]) -> list[str]:
+    """The lines of a row; a word that is longer than its column is not cut."""
+    cells = (
+        wrap(cell, room, break_long_words=False, break_on_hyphens=False) for cell, room in zip(row, widths, strict=True)
+    )
+    lines = (_GAP.join(map(str.ljust, line, widths)).rstrip() for line in zip_longest(*cells, fillvalue=""))
+    return [line.replace(_GLUE, " ") for line in lines]
 
 
 def markdown(report: Report) -> str:
     """A GitHub table."""
-    grid = marked(report)
+    grid = _marked(report, as_markdown)
     grid.insert(1, ["---"] * len(report.columns))
-    lines = ["| " + " | ".join(text.replace("|", "\\|") for text in row) + " |" for row in grid]
-    notes = [f"- {note}" for note in (*report.notes, report.origin)]
-    return "\n".join([f"## {report.title}", "", *lines, "", legend(report), "", *notes]).rstrip() + "\n"
+    lines = [f"| {' | '.join(row)} |" for row in grid]
+    notes = [f"- {as_markdown(note)}" for note in (*report.notes, report.origin)]
+    return "\n".join([f"## {as_markdown(report.title)}", "", *lines, "", legend(report), "", *notes]).rstrip() + "\n"
 
 
 def comma_separated(report: Report) -> str:
@@ -82,25 +147,20 @@ def comma_separated(report: Report) -> str:
         fields: list[object] = []
         for cell, names in zip(row, extras, strict=True):
             fields += [cell.value, cell.status.value, *(cell.extras.get(name) for name in names)]
-        writer.writerow(fields)
+        writer.writerow(map(as_csv, fields))
     return file.getvalue()
-
-
-def as_json(report: Report) -> str:
-    """Everything the report holds."""
-    return json.dumps(report.to_json(), ensure_ascii=False, indent=1) + "\n"
 
 
 def latex(report: Report) -> str:
     """A `tabular` for booktabs; statuses are superscripts, explained in a comment."""
-    lines = [f"% {line}" for line in (report.title, *report.notes, report.origin)]
+    lines = [f"% {as_line(line)}" for line in (report.title, *report.notes, report.origin)]
     recorded = ", d recorded" if Status.RECORDED in _statuses(report) else ""
     lines.append(f"% superscripts: c recomputed, r replayed{recorded}, q quoted, m not at hand; needs booktabs")
     lines += [rf"\begin{{tabular}}{{{'l' * len(report.columns)}}}", r"\toprule"]
-    lines.append(" & ".join(_escape(column.title) for column in report.columns) + r" \\")
+    lines.append(" & ".join(as_latex(column.title) for column in report.columns) + r" \\")
     lines.append(r"\midrule")
     for row in report.rows:
-        lines.append(" & ".join(_escape(cell.text) + _superscript(cell.status) for cell in row) + r" \\")
+        lines.append(" & ".join(as_latex(cell.text) + _superscript(cell.status) for cell in row) + r" \\")
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
 
 
@@ -108,7 +168,7 @@ _RENDERERS: dict[str, Callable[[Report], str]] = {
     "text": plain,
     "md": markdown,
     "csv": comma_separated,
-    "json": as_json,
+    "json": lambda report: as_json(report.to_json()),
     "latex": latex,
 }
 
@@ -132,11 +192,7 @@ def _superscript(status: Status) -> str:
     return f"$^{{{status.letter}}}$" if status.letter else ""
 
 
-def marked(report: Report) -> list[list[str]]:
-    """The headings and the cells as they are printed, with their marks."""
-    rows = [[f"{cell.text} {cell.status.mark}".strip() for cell in row] for row in report.rows]
-    return [[column.title for column in report.columns], *rows]
-
-
-def _escape(text: str) -> str:
-    return "".join(_LATEX.get(character, character) for character in text)
+def _marked(report: Report, said: Callable[[str], str], glue: str = " ") -> list[list[str]]:
+    """The headings and the cells as `said` writes them, with their marks."""
+    rows = [[f"{said(cell.text)}{glue}{cell.status.mark}".strip() for cell in row] for row in report.rows]
+    return [[said(column.title) for column in report.columns], *rows]

@@ -48,6 +48,10 @@ class Status(Enum):
         return status
 
 
+EXTRAS = ("std", "low", "high")
+"""What a cell may have beside its value."""
+
+
 @dataclass(frozen=True)
 class Cell:
     """A value as it is, how it is printed, and its status; of an estimate also its spread or an interval.
@@ -63,7 +67,7 @@ class Cell:
 
     @property
     def extras(self) -> dict[str, float]:
-        """What there is beside the value, by name."""
+        """What there is beside the value, by the names in `EXTRAS`."""
         extras = {} if self.std is None else {"std": self.std}
         return (
             extras
@@ -134,6 +138,11 @@ class Column:
     key: str
     title: str
 
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """What the columns beside it may be called in CSV."""
+        return tuple(f"{self.key}_{name}" for name in ("status", *EXTRAS))
+
 
 class Replayed(Protocol):
     """A run behind a report, as far as a report shows it."""
@@ -160,7 +169,11 @@ class Replayed(Protocol):
 
 @dataclass(frozen=True)
 class Report:
-    """A table of the paper, with what was found on the way, and the digests of the benchmark tables it came from."""
+    """A table of the paper, with what was found on the way, and the digests of the benchmark tables it came from.
+
+    Raises:
+        ValueError: two columns would have one name in JSON or CSV, so that one would take the other's place.
+    """
 
     name: str
     title: str
@@ -170,6 +183,11 @@ class Report:
     replays: tuple[Replayed, ...] = ()
     tables: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)  # of the packages that decide a number here
+
+    def __post_init__(self) -> None:
+        names = [name for column in self.columns for name in (column.key, *column.beside)]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"{self.name}: expected columns of different names, got {', '.join(twice)} twice")
 
     @property
     def origin(self) -> str:

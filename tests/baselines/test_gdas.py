@@ -33,7 +33,7 @@ def test_learns_what_torch_does() -> None:
         advantage = accuracies[-1] - float(weights @ accuracies / weights.sum())
         straight_through = hard - relaxed.detach() + relaxed
         adam.zero_grad()
-        (-advantage * (straight_through * hard).sum()).backward()  # type: ignore[no-untyped-call]
+        (-advantage * (straight_through * hard).sum()).backward()
         adam.step()
         ours.learn(choices, np.array(accuracies[-1]))
         np.testing.assert_allclose(ours._policy.logits, logits.detach().numpy(), rtol=1e-6, atol=1e-9)

@@ -11,8 +11,7 @@ from baselines.catalogue import find
 from harness.arrays import search
 from harness.loop import Budget
 from harness.spaces import find as find_space
-from reproduce.benchmarks import BENCHMARKS, open_benchmark, table_path
-from tests.tables.published_ranks import file_rank
+from reproduce.benchmarks import BENCHMARKS, open_benchmark
 
 
 @pytest.mark.parametrize(
@@ -49,9 +48,9 @@ def test_how_often_evolution_finds_the_best_architecture(fetched: Path, name: st
     ("name", "median"), [("nas-bench-macro", 5), ("channel-bench-resnet", 36), ("channel-bench-mobilenet", 16)]
 )
 def test_median_rank_of_local_search_from_maximum_capacity(fetched: Path, name: str, median: int) -> None:
-    """Of 4,000 trials with 10 evaluations: the rank that the paper counts, and half of the trials on either side."""
+    """Of 4,000 trials with 10 evaluations; equals share the ranks among which one is known."""
     opened = open_benchmark(name)
     space = BENCHMARKS[name].space
     courses = search(find("local-search-max"), space, opened.table, Budget(evaluations=10), range(4000), 0)
-    ranks = file_rank(table_path(name))[courses.incumbents[:, -1]]
-    assert np.median(ranks) == median
+    best, worst = (np.median(ranks[courses.incumbents[:, -1]]) for ranks in opened.held_out.tie_intervals)
+    assert best <= median <= worst

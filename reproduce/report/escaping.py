@@ -1,0 +1,60 @@
+"""Text from outside, made harmless for where it is shown: one function a form, and nothing is shown but through it.
+
+What a model, a file or an endpoint says is data: it must not move a cursor, begin a formula, a tag, a link or a macro.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from genius_replay.console import printable
+
+_BREAKS = re.compile(r"[^\S ]+")  # all white space but the space itself
+_FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠]")
+"""With these a spreadsheet begins a formula (OWASP, CSV injection); the last four are the wide forms of the first."""
+_MARKDOWN = str.maketrans({"\\": "\\\\", "&": "&amp;", "<": "&lt;", "|": "\\|", "*": "\\*"})
+_LATEX = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        **{character: "\\" + character for character in "&%#_{}$"},
+        **{character: f"{{{character}}}" for character in "[*"},  # behind a line's end these would be its arguments
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "|": r"\textbar{}",
+        "–": "--",
+        "±": r"$\pm$",
+        "×": r"$\times$",
+        "→": r"$\to$",
+    }
+)
+
+
+def as_line(text: str) -> str:
+    """One line for a terminal, a file of text or a comment: nothing breaks it, and nothing in it is a control."""
+    return printable(_BREAKS.sub(" ", text))
+
+
+def as_markdown(text: str) -> str:
+    """A line of Markdown or a cell of its tables, without tags, entities, links and pictures; code spans stay."""
+    return as_line(text).translate(_MARKDOWN).replace("](", "]\\(")
+
+
+def as_csv(value: Any) -> Any:
+    """A field of CSV: a number as it is, a text that a spreadsheet would calculate behind an apostrophe."""
+    if not isinstance(value, str):
+        return value
+    return printable(f"'{value}" if _FORMULA.match(value) else value)
+
+
+def as_json(content: Any) -> str:
+    """JSON in ASCII, which holds any text without a control character."""
+    return json.dumps(content, indent=1) + "\n"
+
+
+def as_latex(text: str) -> str:
+    """A text that LaTeX sets as it is."""
+    return as_line(text).translate(_LATEX)

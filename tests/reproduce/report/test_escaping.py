@@ -1,0 +1,86 @@
+"""Whatever a model, a file or an endpoint says is shown as text: in no form does it do anything."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reproduce.report.output import FORMATS
+from reproduce.report.rendering import render
+from reproduce.report.report import Column, Report, label
+
+HOSTILE = [
+    "\x1b[2J\x1b]52;c;cm0gLXJm\x07",
+    "a\x9b31mb",
+    "user\u202egnp.exe\u2066",
+    "name\n\\immediate\\write18{rm -rf /}",
+    "name\r\\write18{x}",
+    "name\u2028\\write18{x}",
+    "<script>alert(1)</script>",
+    "a|b\\|c",
+    "![x](http://example.com/track)",
+    "\ud800 half",
+    "[2pt] & # $ % _ { } ~ ^",
+]
+FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1"]
+
+
+def report(text: str) -> Report:
+    """A report with this text wherever there is text."""
+    return Report(text, text, (Column("a", text), Column("b", "B")), ((label(text), label(1)),), (text,))
+
+
+def harmless(text: str) -> bool:
+    """Whether nothing in it controls a terminal or a direction of writing."""
+    return all(character == "\n" or unicodedata.category(character) not in ("Cc", "Cs", "Cf") for character in text)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("text", HOSTILE)
+def test_no_form_holds_a_control(text: str, form: str) -> None:
+    written = render(report(text), form)
+    assert harmless(written.replace("\t", ""))
+    assert written.encode("utf-8")
+    lines = {"text": 7, "md": 8, "latex": 10}
+    if form in lines:
+        assert written.count("\n") == render(report("x"), form).count("\n")
+
+
+@given(st.text(max_size=12))
+def test_whatever_the_text_it_stays_data(text: str) -> None:
+    fields = [*csv.reader(io.StringIO(render(report(text), "csv")))][1]
+    assert not re.match(r"[=+\-@\t\r\n]", fields[0])
+    content = json.loads(render(report(text), "json"))
+    assert content["rows"][0]["a"]["value"] == text
+    for line in render(report(text), "latex").splitlines():
+        assert line.startswith(("%", "\\")) or line.endswith(r"\\")
+    for line in render(report(text), "md").splitlines():
+        assert not re.search(r"<[A-Za-z/!]|(?<!\\)\]\(", line)
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+def test_a_spreadsheet_calculates_nothing(text: str) -> None:
+    (_, (first, *_)) = csv.reader(io.StringIO(render(report(text), "csv")))
+    assert first.startswith("'")
+
+
+def test_numbers_stay_numbers_in_csv() -> None:
+    text = render(Report("n", "t", (Column("a", "A"),), ((label(-1.5),),), ()), "csv")
+    assert text.splitlines()[1] == "-1.5,label"
+
+
+def test_a_cell_of_markdown_stays_one_cell() -> None:
+    (row,) = [line for line in render(report("a|b\\|c"), "md").splitlines() if line.startswith("| a") and "1 |" in line]
+    assert len(re.findall(r"(?<!\\)(?:\\\\)*\|", row)) == 3
+
+
+def test_latex_sets_what_looks_like_an_argument_of_a_line_end() -> None:
+    text = render(report("[2pt]*"), "latex")
+    assert "\n{[}2pt]{*}" in text
