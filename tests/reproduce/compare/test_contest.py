@@ -101,9 +101,12 @@ def test_the_curves_are_drawn(fetched: Path, tmp_path: Path, monkeypatch: pytest
     out = tmp_path / "curves.png"
     tables = ("--table", "nas-bench-macro", "channel-bench-resnet", "nas-bench-201-cifar10")
     figures: list[Any] = []
-    monkeypatch.setattr(
-        "reproduce.compare.report.save", lambda figure, path: (figures.append(figure), save(figure, path))
-    )
+
+    def note_and_save(figure: Any, path: Path) -> None:
+        figures.append(figure)
+        save(figure, path)
+
+    monkeypatch.setattr("reproduce.compare.report.save", note_and_save)
     assert main(["compare", *SMALL, *tables, "--methods", "random", "local-search-max", "--out", str(out)]) == 0
     assert len(out.read_bytes()) > 10_000
     macro, _, cifar, _ = figures[0].axes
@@ -201,7 +204,7 @@ def test_versions_that_decide_a_number_are_in_provenance_and_record(
     assert main(command) == 0
     assert f"optuna {versions['optuna']}" in capsys.readouterr().out
     with Store(home() / "contests") as store:
-        records = [record for record in store if record.kind == "contest"]
+        records = [record for record in store.export().values() if record.kind == "contest"]
     assert {"optuna": versions["optuna"]} in [record.request["packages"] for record in records]
     assert {record.observed["numpy"] for record in records} == {np.__version__}
     monkeypatch.setattr(np, "__version__", "0.1")
