@@ -54,7 +54,7 @@ def _load(entry: EntryPoint) -> Method:
         found = importlib.import_module(module)
         for part in attribute.split("."):
             found = getattr(found, part)
-    except Exception as error:  # whatever a module of others raises when it is imported
+    except (Exception, SystemExit) as error:  # whatever a module of others raises when it is imported
         raise HarnessError(
             f"expected {entry.value!r} to name a class in a module that can be imported, such as "
             f"my_module:MyOptimiser for MyOptimiser in my_module.py in this folder; got: {error}"

@@ -39,10 +39,11 @@ if TYPE_CHECKING:
 class Prompts:
     """The wording of one search: what is said when, with `$name` for what is filled in (`string.Template`).
 
-    `group` writes one group of a design; it may use $number, $name, $first, $last (numbers of its slots) and $choices.
+    `group` writes one group of a design; it may use $number, $name, $first, $last (numbers of its slots) and $choices;
+    without it a design is one list. `form` says how an answer holds its design, and ends every statement.
     `experiment` writes a tested design; it may use $number, $design, $macs (millions) and $accuracy (percent).
-    `above` and `below` may use $macs, $bound and $difference (millions); `unreadable` may use $reason. `digits` are the
-    decimals of accuracies.
+    `above` and `below` may use $macs, $bound and $difference (millions); `unreadable` may use $reason and $form.
+    `digits` are the decimals of accuracies.
     `as_sent` holds text that was sent where these templates say something else, by iteration and part ("system",
     "statement", "opening", "experiment 2", "closing", "feedback 0"): the slips of a run that was typed by a person.
     `also_sent` holds the further messages of a user who sent several before an answer, by iteration and turn. An empty
@@ -55,6 +56,7 @@ class Prompts:
     experiment: str = ""
     closing: str = ""
     group: str = ""
+    form: str = ""
     repeated: str = ""
     unreadable: str = ""
     above: str = ""
@@ -64,10 +66,11 @@ class Prompts:
     also_sent: Mapping[tuple[int, int], tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
-    def load(cls, name: str, **values: str) -> Prompts:
+    def load(cls, name: str, form: str = "", **values: str) -> Prompts:
         """Read this project's own wording of a problem from `baselines/prompts/<name>.md`.
 
-        `values` are filled in at once (bounds, costs); what a turn fills in stays open.
+        `values` are filled in at once (bounds, costs), and `$problem` where a later part repeats it; what a turn fills
+        in stays open. The `form` in which a model is to answer is no part of the file: it goes with the reader.
 
         Raises:
             ValueError: if a part is missing or unknown.
@@ -75,14 +78,15 @@ class Prompts:
         source = resources.files("baselines.prompts").joinpath(f"{name}.md").read_text("utf-8")
         _, *parts = re.split(r"^## (\w+)\n", source, flags=re.MULTILINE)
         texts = dict(zip(parts[::2], (part.strip() for part in parts[1::2]), strict=True))
-        optional = {"above", "below"}  # only where there is a window
-        required = PARTS - optional
+        optional = {"above", "below", "group"}  # only where there is a window; where a design is several lists
+        required = PARTS - optional - {"form"}
         if not required <= texts.keys() <= required | optional:
             raise ValueError(f"{name}.md: expected the parts {sorted(required | optional)}, got {sorted(texts)}")
         for part in ("opening", "experiment"):  # more text follows these, after a blank line
             texts[part] += "\n\n"
+        values["problem"] = Template(texts["problem"]).safe_substitute(values)
         filled = {part: Template(text).safe_substitute(values) for part, text in texts.items()}
-        return cls(**filled)  # type: ignore[arg-type]
+        return cls(form=form, **filled)  # type: ignore[arg-type]
 
     @classmethod
     def of(cls, parts: Mapping[str, str], *, digits: int = 2) -> Prompts:
@@ -101,7 +105,9 @@ class Prompts:
         return {name: text for name in sorted(PARTS) if (text := getattr(self, name))}
 
     def write_design(self, space: Space, architecture: Architecture) -> str:
-        """An architecture, one line a group."""
+        """An architecture, as one list or one line a group."""
+        if not self.group:
+            return f"[{', '.join(map(str, space.symbols(architecture)))}]"
         lines = []
         for number, (group, choices) in enumerate(zip(space.groups, space.split(architecture), strict=True), start=1):
             first, last = (re.sub(r"\D", "", slot.name) for slot in (group.slots[0], group.slots[-1]))
@@ -129,7 +135,9 @@ class Prompts:
             macs = in_millions(trial.macs)
             difference = abs(macs - rejection.bound)
             return Template(template).substitute(macs=macs, bound=rejection.bound, difference=difference)
-        return Template(self.unreadable).substitute(reason=f"{rejection.reason.value}: {rejection.detail}")
+        return Template(self.unreadable).substitute(
+            reason=f"{rejection.reason.value}: {rejection.detail}", form=self.form
+        )
 
 
 PARTS = Prompts.__dataclass_fields__.keys() - {"digits", "as_sent", "also_sent"}
@@ -178,8 +186,10 @@ class Genius:
         self._dialogue += [{"role": "assistant", "content": trial.proposal.reply or ""}, *following]
 
     def _statement(self) -> str:
-        if not self._experiments:
-            return self._prompts.problem
+        said = self._experiments_so_far() if self._experiments else self._prompts.problem
+        return "\n\n".join(filter(None, (said, self._prompts.form)))
+
+    def _experiments_so_far(self) -> str:
         experiments = (
             self._sent(f"experiment {number}", partial(self._experiment, number, trial))
             for number, trial in enumerate(self._experiments, start=1)

@@ -11,7 +11,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from harness.protocol import Evaluated, Method, Proposal, Trial
+from harness.protocol import Evaluated, Exhausted, Method, Proposal, Trial
 from harness.streams import Stream
 from tables.space import Space
 
@@ -40,6 +40,8 @@ class OptunaSearch:
         optuna.logging.set_verbosity(optuna.logging.WARNING)  # otherwise every evaluation is a line
         self._failed = optuna.trial.TrialState.FAIL
         self._study = optuna.create_study(direction="maximize", sampler=make_sampler(stream.getrandbits(32)))
+        self._exhausted = False
+        self._study.stop = self._stop  # type: ignore[method-assign]  # what a sampler calls when it has tried all
         self._distributions: dict[str, BaseDistribution] = {
             str(position): optuna.distributions.CategoricalDistribution(tuple(range(cardinality)))
             for position, cardinality in enumerate(space.cardinalities)
@@ -47,7 +49,13 @@ class OptunaSearch:
         self._trial = self._study.ask(self._distributions)
 
     def ask(self) -> Proposal:
-        """What the sampler suggests."""
+        """What the sampler suggests.
+
+        Raises:
+            Exhausted: if it has tried all that it may, such as a grid.
+        """
+        if self._exhausted:
+            raise Exhausted("the sampler has tried all that it may")
         return Proposal(tuple(self._trial.params[name] for name in self._distributions))
 
     def tell(self, trial: Trial) -> None:
@@ -56,21 +64,32 @@ class OptunaSearch:
             self._study.tell(self._trial, trial.accuracy)
         else:
             self._study.tell(self._trial, state=self._failed)
-        self._trial = self._study.ask(self._distributions)
+        if not self._exhausted:
+            self._trial = self._study.ask(self._distributions)
+
+    def _stop(self) -> None:
+        self._exhausted = True
 
 
-def optuna_method(name: str, title: str, make_sampler: MakeSampler) -> Method:
-    """The method of a sampler."""
-    return Method(name, title, lambda space, stream: OptunaSearch(space, stream, make_sampler), version=1)
+def optuna_method(name: str, title: str, make_sampler: MakeSampler, *, random_first: int = 0) -> Method:
+    """The method of a sampler, which proposes its `random_first` proposals at random."""
+    return Method(
+        name,
+        title,
+        lambda space, stream: OptunaSearch(space, stream, make_sampler),
+        version=1,
+        random_first=random_first,
+        packages=("optuna",),
+    )
 
 
-def _listed(name: str, sampler: str) -> Method:
+def _listed(name: str, sampler: str, random_first: int) -> Method:
     def make(seed: int) -> BaseSampler:
         made: BaseSampler = getattr(import_module("optuna.samplers"), sampler)(seed=seed)
         return made
 
-    return optuna_method(name, f"Optuna's {sampler} with its defaults", make)
+    return optuna_method(name, f"Optuna's {sampler} with its defaults", make, random_first=random_first)
 
 
-METHODS = (_listed("tpe", "TPESampler"), _listed("nsga2", "NSGAIISampler")) if find_spec("optuna") else ()
+METHODS = (_listed("tpe", "TPESampler", 10), _listed("nsga2", "NSGAIISampler", 50)) if find_spec("optuna") else ()
 """Empty where Optuna is not installed."""

@@ -2,6 +2,10 @@
 
 Arrays are (..., slots, choices): nothing stands before the slots for one trial, (trials,) for many at once. Every
 operation is elementwise or a running sum, so that a trial has the same bits alone and among others.
+
+Learning rates are chosen for all of them by one protocol, on made-up tables on which nothing is compared, at 300
+evaluations (`python -m benchmarks.learning_rates`); the rates of their papers are set for the thousands of steps of a
+supernet, and would leave GDAS and the score function at random search here.
 """
 
 from __future__ import annotations
@@ -160,12 +164,15 @@ class PolicySearchArrays:
         return self._learner.propose(self._streams.uniform(self._learner.draws))
 
 
-def policy_method(name: str, title: str, make: Callable[[Space, tuple[int, ...]], Learner]) -> Method:
+def policy_method(
+    name: str, title: str, make: Callable[[Space, tuple[int, ...]], Learner], *, version: int, random_first: int = 1
+) -> Method:
     """The method of a learner; `make` is called with the space and the shape of its trials."""
     return Method(
         name,
         title,
         lambda space, stream: PolicySearch(stream, make(space, ())),
         lambda space, streams: PolicySearchArrays(space, streams, make(space, (len(streams),))),
-        version=1,
+        version=version,
+        random_first=random_first,
     )

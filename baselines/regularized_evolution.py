@@ -1,8 +1,16 @@
 """Regularized evolution (Real et al. 2019, "Regularized evolution for image classifier architecture search", AAAI).
 
 A population of fixed size starts at random; then, again and again, the best of a few members drawn with replacement is
-mutated, the child joins, and the oldest member leaves. "RE" is not one algorithm: sizes and mutation differ between
-libraries, and so do the results. The presets name the library whose sizes they take.
+mutated, the child joins, and the oldest member leaves. "RE" is not one algorithm: sizes, tournament and mutation differ
+between libraries, and so do the results. Each preset follows the code of the library that it names, read there:
+
+- AutoDL-Projects, exps/NATS-algos/regularized_ea.py, `mutate_topology_func`: a node of the cell, one of its edges,
+  another operation. A node is here a group of slots, in every space. (For its spaces of widths AutoDL-Projects has
+  another mutation, one slot that may keep its value, which is not this preset.)
+- NASLib, optimizers/discrete/re/optimizer.py, and syne-tune, searchers/regularized_evolution.py: one slot, another
+  choice. syne-tune draws slot and choice again until something differs: the same where all slots have as many choices.
+- nni 2, nas/strategy/evolution.py: a tournament without replacement; every slot is drawn anew with probability 0.05,
+  and may come out as it was. Most children are copies of their parent. (nni 3 rejects copies by default, `dedup=True`.)
 """
 
 from __future__ import annotations
@@ -22,24 +30,35 @@ BLOCK = 16  # children whose random numbers are drawn at once, which is faster
 
 @dataclass(frozen=True)
 class Settings:
-    """Members, members drawn for each tournament, and how a slot is picked to mutate.
+    """How a library evolves.
 
-    `group_first` picks a group of slots and then one of its slots, as AutoDL-Projects does with the nodes and edges of
-    a cell; otherwise every slot is as likely.
+    Attributes:
+        population: members.
+        sample: members drawn for each tournament.
+        distinct: whether a tournament's members are all different ones (drawn without replacement).
+        group_first: whether a group of slots is drawn first and then one of its slots; else each slot is as likely.
+        rate: the probability with which every slot is drawn anew, in place of one slot that gets another choice.
     """
 
     population: int
     sample: int
+    distinct: bool = False
     group_first: bool = False
+    rate: float | None = None
+
+    def draws(self, slots: int) -> tuple[int, int]:
+        """How many random numbers a tournament takes, and how many the mutation of an architecture of `slots`."""
+        mutation = 2 * slots if self.rate is not None else 3 if self.group_first else 2
+        return self.population if self.distinct else self.sample, mutation
 
 
 PRESETS = {
-    "autodl": (Settings(10, 3, group_first=True), "AutoDL-Projects, exps/NATS-algos/regularized_ea.py"),
-    "naslib": (Settings(30, 10), "NASLib"),
-    "nni": (Settings(100, 25), "nni"),
-    "syne-tune": (Settings(100, 10), "syne-tune"),
+    "autodl": (Settings(10, 3, group_first=True), "AutoDL-Projects, its mutation of cells", 1),
+    "naslib": (Settings(30, 10), "NASLib", 1),
+    "nni": (Settings(100, 25, distinct=True, rate=0.05), "nni 2", 2),
+    "syne-tune": (Settings(100, 10), "syne-tune", 1),
 }
-"""Sizes as each library sets them by default, with AutoDL-Projects' own mutation for AutoDL-Projects."""
+"""Settings as each library has them by default, the library, and the version of the method."""
 
 
 class RegularizedEvolution:
@@ -63,23 +82,36 @@ class RegularizedEvolution:
         if len(self._population) < self._settings.population:
             self._next = self._space.sample(self._stream)
         else:
-            drawn = [self._population[self._below(len(self._population))] for _ in range(self._settings.sample)]
-            self._next = self._mutate(max(drawn, key=lambda member: member[0])[1])
+            tournament, mutation = self._settings.draws(len(self._next))
+            self._next = self._mutate(self._winner(self._draw(tournament)), self._draw(mutation))
 
-    def _mutate(self, parent: Architecture) -> Architecture:
+    def _winner(self, draws: list[float]) -> Architecture:
+        size = len(self._population)
+        if self._settings.distinct:
+            places = sorted(range(size), key=draws.__getitem__)[: self._settings.sample]
+        else:
+            places = [int(draw * size) for draw in draws]
+        return max((self._population[place] for place in places), key=lambda member: member[0])[1]
+
+    def _mutate(self, parent: Architecture, draws: list[float]) -> Architecture:
+        rate, cardinalities = self._settings.rate, self._space.cardinalities
+        if rate is not None:
+            anew = [int(draw * count) for draw, count in zip(draws[len(parent) :], cardinalities, strict=True)]
+            slots = zip(parent, anew, draws[: len(parent)], strict=True)
+            return tuple(new if draw < rate else old for old, new, draw in slots)
         groups = [len(group.slots) for group in self._space.groups]
         if self._settings.group_first:
-            group = self._below(len(groups))
-            position = sum(groups[:group]) + self._below(groups[group])
+            group = int(draws[0] * len(groups))
+            position = sum(groups[:group]) + int(draws[1] * groups[group])
         else:
-            position = self._below(len(parent))
-        cardinality = self._space.cardinalities[position]
-        choice = self._below(cardinality - 1)
+            position = int(draws[0] * len(parent))
+        cardinality = cardinalities[position]
+        choice = int(draws[-1] * (cardinality - 1))
         choice = (choice + (choice >= parent[position])) % cardinality  # a single choice stays
         return (*parent[:position], choice, *parent[position + 1 :])
 
-    def _below(self, bound: int) -> int:
-        return int(self._stream.random() * bound)
+    def _draw(self, count: int) -> list[float]:
+        return [self._stream.random() for _ in range(count)]
 
 
 class RegularizedEvolutionArrays:
@@ -110,38 +142,49 @@ class RegularizedEvolutionArrays:
         if self._told < self._settings.population:
             self._next = self._streams.indices(self._space.size)
             return
-        population, sample = self._settings.population, self._settings.sample
+        population, (tournament, mutation) = self._settings.population, self._settings.draws(len(self._strides))
         child = (self._told - population) % BLOCK
         if child == 0:
-            count = sample + (3 if self._settings.group_first else 2)
-            self._draws = self._streams.uniform(BLOCK * count).reshape(-1, BLOCK, count)
+            self._draws = self._streams.uniform(BLOCK * (tournament + mutation)).reshape(len(self._rows), BLOCK, -1)
         draws = self._draws[:, child]
-        age = (draws[:, :sample] * population).astype(np.int64)
+        if self._settings.distinct:
+            age = np.argsort(draws[:, :tournament], axis=1, kind="stable")[:, : self._settings.sample]
+        else:
+            age = (draws[:, :tournament] * population).astype(np.int64)
         # The oldest stands behind the newest.
         drawn = (age + self._told) % population + population * self._rows[:, None]
         best = np.argmax(self._accuracies.take(drawn), axis=1)
-        parents = self._members.take(drawn[self._rows, best])
+        self._next = self._mutated(self._members.take(drawn[self._rows, best]), draws[:, tournament:])
+
+    def _mutated(self, parents: NDArray[np.int64], draws: NDArray[np.float64]) -> NDArray[np.int64]:
+        slots = len(self._strides)
+        if self._settings.rate is not None:
+            old = parents[:, None] // self._strides % self._cardinalities
+            new = (draws[:, slots:] * self._cardinalities).astype(np.int64)
+            change = np.where(draws[:, :slots] < self._settings.rate, new - old, 0)
+            return np.asarray(parents + change @ self._strides)
         if self._settings.group_first:
-            group = (draws[:, -3] * len(self._groups)).astype(np.int64)
-            position = self._firsts[group] + (draws[:, -2] * self._groups[group]).astype(np.int64)
+            group = (draws[:, 0] * len(self._groups)).astype(np.int64)
+            position = self._firsts[group] + (draws[:, 1] * self._groups[group]).astype(np.int64)
         else:
-            position = (draws[:, -2] * len(self._cardinalities)).astype(np.int64)
+            position = (draws[:, 0] * slots).astype(np.int64)
         cardinality, stride = self._cardinalities[position], self._strides[position]
         choice = (draws[:, -1] * (cardinality - 1)).astype(np.int64)
         old = parents // stride % cardinality
         new = (choice + (choice >= old)) % cardinality  # a single choice stays
-        self._next = parents + (new - old) * stride
+        return np.asarray(parents + (new - old) * stride)
 
 
 def _method(preset: str) -> Method:
-    settings, source = PRESETS[preset]
+    settings, source, version = PRESETS[preset]
     title = f"regularized evolution, population {settings.population}, sample {settings.sample} ({source})"
     return Method(
         f"evolution-{preset}",
         title,
         lambda space, stream: RegularizedEvolution(space, stream, settings),
         lambda space, streams: RegularizedEvolutionArrays(space, streams, settings),
-        version=1,
+        version=version,
+        random_first=settings.population,
     )
 
 

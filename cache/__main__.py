@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
@@ -32,28 +31,24 @@ from cache.limits import COLUMNS, keys_in, ledger, read_prices
 from cache.nearest import messages, unified
 from cache.record import CHAT, Record
 from cache.store import Store
+from genius_replay.console import ending
+from genius_replay.options import Parser
 
 _DIGITS = 12  # of a key in a list; any number of them finds a record
 _BEGINNING = 60  # characters of an answer in a list
 
 
+@ending(CacheError)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     options = vars(_parser().parse_args(arguments))
     run: Callable[..., bool | None] = options.pop("run")
-    try:
-        return int(run(**options) or 0)
-    except CacheError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    except BrokenPipeError:  # the reader has gone, and with it everything that is left to say
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    return int(run(**options) or 0)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> Parser:
     about, *_, codes = str(__doc__).strip().split("\n")
-    parser = argparse.ArgumentParser(prog="python -m cache", description=about, epilog=codes)
+    parser = Parser(prog="python -m cache", description=about, epilog=codes)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     def command(run: Callable[..., bool | None], *names: str) -> argparse.ArgumentParser:

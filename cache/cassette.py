@@ -7,7 +7,6 @@ says once what records share (`cache.compact`); version 1, a whole record a line
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -21,6 +20,7 @@ from cache.errors import CacheError, CorruptRecord
 from cache.key import canonical, digest_bytes
 from cache.nearest import nearest_key, sketch
 from cache.record import RESTORE, Record
+from genius_replay import files
 
 VERSION = 2  # of the file's form; the scheme of the keys has its own
 
@@ -135,15 +135,9 @@ def write(path: Path, records: Iterable[Record]) -> str:
     cassette = merge(*(Cassette([record]) for record in records))
     body = written([*cassette.values()])
     head = canonical({"cassette": VERSION, "digest": digest_bytes(body), "records": len(cassette)})
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with partial.open("wb") as file:
-            file.write(head + b"\n" + body)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
+        files.write(path, head + b"\n" + body)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise CacheError(f"Expected to write {path}, got {error.strerror}. Make room, or name another.") from error
     return cassette.digest
 

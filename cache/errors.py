@@ -11,7 +11,6 @@ Nothing here is ever turned into a miss or an empty answer: an error is an error
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,17 +18,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cache.key import JSON
     from cache.record import Record
-
-# C0 and C1 without tab and line feed, the controls of writing direction, halves of surrogate pairs.
-_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-
-
-def printable(text: str) -> str:
-    """Return text from outside without what moves a terminal's cursor or writing direction, each as its escape.
-
-    A tab and a line feed stay; a half of a surrogate pair, which no stream can write, is escaped too.
-    """
-    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 class CacheError(Exception):

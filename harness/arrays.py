@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.loop import Budget, Objective, Problem, run
+from harness.errors import OptimizerError
+from harness.loop import Budget, Objective, Problem, blaming, run
 from harness.objectives import TabularObjective
-from harness.protocol import ArrayFactory, Factory, Method
+from harness.protocol import ArrayFactory, Method
 from harness.streams import Stream, Streams
 from tables.space import Architecture, Space
 from tables.table import Table
@@ -28,11 +29,13 @@ class Courses:
 
     `proposals` is (trials, steps), indices in the space, -1 behind a trial's end. `incumbents` is (trials, budget): the
     index of the most accurate proposal when so many units of the budget were spent, the earliest of several; a trial
-    that ended early keeps its last.
+    that ended early keeps its last, and one that evaluated nothing has -1. `reached` is (trials,): the units that each
+    trial spent, which a trial of a method that repeats itself or is exhausted may have left short of the budget.
     """
 
     proposals: NDArray[np.int32]
     incumbents: NDArray[np.int32]
+    reached: NDArray[np.int64]
 
 
 def search(
@@ -42,26 +45,34 @@ def search(
 
     Raises:
         HarnessError: if the table is of another space.
+        OptimizerError, InvalidArchitecture: if the method fails, or proposes what is no architecture.
     """
     objective = TabularObjective(space, table)
     found = []
     for start in range(0, len(trials), CHUNK):
         chunk = trials[start : start + CHUNK]
         if arrays and method.arrays is not None:
-            proposals = _as_arrays(method.arrays, space, table.accuracy, budget, chunk, seed)
+            with blaming(method.name):
+                proposals = _as_arrays(method.arrays, space, table.accuracy, budget, chunk, seed)
         else:
-            proposals = _one_by_one(method.factory, space, objective, budget, chunk, seed)
-        found.append(Courses(proposals, incumbents(proposals, table.accuracy, budget)))
-    return Courses(_stack([part.proposals for part in found]), np.vstack([part.incumbents for part in found]))
+            proposals = _one_by_one(method, space, objective, budget, chunk, seed)
+        found.append(Courses(proposals, *_incumbents(proposals, table.accuracy, budget)))
+    return Courses(
+        _stack([part.proposals for part in found]),
+        np.vstack([part.incumbents for part in found]),
+        np.concatenate([part.reached for part in found]),
+    )
 
 
 def _one_by_one(
-    factory: Factory, space: Space, objective: Objective, budget: Budget, trials: range, seed: int
+    method: Method, space: Space, objective: Objective, budget: Budget, trials: range, seed: int
 ) -> NDArray[np.int32]:
     problem = Problem(space, free, (), objective)
     courses = []
     for trial in trials:
-        trajectory = run(factory(space, Stream(seed, trial)), problem, budget)
+        with blaming(method.name):
+            optimizer = method.factory(space, Stream(seed, trial))
+        trajectory = run(optimizer, problem, budget)
         evaluated = [step.trial.architecture for step in trajectory.evaluated]
         courses.append([space.index_of(architecture) for architecture in evaluated if architecture is not None])
     steps = max(map(len, courses), default=0)
@@ -81,6 +92,8 @@ def _as_arrays(
     seen = _Seen(len(trials), space.size) if budget.unique is not None else None
     for step in range(most):
         proposed = optimizer.ask()
+        if proposed.shape != (len(trials),) or proposed.min() < 0:  # too large ones are found when they are looked up
+            raise OptimizerError(f"expected an index for each of {len(trials)} trials, got {proposed!r}")
         steps[step] = proposed
         optimizer.tell(proposed, accuracies[proposed])
         if seen is not None and budget.unique is not None:
@@ -107,25 +120,30 @@ class _Seen:
         return new
 
 
-def incumbents(proposals: NDArray[np.int32], accuracies: NDArray[np.float64], budget: Budget) -> NDArray[np.int32]:
-    """(trials, budget) the most accurate proposal at every unit of the budget; see `Courses`."""
-    steps = proposals.shape[1]
-    seen = np.where(proposals >= 0, accuracies[proposals], -np.inf)
+def _incumbents(
+    proposals: NDArray[np.int32], accuracies: NDArray[np.float64], budget: Budget
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """(trials, budget) the most accurate proposal at every unit of the budget, and what was reached; see `Courses`."""
+    trials, steps = proposals.shape
+    made = proposals >= 0
+    limit = budget.unique or budget.evaluations or budget.proposals or 0
+    if not steps:
+        return np.full((trials, limit), -1, dtype=np.int32), np.zeros(trials, dtype=np.int64)
+    seen = np.where(made, accuracies[proposals], -np.inf)
     best = np.maximum.accumulate(seen, axis=1)
     improves = np.ones(seen.shape, dtype=bool)
     np.greater(seen[:, 1:], best[:, :-1], out=improves[:, 1:])
     position = np.maximum.accumulate(np.where(improves, np.arange(steps), 0), axis=1)
     best_index = np.take_along_axis(proposals, position, axis=1)
     if budget.unique is None:
-        limit = budget.evaluations or budget.proposals or 0
-        return np.pad(best_index, ((0, 0), (0, limit - steps)), mode="edge")
-    distinct = _Seen(len(proposals), len(accuracies))
+        return np.pad(best_index, ((0, 0), (0, limit - steps)), mode="edge"), made.sum(axis=1)
+    distinct = _Seen(trials, len(accuracies))
     new = np.array([distinct.add(column) for column in proposals.T.astype(np.int64)]).T
     unit = np.cumsum(new, axis=1)
-    found = np.repeat(best_index[:, -1:], budget.unique, axis=1)
+    found = np.repeat(best_index[:, -1:], limit, axis=1)
     row, step = np.nonzero(new)
     found[row, unit[row, step] - 1] = best_index[row, step]
-    return found
+    return found, distinct.count
 
 
 def _stack(parts: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:

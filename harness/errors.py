@@ -4,6 +4,7 @@ HarnessError
 ├── OptimizerError        an optimiser that broke the ask/tell protocol
 ├── BrokenRecording       a recording does not replay as it ran
 ├── UnfitMethod           a method that cannot search a space (in harness.protocol, where optimisers see it)
+├── Exhausted             an optimiser that has nothing left to propose (there, too)
 └── TrainingError         a job that cannot be trained as it stands
     ├── InvalidJob        a file that holds no job, or a job that contradicts itself
     ├── MalformedData     the data cannot be read as what they are said to be

@@ -7,17 +7,21 @@ one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+import traceback
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import msgspec
 
+from cache.errors import CacheError
 from harness.constraints import Constraint
-from harness.errors import OptimizerError
-from harness.protocol import Evaluated, Optimizer, Proposal, Reason, Rejected, Rejection, Trial, Unmeasured
+from harness.errors import HarnessError, OptimizerError
+from harness.protocol import Evaluated, Exhausted, Optimizer, Proposal, Reason, Rejected, Rejection, Trial, Unmeasured
 from harness.text import published
 from harness.text.published import Reading
+from tables.errors import TableError
 from tables.space import Architecture, Space
 
 Reader: TypeAlias = Callable[[Space, str], "Reading | Rejection"]
@@ -30,13 +34,17 @@ Objective: TypeAlias = Callable[[Architecture], "float | None"]
 
 @dataclass(frozen=True)
 class Problem:
-    """What is searched: reads a proposal, holds it against the constraints, and has it evaluated if it passes."""
+    """What is searched: reads a proposal, holds it against the constraints, and has it evaluated if it passes.
+
+    `unread` says, by the key of its record, why nothing may be read in an answer.
+    """
 
     space: Space
     macs: Callable[[Architecture], int]
     constraints: Sequence[Constraint]
     objective: Objective
     reader: Reader = published.read
+    unread: Mapping[str, Rejection] = field(default_factory=dict)
 
     def judge(self, proposal: Proposal, tested: Collection[Architecture]) -> Trial:
         """Return the true outcome of a proposal.
@@ -47,10 +55,12 @@ class Problem:
         """
         if not isinstance(proposal, Proposal):
             raise OptimizerError(f"expected a Proposal, got {proposal!r}; return Proposal(architecture)")
+        if not isinstance(proposal.architecture, Collection | None) or not isinstance(proposal.reply, str | None):
+            raise OptimizerError(f"expected an architecture as a tuple, or a reply as text, got {proposal!r}")
         if proposal.architecture is not None:
             architecture = self.space.validate(proposal.architecture)
         elif proposal.reply is not None:
-            reading = self.reader(self.space, proposal.reply)
+            reading = self.unread.get(proposal.record or "") or self.reader(self.space, proposal.reply)
             if isinstance(reading, Rejection):
                 return Rejected(proposal, reading)
             architecture = reading.architecture
@@ -152,6 +162,25 @@ Before: TypeAlias = Callable[[int, int], object]
 """Is told the iteration and the turn of every proposal before it is asked for."""
 
 
+@contextmanager
+def blaming(who: str) -> Iterator[None]:
+    """Around code that may be a user's: whatever it raises becomes an error that names it; what is ours passes.
+
+    Raises:
+        OptimizerError: in place of an exception of another package.
+    """
+    try:
+        yield
+    except (HarnessError, CacheError, TableError):
+        raise
+    except Exception as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        raise OptimizerError(
+            f"{who}: expected an optimiser that searches to the end of its budget, got {type(error).__name__}: {error} "
+            f"({where.filename}, line {where.lineno}); `python -m reproduce conformance` tries it step by step"
+        ) from error
+
+
 def run(
     optimizer: Optimizer,
     problem: Problem,
@@ -159,23 +188,32 @@ def run(
     told: Told | None = None,
     before: Before = lambda iteration, turn: None,  # noqa: ARG005
 ) -> Trajectory:
-    """Let an optimiser search until its budget is spent, or until it says that it cannot improve.
+    """Let an optimiser search until its budget is spent, or until it says that it cannot improve or is exhausted.
 
     Without `told` the optimiser is told the truth, and what cannot be measured ends the run. With it the optimiser is
     told what a published run was told, so that the run can be repeated to the letter even where that was not true.
+
+    Raises:
+        OptimizerError, InvalidArchitecture: the optimiser fails, or proposes what is no proposal (`Problem.judge`).
     """
+    who = type(optimizer).__name__
     steps: list[Step] = []
     tested: set[Architecture] = set()
     iteration = turn = 0
     while budget.left(iteration, len(steps), len(tested)):
         before(iteration, turn)
-        proposal = optimizer.ask()
+        try:
+            with blaming(who):
+                proposal = optimizer.ask()
+        except Exhausted:
+            break
         trial = problem.judge(proposal, tested)
         outcome = trial if told is None else told(iteration, turn, trial)
         steps.append(Step(iteration, turn, trial, outcome))
         if outcome is None or (told is None and isinstance(outcome, Unmeasured)):
             break
-        optimizer.tell(outcome)
+        with blaming(who):
+            optimizer.tell(outcome)
         if isinstance(outcome, Rejected):
             if outcome.rejection.reason is Reason.CONCLUDED:
                 break

@@ -73,6 +73,16 @@ class Reason(str, Enum):
     WRONG_LENGTH = "wrong length"
     UNKNOWN_CHOICE = "unknown choice"
     AMBIGUOUS = "ambiguous"
+    WRONG_FORM = "wrong form"
+    NOTHING_SAID = "nothing said"
+    CUT_OFF = "cut off"
+    FILTERED = "content filter"
+    TOOL_CALL = "tool call"
+    ANOTHER_END = "another end"
+    FAILED = "endpoint error"
+    WITHHELD = "credential withheld"
+    UNREADABLE = "unreadable"
+    NO_ANSWER = "no answer"
     REFUSED = "refused"
     CONCLUDED = "no further improvement"
     ABOVE_WINDOW = "above the MACs window"
@@ -135,7 +145,11 @@ class Optimizer(Protocol):
     """Anything that searches: `ask` for a proposal, `tell` its outcome."""
 
     def ask(self) -> Proposal:
-        """Propose, without changing state."""
+        """Propose, without changing state.
+
+        Raises:
+            Exhausted: if nothing is left to propose; the trial ends.
+        """
 
     def tell(self, trial: Trial) -> None:
         """Learn the outcome of the proposal."""
@@ -164,6 +178,10 @@ ArrayFactory: TypeAlias = "Callable[[Space, Streams], ArrayOptimizer]"
 """Makes the optimiser of many trials; it must propose exactly what the one-trial optimiser does."""
 
 
+class Exhausted(HarnessError):
+    """Raised by an optimiser that has nothing left to propose, such as a grid that was searched whole."""
+
+
 class UnfitMethod(HarnessError, ValueError):
     """A method that cannot search a space; the message says what it needs."""
 
@@ -178,6 +196,8 @@ class Method:
         with_model: makes the optimiser of a method that is handed a language model.
         version: raised whenever the method proposes something else than before; None for a method that states none.
         oblivious: whether it proposes the same whatever it is told.
+        random_first: how many proposals it draws at random before it learns; it is random search up to there.
+        packages: whose versions decide what it proposes.
     """
 
     name: str
@@ -187,3 +207,5 @@ class Method:
     with_model: ModelFactory | None = None
     version: int | None = None
     oblivious: bool = False
+    random_first: int = 0
+    packages: tuple[str, ...] = ()

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from typing import NamedTuple
 
 import msgspec
 
@@ -38,6 +39,7 @@ from harness.protocol import (
 )
 from harness.specification import RUN, Ended, Specification, Turn
 from harness.text import published
+from harness.text.reply import Hear, verbatim
 from harness.training.jobs import KIND as TRAINING
 from tables.space import Architecture, Space
 
@@ -53,7 +55,8 @@ class Setting:
         space: what is searched.
         macs: the cost of an architecture by the rule of its publication.
         optimizer: makes the optimiser; it is handed a way to ask the model.
-        reader: what finds the design in an answer.
+        reader: what finds the design in a reply.
+        hear: what makes a reply of an answer.
         objective: what measures instead of the specification's table or training.
         name: what messages call the run.
         code: digest of the method's source.
@@ -64,10 +67,18 @@ class Setting:
     macs: Callable[[Architecture], int]
     optimizer: Callable[[Complete], Optimizer]
     reader: Reader = published.read
+    hear: Hear = verbatim
     objective: Objective | None = None
     name: str = ""
     code: str = ""
     oblivious: bool = False
+
+
+class _Said(NamedTuple):
+    """An answer as a method sees it (`harness.protocol.Completion`)."""
+
+    text: str
+    key: str
 
 
 @dataclass(frozen=True)
@@ -149,6 +160,7 @@ def perform(
     """
     asked: list[Sequence[Message]] = []
     answers: list[Record] = []
+    unread: dict[str, Rejection] = {}
     place = ""
 
     def note(iteration: int, turn: int) -> None:
@@ -156,16 +168,20 @@ def perform(
         place = f"run {setting.name or specification.name}, iteration {iteration}, turn {turn}"
         before(iteration, turn)
 
-    def complete(messages: Sequence[Message]) -> Record:
+    def complete(messages: Sequence[Message]) -> _Said:
         sample = specification.number + SAMPLES * asked.count(messages)
         asked.append(messages)
-        answers.append(client.ask(CHAT, request(specification, messages), sample=sample, where=place))
-        return answers[-1]
+        answer = client.ask(CHAT, request(specification, messages), sample=sample, where=place)
+        answers.append(answer)
+        heard = setting.hear(answer.answer)
+        if heard.rejection:
+            unread[answer.key] = heard.rejection
+        return _Said(heard.text, answer.key)
 
     source = specification.table or specification.training
     measuring = Asked(client, setting.space, source, wait) if source else None
     objective = setting.objective or measuring or remembered(specification)
-    problem = Problem(setting.space, setting.macs, _constraints(specification), objective, setting.reader)
+    problem = Problem(setting.space, setting.macs, _constraints(specification), objective, setting.reader, unread)
     told = None if specification.told is None else partial(as_told, specification.told, specification.window)
     trajectory = run(setting.optimizer(complete), problem, specification.budget, told, note)
     measured, figures = (tuple(measuring.used.values()), measuring.known) if measuring else ((), {})

@@ -5,8 +5,6 @@ The commands are named here, tables and figures in `reproduce.paper.registry`.
 
 from __future__ import annotations
 
-import argparse
-import os
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -14,6 +12,8 @@ from importlib import import_module
 from typing import Any
 
 from cache.errors import CacheError
+from genius_replay.console import ending
+from genius_replay.options import Parser
 from harness.errors import HarnessError
 from reproduce.errors import ReproduceError
 from reproduce.paper.registry import ITEMS
@@ -39,13 +39,12 @@ COMMANDS = {
 }
 """Modules of `reproduce.cli` with functions `add_arguments` and `run`; `record` is in that of `search`."""
 
-INTERRUPTED = 130  # what a shell reports for a command that Ctrl-C ended
 
-
+@ending(ReproduceError, CacheError, HarnessError, TableError)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 a difference was found, 2 wrong use or missing data."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m reproduce",
         description="Replays GENIUS (arXiv 2304.10970) without a key or a network, and prints the paper's tables.",
         epilog="Exit codes: 0 done, 1 a difference was found, 2 wrong use or missing data.",
@@ -61,22 +60,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if name == called:
             _module(name).add_arguments(subparser)
     args = parser.parse_args(arguments)
-    try:
-        if args.command in COMMANDS:
-            return int(_module(args.command).run(args))
-        item = ITEMS[args.command]
-        report = item.report()
-        show(report, args.format, args.out, partial(item.draw, report) if item.draws else None)
-        return 0
-    except KeyboardInterrupt:
-        sys.stderr.write("interrupted\n")
-        return INTERRUPTED
-    except BrokenPipeError:  # the reader of the pipe has gone, and with it everything that is left to say
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except (ReproduceError, CacheError, HarnessError, TableError, OSError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
+    if args.command in COMMANDS:
+        return int(_module(args.command).run(args))
+    item = ITEMS[args.command]
+    report = item.report()
+    show(report, args.format, args.out, partial(item.draw, report) if item.draws else None)
+    return 0
 
 
 def _module(command: str) -> Any:

@@ -23,6 +23,7 @@ from reproduce.paper.registry import ITEMS, Item
 from reproduce.published.audit import audit
 from reproduce.published.imagenet import distinct_conversations, embedded, replay
 from reproduce.report.report import Replayed
+from tables.equality import equal
 from tables.errors import TableError
 
 PUBLISHED = "published "  # begins the sections of what is fetched
@@ -99,7 +100,7 @@ def _wrong_figures(performed: Iterable[Run]) -> int:
     wrong = 0
     for run in performed:
         opened = benchmarks.open_benchmark(run.specification.target)
-        wrong += sum(figures != opened.figures(architecture) for architecture, figures in run.figures.items())
+        wrong += sum(not equal(figures, opened.figures(each)) for each, figures in run.figures.items())
     return wrong
 
 

@@ -8,6 +8,7 @@ before it is written, and must take the course that its old record pins.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +19,22 @@ from cache.cassette import Cassette
 from cache.client import Client
 from cache.key import digest
 from cache.record import Record
+from harness import spaces
 from harness.errors import BrokenRecording
 from harness.loop import Budget
 from harness.objectives import FIGURES, Measure
 from harness.run import Run, perform
-from harness.specification import RUN, Specification
+from harness.specification import RUN, Model, Specification
 from harness.training.jobs import Training
 from reproduce import benchmarks, runs
+from reproduce.published.replay import wording
 from tables.table import Table
 
 SEARCH = "search"  # the kind of a search by training
+AS_JSON = (
+    ' Whatever form the problem asks for, write the {n} numbers as JSON, in their order: {{"architecture": [...]}}.'
+)
+"""Ended the system message where a model was held to the space."""
 TABLES: Mapping[str, str] = {
     "nas-bench-macro": "38a950f8c149aa8d73f67b5c8b2c2ae899f91672e9be1bff9a0a1602809ce6c3",
     "channel-bench-resnet": "f6f43f4757a0fa908e0707bf5b9871aa40aa6385b18e7f70635e2f2f274e3198",
@@ -87,9 +94,19 @@ def _recorded(plan: Mapping[str, Any], path: Path) -> Specification:
         table=None if training else _measure(measured["table"], measured["digest"], path),
         training=training,
         window=window,
-        model=runs.model(plan["model"], space, plan["answers"], window, plan["parameters"]),
+        model=_model(plan, window),
         number=plan["run"],
     )
+
+
+def _model(plan: Mapping[str, Any], window: tuple[int, int] | None) -> Model:
+    """The model of a run, with the wording that there was."""
+    space, answers = spaces.find(plan["space"]).SPACE, plan["answers"]
+    prompts = wording(space.name, window)
+    if answers != "free":
+        prompts = replace(prompts, system=prompts.system + AS_JSON.format(n=len(space.slots)))
+    parameters = {**plan["parameters"], **runs.ANSWERS[answers](space)}
+    return Model(name=plan["model"], parameters=parameters, prompt=prompts.parts, answers=answers)
 
 
 def _searched(plan: Mapping[str, Any]) -> list[Specification]:

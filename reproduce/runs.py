@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import TypeVar
@@ -25,17 +25,19 @@ from harness.errors import HarnessError
 from harness.objectives import Measure
 from harness.protocol import Complete, Evaluated, Method, Optimizer, Reason, Rejected, Rejection
 from harness.run import Run, Setting
+from harness.spaces import mobilenetv2_se
+from harness.spaces.nas_bench_201 import CELLS_PER_STAGE
 from harness.specification import RUN, Ended, Label, Model, Specification
-from harness.text import published
+from harness.text import published, strict
+from harness.text.reply import heard, verbatim
+from harness.text.strict import Form
+from harness.training.jobs import Scale, Training
 from reproduce.benchmarks import Opened
 from reproduce.errors import UsageError
-from reproduce.published import replay
 from reproduce.published.replay import RECORDED
 from reproduce.report.report import BLANK, Cell, Column, Report, label, recorded
 from tables.source import Measure as Measured
 from tables.space import Space
-
-READERS = {"published": published.read}
 
 ANSWERS: Mapping[str, Callable[[Space], dict[str, JSON]]] = {
     "free": lambda space: {},  # noqa: ARG005
@@ -47,25 +49,84 @@ ANSWERS: Mapping[str, Callable[[Space], dict[str, JSON]]] = {
 }
 """How a model may answer: in prose, or held to the space by what a server takes (`docs/endpoints.md`)."""
 
-AS_JSON = (
-    ' Whatever form the problem asks for, write the {n} numbers as JSON, in their order: {{"architecture": [...]}}.'
-)
-"""Ends the system message where a model is held to the space, so that it is not held to something it was not told."""
+STRICT, PUBLISHED = "strict", "published"
+"""The readers: of new recordings, and of conversations that were held before there was a strict one."""
+
+DATA = {
+    "mobilenetv2-se": "ImageNet (1000 classes, input 224 x 224)",
+    "nas-bench-201-cifar100": "CIFAR-100 (100 classes, input 32 x 32)",
+    "nas-bench-201-imagenet16-120": "ImageNet16-120 (120 classes, input 16 x 16)",
+    **dict.fromkeys(
+        ("nas-bench-macro", "channel-bench-resnet", "channel-bench-mobilenet", "nas-bench-201-cifar10"),
+        "CIFAR-10 (10 classes, input 32 x 32)",
+    ),
+}
+"""What a network is measured on, by table or by space, as a statement of the problem says it."""
 
 
 # -- names ---
 
 
-def wording(space: Space, answers: str, window: tuple[int, int] | None) -> Prompts:
-    """This project's own statement of a problem, for a way to answer and bounds of the cost in millions."""
-    prompts = replay.wording(space.name, window)
-    if answers == "free":
-        return prompts
-    return replace(prompts, system=prompts.system + AS_JSON.format(n=len(space.slots)))
+def form(answers: str) -> Form:
+    """The form that is demanded of an answer, for a way to answer."""
+    return strict.LAST_LINE if answers == "free" else strict.JSON_OBJECT
 
 
-def model(name: str, space: str, answers: str, window: tuple[int, int] | None, parameters: Mapping[str, JSON]) -> Model:
-    """A model and all that its requests hold, for a way to answer and bounds of the cost in millions.
+def wording(
+    space: Space,
+    answers: str,
+    window: tuple[int, int] | None,
+    table: str | None = None,
+    training: Training | None = None,
+) -> Prompts:
+    """This project's own statement of the problem that is measured.
+
+    Args:
+        space: what is searched.
+        answers: how the model may answer, one of `ANSWERS`.
+        window: bounds of the cost in millions of multiply-accumulates.
+        table: that measures; its own statement is taken if there is one.
+        training: that measures instead.
+
+    Raises:
+        HarnessError: the space has no statement.
+    """
+    own, scale = form(answers), training.network if training else Scale()
+    words = {
+        "conclusion": own.conclusion,
+        "cells": str(scale.cells_per_stage or CELLS_PER_STAGE),
+        "reduction": "a 2x2 average pool and a 1x1 convolution"
+        if scale.light_reduction
+        else "a residual block of stride 2",
+        "data": DATA.get(table or space.name, table or space.name),
+    }
+    if training:
+        side = f"input {training.recipe.input_size} x {training.recipe.input_size}"
+        words["data"] = f"the pictures {training.dataset} ({side})"
+        if scale.width != 1:
+            words["data"] += f", with all numbers of channels multiplied by {scale.width:g},"
+    if window is not None:
+        words |= {"low": str(window[0]), "high": str(window[1]), "costs": mobilenetv2_se.describe_costs()}
+    for name in filter(None, (table, space.name)):
+        with suppress(FileNotFoundError):
+            return Prompts.load(name.replace("-", "_"), own.demand.format(n=len(space.slots)), **words)
+    name = space.name.replace("-", "_")
+    raise HarnessError(
+        f"{space.name}: expected a wording for a model, baselines/prompts/{name}.md, found none; write one, with the "
+        "parts of baselines/prompts/nas_bench_macro.md"
+    )
+
+
+def model(
+    name: str,
+    space: str,
+    answers: str,
+    window: tuple[int, int] | None,
+    parameters: Mapping[str, JSON],
+    table: str | None = None,
+    training: Training | None = None,
+) -> Model:
+    """A model and all that its requests hold; the arguments are those of `wording`, and what else is sent.
 
     Raises:
         HarnessError: there is none of this name.
@@ -74,8 +135,9 @@ def model(name: str, space: str, answers: str, window: tuple[int, int] | None, p
     return Model(
         name=name,
         parameters={**parameters, **ANSWERS[answers](searched)},
-        prompt=wording(searched, answers, window).parts,
+        prompt=wording(searched, answers, window, table, training).parts,
         answers=answers,
+        reader=STRICT,
     )
 
 
@@ -92,9 +154,12 @@ def setting(specification: Specification) -> Setting:
     code, oblivious = code_of(method), method.oblivious
     if (asked := specification.model) is None:
         return Setting(space, macs, _drawing(method, space, specification), code=code, oblivious=oblivious)
+    if asked.reader not in (STRICT, PUBLISHED):
+        raise HarnessError(f"expected the reader {STRICT} or {PUBLISHED}, got {asked.reader[:40]!r}")
     prompts = Prompts.of(asked.prompt, digits=asked.protocol.digits)
     make = method.with_model or partial(_refuse_model, method)
-    return Setting(space, macs, partial(make, space, prompts), READERS[asked.reader], code=code, oblivious=oblivious)
+    read, hear = (form(asked.answers).read, heard) if asked.reader == STRICT else (published.read, verbatim)
+    return Setting(space, macs, partial(make, space, prompts), read, hear, code=code, oblivious=oblivious)
 
 
 def _drawing(method: Method, space: Space, specification: Specification) -> Callable[[Complete], Optimizer]:

@@ -9,20 +9,22 @@ Exit codes: 0 done, 1 a table that is damaged or another than its digest says, 2
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from genius_replay.console import ending
+from genius_replay.options import Parser
 from tables import csv
 from tables.errors import DamagedTable, TableError
 from tables.quality import measure, report
 from tables.storage import load
 
 
+@ending(TableError, damage=(DamagedTable,))
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m tables", description="Build benchmark tables, and describe them.")
+    parser = Parser(prog="python -m tables", description="Build benchmark tables, and describe them.")
     commands = parser.add_subparsers(dest="command", required=True)
     building = commands.add_parser("build", help="make a table of a CSV file of architectures and accuracies")
     building.add_argument("csv", type=Path, metavar="FILE.csv")
@@ -32,16 +34,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     describing = commands.add_parser("info", help="verify tables and say what they hold")
     describing.add_argument("tables", nargs="+", type=Path, metavar="FILE")
     options = parser.parse_args(arguments)
-    try:
-        if options.command == "build":
-            sys.stdout.write(f"{csv.build(options.csv, options.into)}\n")
-        else:
-            say = describe if options.command == "info" else assess
-            for path in options.tables:
-                sys.stdout.write(say(path))
-    except TableError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1 if isinstance(error, DamagedTable) else 2
+    if options.command == "build":
+        sys.stdout.write(f"{csv.build(options.csv, options.into)}\n")
+    else:
+        say = describe if options.command == "info" else assess
+        for path in options.tables:
+            sys.stdout.write(say(path))
     return 0
 
 

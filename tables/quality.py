@@ -12,6 +12,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from tables.equality import settled
+
 Runs = NDArray[np.float64]
 """(architectures, seeds) accuracies in percent."""
 
@@ -69,7 +71,7 @@ def measure(runs: Runs) -> Quality:
     distinct = np.unique(runs, axis=0)
     if len(distinct) < 2:
         raise ValueError("expected at least two architectures that differ, got one: there is nothing to rank")
-    means = distinct.mean(axis=1)
+    means = settled(distinct.mean(axis=1))
     variance = float(distinct.var(axis=1, ddof=1).mean())
     upper = distinct[means >= np.median(means)]
     return Quality(
@@ -88,7 +90,9 @@ def measure(runs: Runs) -> Quality:
 
 def _agreement(runs: Runs, size: int) -> float:
     """Mean Spearman correlation over all pairs of disjoint groups of `size` seeds."""
-    ranks = {group: centred_ranks(runs[:, group].mean(axis=1)) for group in combinations(range(runs.shape[1]), size)}
+    ranks = {
+        group: centred_ranks(settled(runs[:, group].mean(axis=1))) for group in combinations(range(runs.shape[1]), size)
+    }
     pairs = [(a, b) for a, b in combinations(ranks, 2) if not set(a) & set(b)]
     return float(np.mean([ranks[a] @ ranks[b] for a, b in pairs]))
 

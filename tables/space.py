@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import index
 from typing import Any, TypeAlias
 
 from tables.errors import InvalidArchitecture
@@ -95,11 +96,15 @@ class Space:
                 f"{self.name}: expected {len(self.slots)} choices, one a slot, got {len(architecture)}"
             )
         for slot, cardinality, choice in zip(self.slots, self.cardinalities, architecture, strict=True):
-            if isinstance(choice, bool) or not isinstance(choice, int) or not 0 <= choice < cardinality:
+            try:
+                fits = not isinstance(choice, bool) and 0 <= index(choice) < cardinality
+            except TypeError:  # no integer of any library
+                fits = False
+            if not fits:
                 raise InvalidArchitecture(
                     f"{self.name}: {slot.name} expects a choice from 0 to {cardinality - 1}, got {choice!r}"
                 )
-        return tuple(architecture)
+        return tuple(map(index, architecture))
 
     def network(self, architecture: Architecture) -> Hashable:
         """What is equal for two architectures exactly if they are one network.

@@ -1,10 +1,11 @@
 """HDF5 file of a table: written the same on every machine, whole or not at all, and verified on every read.
 
 A table is one file, `NAME.h5`. Its datasets (`COLUMN_KINDS`) lie flat in the root, one row an architecture, in the
-order of `Space.index_of`. The root has two attributes:
+order of `Space.index_of`; accuracies that are equal at the table's resolution are one number in it
+(`tables.equality`). The root has two attributes:
 
-    about    JSON (`TableInfo`): schema version, name, measure, slots with their choices, unit, origin, SHA-256 of the
-             published file, and for every dataset its dtype, shape and SHA-256
+    about    JSON (`TableInfo`): schema version, name, measure, slots with their choices, unit, resolution, origin,
+             SHA-256 of the published file, and for every dataset its dtype, shape and SHA-256
     digest   SHA-256 of `about`, and so of everything in the file
 
 So a reader checks what it reads and nothing else: a search that opens a table reads no test accuracy, not even to
@@ -19,8 +20,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
-import threading
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -30,11 +29,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from genius_replay import files
+from tables.equality import RESOLUTION, settled
 from tables.errors import DamagedTable, TableError
 from tables.source import Measure, Origin, Source
 from tables.space import Slot
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 REBUILD = (
     "build it again: `python -m reproduce fetch` does so for a published table, `python -m tables build FILE.csv` for "
     "one of your own, and `git checkout tables/trained` brings what this project trained"
@@ -65,6 +66,8 @@ COLUMN_KINDS: Mapping[str, ColumnKind] = {
 }
 """What a table can hold, in the order of the file; the first two are in every table."""
 
+SETTLED = ("accuracy", "test")  # what is searched and ranked by
+
 Columns: TypeAlias = Mapping[str, NDArray[Any]]
 """Arrays by the names of `COLUMN_KINDS`, in dense order: (n,), or (n, runs) of single trainings."""
 
@@ -85,6 +88,7 @@ class TableInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     measure: Measure
     unit: str  # of every accuracy
+    resolution: float  # percentage points; closer accuracies are equal
     slots: tuple[Slot, ...]
     origin: Origin
     source_sha256: str  # of the published file this was built from
@@ -122,7 +126,7 @@ def build(source: Source, columns: Columns, content: bytes, folder: Path, *, com
     path = folder / f"{source.name}.h5"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _replace(path, _image(source, columns, sha256(content), compressed))
+        files.write(path, _image(source, columns, sha256(content), compressed))
     except OSError as error:
         raise TableError(
             f"{source.name}: {path} could not be written ({error.strerror or error}), what was there before is "
@@ -159,6 +163,7 @@ def load(path: Path, names: Collection[str] | None = None) -> tuple[TableInfo, d
 
 def _image(source: Source, columns: Columns, source_sha256: str, compressed: bool) -> bytes:
     """The whole HDF5 file: a function of its arguments and of the HDF5 library, with no time and no place in it."""
+    columns = {**columns, **{name: settled(columns[name]) for name in SETTLED if name in columns}}
     stored = {
         name: np.ascontiguousarray(columns[name], dtype=kind.dtype)
         for name, kind in COLUMN_KINDS.items()
@@ -170,6 +175,7 @@ def _image(source: Source, columns: Columns, source_sha256: str, compressed: boo
         name=source.name,
         measure=source.measure,
         unit="percent",
+        resolution=RESOLUTION,
         slots=source.space.slots,
         origin=source.origin,
         source_sha256=source_sha256,
@@ -214,16 +220,3 @@ def _column(array: NDArray[Any], expected: Dataset, path: Path) -> NDArray[Any]:
         raise DamagedTable(f"{path}: dataset {expected.name} has another SHA-256 than when it was built; {REBUILD}")
     array.flags.writeable = False
     return array
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Give `path` this content in one step that a crash cannot halve."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
-    try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

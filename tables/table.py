@@ -114,8 +114,18 @@ class Table:
         """(n, runs) percent: the single trainings behind `accuracy`, where they are published."""
         return self.column("runs")
 
+    @cached_property
+    def params(self) -> NDArray[np.int64] | None:
+        """(n,) parameters as published, where they are."""
+        return self.column("params")
+
+    @cached_property
+    def flops(self) -> NDArray[np.int64] | None:
+        """(n,) multiply-accumulates as published under the name flops, where they are."""
+        return self.column("flops")
+
     def column(self, name: str) -> NDArray[Any] | None:
-        """(n, …) `params`, `flops` (multiply-accumulates) or another of `tables.storage.COLUMN_KINDS` that may be told.
+        """(n, …) another of `tables.storage.COLUMN_KINDS` that a search may be told; None where the table lacks it.
 
         Raises:
             DamagedTable: the table was built anew since it was opened, or is damaged.
@@ -155,7 +165,7 @@ class HeldOut:
 
     @cached_property
     def tie_intervals(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """(n,) best and (n,) worst rank of each architecture among all with exactly its test accuracy."""
+        """(n,) best and (n,) worst rank of each architecture among all with its test accuracy."""
         return tie_intervals(self.test)
 
     @property

@@ -17,11 +17,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cache.record import Record
+from genius_replay.console import ending
+from genius_replay.options import Parser
 from harness.digits.table import NAME, SEEDS, Block, Runs, TrainedBlock, blocks, build_table, retrain
 from harness.errors import HarnessError
 from harness.training.local import LocalExecutor
 from harness.training.queue import Executor, Provider, Queue, State
-from harness.training.worker import INTERRUPTED, perform
+from harness.training.worker import perform
 from tables.errors import DamagedTable, TableError
 from tables.storage import embedded
 
@@ -29,9 +31,16 @@ TOLERANCE = 2.0  # points: another processor's rounding grows over a training; o
 WORKER = (sys.executable, "-m", "harness.digits", "work")
 
 
+@ending(
+    TableError,
+    HarnessError,
+    ImportError,
+    damage=(DamagedTable,),
+    interrupted="interrupted: what is trained is kept, the same command goes on from there",
+)
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m harness.digits", description=__doc__.partition("\n")[0])
+    parser = Parser(prog="python -m harness.digits", description=__doc__.partition("\n")[0])
     commands = parser.add_subparsers(dest="command", required=True)
     training = commands.add_parser("train", help="train every cell under every seed, and build the table")
     training.add_argument("--into", type=Path, metavar="FOLDER", required=True, help="of the table, and of its jobs")
@@ -44,19 +53,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     working = commands.add_parser("work", help="train one block, and leave its record beside it")
     working.add_argument("spec", type=Path, metavar="SPEC.json")
     args = parser.parse_args(argv)
-    try:
-        if args.command == "work":
-            return perform(args.spec, Block.read, _work)
-        if args.command == "check":
-            return check(args.table or embedded(NAME), args.n, args.seed)
-        executor = LocalExecutor(processes=args.processes, devices=(), command=WORKER)
-        sys.stdout.write(f"{train(args.into, args.seeds, executor)}\n")
-    except (TableError, HarnessError, OSError, ImportError) as error:
-        sys.stderr.write(f"{error}\n")
-        return 1 if isinstance(error, DamagedTable) else 2
-    except KeyboardInterrupt:
-        sys.stderr.write("interrupted: what is trained is kept, the same command goes on from there\n")
-        return INTERRUPTED
+    if args.command == "work":
+        return perform(args.spec, Block.read, _work)
+    if args.command == "check":
+        return check(args.table or embedded(NAME), args.n, args.seed)
+    executor = LocalExecutor(processes=args.processes, devices=(), command=WORKER)
+    sys.stdout.write(f"{train(args.into, args.seeds, executor)}\n")
     return 0
 
 

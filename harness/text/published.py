@@ -19,17 +19,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import pairwise
-from typing import NamedTuple
 
 from harness.protocol import Reason, Rejection
+from harness.text.reply import Span
 from tables.space import Architecture, Space
-
-
-class Span(NamedTuple):
-    """A range of characters: `text[start:end]`."""
-
-    start: int
-    end: int
 
 
 @dataclass(frozen=True)

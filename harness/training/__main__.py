@@ -10,13 +10,14 @@ the result.
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from cache.record import Record
+from genius_replay.console import ending
+from genius_replay.options import Parser
 from harness.errors import HarnessError
 from harness.training import data, supernet
 from harness.training.checkpoint import EVERY_S, Checkpoint
@@ -25,9 +26,10 @@ from harness.training.train import choose, train
 from harness.training.worker import perform, say
 
 
+@ending(HarnessError)
 def main(argv: Sequence[str] | None = None) -> int:
     """Do the job in a file and leave its record beside it; exit codes as in `harness.training.worker.perform`."""
-    parser = argparse.ArgumentParser(prog="python -m harness.training", description=__doc__)
+    parser = Parser(prog="python -m harness.training", description=__doc__)
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("spec", type=Path, nargs="?", metavar="SPEC.json", help="the job")
     what.add_argument("--digest", choices=data.NEEDS, metavar="NAME", help=f"of a data set: {', '.join(data.NEEDS)}")
@@ -49,12 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _print_digest(name: str, path: Path | None) -> int:
-    try:
-        dataset = data.find(name, path)
-        say(dataset.digest)
-    except HarnessError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
+    dataset = data.find(name, path)
+    say(dataset.digest)
     sys.stderr.write(f"{len(dataset.labels)} pictures, {dataset.own_test} for testing, {dataset.classes} classes\n")
     return 0
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from cache.errors import CacheError
 from cache.record import Record
+from genius_replay.console import INTERRUPTED
 from harness.errors import HarnessError, NotThisJob
 from harness.training.jobs import S
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from filelock import BaseFileLock
 
 RESULT = "result.json"  # beside the job, which it is the record of
-INTERRUPTED = 130  # what a shell reports for a command that Ctrl-C ended
 _WATCH_S = 1.0  # between two looks whether the job is cancelled
 
 

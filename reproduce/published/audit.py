@@ -20,8 +20,9 @@ import msgspec
 
 from cache.cassette import Cassette
 from cache.client import Client, Tally
-from cache.errors import ReplayMiss, printable
+from cache.errors import ReplayMiss
 from cache.record import Record
+from genius_replay.console import printable
 from harness.protocol import MILLION
 from harness.run import Setting, perform
 from harness.spaces.mobilenetv2_se import LAYERS_PER_STAGE, SPACE, choice_cost, fixed_cost

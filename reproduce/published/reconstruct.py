@@ -8,7 +8,6 @@ no published sentence enters either.
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 import sys
@@ -18,6 +17,7 @@ import msgspec
 
 from cache import cassette
 from cache.record import Record
+from genius_replay.options import Parser
 from reproduce.data import read_published
 from reproduce.errors import DataMissing
 from reproduce.published import imagenet, trials
@@ -64,7 +64,7 @@ def records_of_trials(table: Trials) -> list[Record]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the embedded files."""
-    parser = argparse.ArgumentParser(prog="python -m reproduce.published.reconstruct", description=__doc__)
+    parser = Parser(prog="python -m reproduce.published.reconstruct", description=__doc__)
     parser.add_argument("what", choices=("figures", "cassettes"))
     if parser.parse_args(arguments).what == "figures":
         try:

@@ -16,7 +16,6 @@ from cache.client import Client, Records, Reply, Request, Tally
 from cache.key import JSON
 from cache.record import CHAT, Record
 from harness import spaces
-from harness.errors import HarnessError
 from harness.loop import Objective, Step, Trajectory
 from harness.protocol import MILLION, Evaluated, Rejected, Trial, in_millions
 from harness.run import Setting, course, perform
@@ -121,19 +120,16 @@ def _verdict(trial: Trial) -> str:
 
 
 def wording(space: str, window: tuple[int, int] | None = None) -> Prompts:
-    """This project's own statement of a problem, with bounds of the cost in millions if there are any."""
+    """This project's first statement of a problem, with bounds of the cost in millions if there are any.
+
+    The reconstructed conversations are held in it, and so were recordings of the first version; new ones are held in
+    that of `reproduce.runs.wording`.
+    """
     words: dict[str, str] = {}
     if window is not None:
         low, high = map(str, window)
         words = {"low": low, "high": high, "costs": mobilenetv2_se.describe_costs()}
-    name = space.replace("-", "_")
-    try:
-        return Prompts.load(name, **words)
-    except FileNotFoundError:
-        raise HarnessError(
-            f"{space}: expected a wording for a model, baselines/prompts/{name}.md, found none; write one, with the "
-            "parts of baselines/prompts/nas_bench_macro.md"
-        ) from None
+    return Prompts.load(f"first/{space.replace('-', '_')}", **words)
 
 
 def setting(

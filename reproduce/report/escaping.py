@@ -9,7 +9,7 @@ import json
 import re
 from typing import Any
 
-from cache.errors import printable
+from genius_replay.console import printable
 
 _BREAKS = re.compile(r"[^\S ]+")  # all white space but the space itself
 _FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠]")

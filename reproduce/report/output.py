@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import io
-import os
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cache.errors import printable
+from genius_replay import files
+from genius_replay.console import printable
 from reproduce.errors import ReproduceError, UsageError
 
 if TYPE_CHECKING:
@@ -78,15 +77,21 @@ def emit(text: str, out: Path | None) -> None:
     """Write text to standard output, or to a file as a whole.
 
     Raises:
-        ReproduceError: if the file cannot be written; what was there before stays.
+        BrokenPipeError: the reader of standard output has gone.
+        ReproduceError: if it cannot be written; what was in a file before stays.
     """
     if out is not None:
         write(text.encode(), out)
-    elif hasattr(sys.stdout, "buffer"):
-        sys.stdout.buffer.write(printable(text).encode())  # UTF-8 wherever it goes: the marks are not ASCII
-    else:  # the output of a notebook takes no bytes
+        return
+    try:
         sys.stdout.write(printable(text))
-    sys.stdout.flush()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise ReproduceError(
+            f"standard output: {error.strerror}; give the command another place to print to"
+        ) from error
 
 
 def write(
@@ -97,16 +102,12 @@ def write(
     Raises:
         ReproduceError: if it cannot be written; what was there before stays. The message ends with how to `mend` that.
     """
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
         if folders:
             out.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(content)
-        part.replace(out)
+        files.write(out, content)
     except OSError as error:
-        with suppress(OSError):
-            part.unlink()
-        raise ReproduceError(f"{out}: {error.strerror}; {mend}") from error
+        raise ReproduceError(f"{out}: expected a file that can be written, got: {error.strerror}; {mend}") from error
 
 
 def new_figure(height: float) -> Figure:

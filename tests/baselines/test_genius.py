@@ -15,7 +15,8 @@ from harness.constraints import MacsWindow, novel
 from harness.loop import Budget, Problem, run
 from harness.protocol import Evaluated, Message, Proposal, Reason, Rejected, Rejection, Trial, Unmeasured
 from harness.spaces import mobilenetv2_se
-from harness.text import notation
+from harness.text import strict
+from reproduce import runs
 from tables.space import Architecture
 from tests.strategies import GENIUS_329, WIDTHS
 
@@ -229,7 +230,8 @@ def test_a_file_with_other_parts_is_refused_with_both_lists(
 def test_own_prompts_leave_nothing_unfilled_in_a_whole_run() -> None:
     space = mobilenetv2_se.SPACE
     another = (*GENIUS_329[:19], 0, 3, *GENIUS_329[21:])
-    written = [notation.write(space, each) for each in (GENIUS_329, GENIUS_329, (0,) * 30, (6,) * 30, another)]
+    designs = (GENIUS_329, GENIUS_329, (0,) * 30, (6,) * 30, another)
+    written = [f"Why not.\nDesign: {list(design)}" for design in designs]
     replies = iter([written[0], written[1], written[2], "No idea.", written[3], written[4]])
     requests: list[Message] = []
 
@@ -237,9 +239,9 @@ def test_own_prompts_leave_nothing_unfilled_in_a_whole_run() -> None:
         requests.extend(messages)
         return Answer(next(replies), "key")
 
-    prompts = Prompts.load("mobilenetv2_se", low="270", high="330", costs=mobilenetv2_se.describe_costs())
+    prompts = runs.wording(space, "free", (270, 330))
     constraints = (MacsWindow(270, 330), novel)
-    problem = Problem(space, lambda each: mobilenetv2_se.cost(each).macs_thop, constraints, Always72())
+    problem = Problem(space, lambda each: mobilenetv2_se.cost(each).macs_thop, constraints, Always72(), strict.read)
     trajectory = run(Genius(space, prompts, complete), problem, Budget(evaluations=2))
     assert [step.trial.rejection.reason for step in trajectory.steps if isinstance(step.trial, Rejected)] == [
         Reason.REPEATED,

@@ -11,8 +11,7 @@ from baselines.catalogue import find
 from harness.arrays import search
 from harness.loop import Budget
 from harness.spaces import find as find_space
-from reproduce.benchmarks import BENCHMARKS, open_benchmark, table_path
-from tests.tables.published_ranks import file_rank
+from reproduce.benchmarks import BENCHMARKS, open_benchmark
 
 
 @pytest.mark.parametrize(
@@ -28,13 +27,20 @@ def test_best_of_ten_random_architectures(fetched: Path, name: str, expected: fl
 
 
 @pytest.mark.parametrize(
-    ("method", "share"), [("evolution-autodl", 0.33), ("evolution-naslib", 0.78), ("evolution-nni", 0.81)]
+    ("name", "method", "share"),
+    [
+        ("nas-bench-201-cifar10", "evolution-autodl", 0.33),
+        ("nas-bench-201-cifar10", "evolution-naslib", 0.78),
+        ("nas-bench-201-cifar10", "evolution-nni", 0.27),
+        ("nas-bench-macro", "evolution-nni", 0.25),
+        ("channel-bench-resnet", "evolution-nni", 0.07),
+    ],
 )
-def test_how_often_evolution_finds_the_best_validation_cell(fetched: Path, method: str, share: float) -> None:
+def test_how_often_evolution_finds_the_best_architecture(fetched: Path, name: str, method: str, share: float) -> None:
     """Of 2,000 trials with 300 evaluations; within four standard errors and the two points to which it is known."""
-    table = open_benchmark("nas-bench-201-cifar10").table
-    courses = search(find(method), find_space("nas-bench-201").SPACE, table, Budget(evaluations=300), range(2000), 0)
-    found = float((courses.incumbents[:, -1] == np.argmax(table.accuracy)).mean())
+    table = open_benchmark(name).table
+    courses = search(find(method), BENCHMARKS[name].space, table, Budget(evaluations=300), range(2000), 0)
+    found = float((table.accuracy[courses.incumbents[:, -1]] == table.accuracy.max()).mean())
     assert abs(found - share) < 4 * np.sqrt(share * (1 - share) / 2000) + 0.02
 
 
@@ -42,9 +48,9 @@ def test_how_often_evolution_finds_the_best_validation_cell(fetched: Path, metho
     ("name", "median"), [("nas-bench-macro", 5), ("channel-bench-resnet", 36), ("channel-bench-mobilenet", 16)]
 )
 def test_median_rank_of_local_search_from_maximum_capacity(fetched: Path, name: str, median: int) -> None:
-    """Of 4,000 trials with 10 evaluations: the rank that the paper counts, and half of the trials on either side."""
+    """Of 4,000 trials with 10 evaluations; equals share the ranks among which one is known."""
     opened = open_benchmark(name)
     space = BENCHMARKS[name].space
     courses = search(find("local-search-max"), space, opened.table, Budget(evaluations=10), range(4000), 0)
-    ranks = file_rank(table_path(name))[courses.incumbents[:, -1]]
-    assert np.median(ranks) == median
+    best, worst = (np.median(ranks[courses.incumbents[:, -1]]) for ranks in opened.held_out.tie_intervals)
+    assert best <= median <= worst

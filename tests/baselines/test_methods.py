@@ -17,8 +17,9 @@ from baselines import catalogue
 from harness import arrays as engine
 from harness.arrays import search
 from harness.loop import Budget
-from harness.protocol import Method
+from harness.protocol import Exhausted, Method, Proposal, Trial
 from harness.streams import Stream
+from tables.space import Space
 from tables.table import HeldOut, Table
 from tests.baselines.made_up import Problem, evaluated, problem_of, problems, proposed, rejected, space_of
 from tests.tables.made_up import CELLS, build, published
@@ -158,3 +159,51 @@ def test_poisoned_test_accuracies_change_nothing(tmp_path: Path) -> None:
         ]
         np.testing.assert_array_equal(found[0].proposals, found[1].proposals)
         np.testing.assert_array_equal(found[0].incumbents, found[1].incumbents)
+
+
+def test_nni_redraws_every_slot_with_its_probability_and_copies_most() -> None:
+    """In its source `evolution-nni` may keep everything: of six slots of five values (1 - 0.05 * 4/5) ** 6 stay."""
+    problem = problem_of((5,) * 6)
+    found = search(METHODS["evolution-nni"], *problem, Budget(evaluations=1100), range(4), 0).proposals
+    new = np.mean([~np.isin(course[at], course[at - 100 : at]) for course in found for at in range(100, 1100)])
+    assert new < 1 - 0.96**6
+
+
+def test_what_a_method_draws_at_random_first_is_what_random_search_draws() -> None:
+    """d10: a budget up to `random_first` makes it random search; what follows depends on what it was told."""
+    high, low = problem_of((4, 4), (4, 4), seed=1), problem_of((4, 4), (4, 4), seed=2)
+    for method in METHODS.values():
+        if 1 < method.random_first < 100:
+            budget = Budget(evaluations=method.random_first)
+            told = [search(method, *problem, budget, range(3), 0).proposals.tolist() for problem in (high, low)]
+            assert told[0] == told[1], method.name
+    assert {name: METHODS[name].random_first for name in METHODS if "evolution" in name} == {
+        "evolution-autodl": 10,
+        "evolution-naslib": 30,
+        "evolution-nni": 100,
+        "evolution-syne-tune": 100,
+    }
+
+
+def test_what_was_reached_is_known_where_a_budget_was_not() -> None:
+    """d4: a trial that repeats itself, and one that evaluates nothing."""
+    small = problem_of((2, 2))
+    assert search(METHODS["random"], *small, Budget(evaluations=9), range(2), 0).reached.tolist() == [9, 9]
+    assert search(METHODS["random-distinct"], *small, Budget(unique=9), range(2), 0).reached.tolist() == [4, 4]
+    nothing = Method("nothing", "made up", Nothing)
+    found = search(nothing, *small, Budget(evaluations=9), range(2), 0)
+    assert found.reached.tolist() == [0, 0]
+    assert found.incumbents.tolist() == [[-1] * 9] * 2
+
+
+class Nothing:
+    """Has nothing to propose."""
+
+    def __init__(self, space: Space, stream: Stream) -> None:
+        self.made_from = space, stream
+
+    def ask(self) -> Proposal:
+        raise Exhausted("nothing to propose")
+
+    def tell(self, trial: Trial) -> None:
+        raise AssertionError(trial)

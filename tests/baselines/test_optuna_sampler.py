@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 
 import numpy as np
@@ -45,6 +46,31 @@ def test_a_rejection_is_a_failed_trial() -> None:
     optimizer.tell(evaluated(proposed(optimizer), 70.0))
     states = [trial.state.name for trial in optimizer._study.trials]
     assert states == ["FAIL", "COMPLETE", "RUNNING"]
+
+
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+@pytest.mark.parametrize("sampler", ["grid", "brute-force"])
+def test_an_exhausted_sampler_ends_its_trial(sampler: str) -> None:
+    """d5."""
+    space, table = problem_of((2, 3))
+    grid = {"0": [0, 1], "1": [0, 1, 2]}
+    made = {
+        "grid": lambda seed: optuna.samplers.GridSampler(grid, seed=seed),
+        "brute-force": lambda seed: optuna.samplers.BruteForceSampler(seed=seed),
+    }
+    found = search(optuna_method(sampler, "made up", made[sampler]), space, table, Budget(evaluations=20), range(2), 0)
+    assert found.reached.tolist() == [6, 6]
+    assert sorted(found.proposals[0]) == list(range(6))
+    assert found.incumbents[:, -1].tolist() == [int(np.argmax(table.accuracy))] * 2
+
+
+def test_what_the_listed_samplers_draw_at_random_first_is_their_default() -> None:
+    defaults = {
+        "tpe": inspect.signature(optuna.samplers.TPESampler).parameters["n_startup_trials"].default,
+        "nsga2": inspect.signature(optuna.samplers.NSGAIISampler).parameters["population_size"].default,
+    }
+    assert {name: find(name).random_first for name in defaults} == defaults
+    assert find("tpe").packages == ("optuna",)
 
 
 def test_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:

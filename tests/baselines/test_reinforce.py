@@ -41,7 +41,7 @@ def reference(problem: Problem, rng: random.Random, evaluations: int) -> list[in
                 squares[slot][choice] = 0.999 * squares[slot][choice] + 0.001 * gradient**2
                 mean = means[slot][choice] / (1 - 0.9**step)
                 square = squares[slot][choice] / (1 - 0.999**step)
-                logits[slot][choice] += 0.01 * mean / (math.sqrt(square) + 1e-8)
+                logits[slot][choice] += 0.03 * mean / (math.sqrt(square) + 1e-8)
     return proposals
 
 

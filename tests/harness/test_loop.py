@@ -10,7 +10,7 @@ import pytest
 from harness.constraints import MacsWindow, novel
 from harness.errors import OptimizerError
 from harness.loop import Budget, Problem, Told, Trajectory, run
-from harness.protocol import Evaluated, Proposal, Reason, Rejected, Trial, Unmeasured
+from harness.protocol import Evaluated, Exhausted, Proposal, Reason, Rejected, Trial, Unmeasured
 from harness.text import notation
 from tables.errors import InvalidArchitecture
 from tables.space import Architecture
@@ -192,3 +192,44 @@ def test_records_are_listed_in_order_of_use() -> None:
     good = Proposal(reply=notation.write(WIDTHS, GOOD), record="second")
     trajectory = run(Scripted([costly, good, Proposal(WORSE)]), PROBLEM, Budget(evaluations=2))
     assert trajectory.records == ("first", "second")
+
+
+class Ill:
+    """Fails in one place, as an optimiser of a user may, or proposes what is no architecture."""
+
+    def __init__(self, place: str, proposal: object = Proposal(GOOD)) -> None:
+        self.place, self.proposal = place, proposal
+
+    def ask(self) -> Proposal:
+        if self.place == "ask":
+            raise KeyError("mine")
+        return self.proposal  # type: ignore[return-value]
+
+    def tell(self, trial: Trial) -> None:
+        if self.place == "tell":
+            raise ZeroDivisionError(f"mine, of {trial}")
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "message"),
+    [
+        (Ill("ask"), r"Ill: .*got KeyError: 'mine' \(.*test_loop.py, line \d+\); `python -m reproduce conformance`"),
+        (Ill("tell"), "Ill: .*got ZeroDivisionError: mine, of"),
+        (Ill("", GOOD), "expected a Proposal, got"),
+        (Ill("", Proposal(5)), "expected an architecture as a tuple"),  # type: ignore[arg-type]
+        (Ill("", Proposal(reply=5)), "or a reply as text"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_an_optimiser_does_wrong_is_an_error_that_names_it(optimizer: Ill, message: str) -> None:
+    with pytest.raises(OptimizerError, match=message):
+        run(optimizer, PROBLEM, Budget(evaluations=3))
+
+
+def test_an_exhausted_optimiser_ends_its_run() -> None:
+    class Grid(Scripted):
+        def ask(self) -> Proposal:
+            if len(self.told) == len(self.proposals):
+                raise Exhausted("all tried")
+            return super().ask()
+
+    assert len(run(Grid([Proposal(GOOD), Proposal(WORSE)]), PROBLEM, Budget(evaluations=9)).evaluated) == 2

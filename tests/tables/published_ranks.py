@@ -19,9 +19,12 @@ INSERTION_SORT_SPAN = 15  # stretches of at most one more than this are sorted b
 
 
 def file_rank(path: Path) -> NDArray[np.int64]:
-    """(n,) rank by test accuracy of the table at `path`, equal ones in the order that quicksort leaves the file's."""
-    _, columns = load(path, ["accuracy", "test", "file_order"])
-    test, order = columns.get("test", columns["accuracy"]), columns["file_order"]
+    """(n,) rank by test accuracy of the table at `path`, equal ones in the order that quicksort leaves the file's.
+
+    By the accuracies of the file, whose late digits tell equal means apart: those of the table do no longer.
+    """
+    _, columns = load(path, ["runs", "file_order"])
+    test, order = columns["runs"].mean(axis=1), columns["file_order"]
     rank = np.empty(test.size, dtype=np.int64)
     rank[order[quicksort_order(test[order])[::-1]]] = np.arange(1, test.size + 1)
     return rank

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from reproduce.benchmarks import PUBLISHED, build_table
-from tables.table import HeldOut, Table, expected_best
+from tables.equality import RESOLUTION
+from tables.table import HeldOut, Table, expected_best, tie_intervals
 from tests.tables.made_up import PUBLISHED as SOURCES
 from tests.tables.made_up import architecture_of
 from tests.tables.published_ranks import file_rank
@@ -110,6 +111,25 @@ def test_published_ranks_order_test_accuracies(built: Built, name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in PUBLISHED if not name.startswith("nas-bench-201")])
 def test_accuracy_is_the_mean_of_the_runs(built: Built, name: str) -> None:
+    """And equal exactly where the runs, which have two decimals, have equal sums: their late digits do not count."""
     table = Table.open(built(name))
     assert table.runs is not None
-    assert np.array_equal(table.accuracy, table.runs.mean(axis=1))
+    assert np.abs(table.accuracy - table.runs.mean(axis=1)).max() < RESOLUTION
+    hundredths = np.rint(100 * table.runs.sum(axis=1))
+    assert np.array_equal(tie_intervals(table.accuracy), tie_intervals(hundredths))
+
+
+@pytest.mark.parametrize(
+    ("name", "written", "test", "ties"),
+    [
+        ("nas-bench-201-cifar100", ("320133", "323132"), 72.74667, (16, 17)),
+        ("nas-bench-201-cifar10", ("223103", "333102"), 94.09, (24, 25)),
+    ],
+)
+def test_equal_means_share_their_ranks(
+    built: Built, name: str, written: tuple[str, str], test: float, ties: tuple[int, int]
+) -> None:  # d2
+    table, held_out = Table.open(built(name)), HeldOut.open(built(name))
+    for index in table.indices_of([tuple(map(int, each)) for each in written]):
+        assert held_out.test[index] == pytest.approx(test, abs=RESOLUTION)
+        assert tuple(int(rank[index]) for rank in held_out.tie_intervals) == ties

@@ -139,7 +139,7 @@ def test_a_table_of_another_schema(macro: Path, tmp_path: Path) -> None:
         about = json.dumps({**json.loads(file.attrs["about"]), "schema": 99}).encode()
         file.attrs["about"] = np.bytes_(about)
         file.attrs["digest"] = np.bytes_(sha256(about).encode())
-    with pytest.raises(TableError, match=r"schema 99, this version reads 1; build it again"):
+    with pytest.raises(TableError, match=r"schema 99, this version reads 2; build it again"):
         Table.open(path)
 
 

@@ -1,0 +1,75 @@
+"""Files that are written whole or not at all, whatever stands in their place."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+THROUGH = ("/dev/std", "/dev/fd/", "/proc/")  # names of what is open already: a file there is somebody's output
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write, which at the end of the block takes the place of `path`, and is on the disk then.
+
+    A link stays, and what it points to is replaced, with the permissions that it had. What is no regular file, such as
+    a device or a pipe, cannot be replaced: it is written through. Those who write the same path wait for each other.
+
+    Raises:
+        OSError: it cannot be written; what was there before stays.
+    """
+    before = None
+    with suppress(FileNotFoundError):
+        before = path.stat().st_mode
+    if before is not None and (not stat.S_ISREG(before) or str(path).startswith(THROUGH)):
+        with path.open("wb") as file:
+            yield file
+        return
+    target = Path(os.path.realpath(path))
+    draft = target.with_name(f".{target.name}.part")
+    with _fresh(draft) as file:
+        try:
+            if before is not None:
+                os.fchmod(file.fileno(), stat.S_IMODE(before))
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            draft.replace(target)
+        except BaseException:
+            draft.unlink(missing_ok=True)  # while it is locked: later it may be another's
+            raise
+    sync(target.parent)
+
+
+def write(path: Path, content: bytes) -> None:
+    """Give `path` this content; see `replacing`."""
+    with replacing(path) as file:
+        file.write(content)
+
+
+def sync(folder: Path) -> None:
+    """Bring a folder's entries to the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _fresh(draft: Path) -> BinaryIO:
+    """A new file, locked. It has one name for all who write one path, so what a killed process left is found here."""
+    while True:
+        file = draft.open("ab")
+        with suppress(OSError):  # a disk that knows no locks
+            fcntl.flock(file, fcntl.LOCK_EX)
+        with suppress(FileNotFoundError):
+            if os.path.samestat(draft.stat(), os.fstat(file.fileno())):  # else who held it has put it in place
+                if file.tell() == 0:
+                    return file
+                draft.unlink()
+        file.close()

@@ -1,0 +1,30 @@
+"""A command line on which an option that is given twice loses nothing."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose options of several values add up, and whose others are refused the second time.
+
+    argparse itself takes the last one and forgets the others without a word. Its commands and groups do likewise.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        for name in (None, "store"):  # how argparse calls what `add_argument` makes of an option with a value
+            self.register("action", name, _Once)
+
+
+class _Once(argparse.Action):
+    _filled: argparse.Namespace | None = None  # what was given the option last
+
+    def __call__(
+        self, _: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        again, self._filled = option is not None and self._filled is namespace, namespace
+        if again and self.nargs not in ("*", "+"):
+            raise argparse.ArgumentError(self, "expected it once, got it again; leave one out")
+        setattr(namespace, self.dest, [*getattr(namespace, self.dest), *values] if again else values)

@@ -1,0 +1,181 @@
+"""A stored answer → what the model said to us, before any reader looks for a design in it.
+
+A model also speaks for others: it thinks aloud, plays the user's next turn, invents an experiment with its accuracy. It
+is held to nothing that it says there, so that part is cut off (`spoken`); what is left is one stretch of the text. An
+answer that was not given to its end, or is no text at all, is a rejection with the reason (`heard`).
+
+Of several choices the first is read, of content in parts the text; reasoning that has a member of its own never is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias
+
+from harness.protocol import Reason, Rejection
+
+NOTHING = "(no answer)"
+"""Stands in a conversation for an answer of which nothing is left: some endpoints refuse a message without a text."""
+
+
+class Span(NamedTuple):
+    """A range of characters: `text[start:end]`."""
+
+    start: int
+    end: int
+
+
+class Spoken(NamedTuple):
+    """The stretch of a text that is said to us, and what was cut off before it and behind it, in words."""
+
+    span: Span
+    before: str = ""
+    behind: str = ""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a model said to us, or why nothing may be read in its answer.
+
+    Attributes:
+        text: what is read, and what stands for the answer in the conversation.
+        rejection: why nothing is read; None where it is.
+        whole: the text as it was answered.
+        spoken: the part of it that is said to us; None where that was not asked.
+    """
+
+    text: str
+    rejection: Rejection | None = None
+    whole: str = ""
+    spoken: Spoken | None = None
+
+
+Hear: TypeAlias = Callable[[Mapping[str, Any]], Heard]
+"""What makes a text of a stored answer."""
+
+
+# -- the answer ---
+
+_ENDS = {
+    "length": (Reason.CUT_OFF, "the answer was cut off at the greatest length that was allowed; answer more briefly"),
+    "content_filter": (Reason.FILTERED, "the endpoint's content filter ended the answer"),
+    "tool_calls": (Reason.TOOL_CALL, "the answer calls a tool; expected text"),
+    "function_call": (Reason.TOOL_CALL, "the answer calls a function; expected text"),
+}
+
+
+def heard(answer: Mapping[str, Any]) -> Heard:
+    """What a chat.completion body says to us. Never raises, whatever the body."""
+    content, why = _content(answer)
+    if why is not None:
+        return Heard(content.strip() or NOTHING, why, content)
+    part = spoken(content)
+    if text := content[slice(*part.span)]:
+        return Heard(text, None, content, part)
+    return Heard(NOTHING, silence(part), content, part)
+
+
+def verbatim(answer: Mapping[str, Any]) -> Heard:
+    """The text of a body, uncut and however it ended: conversations of which it is known how they were read."""
+    match answer:
+        case {"choices": [{"message": {"content": str(content)}}, *_]}:
+            return Heard(content, None, content)
+    return heard(answer)
+
+
+def _content(answer: Mapping[str, Any]) -> tuple[str, Rejection | None]:
+    """The text of the first choice, and why it is not to be read."""
+    match answer:
+        case {"unreadable": str(why)}:
+            return "", Rejection(Reason.UNREADABLE, why)
+    choices = answer.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    message = choice.get("message") if isinstance(choice, dict) else None
+    if not isinstance(choice, dict) or not isinstance(message, dict):
+        return "", Rejection(Reason.NO_ANSWER, "expected a choice with a message, the answer has none")
+    text, refused = _texts(message.get("content"))
+    end = str(choice.get("finish_reason") or "stop")  # without a reason it is an end
+    if isinstance(withheld := answer.get("withheld"), str):
+        return text, Rejection(Reason.WITHHELD, withheld)
+    if answer.get("error"):
+        return text, Rejection(Reason.FAILED, f"the endpoint says beside the answer: {str(answer['error'])[:200]}")
+    if end != "stop":
+        other = (Reason.ANOTHER_END, f"the answer ended with {end[:40]!r}; expected 'stop'")
+        return text, Rejection(*_ENDS.get(end, other))
+    if refused or message.get("refusal"):
+        return text, Rejection(Reason.REFUSED, "the model refused to answer")
+    if message.get("tool_calls") or message.get("function_call"):
+        return text, Rejection(*_ENDS["tool_calls"])
+    if not text.strip():
+        return "", Rejection(Reason.NOTHING_SAID, "the answer holds no text")
+    return text, None
+
+
+def _texts(content: object) -> tuple[str, bool]:
+    """The text of a message's content, a string or parts, and whether one of the parts is a refusal."""
+    if isinstance(content, str):
+        return content, False
+    parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
+    texts = [part["text"] for part in parts if part.get("type") == "text" and isinstance(part.get("text"), str)]
+    return "".join(texts), any(part.get("refusal") for part in parts)
+
+
+# -- what is said for others ---
+
+THINKING, UNENDED = "the model's thinking", "thinking that the model does not end"
+TURN, TOKEN = "a turn that the model made up", "the end of its turn"
+_THOUGHT = r"(?:\w+:)?(?:ant)?(?:think|thought|reason|reflect|scratch|analysis|cot\b|monologue|deliberat)[\w ]{0,20}"
+_OPENS = re.compile(
+    rf"<{_THOUGHT}>|\[THINK\]|◁think▷|<\|begin_of_thought\|>"
+    r"|<\|?channel\|?>|\A(?-i:\s*analysis(?=[A-Z]))",  # the harmony format, with its tokens and without
+    re.IGNORECASE,
+)
+_CLOSES = re.compile(
+    rf"</{_THOUGHT}>|\[/THINK\]|◁/think▷|<\|end_of_thought\|>"
+    r"|<\|channel\|>\s*final\b[^<\n]{0,40}<\|message\|>|assistantfinal",
+    re.IGNORECASE,
+)
+_TOKEN = r"<[|｜][^<>\n]{1,40}[|｜]>|</?s>|<(?:end|start)_of_turn>|<(?:eos|bos)>"
+_OPENING = re.compile(  # of the model's own turn
+    rf"(?:\s*(?:{_TOKEN})(?:assistant|model)?)*(?:[\s*#\[]*assistant[ \t*\]]{{0,9}}(?::|\r?\n))?", re.IGNORECASE
+)
+_ROLE = r"user|human|assistant|system|nutzer|benutzer|utilisateur|usuario|пользователь|用户|用戶|助手|ユーザー"
+_OTHERS = re.compile(
+    rf"(?P<token>{_TOKEN}|\[/?INST\]|<</?SYS>>)"
+    # a role as the heading of a line, before a sentence, or written out within one
+    rf"|(?im:^[ \t>*_#<\[(]*(?:{_ROLE})[ \t]{{0,9}}[*_\])>]*[ \t]{{0,9}}(?:[:：]|\r?$))"
+    r"|(?m:^(?:user|human|assistant)[ \t]+(?=[\"'A-Z]))|(?<!\w)(?:User|Human|USER|HUMAN)[ \t]?:"
+    r"|(?im:^[ \t]*#{1,6}[ \t]*(?:user|human|instruction)\b)"
+    # what this project's own prompts say
+    r"|(?m:^[ \t>*_\"']*(?:This design has been tested already\.|No design could be read from this answer"
+    r"|This design costs [\d.]+ million, [\d.]+ million |These designs have been trained and measured:))"
+)
+
+
+def spoken(text: str) -> Spoken:
+    """The part of a text that a model says to us, without blanks around it.
+
+    It begins behind the last end of its thinking; nothing is said to us if it then thinks on and does not end. It ends
+    where a turn of another begins, or with the token that ends the model's own.
+    """
+    start, before, behind = 0, "", ""
+    for found in _CLOSES.finditer(text):
+        start, before = found.end(), THINKING
+    if _OPENS.search(text, start):
+        return Spoken(Span(start, start), UNENDED)
+    if own := _OPENING.match(text, start):
+        start = own.end()
+    end = len(text)
+    if other := _OTHERS.search(text, start):
+        end, behind = other.start(), TOKEN if other["token"] else TURN
+    said = text[start:end]
+    start += len(said) - len(said.lstrip())
+    return Spoken(Span(start, start + len(said.strip())), before, behind)
+
+
+def silence(part: Spoken) -> Rejection:
+    """Why nothing is read where a part of a text that is said to us is empty."""
+    where = f"behind {part.before}" if part.before else f"before {part.behind}" if part.behind else "in the answer"
+    return Rejection(Reason.NOTHING_SAID, f"{where} nothing is said")
