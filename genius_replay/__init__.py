@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -10,6 +11,7 @@ _HOME = Path(__file__).resolve().parents[1]
 _PACKAGES = ("baselines", "cache", "harness", "reproduce", "tables")
 
 
+@cache
 def refuse_namesakes() -> None:
     """Let no folder or module of somebody else's stand for a package of this project: their names are common ones.
 

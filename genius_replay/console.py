@@ -31,6 +31,21 @@ def printable(text: str) -> str:
     return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
+def say(text: str) -> None:
+    """Print a line, or lines, to standard output, at once: what is printed grows while it is read."""
+    sys.stdout.write(_ended(printable(text)))
+    sys.stdout.flush()
+
+
+def warn(text: str) -> None:
+    """Print a line, or lines, to standard error."""
+    sys.stderr.write(_ended(printable(text)))
+
+
+def _ended(text: str) -> str:
+    return text if text.endswith("\n") or not text else f"{text}\n"
+
+
 class Main(Protocol):
     """Runs a command line, that of this process by default, and returns its exit code."""
 
@@ -73,7 +88,8 @@ def ending(*wrong: type[Exception], damage: Errors = (), interrupted: str = "int
                 if code:
                     said = f"standard output: {error.strerror}; give the command another place to print to"
             with suppress(OSError):
-                sys.stderr.write(f"{printable(said)}\n" if said else "")
+                if said:
+                    warn(said)
             return code
 
         return ended

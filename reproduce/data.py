@@ -16,12 +16,16 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from reproduce.errors import ReproduceError, Unreachable
+from cache.errors import CacheError
+from reproduce.errors import NoHome, ReproduceError, Unreachable
 from reproduce.report.output import write
+
+if TYPE_CHECKING:
+    from cache.store import Store
 
 HOME_VARIABLE = "GENIUS_REPLAY_HOME"
 MANIFEST = Path(__file__).with_name("published.json")
@@ -65,12 +69,44 @@ def conversations() -> tuple[Published, ...]:
 
 
 def home() -> Path:
-    """The directory that holds everything fetched: `GENIUS_REPLAY_HOME`, or else the user's cache directory."""
-    if chosen := os.environ.get(HOME_VARIABLE):
-        return Path(chosen).expanduser()
+    """The directory that holds everything fetched: `GENIUS_REPLAY_HOME`, or else the user's cache directory.
+
+    Raises:
+        ReproduceError: the variable begins with the home of a user who is not known here.
+        NoHome: it is not set, and the user has no home, as in many containers.
+    """
+    chosen = os.environ.get(HOME_VARIABLE)
+    try:
+        return Path(chosen or _users_cache()).expanduser().absolute()
+    except RuntimeError as error:
+        if chosen:
+            raise ReproduceError(
+                f"{HOME_VARIABLE}={chosen}: expected a folder, got an unknown user's; name another"
+            ) from error
+        raise NoHome(
+            f"expected a user with a home, got none; set {HOME_VARIABLE} to a folder that may be written"
+        ) from error
+
+
+def _users_cache() -> str:
     import platformdirs  # only here: most commands run without ever asking the platform
 
-    return Path(platformdirs.user_cache_dir("genius-replay"))
+    return platformdirs.user_cache_dir("genius-replay")
+
+
+def store(name: str) -> Store:
+    """The user's store of this name, which is made if need be.
+
+    Raises:
+        CacheError: it cannot be opened.
+        ReproduceError: see `home`.
+    """
+    from cache.store import Store  # only here: most commands need no store
+
+    try:
+        return Store(home() / name)
+    except CacheError as error:
+        raise CacheError(f"{error} Or set {HOME_VARIABLE} to another folder.") from error
 
 
 def path_of(entry: Published) -> Path:
@@ -106,8 +142,11 @@ def embedded_only() -> Iterator[None]:
 
 
 def is_fetched(entry: Published) -> bool:
-    """Whether the file is here; it is verified when it is read."""
-    return _FETCHED.get() and path_of(entry).exists()
+    """Whether the file is here; it is verified when it is read. A user without a home has nothing here."""
+    try:
+        return _FETCHED.get() and path_of(entry).exists()
+    except (NoHome, PermissionError):
+        return False
 
 
 def is_damaged(entry: Published) -> bool:
@@ -121,17 +160,18 @@ def read_published(entry: Published) -> bytes | None:
     Raises:
         ReproduceError: the file is there, but is not the published one, or cannot be read.
     """
+    if not is_fetched(entry):
+        return None
     path = path_of(entry)
     try:
-        content = path.read_bytes() if _FETCHED.get() else None
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+        content = path.read_bytes()
     except OSError as error:
         raise ReproduceError(
             f"{path}: {error.strerror}; make it readable, or set {HOME_VARIABLE} to another folder"
         ) from error
-    remedy = f"`python -m reproduce fetch {entry.name}` deletes it and fetches it again"
-    return None if content is None else verified(content, entry.sha256, path, remedy)
+    return verified(
+        content, entry.sha256, path, f"`python -m reproduce fetch {entry.name}` deletes it and fetches it again"
+    )
 
 
 # -- fetching ---

@@ -3,6 +3,7 @@
     ReproduceError            wrong use, missing data, a file that cannot be read or written
     ├── UsageError            the command line asks for something that does not exist
     ├── DataMissing           a published file has not been fetched
+    ├── NoHome                there is no folder of the user's to keep files in
     ├── MalformedConversation a conversation is not of the published form
     └── Unreachable           no server answered at all, so asking it for the next file is no use
 
@@ -33,6 +34,10 @@ class DataMissing(ReproduceError):
         listed = ", ".join(names)
         command = " ".join(("python -m reproduce fetch", *names))
         super().__init__(f"{listed}: needed for {purpose}, but not fetched yet; bring it with `{command}`")
+
+
+class NoHome(ReproduceError):
+    """There is no folder of the user's to keep files in."""
 
 
 class MalformedConversation(ReproduceError):

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from genius_replay.console import ending
+from genius_replay.console import ending, say
 from genius_replay.options import Parser
 from tables import csv
 from tables.errors import DamagedTable, TableError
@@ -35,11 +35,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     describing.add_argument("tables", nargs="+", type=Path, metavar="FILE")
     options = parser.parse_args(arguments)
     if options.command == "build":
-        sys.stdout.write(f"{csv.build(options.csv, options.into)}\n")
+        say(str(csv.build(options.csv, options.into)))
     else:
-        say = describe if options.command == "info" else assess
+        tell = describe if options.command == "info" else assess
         for path in options.tables:
-            sys.stdout.write(say(path))
+            say(tell(path))
     return 0
 
 

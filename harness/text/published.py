@@ -21,7 +21,7 @@ from functools import cache, lru_cache
 from itertools import pairwise
 
 from harness.protocol import Reason, Rejection
-from harness.text.reply import Span
+from harness.text.reply import Span, silence, spoken, spoken_against
 from tables.space import Architecture, Space
 
 
@@ -51,12 +51,22 @@ class _Design:
         return tuple(entry for entries in self.lists for entry in entries)
 
 
-_REVISION = re.compile(
-    r"(?<!previous )(?<!than )(?<!than the )(?<!over )(?<!over the )(?<!on the )"  # what is compared with
-    r"\b(final|revis|adjust|updat|correct|modif|chang|improv(?!\w*\s+(?:on|upon|over)\b)|instead|new design|new model"
-    r"|therefore|fix)",
-    re.IGNORECASE,
+_NEW = (
+    r"\b(?:final|revised|adjusted|updated|corrected|modified|improved|fixed|therefore|instead(?! of)"
+    r"|new design|new model)\b"
 )
+_REVISION = re.compile(rf"{_NEW}.*:[\s*_`]*\Z|^[ \t]*(?:#+|\*\*).*{_NEW}", re.IGNORECASE)
+_ANNOUNCED = re.compile(
+    rf"^(?:[ \t,*#_]|\b(?:so|wait|ok|here(?: is|'s)|this is|the|my|a)\b)*{_NEW}"
+    r"(?: (?:design|model|architecture|proposal|version))?[ \t*_`]*:",
+    re.IGNORECASE | re.MULTILINE,
+)
+_REFERENCE = re.compile(
+    r"\b(?:compared|previous|earlier|original|parent|tested|than|over|versus|vs|from|experiment \d+)\b", re.IGNORECASE
+)
+_ASIDE = re.compile(r"\b(?:inputs?|sources?|predecessors?|parents?)\W{0,3}\Z", re.IGNORECASE)  # a list of other things
+_ASSIGNED = re.compile(r"\w+ *= *\Z")
+_EXPERIMENT = re.compile(r"\bexperiment\s*#?\d+\b[^.,\n]*\Z|^\W*experiment\s*#?\d+\W*\Z", re.IGNORECASE | re.MULTILINE)
 _CONCLUSION = re.compile(
     r"\bno (further|more|additional|other) improvements?\b|\b(cannot|can't|can not) be (further )?improved\b"
     r"|\bunable to (further )?improve\b|\balready (the )?optimal\b",
@@ -93,23 +103,59 @@ def _tokens(space: Space) -> re.Pattern[str]:
 @lru_cache(maxsize=512)  # a replay reads each answer more than once
 def read(space: Space, text: str) -> Reading | Rejection:
     """Read the one architecture that a reply proposes. Never raises, whatever the text."""
-    designs, incomplete = _designs(space, text)
+    part = spoken(text)
+    if part.before or part.behind:
+        if not text[slice(*part.span)]:
+            return silence(part)
+        text = " " * part.span.start + text[slice(*part.span)]  # what is left stays where it was
+    found, incomplete = _designs(space, text)
+    designs = [design for design in found if not _quoted(space, text, design)]
     if not designs:
+        if found:
+            return Rejection(Reason.NOTHING_FOUND, "the reply states designs, and speaks of each as one not proposed")
         return _nothing(space, text, incomplete)
-    entries = {design.entries for design in designs}
     proposal = designs[-1]
-    if len(entries) > 1:
-        last_other = max(n for n, design in enumerate(designs) if design.entries != proposal.entries)
-        if not _REVISION.search(text, designs[last_other].span.end, designs[last_other + 1].span.start):
-            return Rejection(
-                Reason.AMBIGUOUS,
-                f"the reply states {len(entries)} different designs and does not say which one it proposes",
-            )
+    others = [design for design in designs if design.entries != proposal.entries]
+    if others and not _revised(_lead(space, text, designs[designs.index(others[-1]) + 1], others[-1].span.end)):
+        return Rejection(
+            Reason.AMBIGUOUS,
+            f"the reply states {len({design.entries for design in designs})} different designs and does not say which "
+            "one it proposes",
+        )
+    if _goes_on(text[proposal.span.end :]):
+        return Rejection(Reason.WRONG_LENGTH, "the reply announces a further design, and does not give it")
     architecture = _choices(space, proposal)
     if isinstance(architecture, Rejection):
         return architecture
-    others = tuple(design.span for design in designs[:-1] if design.entries != proposal.entries)
-    return Reading(architecture, proposal.span, others, tuple(design.span for design in incomplete))
+    superseded = tuple(design.span for design in others)
+    return Reading(architecture, proposal.span, superseded, tuple(design.span for design in incomplete))
+
+
+def _lead(space: Space, text: str, design: _Design, start: int = 0) -> str:
+    """The text that leads to a design, from `start` on, without the heading of its first list."""
+    before = text[max(start, design.span.start - 500) : design.span.start]
+    headings = [found.start() for found in _group_names(space)[0].finditer(before)] if len(design.lists) > 1 else []
+    if headings:  # its name may stand in it twice: "Stage 1 (Layer 2 to Layer 7)"
+        line = before.rfind("\n", 0, headings[-1]) + 1
+        before = before[: next(place for place in headings if place >= line)]
+    return _ASSIGNED.sub("", before)
+
+
+def _quoted(space: Space, text: str, design: _Design) -> bool:
+    """Whether a design is that of an experiment, or one that is spoken against."""
+    lead = _lead(space, text, design)
+    return bool(_EXPERIMENT.search(lead) or spoken_against(lead))
+
+
+def _revised(lead: str) -> bool:
+    """Whether the sentence that leads to a design announces it as the one that is proposed."""
+    sentence = re.split(r"[.!?\n]", lead.rstrip())[-1]
+    return bool(_REVISION.search(sentence)) and not _REFERENCE.search(sentence)
+
+
+def _goes_on(rest: str) -> bool:
+    """Whether the text behind a design announces another one, or breaks off in a list."""
+    return bool(_ANNOUNCED.search(rest)) or rest.rfind("[") > rest.rfind("]")
 
 
 def read_all(space: Space, text: str) -> Iterator[Reading | Rejection]:
@@ -144,8 +190,8 @@ def _designs(space: Space, text: str) -> tuple[list[_Design], list[_Design]]:
         if token.lastgroup in ("heading", "other"):
             continue
         entries = tuple(entry for entry in _ENTRY.findall(token.group().strip("(){}")) if entry)
-        if any("." in entry for entry in entries):  # a list of costs
-            continue
+        if any("." in entry for entry in entries) or _ASIDE.search(text, max(0, token.start() - 20), token.start()):
+            continue  # a list of costs, or of what a node reads
         design = _Design((entries,), Span(*token.span()))
         if len(entries) == len(space.slots):
             close()

@@ -179,3 +179,28 @@ def silence(part: Spoken) -> Rejection:
     """Why nothing is read where a part of a text that is said to us is empty."""
     where = f"behind {part.before}" if part.before else f"before {part.behind}" if part.behind else "in the answer"
     return Rejection(Reason.NOTHING_SAID, f"{where} nothing is said")
+
+
+_SPEAKS_AGAINST = re.compile(
+    r"\b(?:(?:not|n['’]t)(?! (?:yet |been )*(?:tested|tried|listed|measured|evaluated|seen))|never|cannot|avoid\w*"
+    r"|reject\w*|discard\w*|for (?:example|instance)|e\.g|the form(?:at)? (?:is|would|should|looks)|often|counts?"
+    r"|frequen\w+|nicht|kein\w*|pas|jamais|nunca|не)\b|不"
+    r"|\b(?:than|instead of|unlike|except|from|was|were|(?:experiment|option) \d+)\W*\Z|\b(?:of|changing)\s*\Z",
+    re.IGNORECASE,
+)
+_SENTENCE = re.compile(r"(?<!\be\.g)(?<!\bi\.e)[.!?;。！？，](?=.)|,(?=.)")
+_BULLET = re.compile(r"[ \t]*(?:[-*•+]|\d+[.)])[ \t]")
+
+
+def spoken_against(before: str) -> str:
+    """The words by which the sentence that leads to a design says that it is not the one that is meant; or none.
+
+    Args:
+        before: the text before the design. What leads to it is its last line, unless that is a whole sentence.
+    """
+    line = before.rstrip()
+    line = line[max(line.rfind("\n"), line.rfind("\r")) + 1 :]
+    if line.endswith((".", "!", "?", "。", "！", "？")) or (_BULLET.match(line) and line[-1] not in ":：,"):
+        return ""
+    found = _SPEAKS_AGAINST.search(_SENTENCE.split(line)[-1])
+    return found[0].strip() if found else ""

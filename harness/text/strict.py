@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from harness.protocol import Reason, Rejection
 from harness.text.published import Reading
-from harness.text.reply import Span, silence, spoken
+from harness.text.reply import Span, silence, spoken, spoken_against
 from tables.space import Space
 
 Read: TypeAlias = Callable[[Space, str], "Reading | Rejection"]
@@ -52,7 +52,7 @@ def read(space: Space, text: str) -> Reading | Rejection:
         return _not_a_line(line, before)
     if others := len(_STATED.findall(before)):
         return Rejection(Reason.AMBIGUOUS, f"expected one line {LINE}, got {others + 1}")
-    if disowned := _disowned(before):
+    if disowned := spoken_against(before):
         return Rejection(Reason.AMBIGUOUS, f"the sentence that leads to the last line says {disowned!r} of it")
     if found["none"]:
         return Rejection(Reason.CONCLUDED, "the answer says that no better design is to be found")
@@ -101,24 +101,6 @@ _LINE = re.compile(
 )
 _NAMED = re.compile(r"\bdesign\b\W{0,8}?[:：]", re.IGNORECASE)
 _STATED = re.compile(r"(?im:^\W{0,12}design\W{0,8}?[:：]\W{0,8}?(?:[\[［【]|none\b))")
-_DISOWNS = re.compile(
-    r"\b(?:(?:not|n['’]t)(?! (?:yet |been )*(?:tested|tried|listed|measured|evaluated|seen))|never|cannot|avoid\w*"
-    r"|reject\w*|discard\w*|example|for instance|e\.g|format|the form|nicht|kein\w*|pas|jamais|nunca|не)\b|不"
-    r"|\b(?:than|instead of|unlike|except|was|were|experiment \d+)\W*\Z",
-    re.IGNORECASE,
-)
-
-
-def _disowned(before: str) -> str:
-    """The words by which the sentence that leads to a line, the end of what is before it, says that it is not meant."""
-    line = before[max(before.rfind("\n"), before.rfind("\r")) + 1 :]
-    led = not line.endswith(_ENDS) and (line.endswith((":", "：", ",")) or not _BULLET.match(line))
-    found = _DISOWNS.search(re.split(r"[.!?;,。！？，](?=.)", line)[-1]) if led else None
-    return found[0].strip() if found else ""
-
-
-_ENDS = (".", "!", "?", "。", "！", "？")
-_BULLET = re.compile(r"[ \t]*(?:[-*•+]|\d+[.)])[ \t]")
 
 
 def _number(entry: str) -> int | str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from cache.errors import CacheError
-from reproduce.data import Published, conversations, path_of, read_published
+from genius_replay.console import warn
+from reproduce.data import Published, conversations, is_fetched, read_published
 from reproduce.errors import DataMissing, ReproduceError, UsageError
 from reproduce.published.audit import FileAudit, as_json, as_text, audit
 from reproduce.report.output import emit
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     if audits:
         write = as_json if args.format == "json" else as_text
         emit(write(audits, failures), args.out)
-    sys.stderr.writelines(f"{path}: not audited: {reason}\n" for path, reason in failures)
+    warn("\n".join(f"{path}: not audited: {reason}" for path, reason in failures))
     return 2 if failures else 0
 
 
@@ -48,7 +48,7 @@ def _chosen(names: Sequence[str]) -> Sequence[Published]:
     """
     if names:
         return [_named(name) for name in names]
-    fetched = [entry for entry in conversations() if path_of(entry).exists()]
+    fetched = [entry for entry in conversations() if is_fetched(entry)]
     if not fetched:
         raise DataMissing(*(entry.name for entry in conversations()), purpose="the audit")
     return fetched

@@ -14,7 +14,6 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from cache.client import Client
-from cache.store import Store
 from harness import spaces
 from harness.training import recipes
 from harness.training.jobs import KIND, Scale, Trained, Training
@@ -22,7 +21,7 @@ from harness.training.local import gpus
 from reproduce import benchmarks
 from reproduce.benchmarks import Opened
 from reproduce.cli import training
-from reproduce.data import home
+from reproduce.data import store
 from reproduce.errors import UsageError
 from reproduce.report.output import add_output_arguments, show
 from reproduce.report.report import BLANK, Column, Report, label, recomputed
@@ -85,8 +84,8 @@ def run(args: argparse.Namespace) -> int:
     args.recipe = args.recipe or RECIPES[name]
     how = scaled(training.described(args, args.space, searched=False), args.scale or 1)
     chosen = drawn(opened, args.n)
-    with Store(home() / "answers") as store:
-        client = Client(store, {KIND: training.provider(args)})
+    with store("answers") as answers:
+        client = Client(answers, {KIND: training.provider(args)})
         records = client.ask_all(KIND, [how.job(architecture).request() for architecture in chosen])
     here = [Trained.from_record(record).outcome.test for record in records]
     show(report(opened, how, chosen, np.array(here)), args.format, args.out)

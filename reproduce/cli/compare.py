@@ -11,13 +11,12 @@ from baselines import catalogue
 from cache.cassette import Cassette
 from cache.client import Records
 from cache.errors import CacheError
-from cache.store import Store
 from reproduce import benchmarks, runs
 from reproduce.benchmarks import BENCHMARKS
 from reproduce.compare.contest import GENIUS_BUDGET, ONE_BY_ONE, ORACLE_STEPS, Rules, contest
 from reproduce.compare.report import draw, report
-from reproduce.data import home
-from reproduce.errors import UsageError
+from reproduce.data import store
+from reproduce.errors import ReproduceError, UsageError
 from reproduce.report.output import add_output_arguments, show
 
 BUDGETS = (10, 50, 100, 200, 300)
@@ -69,6 +68,6 @@ def run(args: argparse.Namespace) -> int:
 def _kept() -> AbstractContextManager[Records]:
     """Where results of methods are kept: the user's store, or nowhere if that cannot be written."""
     try:
-        return Store(home() / "contests")
-    except CacheError:
+        return store("contests")
+    except (CacheError, ReproduceError):
         return nullcontext(Cassette())

@@ -16,7 +16,7 @@ from harness.training.jobs import Job
 from harness.training.local import gpus
 from harness.training.queue import SPEC, Queue, State, Status
 from reproduce.cli import training
-from reproduce.errors import UsageError
+from reproduce.errors import NoHome, UsageError
 from reproduce.report.output import add_output_arguments, emit, show
 from reproduce.report.report import BLANK, MISSING, Cell, Column, Report, label, recomputed
 
@@ -48,12 +48,16 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UsageError: if no job, or more than one, is meant by a key.
     """
-    queue = training.queue()
     if args.action == "list":
         if args.key:
             raise UsageError(f"jobs: expected an action before {args.key[0]}: one of {', '.join(ACTIONS)}")
-        show(report(queue), args.format, args.out)
+        try:
+            listed = report(training.queue())
+        except NoHome as error:
+            listed = Report("jobs", "Trainings", COLUMNS, (), (f"There is no job: {error}.",))
+        show(listed, args.format, args.out)
         return 0
+    queue = training.queue()
     if not args.key:
         raise UsageError(f"jobs: expected the key of a job to {args.action}; `python -m reproduce jobs` lists them")
     keys = [find(queue, each) for each in args.key]

@@ -6,6 +6,7 @@ import argparse
 
 from reproduce.benchmarks import BENCHMARKS, at_hand
 from reproduce.data import conversations, home, is_damaged, is_fetched, manifest
+from reproduce.errors import NoHome
 from reproduce.paper.registry import ITEMS
 from reproduce.published.imagenet import published_run
 from reproduce.report.output import emit
@@ -35,7 +36,11 @@ def run(args: argparse.Namespace) -> int:  # noqa: ARG001
         at = "at hand" if at_hand(name) else f"not at hand, `{benchmark.brings}` brings it"
         lines.append(f"  {name:<30} {damaged.get(str(benchmark.path), at)}")
     brought = sum(map(is_fetched, manifest())) - len(damaged)
-    lines.append(f"Published files: {brought} of {len(manifest())} in {home()}")
+    try:
+        where = f"in {home()}"
+    except NoHome as error:
+        where = f"at hand: {error}"
+    lines.append(f"Published files: {brought} of {len(manifest())} {where}")
     if brought < len(manifest()):
         lines.append("  `python -m reproduce fetch` brings the rest; with --mirror DIR from a folder.")
     emit("\n".join(lines) + "\n", None)

@@ -26,6 +26,7 @@ from cache.key import JSON
 from cache.limits import Limits, read_prices
 from cache.record import CHAT
 from cache.store import Store
+from genius_replay.console import warn
 from harness import spaces
 from harness.errors import BrokenRecording
 from harness.loop import Before, Budget
@@ -38,7 +39,7 @@ from harness.training.jobs import KIND as TRAINING
 from harness.training.jobs import Training
 from reproduce import benchmarks, runs, search
 from reproduce.cli import training
-from reproduce.data import home
+from reproduce.data import store
 from reproduce.errors import UsageError
 from reproduce.published import imagenet
 from reproduce.published.imagenet import embedded
@@ -125,7 +126,9 @@ def _searched(args: argparse.Namespace) -> Report:
         _refuse_another(args.into, planned)
     with ExitStack() as stack:
         costs = how or args.model
-        records: Records = stack.enter_context(Store(args.store or home() / "answers")) if costs else Cassette()
+        records: Records = (
+            stack.enter_context(Store(args.store) if args.store else store("answers")) if costs else Cassette()
+        )
         providers: dict[str, Provider | Queue] = {}
         if opened:
             providers[FIGURES] = runs.figures(opened, spaces.find(args.space).SPACE)
@@ -146,7 +149,7 @@ def _searched(args: argparse.Namespace) -> Report:
             records.put(one.record())
     if args.into is not None:
         cassette.write(args.into, {record.key: record for one in found for record in one.records}.values())
-        _say(f"{args.into}: replay it with `python -m reproduce search --from {args.into}`")
+        warn(f"{args.into}: replay it with `python -m reproduce search --from {args.into}`")
     if args.model:
         return runs.report([runs.Recorded.of(one.record()) for one in found])
     notes = [f"What the search sees: {opened.table.measure.value}."] if opened else []
@@ -274,7 +277,7 @@ def _transport(base_url: str | None, limits: Limits) -> Iterator[OpenAITransport
         finally:
             spent = transport.spent
             cost = f", {spent.cost:.4f} in money" if spent.cost else ""
-            _say(f"{spent.calls} requests sent, {spent.usage.tokens} tokens{cost}{kept}")
+            warn(f"{spent.calls} requests sent, {spent.usage.tokens} tokens{cost}{kept}")
 
 
 def _progress(planned: Sequence[Specification]) -> Callable[[int], Before]:
@@ -284,14 +287,10 @@ def _progress(planned: Sequence[Specification]) -> Callable[[int], Before]:
     def before(number: int) -> Before:
         def told(iteration: int, turn: int) -> None:
             if iteration == turn == 0:
-                _say(f"{number + 1} of {len(planned)}: {planned[number].name}")
+                warn(f"{number + 1} of {len(planned)}: {planned[number].name}")
             if live:
                 sys.stderr.write(f"\riteration {iteration + 1}, turn {turn + 1} \r")
 
         return told
 
     return before
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(text + "\n")

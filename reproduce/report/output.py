@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from genius_replay import files
-from genius_replay.console import printable
+from genius_replay.console import say
 from reproduce.errors import ReproduceError, UsageError
 
 if TYPE_CHECKING:
@@ -84,8 +84,7 @@ def emit(text: str, out: Path | None) -> None:
         write(text.encode(), out)
         return
     try:
-        sys.stdout.write(printable(text))
-        sys.stdout.flush()
+        say(text)
     except BrokenPipeError:
         raise
     except OSError as error:

@@ -11,8 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from cache.errors import CacheError
 from reproduce import data
-from reproduce.errors import DataMissing, ReproduceError
+from reproduce.__main__ import main
+from reproduce.errors import DataMissing, NoHome, ReproduceError
+from reproduce.paper.registry import ITEMS
 
 ENTRY = data.Published(
     path="folder/made-up.json",
@@ -81,6 +84,71 @@ def test_without_the_variable_home_is_the_users_cache(value: str | None, monkeyp
 def test_a_tilde_in_the_variable_is_the_users_home(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(data.HOME_VARIABLE, "~/replay")
     assert data.home() == Path.home() / "replay"
+
+
+@pytest.fixture
+def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user without a home and without an entry among the users, as in containers."""
+    for name in (data.HOME_VARIABLE, "HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", lambda _uid: {}[_uid])
+
+
+@pytest.mark.usefixtures("homeless")
+def test_b1_without_a_home_nothing_is_fetched_and_what_writes_names_the_variable() -> None:
+    assert not data.is_fetched(ENTRY)
+    assert data.read_published(ENTRY) is None
+    for needs in (data.home, lambda: data.store("answers")):
+        with pytest.raises(NoHome, match=f"set {data.HOME_VARIABLE} to a folder"):
+            needs()
+
+
+@pytest.mark.usefixtures("homeless")
+@pytest.mark.parametrize("command", [*ITEMS, "list", "jobs", "query mobilenetv2-se 000000000000000000000000000000"])
+def test_b1_embedded_commands_need_no_home(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(command.split()) == 0, capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("homeless")
+@pytest.mark.parametrize(
+    "command",
+    [
+        "fetch 329M --mirror .",
+        "jobs cancel 0",
+        "record --model a --base-url http://127.0.0.1:1/v1 --space nas-bench-201 --into new.jsonl",
+    ],
+)
+def test_b1_what_keeps_something_names_the_variable(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(command.split()) == 2
+    assert f"set {data.HOME_VARIABLE} to a folder" in capsys.readouterr().err
+
+
+def test_a_home_of_nobody_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(data.HOME_VARIABLE, "~no-such-user/replay")
+    with pytest.raises(ReproduceError, match=f"{data.HOME_VARIABLE}=~no-such-user/replay"):
+        data.is_fetched(ENTRY)
+
+
+def test_a_relative_home_is_one_folder_wherever_a_worker_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(data.HOME_VARIABLE, "replay")
+    assert data.home() == tmp_path / "replay"
+
+
+def test_a_home_that_may_not_be_entered_has_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    assert not data.is_fetched(ENTRY)
+
+
+def test_a_store_that_cannot_be_opened_names_the_variable(home: Path) -> None:
+    home.touch()
+    with pytest.raises(CacheError, match=f"set {data.HOME_VARIABLE} to another folder"):
+        data.store("answers")
 
 
 def test_what_was_not_fetched_reads_as_none() -> None:
