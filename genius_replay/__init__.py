@@ -1,4 +1,4 @@
-"""Finds the packages of this project, whose names are common ones; its own name is nobody else's."""
+"""What all packages of this project stand on: that they are found, and how their commands end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PACKAGES = ("baselines", "cache", "harness", "reproduce", "tables")
 
 @cache
 def refuse_namesakes() -> None:
-    """Let no folder or module of somebody else's stand for a package of this project.
+    """Let no folder or module of somebody else's stand for a package of this project: their names are common ones.
 
     Raises:
         ImportError: one does; where `python -m` looks for a command, its one line and exit code 2 instead.

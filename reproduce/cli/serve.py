@@ -22,13 +22,13 @@ from __future__ import annotations
 import argparse
 import os
 import socket
-import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from genius_replay.console import say
 from reproduce.data import home, verified
 from reproduce.errors import UsageError
 from reproduce.report.output import write
@@ -172,8 +172,7 @@ def serve(model: LocalModel, *, port: int, context: int, threads: int) -> None:
             "or choose another port"
         ) from None
     with listening:
-        sys.stdout.write(served(model, port, context))
-        sys.stdout.flush()
+        say(served(model, port, context))
         app = create_app(server_settings=ServerSettings(host=LOOPBACK, port=port), model_settings=[settings])
         app.middleware("http")(for_this_model)
         uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listening])

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import sys
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from cache.key import DIGEST_PREFIX
 from cache.record import Record
+from genius_replay.console import warn
 from harness import spaces
 from harness.errors import InvalidJob
 from harness.training import recipes
@@ -135,4 +135,4 @@ def _tell(record: Record) -> None:
     done = Trained.from_record(record)
     outcome, observed = done.outcome, done.observed
     figures = "" if outcome.validation is None else f"validation {outcome.validation:.2f} %, "
-    sys.stderr.write(f"trained {done.job.architecture}: {figures}{observed.seconds:.1f} s on {observed.device}\n")
+    warn(f"trained {done.job.architecture}: {figures}{observed.seconds:.1f} s on {observed.device}")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from genius_replay import files
-from genius_replay.console import printable
+from genius_replay.console import say
 from reproduce.errors import ReproduceError, UsageError
 
 if TYPE_CHECKING:
@@ -77,15 +77,20 @@ def emit(text: str, out: Path | None) -> None:
     """Write text to standard output, or to a file as a whole.
 
     Raises:
-        ReproduceError: if the file cannot be written; what was there before stays.
+        BrokenPipeError: the reader of standard output has gone.
+        ReproduceError: if it cannot be written; what was in a file before stays.
     """
     if out is not None:
         write(text.encode(), out)
-    elif hasattr(sys.stdout, "buffer"):
-        sys.stdout.buffer.write(printable(text).encode())  # UTF-8 wherever it goes: the marks are not ASCII
-    else:  # the output of a notebook takes no bytes
-        sys.stdout.write(printable(text))
-    sys.stdout.flush()
+        return
+    try:
+        say(text)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise ReproduceError(
+            f"standard output: {error.strerror}; give the command another place to print to"
+        ) from error
 
 
 def write(

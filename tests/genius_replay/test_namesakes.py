@@ -22,9 +22,9 @@ def _python(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-@pytest.mark.parametrize("name", ["cache", "baselines"])
 @pytest.mark.parametrize("made", ["{}.py", "{}/__init__.py"])
-def test_a_namesake_is_named(name: str, made: str, command: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_namesake_is_named(made: str, command: tuple[str, ...], tmp_path: Path) -> None:
+    name = "baselines"  # which none of these is in
     namesake = tmp_path / made.format(name)
     namesake.parent.mkdir(exist_ok=True)
     namesake.touch()

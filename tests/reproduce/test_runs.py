@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec import structs
@@ -25,7 +26,9 @@ from harness.run import request as body
 from harness.spaces import mobilenetv2_se, nas_bench_macro
 from harness.specification import RUN, Model, Protocol, Specification
 from reproduce import runs
-from reproduce.runs import ANSWERS
+from reproduce.__main__ import main
+from reproduce.runs import ANSWERS, Recorded
+from tests.cache.records import chat_record
 from tests.cache.server import completion
 
 SPACE = nas_bench_macro.SPACE
@@ -219,6 +222,63 @@ def test_a_model_that_never_names_a_design_selects_nothing(tmp_path: Path) -> No
     report = runs.report([run])
     assert any("in 1 of 1 runs nothing was evaluated" in note for note in report.notes)
     assert [column.title for column in report.columns if column.key == "nothing_found"] == ["Nothing found"]
+
+
+def recorded(number: int = 0, file: str = "a", **otherwise: Any) -> Recorded:
+    """The record of a run, with parts of its model or of itself set otherwise."""
+    one = structs.replace(planned(), number=number)
+    assert one.model is not None
+    ours = {name: value for name, value in otherwise.items() if name in one.__struct_fields__}
+    parameters = {**one.model.parameters, "seed": 7 + number, **otherwise.pop("parameters", {})}
+    its = {name: value for name, value in otherwise.items() if name not in ours}
+    one = structs.replace(one, model=structs.replace(one.model, parameters=parameters, **its), **ours)
+    return Recorded.of(Record(one.request(), {"course": "sha256:0"}, kind=RUN, provenance={"sha256": file}))
+
+
+@pytest.mark.parametrize(
+    ("said", "otherwise"),
+    [
+        ("top_p 0.9", {"parameters": {"top_p": 0.9}}),
+        ("stop", {"parameters": {"stop": ["\n"]}}),
+        ("seed 8", {"parameters": {"seed": 8}}),
+        ("prompt.system sha256:", {"prompt": {"system": "another wording, and a long one at that"}}),
+        ("reader", {"reader": "strict"}),
+        ("protocol", {"protocol": Protocol(digits=3)}),
+        ("table.source", {"table": Measure(table="made-up", source="1" * 64)}),
+        ("budget", {"budget": Budget(evaluations=4, proposals=6)}),
+        ("window", {"window": (1, 2)}),
+        ("arm", {"arm": "names hidden"}),
+        ("file", {"file": "b"}),
+    ],
+)
+def test_b4_runs_that_were_set_otherwise_are_never_one_row(said: str, otherwise: dict[str, Any]) -> None:
+    found = [recorded(0), recorded(1), recorded(0, **otherwise)]
+    assert [len(pool.runs) for pool in runs.pooled(found)] == [2, 1]
+    report = runs.report(found)
+    [where] = [n for n, column in enumerate(report.columns) if column.key == "set_otherwise"]
+    cells = [row[where].text for row in report.rows]
+    assert said in cells[1]
+    assert cells[0] != cells[1]
+
+
+def test_independent_runs_are_one_row_and_each_counts_once() -> None:
+    found = [recorded(number) for number in (0, 1, 2)]
+    [pool] = runs.pooled([*found, *found[1:]])  # an old recording beside what it has grown to
+    assert (pool.runs, pool.apart) == (found, "")
+    assert "set_otherwise" not in [column.key for column in runs.report(found).columns]
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+@pytest.mark.parametrize("command", [["recordings"], ["recordings", "--text"], ["search", "--from"]])
+def test_b8_answers_without_a_run_are_counted(
+    command: list[str], count: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "foreign.jsonl"
+    cassette.write(path, [chat_record(str(number)) for number in range(count)])
+    assert main([*command, str(path)]) == 2
+    said = capsys.readouterr()
+    assert f"got {count} answer{'s' * (count != 1)}, no run" in said.err
+    assert not said.out
 
 
 def test_what_was_read_of_an_answer_is_marked() -> None:
