@@ -124,9 +124,7 @@ def _texts(content: object) -> tuple[str, bool]:
 
 THINKING, UNENDED = "the model's thinking", "thinking that the model does not end"
 TURN, TOKEN = "a turn that the model made up", "the end of its turn"
-_THOUGHT = (
-    r"[\w:.-]{0,30}(?:think|thought|reason|reflect|scratchpad|analysis|monologue|deliberat)[\w:.-]{0,30}(?:\s[^<>]{0,99})?>"
-)
+_THOUGHT = r"[\w:.-]{0,30}(?:think|thought|reason|reflect|scratchpad|analysis|monologue|deliberat)[\w:.-]{0,30}(?:\s[^<>]{0,99})?>"
 _OPENS = re.compile(
     rf"<{_THOUGHT}|\[THINK\]|◁think▷|<unused94>|<\|begin_of_thought\|>"
     r"|<\|?channel\|?>|\A(?-i:\s*analysis(?=[A-Z]))",  # the harmony format, with its tokens and without
