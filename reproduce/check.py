@@ -6,24 +6,25 @@ What is embedded is pinned as a whole, what is fetched run by run; `lock.json` h
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from cache.errors import CacheError
-from harness.errors import BrokenRecording
+from harness.errors import HarnessError
 from harness.run import Run
 from reproduce import benchmarks, runs
 from reproduce.compare import supernets
-from reproduce.data import Published, embedded_only, read_published
-from reproduce.errors import MalformedConversation, UsageError
+from reproduce.data import Published, embedded_only, is_fetched, manifest, read_published
+from reproduce.errors import ReproduceError, UsageError
 from reproduce.paper.registry import ITEMS, Item
 from reproduce.published.audit import audit
 from reproduce.published.imagenet import distinct_conversations, embedded, replay
 from reproduce.report.report import Replayed
 from tables.equality import equal
+from tables.errors import TableError
 
 PUBLISHED = "published "  # begins the sections of what is fetched
 TABLES = PUBLISHED + "tables"
@@ -45,26 +46,27 @@ def snapshots() -> dict[str, Snapshot]:
         recordings |= _or_why(path.name, partial(recorded, path))
     with embedded_only():
         found = {"embedded": _reports(ITEMS.values()), "recordings": {**recordings, **_supernets()}}
-    for entry in distinct_conversations():
-        if (data := read_published(entry)) is not None:
-            audited = _or_why(f"run {entry.run}", partial(_conversation, entry, data))
-            found[PUBLISHED + entry.name] = audited
+    for entry in filter(is_fetched, distinct_conversations()):
+        found[PUBLISHED + entry.name] = _or_why(f"run {entry.run}", partial(_conversation, entry))
     if all(map(benchmarks.at_hand, benchmarks.PUBLISHED)):
-        for name in benchmarks.PUBLISHED:
-            benchmarks.content(name)  # raises if a file is not the published one
-        wrong = {path.name: _wrong_figures(performed.get(path.name, [])) for path in runs.committed()}
-        found[TABLES] = {
-            **_reports(item for item in ITEMS.values() if item.benchmarks),
-            **{f"{name}: figures that are not the table's": str(count) for name, count in wrong.items()},
-        }
+        found[TABLES] = _or_why("tables", partial(_tables, performed))
     return found
+
+
+def not_fetched(sections: Collection[str]) -> list[str]:
+    """The names, as `python -m reproduce fetch` takes them, of the files without which these sections are missing."""
+    return [
+        entry.name
+        for entry in manifest()
+        if not is_fetched(entry) and (PUBLISHED + entry.name if entry.run else TABLES) in sections
+    ]
 
 
 def _or_why(name: str, compute: Callable[[], Snapshot]) -> Snapshot:
     """What is computed, or why it is not: what fails must not keep the rest from being checked."""
     try:
         return compute()
-    except (CacheError, BrokenRecording, MalformedConversation) as error:
+    except (CacheError, HarnessError, ReproduceError, TableError) as error:
         return {name: str(error)}
 
 
@@ -102,9 +104,20 @@ def _wrong_figures(performed: Iterable[Run]) -> int:
     return wrong
 
 
-def _conversation(entry: Published, data: bytes) -> Snapshot:
+def _tables(performed: Mapping[str, Sequence[Run]]) -> Snapshot:
+    """What the fetched tables give, and whether the figures in the recorded runs are theirs."""
+    for name in benchmarks.PUBLISHED:
+        benchmarks.content(name)  # raises if a file is not the published one
+    wrong = {path.name: _wrong_figures(performed.get(path.name, ())) for path in runs.committed()}
+    return {
+        **_reports(item for item in ITEMS.values() if item.benchmarks),
+        **{f"{name}: figures that are not the table's": str(count) for name, count in wrong.items()},
+    }
+
+
+def _conversation(entry: Published) -> Snapshot:
     """The replay and the audit of a fetched conversation."""
-    counts = audit(entry, data).counts()
+    counts = audit(entry, read_published(entry) or b"").counts()
     return {**_replayed(replay(str(entry.run))), **dict(_flat("audit", counts))}
 
 

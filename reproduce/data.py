@@ -149,6 +149,11 @@ def is_fetched(entry: Published) -> bool:
         return False
 
 
+def is_damaged(entry: Published) -> bool:
+    """Whether the file is here, and is not the published one or cannot be read; a fetch replaces it."""
+    return is_fetched(entry) and not _is_here(entry)
+
+
 def read_published(entry: Published) -> bytes | None:
     """The content of a fetched file, verified on every read; None if it has not been fetched.
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 
 from reproduce import check
 from reproduce.errors import DataMissing, UsageError
@@ -29,19 +28,22 @@ def run(args: argparse.Namespace) -> int:
         0 if everything is as locked or the lock was updated, 1 if something moved.
 
     Raises:
-        UsageError: if the lock is missing or unreadable, or values would move without a reason.
+        UsageError: if the lock is missing or unreadable, values would move without a reason, or there is a reason for
+            nothing.
         DataMissing: with `--published`, if a locked conversation has not been fetched.
     """
+    if args.reason is not None and not args.update:
+        raise UsageError("check: expected --update beside --reason, got --reason alone; add --update, or leave it out")
     locked, reasons = check.read_lock(check.LOCK) if check.LOCK.exists() or not args.update else ({}, [])
     now = check.snapshots()
-    absent = [section.removeprefix(check.PUBLISHED) for section in locked if section not in now]
+    absent = check.not_fetched(locked.keys() - now.keys())
     if absent and args.published:
         raise DataMissing(*absent, purpose="check --published")
     moved = check.moved(locked, now)
     new = [section for section in now if section not in locked]
     if args.update:
         if moved and not args.reason:
-            sys.stdout.write("".join(f"{line}\n" for line in moved))
+            emit("".join(f"{line}\n" for line in moved), None)
             raise UsageError(f'{len(moved)} values would move; say why: check --update --reason "…"')
         kept = [*reasons, *([f"{len(moved)} values: {args.reason}"] if moved else [])]
         lock = {**locked, **now, check.REASONS: kept}
@@ -53,5 +55,5 @@ def run(args: argparse.Namespace) -> int:
         lines = [*moved, verdict, *(f"{section}: not in the lock, `check --update` adds it" for section in new)]
     if absent:
         lines.append(f"not checked, because not fetched: {', '.join(absent)}")
-    sys.stdout.write("\n".join(lines) + "\n")
+    emit("\n".join(lines) + "\n", None)
     return 1 if moved and not args.update else 0

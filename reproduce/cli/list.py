@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from reproduce.benchmarks import BENCHMARKS, at_hand
-from reproduce.data import conversations, home, is_fetched, manifest
+from reproduce.data import conversations, home, is_damaged, is_fetched, manifest
 from reproduce.errors import NoHome
 from reproduce.paper.registry import ITEMS
 from reproduce.published.imagenet import published_run
+from reproduce.report.output import emit
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,19 +20,22 @@ def run(args: argparse.Namespace) -> int:  # noqa: ARG001
     """Print the tables, the runs and the published files."""
     lines = ["Tables and figures (python -m reproduce NAME):"]
     lines += [f"  {name:<20} {item.title}" for name, item in ITEMS.items()]
+    damaged = {
+        entry.path: f"damaged, `python -m reproduce fetch {entry.name}` mends it"
+        for entry in manifest()
+        if is_damaged(entry)
+    }
     lines.append("ImageNet runs:")
     for entry in conversations():
         original = published_run(str(entry.run))
         alias = f", the same file as {original.run}" if original.run != entry.run else ""
-        fetched = is_fetched(original)
-        source = "published conversation, fetched" if fetched else "reconstructed from published figures"
-        lines.append(f"  {entry.run:<20} {source}{alias}")
+        fetched = "published conversation, fetched" if is_fetched(original) else "reconstructed from published figures"
+        lines.append(f"  {entry.run:<20} {damaged.get(original.path, fetched)}{alias}")
     lines.append("Benchmark tables:")
     for name, benchmark in BENCHMARKS.items():
-        lines.append(
-            f"  {name:<30} " + ("at hand" if at_hand(name) else f"not at hand, `{benchmark.brings}` brings it")
-        )
-    brought = sum(is_fetched(entry) for entry in manifest())
+        at = "at hand" if at_hand(name) else f"not at hand, `{benchmark.brings}` brings it"
+        lines.append(f"  {name:<30} {damaged.get(str(benchmark.path), at)}")
+    brought = sum(map(is_fetched, manifest())) - len(damaged)
     try:
         where = f"in {home()}"
     except NoHome as error:
@@ -40,5 +43,5 @@ def run(args: argparse.Namespace) -> int:  # noqa: ARG001
     lines.append(f"Published files: {brought} of {len(manifest())} {where}")
     if brought < len(manifest()):
         lines.append("  `python -m reproduce fetch` brings the rest; with --mirror DIR from a folder.")
-    sys.stdout.write("\n".join(lines) + "\n")
+    emit("\n".join(lines) + "\n", None)
     return 0

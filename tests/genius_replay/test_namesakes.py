@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = [("reproduce", "check"), ("harness.training", "--help"), ("harness.digits", "-h")]
+COMMANDS = [("reproduce", "check"), ("harness.training", "--help"), ("harness.digits", "-h"), ("cache",), ("tables",)]
 
 
 def _python(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -21,8 +22,7 @@ def _python(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-@pytest.mark.parametrize("name", ["cache", "tables"])
+@pytest.mark.parametrize(("name", "command"), [*product(["baselines"], COMMANDS), *product(["cache"], COMMANDS[:3])])
 @pytest.mark.parametrize("made", ["{}.py", "{}/__init__.py"])
 def test_a_namesake_is_named(name: str, made: str, command: tuple[str, ...], tmp_path: Path) -> None:
     namesake = tmp_path / made.format(name)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from reproduce import check
 from reproduce.__main__ import main
-from reproduce.data import conversations, read_published
+from reproduce.data import conversations, manifest, path_of, read_published
 from reproduce.published.imagenet import published_run
 from reproduce.published.trials import cassette_path
+
+TABLE = "nas-bench-macro_cifar10"
 
 
 @pytest.fixture
@@ -33,9 +36,40 @@ def test_what_is_fetched_is_as_locked(fetched: Path, capsys: pytest.CaptureFixtu
     assert "moved" not in capsys.readouterr().out
 
 
-def test_locked_conversations_can_be_demanded(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_fetch_that_check_recommends_is_the_one_that_is_needed(
+    mirror: Path, lock: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["check", "--published"]) == 2
-    assert "python -m reproduce fetch 329M" in capsys.readouterr().err
+    command = re.search(r"`python -m reproduce (fetch .* 329M .*)`", capsys.readouterr().err)
+    assert command is not None
+    assert main([*command[1].split(), "--mirror", str(mirror)]) == 0
+    assert main(["check", "--published"]) < 2
+    assert "not checked" not in capsys.readouterr().out
+
+
+def test_a_damaged_file_is_a_difference_and_keeps_nothing_from_being_checked(
+    mirror: Path, home: Path, lock: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table, run = (next(entry for entry in manifest() if entry.name == name) for name in (TABLE, "401M"))
+    assert main(["fetch", "401M", "329M", "--mirror", str(mirror)]) == 0
+    path_of(run).write_bytes(b"damaged")
+    assert main(["check"]) == 1
+    out = capsys.readouterr().out
+    assert "published 401M: run 401M: locked absent, now" in out
+    assert "`python -m reproduce fetch 401M`" in out
+    path_of(table).parent.mkdir()
+    path_of(table).write_bytes(b"damaged too")
+    assert main(["list"]) == 0
+    said = capsys.readouterr().out
+    assert "401M                 damaged, `python -m reproduce fetch 401M` mends it" in said
+    assert f"nas-bench-macro                damaged, `python -m reproduce fetch {TABLE}` mends it" in said
+    assert "329M                 published conversation, fetched" in said
+    assert f"Published files: 1 of {len(manifest())}" in said
+
+
+def test_a_reason_without_an_update_is_refused(lock: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--reason", "because"]) == 2
+    assert "add --update" in capsys.readouterr().err
 
 
 def test_a_moved_number_is_named(lock: Path, capsys: pytest.CaptureFixture[str]) -> None:
