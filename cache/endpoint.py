@@ -197,7 +197,7 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
         try:
             import openai
         except ImportError:
-            raise CacheError("Expected the package openai, got none. Install it: `pip install '.[live]'`.") from None
+            raise CacheError("Expected the package openai, got none. Run `python -m pip install openai`.") from None
         self._versions = {"openai": openai.__version__, "python": platform.python_version()}
         return openai.OpenAI(api_key=self._api_key, base_url=self._base_url, timeout=self._timeout_s, max_retries=0)
 

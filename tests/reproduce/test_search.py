@@ -399,7 +399,7 @@ def test_without_torch_nothing_is_trained_and_it_says_what_to_install(
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     assert main(["search", "--method", "random", *TRAIN]) == 2
-    assert "pip install '.[train]'" in capsys.readouterr().err
+    assert "python -m pip install torch filelock" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("content", ["a letter to a friend\n", None], ids=["no recording", "of another search"])
