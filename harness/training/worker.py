@@ -159,5 +159,5 @@ def _lock(result: Path) -> BaseFileLock:
     try:
         from filelock import FileLock  # late: only training needs it
     except ImportError:
-        raise HarnessError("expected the package filelock, got none; install it: `pip install '.[train]'`") from None
+        raise HarnessError("expected the package filelock, got none; run `python -m pip install filelock`") from None
     return FileLock(result.with_suffix(".lock"))

@@ -122,7 +122,9 @@ def executor(args: argparse.Namespace) -> Executor:
         HarnessError: nothing can be trained there.
     """
     if missing := [name for name in ("torch", "filelock") if importlib.util.find_spec(name) is None]:
-        raise UsageError(f"training needs {' and '.join(missing)}, which is not installed: pip install '.[train]'")
+        raise UsageError(
+            f"training needs {' and '.join(missing)}, none found: run `python -m pip install {' '.join(missing)}`"
+        )
     command = WORKER if args.data is None else (*WORKER, "--data", str(args.data.absolute()))
     if args.executor == "local":
         return LocalExecutor(processes=args.processes, command=command)
