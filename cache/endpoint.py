@@ -27,11 +27,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from cache.address import OPENAI, Address, is_loopback
 from cache.answer import LARGEST_BYTES, Answer, read_answer
 from cache.client import Reply
-from cache.errors import CacheError, EndpointError, InvalidRequest, printable
+from cache.errors import CacheError, EndpointError, InvalidRequest
 from cache.failure import refused, unreached
 from cache.key import JSON, NOT_IN_KEY, canonical
 from cache.limits import KEPT, Limits, Spent, usage_of
 from cache.redaction import refuse_credentials, withhold
+from genius_replay.console import printable
 
 if TYPE_CHECKING:
     import openai
