@@ -197,7 +197,7 @@ class Training(Spec, frozen=True, dict=True):
         side = self.recipe.input_size
         if self.space == SPACE.name and not self.network.light_reduction and side % 4:
             raise InvalidJob(  # the two branches of a reduction would not meet, or fill up as they should not
-                f"{SPACE.name} halves pictures twice: expected a multiple of 4 as their side, got {side}; mend the recipe"
+                f"{SPACE.name} halves pictures twice: expected a side of 4n pixels, got {side}; mend the recipe"
             )
 
     def job(self, architecture: Architecture) -> Job:
