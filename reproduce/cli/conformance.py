@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import cast
 
 from baselines import catalogue
-from genius_replay.console import say
+from genius_replay.console import say, warn
 from harness import spaces
 from harness.conformance.methods import OF_METHODS, Finding, check
 from harness.conformance.spaces import OF_SPACES, OF_TABLES
@@ -54,7 +54,8 @@ def _findings(method: str, space: str | None, table: Path | None) -> Iterator[Fi
         return check(OF_SPACES, _space(space))
     if table is not None:
         opened = open_file(table).table
-        sys.stderr.writelines(f"{remark}\n" for remark in opened.info.remarks)
+        for remark in opened.info.remarks:
+            warn(remark)
         return check(OF_TABLES, opened)
     return check(OF_METHODS, catalogue.find(method))
 
