@@ -124,7 +124,10 @@ def _texts(content: object) -> tuple[str, bool]:
 
 THINKING, UNENDED = "the model's thinking", "thinking that the model does not end"
 TURN, TOKEN = "a turn that the model made up", "the end of its turn"
-_THOUGHT = r"[\w:.-]{0,30}(?:think|thought|reason|reflect|scratchpad|analysis|monologue|deliberat)[\w:.-]{0,30}(?:\s[^<>]{0,99})?>"
+_WORDS = r"[\w:.-]{0,30}"
+_THOUGHT = (
+    rf"{_WORDS}(?:think|thought|reason|reflect|scratchpad|analysis|monologue|deliberat){_WORDS}(?:\s[^<>]{{0,99}})?>"
+)
 _OPENS = re.compile(
     rf"<{_THOUGHT}|\[THINK\]|◁think▷|<unused94>|<\|begin_of_thought\|>"
     r"|<\|?channel\|?>|\A(?-i:\s*analysis(?=[A-Z]))",  # the harmony format, with its tokens and without
