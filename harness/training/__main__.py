@@ -16,14 +16,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cache.record import Record
-from genius_replay.console import ending
+from genius_replay.console import ending, say, warn
 from genius_replay.options import Parser
 from harness.errors import HarnessError
 from harness.training import data, supernet
 from harness.training.checkpoint import EVERY_S, Checkpoint
 from harness.training.jobs import Job, SupernetJob, read
 from harness.training.train import choose, train
-from harness.training.worker import perform, say
+from harness.training.worker import perform
 
 
 @ending(HarnessError)
@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _print_digest(name: str, path: Path | None) -> int:
     dataset = data.find(name, path)
     say(dataset.digest)
-    sys.stderr.write(f"{len(dataset.labels)} pictures, {dataset.own_test} for testing, {dataset.classes} classes\n")
+    warn(f"{len(dataset.labels)} pictures, {dataset.own_test} for testing, {dataset.classes} classes")
     return 0
 
 

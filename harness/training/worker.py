@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from cache.errors import CacheError
 from cache.record import Record
-from genius_replay.console import INTERRUPTED
+from genius_replay.console import INTERRUPTED, say, warn
 from harness.errors import HarnessError, NotThisJob
 from harness.training.jobs import S
 
@@ -53,10 +52,10 @@ def perform(spec: Path, read: Callable[[Path], S], work: Callable[[S, Path], Rec
                 temporary.write_bytes(line)
             unfinished.unlink(missing_ok=True)
     except (HarnessError, CacheError, OSError) as error:
-        sys.stderr.write(f"{error}\n")
+        warn(str(error))
         return 2
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted: the same command goes on from the last checkpoint\n")
+        warn("interrupted: the same command goes on from the last checkpoint")
         return INTERRUPTED
     return 0
 
@@ -67,12 +66,6 @@ Say: TypeAlias = Callable[[str], object]
 
 def quiet(_line: str) -> None:
     """Tell nobody."""
-
-
-def say(line: str) -> None:
-    """Print a line at once: a log is read while it grows."""
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 def read_result(path: Path, key: str) -> Record:
@@ -166,5 +159,5 @@ def _lock(result: Path) -> BaseFileLock:
     try:
         from filelock import FileLock  # late: only training needs it
     except ImportError:
-        raise HarnessError("expected the package filelock, got none; install it: `pip install '.[train]'`") from None
+        raise HarnessError("expected the package filelock, got none; run `python -m pip install filelock`") from None
     return FileLock(result.with_suffix(".lock"))

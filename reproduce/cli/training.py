@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import sys
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from cache.key import DIGEST_PREFIX
 from cache.record import Record
+from genius_replay.console import warn
 from harness import spaces
 from harness.errors import InvalidJob
 from harness.training import recipes
@@ -122,7 +122,9 @@ def executor(args: argparse.Namespace) -> Executor:
         HarnessError: nothing can be trained there.
     """
     if missing := [name for name in ("torch", "filelock") if importlib.util.find_spec(name) is None]:
-        raise UsageError(f"training needs {' and '.join(missing)}, which is not installed: pip install '.[train]'")
+        raise UsageError(
+            f"training needs {' and '.join(missing)}, none found: run `python -m pip install {' '.join(missing)}`"
+        )
     command = WORKER if args.data is None else (*WORKER, "--data", str(args.data.absolute()))
     if args.executor == "local":
         return LocalExecutor(processes=args.processes, command=command)
@@ -135,4 +137,4 @@ def _tell(record: Record) -> None:
     done = Trained.from_record(record)
     outcome, observed = done.outcome, done.observed
     figures = "" if outcome.validation is None else f"validation {outcome.validation:.2f} %, "
-    sys.stderr.write(f"trained {done.job.architecture}: {figures}{observed.seconds:.1f} s on {observed.device}\n")
+    warn(f"trained {done.job.architecture}: {figures}{observed.seconds:.1f} s on {observed.device}")
