@@ -23,6 +23,7 @@ from cache.record import CHAT, Record
 KEPT = "Every answer so far is kept: the same command goes on from here."
 
 _FORM = '{"model": {"prompt": 2.5, "completion": 10}}, per million tokens'
+_MOST = 10**12  # tokens of one answer: more is no count, and could not be added up in a record
 _KEY = re.compile(rb"sha256:[0-9a-f]{64}")
 
 
@@ -58,7 +59,7 @@ def usage_of(answer: Mapping[str, JSON]) -> Usage | None:
     if total is None and (prompt is None or completion is None):
         return None
     counts = [0 if count is None else count for count in (prompt, completion, total)]
-    known = [count for count in counts if type(count) is int and count >= 0]
+    known = [count for count in counts if type(count) is int and 0 <= count <= _MOST]
     if len(known) < len(counts):
         return None
     return Usage(known[0], known[1], max(0, known[2] - known[0] - known[1]))
