@@ -235,6 +235,8 @@ def _check(args: argparse.Namespace) -> None:
         )
     if args.run and (args.trials, args.budget) != (1, ITERATIONS):
         raise UsageError(f"{me}: a published run is one trial and has its own budget; leave out --trials and --budget")
+    if args.objective == "table":
+        training.refuse(args)
     if args.dry_run and (args.objective == "table" or args.model):
         raise UsageError(f"{me}: --dry-run says what trainings will take: for --objective train without a model")
     if args.model and (args.space == WINDOWED) != (args.window is not None):
