@@ -194,7 +194,8 @@ def ledger(
 ) -> dict[str, dict[str, float]]:
     """Return what records have cost together, by the name of the model in the request and by `COLUMNS`.
 
-    Money is left out where there is no price for the model. `uses` is how often a key was used.
+    Money goes by the model that answered, where it has a price, else by the one that was asked; without either it is left
+    out. `uses` is how often a key was used.
     """
     models: dict[str, dict[str, float]] = {}
     for record in records:
@@ -214,8 +215,8 @@ def ledger(
             "saved_calls": saved,
             "saved_tokens": saved * usage.tokens,
         }
-        if model in prices:
-            cost = prices[model].of(usage)
+        if price := prices.get(str(record.answer.get("model")), prices.get(model)):
+            cost = price.of(usage)
             figures.update(cost=cost, saved_cost=saved * cost)
         entry = models.setdefault(model, {})
         for name, figure in figures.items():
