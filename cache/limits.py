@@ -194,7 +194,7 @@ def ledger(
 ) -> dict[str, dict[str, float]]:
     """Return what records have cost together, by the name of the model in the request and by `COLUMNS`.
 
-    Money goes by the model that answered, where it has a price, else by the one that was asked; without either it is left
+    Money goes by the model that answered, where it has a price, else by the one that was asked; with neither it is left
     out. `uses` is how often a key was used.
     """
     models: dict[str, dict[str, float]] = {}
