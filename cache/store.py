@@ -52,6 +52,8 @@ _SCHEMA = {
     "7dc3acae", "e3b0c442", "b1e287d8", "4f0a5302", "4a273a1d", "0d6ef5b9", "2eb9bf04", "404b74ec", "18eb18f5",
     "613ef63f",
 }  # fmt: skip
+# SQLite's messages may quote a damaged file, which Python cannot always decode.
+_FAILURES = (OSError, sqlite3.Error, diskcache.Timeout, UnicodeDecodeError)
 _PATIENCE = 60  # seconds that a writer waits for the others
 _WITNESSED = re.compile(r"(\d+) ([0-9a-f]{64})\n")
 _FOREIGN = "Nothing here writes such a row: build the store again from its cassettes in an empty folder."
@@ -288,7 +290,7 @@ class Store(AbstractContextManager["Store"]):
                     return last is mark
 
                 yield add
-        except (OSError, sqlite3.Error, diskcache.Timeout) as error:
+        except _FAILURES as error:
             cache.close()  # a commit that failed may have left its transaction open
             raise self._failure("write", error) from error
         self._testify()
@@ -317,8 +319,7 @@ class Store(AbstractContextManager["Store"]):
 
     def _testify(self) -> None:
         """Let the witness see the last row, in one write that nothing halves."""
-        failures = CacheError, OSError, sqlite3.Error, diskcache.Timeout  # then it has seen less, which is true
-        with suppress(*failures), self._cache.transact():  # where nobody else does
+        with suppress(CacheError, *_FAILURES), self._cache.transact():  # else it has seen less, which is true
             if (last := self._last()).row > self.witnessed().row:
                 descriptor = os.open(self._witness, os.O_WRONLY | os.O_CREAT, 0o666)
                 try:
@@ -359,7 +360,7 @@ class Store(AbstractContextManager["Store"]):
                 self._look()
             self._refuse_loss()
             return _Rows(folder)
-        except (OSError, sqlite3.Error, diskcache.Timeout) as error:
+        except _FAILURES as error:
             raise self._failure("open", error) from error
 
     def _look(self) -> None:
@@ -391,7 +392,7 @@ class Store(AbstractContextManager["Store"]):
                 connection = self._connect()
                 self._local.reader = os.getpid(), connection
             yield from connection.execute(statement, values)
-        except sqlite3.Error as error:
+        except _FAILURES as error:
             raise self._failure("read", error) from error
 
     def _held(self) -> sqlite3.Connection | None:
