@@ -140,7 +140,9 @@ class Store(AbstractContextManager["Store"]):
         self._path = Path(directory).absolute() / DBNAME
         self._local = threading.local()
         if not diskcache.__version__.startswith("5."):
-            raise CacheError(f"Expected diskcache 5, got {diskcache.__version__}. Run `pip install 'diskcache<6'`.")
+            raise CacheError(
+                f"Expected diskcache 5, got {diskcache.__version__}. Run `python -m pip install 'diskcache<6'`."
+            )
         if read_only and not self._path.exists():
             raise CacheError(f"Expected a store in {self._path.parent}, got none. Name its folder, or load a cassette.")
         self._cache: Any = None
@@ -250,10 +252,11 @@ class Store(AbstractContextManager["Store"]):
         return added
 
     @contextmanager
-    def claim(self, key: str) -> Iterator[None]:
+    def claim(self, key: str) -> Iterator[Path]:
         """Wait until no thread of any process holds `key`, and hold it; a process that dies lets go.
 
-        The operating system holds the lock, on a file in the folder that goes with it.
+        The operating system holds the lock, on a file in the folder that goes with it. Beside it is the path where an
+        answer may wait (`cache.spool`).
 
         Raises:
             CacheError: no lock can be made.
@@ -266,7 +269,7 @@ class Store(AbstractContextManager["Store"]):
             raise self._failure("lock a key in", error) from error
         with held:
             try:
-                yield
+                yield path.with_suffix(".answer")
             finally:
                 with suppress(OSError):
                     path.unlink()
@@ -355,7 +358,10 @@ class Store(AbstractContextManager["Store"]):
                 folder.mkdir(parents=True, exist_ok=True)
                 files.sync(folder.parent)
             files.try_locks(folder)
-            files.sweep(folder.glob(f"{DBNAME}.*.lock"))
+            left = {
+                path.with_suffix(".lock") for end in ("lock", "answer") for path in folder.glob(f"{DBNAME}.*.{end}")
+            }
+            files.sweep(left, _clear_room)
             if self._path.exists():
                 self._look()
             self._refuse_loss()
@@ -416,3 +422,10 @@ class Store(AbstractContextManager["Store"]):
             "a network disk, which may not lock files, name a folder on a disk of this machine (of a command: --store);"
             " if the file is damaged, build the store again from its cassettes in an empty folder."
         )
+
+
+def _clear_room(lock: Path) -> None:
+    """Remove the room for an answer that never came, which is all zeros; an answer that waits stays."""
+    answer = lock.with_suffix(".answer")
+    if answer.exists() and not answer.read_bytes().strip(b"\0"):
+        answer.unlink()

@@ -6,7 +6,7 @@ import fcntl
 import os
 import stat
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -91,12 +91,13 @@ def lock(path: Path) -> BinaryIO:
     return file
 
 
-def sweep(paths: Iterable[Path]) -> None:
-    """Remove the locks at these paths that nobody holds: whoever did has died."""
+def sweep(paths: Iterable[Path], left: Callable[[Path], object]) -> None:
+    """Remove the locks at these paths that nobody holds, `left` being told each: whoever held it has died."""
     for path in paths:
         with suppress(OSError):
             if (file := _held(path, fcntl.LOCK_EX | fcntl.LOCK_NB)) is not None:
                 with file:
+                    left(path)
                     path.unlink()
 
 

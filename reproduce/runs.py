@@ -32,7 +32,7 @@ from harness.spaces import mobilenetv2_se
 from harness.spaces.nas_bench_201 import CELLS_PER_STAGE
 from harness.specification import RUN, Ended, Label, Model, Specification
 from harness.text import published, strict
-from harness.text.reply import heard, verbatim
+from harness.text.reply import heard, spoken, verbatim
 from harness.text.strict import Form
 from harness.training.jobs import Scale, Training
 from reproduce.benchmarks import Opened
@@ -368,21 +368,29 @@ def _in_order(runs: Iterable[AnyRun]) -> list[AnyRun]:
 # -- what recordings say ---
 
 OPEN, CLOSE = "⟦", "⟧"
-UNREAD = (Reason.NOTHING_FOUND, Reason.WRONG_LENGTH, Reason.UNKNOWN_CHOICE, Reason.AMBIGUOUS, Reason.REFUSED)
+UNREAD = frozenset(Reason) - {Reason.ABOVE_WINDOW, Reason.BELOW_WINDOW, Reason.REPEATED, Reason.CONCLUDED}
 """Why no design was found in an answer."""
 
 
 def text(one: Run) -> str:
-    """Every answer of a run with its outcome; the part that a design was read from is marked."""
+    """Every answer of a run, whole, with its outcome; the part that a design was read from is marked.
+
+    Of what was cut off before a design was looked for, the outcome names the reason and how long it is.
+    """
     lines = [f"== {one.specification.name} =="]
+    answers = {record.key: record.answer for record in one.answers}
     for step in one.trajectory.steps:
-        trial, reply = step.trial, step.trial.proposal.reply or ""
+        trial = step.trial
+        said = one.setting.hear(answers.get(trial.proposal.record or "", {}))
+        reply, part = said.whole, spoken(said.whole)
+        cut = ((part.span.start, part.before), (len(reply) - part.span.end, part.behind))
         outcome = f"{trial.accuracy:.2f} %" if isinstance(trial, Evaluated) else "no outcome"
         if isinstance(trial, Rejected):
             outcome = f"{trial.rejection.reason.value}: {trial.rejection.detail}"
-        reading = one.setting.reader(one.setting.space, reply)
+        outcome += "".join(f"; {length} characters cut off: {why}" for length, why in cut if why)
+        reading = said.rejection or one.setting.reader(one.setting.space, said.text)
         if not isinstance(reading, Rejection):
-            start, end = reading.span
+            start, end = (place + said.start for place in reading.span)
             reply = f"{reply[:start]}{OPEN}{reply[start:end]}{CLOSE}{reply[end:]}"
         lines += [f"-- iteration {step.iteration}, turn {step.turn}: {outcome}", reply]
     return "\n".join(lines) + "\n"
@@ -413,6 +421,7 @@ def report(found: Sequence[Recorded]) -> Report:
         "An answer that is rejected is told back to the model with the reason, and counts as a proposal.",
         *(_without(group) for group in groups if any(one.ended.selected is None for one in group.runs)),
         *sorted({_written(one) for one in found}),
+        *sorted({f"{', '.join(map(str, one.specification.label))}: {SUPERSEDED}" for one in found if superseded(one)}),
     ]
     return Report("recordings", "Recorded models: what became of their answers", columns, rows, tuple(notes))
 
@@ -438,6 +447,16 @@ def _row(group: Pool, reasons: Sequence[Reason], *, apart: bool) -> tuple[Cell, 
 def _mean(values: Sequence[float | None]) -> Cell:
     known = [value for value in values if value is not None]
     return recorded(sum(known) / len(known), ".2f") if known else BLANK
+
+
+SUPERSEDED = "superseded, the prompt describes another network than the table measures"
+
+
+def superseded(one: Recorded) -> bool:
+    """Whether the prompt of a run describes another network than its table measures, as those on digits once did."""
+    asked = one.specification.model
+    described = asked.prompt.get("problem", "") if asked else ""
+    return one.specification.target == "nas-bench-201-digits" and "16, 32 and 64 channels" in described
 
 
 def _without(group: Pool) -> str:

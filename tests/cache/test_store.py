@@ -485,16 +485,19 @@ def test_locks_that_nobody_holds_are_swept_and_others_are_not(store: Store, tmp_
     def locks() -> list[str]:
         return sorted(path.name for path in (tmp_path / "store").glob("*.lock"))
 
-    process = os.fork()
-    if process == 0:
-        with store.claim("sha256:killed"):
-            os.kill(os.getpid(), signal.SIGKILL)
-    os.waitpid(process, 0)
+    for name, content in (("killed", bytes(2**18)), ("waiting", RECORD.to_line())):
+        process = os.fork()
+        if process == 0:
+            with store.claim(f"sha256:{name}") as answer:
+                answer.write_bytes(content)
+                os.kill(os.getpid(), signal.SIGKILL)
+        os.waitpid(process, 0)
     with store.claim("sha256:held"):
-        assert locks() == ["cache.db.held.lock", "cache.db.killed.lock"]
+        assert locks() == ["cache.db.held.lock", "cache.db.killed.lock", "cache.db.waiting.lock"]
         with Store(tmp_path / "store"):
             assert locks() == ["cache.db.held.lock"]
     assert locks() == []
+    assert [path.name for path in (tmp_path / "store").glob("*.answer")] == ["cache.db.waiting.answer"]
 
 
 def test_another_diskcache_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

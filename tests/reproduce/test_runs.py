@@ -17,7 +17,7 @@ from cache.client import Client, Reply, Request
 from cache.errors import ReplayMiss
 from cache.key import JSON
 from cache.record import CHAT, Record
-from harness.errors import BrokenRecording
+from harness.errors import BrokenRecording, HarnessError
 from harness.loop import Budget
 from harness.objectives import FIGURES, Measure
 from harness.protocol import Reason
@@ -294,3 +294,113 @@ def test_the_recordings_of_the_project_replay(path: Path) -> None:
     found = runs.again(path)
     assert all(run.tally.misses == 0 for run in found)
     assert all({"file", "sha256", "server"} <= run.record().provenance.keys() for run in found)
+
+
+# -- strictly read ---
+
+
+def strict(answers: str = "free", **parameters: JSON) -> Specification:
+    model = runs.model("made-up", SPACE.name, answers, None, {"temperature": 1.0, **parameters})
+    return structs.replace(planned(), model=model)
+
+
+ZEROS, ONES = "Design: [0, 0, 0, 0, 0, 0, 0, 0]", "Design: [1, 1, 1, 1, 1, 1, 1, 1]"
+
+
+class Answering(Scripted):
+    """A model that answers with these bodies, or whole texts."""
+
+    def __init__(self, *bodies: Mapping[str, JSON] | str) -> None:
+        super().__init__()
+        self.bodies = [completion(body) if isinstance(body, str) else body for body in bodies]
+
+    def send(self, request: Mapping[str, JSON]) -> Reply:
+        self.asked.append(request)
+        return Reply(self.bodies.pop(0))
+
+
+def choice(content: JSON, end: str = "stop", **others: JSON) -> dict[str, JSON]:
+    return {"choices": [{"index": 0, "message": {"content": content, **others}, "finish_reason": end}]}
+
+
+def test_an_answer_that_says_nothing_is_told_and_counted_and_the_run_goes_on(tmp_path: Path) -> None:
+    model = Answering(
+        choice(None),
+        choice(ZEROS, "length"),
+        {**choice(ZEROS), "error": {"message": "overloaded"}},
+        {"unreadable": "bytes that are no UTF-8", "raw": "/w=="},
+        choice(None, refusal="No."),
+        f"<think>{ONES}</think>\n{ZEROS}\n\nUser: Again.\n\nAssistant: {ONES}",
+    )
+    run = performed(model, strict())
+    assert run.ended.rejected == {
+        Reason.NOTHING_SAID.value: 1,
+        Reason.CUT_OFF.value: 1,
+        Reason.FAILED.value: 1,
+        Reason.UNREADABLE.value: 1,
+        Reason.REFUSED.value: 1,
+    }
+    assert run.selected == (0,) * 8
+    feedback = [request["messages"][-1]["content"] for request in model.asked[1:]]  # type: ignore[index,call-overload]
+    assert ["nothing said: the answer holds no text" in str(said) for said in feedback] == [True, *[False] * 4]
+    assert "overloaded" in str(feedback[2])
+    assert "bytes that are no UTF-8" in str(feedback[3])
+    cassette.write(tmp_path / "run.jsonl", run.records)
+    (again,) = runs.again(tmp_path / "run.jsonl")
+    assert again.ended == run.ended
+    lines = runs.text(again)
+    thought = len(f"<think>{ONES}</think>\n")
+    assert f"; {thought} characters cut off: the model's thinking; " in lines
+    assert "characters cut off: a turn that the model made up" in lines
+    assert f"</think>\nDesign: {runs.OPEN}[0, 0, 0, 0, 0, 0, 0, 0]{runs.CLOSE}\n\nUser: Again." in lines
+    assert "Unreadable" in [column.title for column in runs.report([runs.read(tmp_path / "run.jsonl")[0]]).columns]
+
+
+def test_what_is_sent_back_is_what_was_said_to_us() -> None:
+    thought = f"<think>{ONES}</think>\n{ZEROS}\n\nUser: Again.\n\nAssistant: {ONES}"
+    model = Answering(thought, thought, ONES)
+    run = performed(model, structs.replace(strict(), budget=Budget(evaluations=2)))
+    said = model.asked[2]["messages"][-2]  # type: ignore[index]
+    assert said == {"role": "assistant", "content": ZEROS}
+    assert [step.trial.architecture for step in run.trajectory.evaluated] == [(0,) * 8, (1,) * 8]
+
+
+def test_every_request_demands_the_form_that_is_read() -> None:
+    model = Answering(ZEROS, "no", ONES, "Design: none")
+    run = performed(model, strict())
+    assert [step.turn for step in run.trajectory.steps] == [0, 0, 1, 0]
+    assert run.ended.rejected == {Reason.NOTHING_FOUND.value: 1, Reason.CONCLUDED.value: 1}
+    form = runs.form("free").demand.format(n=8)
+    for request in model.asked:
+        assert str(request["messages"]).count(form) >= 1
+        assert "Choose the operations of eight layers" in str(request["messages"])
+
+
+@pytest.mark.parametrize(
+    ("answers", "texts"), [("free", (ZEROS, ONES)), ("gbnf", (design(*[0] * 8), design(*[1] * 8)))]
+)
+def test_each_way_to_answer_is_read_in_its_form_alone(answers: str, texts: tuple[str, str]) -> None:
+    one = structs.replace(strict(answers), budget=Budget(evaluations=2, proposals=2))
+    assert performed(Answering(*texts), one).ended.evaluated == 2
+    other = structs.replace(strict("gbnf" if answers == "free" else "free"), budget=one.budget)
+    assert performed(Answering(*texts), other).ended.evaluated == 0
+
+
+def test_a_null_answer_breaks_no_run_of_the_published_reader() -> None:
+    run = performed(Answering(choice(None), design(*[0] * 8), design(*[1] * 8), design(*[2] * 8)))
+    assert run.ended.rejected == {Reason.NOTHING_SAID.value: 1}
+    assert run.ended.evaluated == 3
+
+
+def test_a_reader_that_is_unknown_is_named() -> None:
+    one = planned()
+    assert one.model is not None
+    with pytest.raises(HarnessError, match="expected the reader strict or published, got 'guess'"):
+        runs.setting(structs.replace(one, model=structs.replace(one.model, reader="guess")))
+
+
+def test_recordings_of_another_network_than_was_measured_are_marked() -> None:
+    notes = runs.report([run for path in runs.committed() for run in runs.read(path)]).notes
+    marked = [note for note in notes if runs.SUPERSEDED in note]
+    assert len(marked) == 4  # two models at two temperatures
+    assert all("nas-bench-201-digits" in note for note in marked)

@@ -132,8 +132,12 @@ def test_a_ceiling_on_money_needs_prices(server: Server, tmp_path: Path, capsys:
     assert main(command(server, into, "--max-cost", "1")) == 2
     assert "--prices FILE" in capsys.readouterr().err
     prices = tmp_path / "prices.json"
-    prices.write_text('{"made-up": {"prompt": 1000000, "completion": 0}}')
+    price = {"prompt": 1000000, "completion": 0}
+    prices.write_text(json.dumps({"made-up": price}))
     assert main(command(server, into, "--max-cost", "14", "--prices", str(prices))) == 2
+    assert "Expected a price for 'test-1a', which answered in the place of 'made-up'" in capsys.readouterr().err  # a13
+    prices.write_text(json.dumps({"made-up": price, "test-1a": price}))
+    assert main(command(server, into, "--max-cost", "7", "--prices", str(prices))) == 2
     assert len(server.asked) == 2  # seven tokens each
     assert main(command(server, into, "--max-cost", "14", "--prices", str(prices))) == 0
 
@@ -217,5 +221,5 @@ def test_a_recording_of_ones_own_stands_in_compare(
     assert main(command(server, into, "--trials", "2")) == 0
     compare = ["compare", "--table", TABLE, "--methods", "random", "--budget", "3", "--trials", "10"]
     capsys.readouterr()
-    assert main([*compare, "--recording", str(into)]) == 0
-    assert "(mine.jsonl)" in capsys.readouterr().out
+    assert main([*compare, "--recording", str(into), "--format", "csv"]) == 0
+    assert "made-up, free, temperature 0 (mine.jsonl)" in capsys.readouterr().out
