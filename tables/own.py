@@ -82,8 +82,14 @@ def read(keys: Sequence[Key], name: str, spaces: Iterable[Space], refuse: Refuse
 
 def read_in(keys: Sequence[Key], space: Space, refuse: Refuse) -> list[Architecture]:
     """The architecture of each key of a space that is known: its own keys, or its symbols."""
-    _refuse_numbers(keys, refuse)
-    return [_architecture(key, space, refuse) for key in keys]
+    found = []
+    for place, text in keys:
+        try:
+            found.append(_architecture(text, space))
+        except InvalidArchitecture as error:
+            _refuse_numbers(keys, refuse)
+            refuse(place, f"no architecture of this table ({error})")
+    return found
 
 
 def refuse_incomplete(space: Space, found: Iterable[Architecture], refuse: Refuse) -> None:
@@ -150,11 +156,9 @@ def _problem(keys: Sequence[Key], written: _Written) -> tuple[str, str] | None:
             return place, f"expected {max(length, 1)} symbols as in {first.place}, got {len(symbols)}"
     for number, symbols in enumerate(zip(*written, strict=True), start=1):
         if len(set(symbols)) == 1:
-            return (
-                first.place,
-                f"symbol {number} is {symbols[0][:200]!r} in every line, which is no choice; leave it out",
-            )
-    if length == 1 and any(len(symbol) > 1 for (symbol,) in written):
+            same = f"symbol {number} is {symbols[0][:200]!r} in every line"
+            return first.place, f"{same}, which is no choice; leave it out"
+    if length == 1 and not all(symbol.isdecimal() and len(symbol) == 1 for (symbol,) in written):
         return first.place, (
             f"expected architectures of several slots, got {len(keys)} names such as {first.text[:200]!r} that show "
             "none, so that nothing could be searched; write an architecture as its symbols with blanks between them"
@@ -190,12 +194,9 @@ def _inferred(written: _Written, template: str, name: str) -> tuple[Space, list[
     return space, [tuple(at[symbol] for at, symbol in zip(numbers, symbols, strict=True)) for symbols in written]
 
 
-def _architecture(key: Key, space: Space, refuse: Refuse) -> Architecture:
-    """The architecture that is written so, as symbols or as the space's own key."""
+def _architecture(text: str, space: Space) -> Architecture:
+    """The architecture that is written so, as symbols or as the space's own key; raises InvalidArchitecture."""
     try:
-        return space.from_symbols(_symbols(key.text), key.text)
+        return space.from_symbols(_symbols(text), text)
     except InvalidArchitecture:
-        try:
-            return space.from_native(key.text)
-        except InvalidArchitecture as error:
-            refuse(key.place, f"no architecture of this table ({error})")
+        return space.from_native(text)
