@@ -22,7 +22,7 @@ from typing import Any
 
 import diskcache
 
-from cache.cassette import Cassette
+from cache.cassette import Cassette, refuse_another
 from cache.errors import CacheError
 from cache.key import DIGEST_PREFIX
 from cache.nearest import nearest_key, sketch
@@ -193,18 +193,15 @@ class Store(AbstractContextManager["Store"]):
         """Keep all records of `cassette` or, after an error, none; return how many were new.
 
         Raises:
-            CacheError: as in `put`, or a record differs from the one that is there under its key.
+            CacheError: as in `put`, or a record answers differently than the one that is there under its key.
         """
         added = 0
         with self._writing() as cache:
             for key, record in cassette.items():
                 if self._added(cache, key, record.to_line(), sketch(record.question)):
                     added += 1
-                elif (kept := self.get(key)) is None or kept.to_line() != record.to_line():
-                    raise CacheError(
-                        f"Expected one record for {key}, got two that differ: one in {self._path.parent}, one in the "
-                        "cassette. Load the cassette into an empty folder."
-                    )
+                elif (kept := self.get(key)) is not None:
+                    refuse_another(kept, record)
         return added
 
     def _added(self, cache: Any, key: str, line: bytes, tag: bytes) -> bool:
@@ -212,10 +209,11 @@ class Store(AbstractContextManager["Store"]):
         return self._row(key) is None and bool(cache.add(key, line, tag=tag))
 
     @contextmanager
-    def claim(self, key: str) -> Iterator[None]:
+    def claim(self, key: str) -> Iterator[Path]:
         """Wait until no thread of any process holds `key`, and hold it; a process that dies lets go.
 
-        The operating system holds the lock, on a file in the folder that goes when the record is there.
+        The operating system holds the lock, on a file in the folder that goes when the record is there. Beside it is
+        the path where an answer may wait (`cache.spool`).
 
         Raises:
             CacheError: no lock can be made, or `filelock` is not installed.
@@ -232,7 +230,7 @@ class Store(AbstractContextManager["Store"]):
         except OSError as error:
             raise self._failure("lock a key in", error) from error
         try:
-            yield
+            yield path.with_suffix(".answer")
             if self.get(key) is not None:  # so whoever still waits on this file finds the record, and asks nobody
                 with suppress(OSError):  # some systems keep a file that is open
                     path.unlink()

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from baselines import catalogue
 from cache import cassette
 from cache.client import Client
 from cache.key import DIGEST_PREFIX
@@ -20,7 +21,6 @@ from harness.training.estimates import Pace
 from harness.training.jobs import Trained, Training
 from reproduce import runs
 from reproduce.benchmarks import BENCHMARKS
-from reproduce.errors import UsageError
 from reproduce.report.report import (
     BLANK,
     MISSING,
@@ -63,20 +63,21 @@ def report(
     then = (Column("told", "Told then (%)"),) if told else ()
     columns = (*PLACE, Column("validation", "Validation (%)"), Column("test", "Test (%)"), *then)
     rows = tuple(row for run in found for row in _rows(run, cell, told=told))
+    method, evaluations = catalogue.find(found[0].specification.method), found[0].specification.budget.evaluations
+    caveat = method.caveat(evaluations) if evaluations else ""
+    notes = (caveat, *notes) if caveat else notes
     said = (SELECTED, *_trainings(found), *(note for each in found for note in _conversation(each, run)), *notes)
     title = _title(found[0].specification, run)
-    return Report("search", title, columns, rows, said, tables=dict(evidence))
+    return Report("search", title, columns, rows, said, tables=dict(evidence), versions=runs.versions_of(method))
 
 
 def again(path: Path) -> Report:
     """What a recording holds, performed again from it alone.
 
     Raises:
-        UsageError: it holds no run; and what `reproduce.runs.again` raises.
+        what `reproduce.runs.again` raises.
     """
     found = runs.again(path)
-    if not found:
-        raise UsageError(f"{path}: expected a recording with a run, got none")
     return report(found, replayed, {path.name: cassette.read(path).digest})
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 from harness.protocol import Reason, Rejection
@@ -35,21 +34,20 @@ class Spoken(NamedTuple):
     behind: str = ""
 
 
-@dataclass(frozen=True)
-class Heard:
+class Heard(NamedTuple):
     """What a model said to us, or why nothing may be read in its answer.
 
     Attributes:
         text: what is read, and what stands for the answer in the conversation.
         rejection: why nothing is read; None where it is.
         whole: the text as it was answered.
-        spoken: the part of it that is said to us; None where that was not asked.
+        start: where `text` begins in it.
     """
 
     text: str
     rejection: Rejection | None = None
     whole: str = ""
-    spoken: Spoken | None = None
+    start: int = 0
 
 
 Hear: TypeAlias = Callable[[Mapping[str, Any]], Heard]
@@ -73,8 +71,8 @@ def heard(answer: Mapping[str, Any]) -> Heard:
         return Heard(content.strip() or NOTHING, why, content)
     part = spoken(content)
     if text := content[slice(*part.span)]:
-        return Heard(text, None, content, part)
-    return Heard(NOTHING, silence(part), content, part)
+        return Heard(text, None, content, part.span.start)
+    return Heard(NOTHING, silence(part), content)
 
 
 def verbatim(answer: Mapping[str, Any]) -> Heard:
@@ -164,7 +162,7 @@ def spoken(text: str) -> Spoken:
     for found in _CLOSES.finditer(text):
         start, before = found.end(), THINKING
     if _OPENS.search(text, start):
-        return Spoken(Span(start, start), UNENDED)
+        return Spoken(Span(start, start), before, UNENDED)
     if own := _OPENING.match(text, start):
         start = own.end()
     end = len(text)
@@ -177,18 +175,22 @@ def spoken(text: str) -> Spoken:
 
 def silence(part: Spoken) -> Rejection:
     """Why nothing is read where a part of a text that is said to us is empty."""
+    if part.behind == UNENDED:
+        return Rejection(Reason.NOTHING_SAID, "the answer ends within the model's thinking")
     where = f"behind {part.before}" if part.before else f"before {part.behind}" if part.behind else "in the answer"
     return Rejection(Reason.NOTHING_SAID, f"{where} nothing is said")
 
 
 _SPEAKS_AGAINST = re.compile(
-    r"\b(?:(?:not|n['’]t)(?! (?:yet |been )*(?:tested|tried|listed|measured|evaluated|seen))|never|cannot|avoid\w*"
+    r"\b(?:(?:not|\w+n['’]t)(?! (?:yet |been )*(?:tested|tried|listed|measured|evaluated|seen))|never|cannot|avoid\w*"
     r"|reject\w*|discard\w*|for (?:example|instance)|e\.g|the form(?:at)? (?:is|would|should|looks)|often|counts?"
     r"|frequen\w+|nicht|kein\w*|pas|jamais|nunca|не)\b|不"
-    r"|\b(?:than|instead of|unlike|except|from|was|were|(?:experiment|option) \d+)\W*\Z|\b(?:of|changing)\s*\Z",
+    r"|\b(?:than|instead of|unlike|except|from|was|were|compar\w+ (?:with|to)|(?:experiment|option) \d+)\W*\Z"
+    r"|\b(?:of|changing)\s*\Z",
     re.IGNORECASE,
 )
-_SENTENCE = re.compile(r"(?<!\be\.g)(?<!\bi\.e)[.!?;。！？，](?=.)|,(?=.)")
+_SENTENCE = re.compile(r"(?<!\be\.g)[.!?;](?=\s)|[,，。！？]")
+_WHOLE = re.compile(r"(?<!\be\.g)[.!?。！？]\Z")
 _BULLET = re.compile(r"[ \t]*(?:[-*•+]|\d+[.)])[ \t]")
 
 
@@ -200,7 +202,8 @@ def spoken_against(before: str) -> str:
     """
     line = before.rstrip()
     line = line[max(line.rfind("\n"), line.rfind("\r")) + 1 :]
-    if line.endswith((".", "!", "?", "。", "！", "？")) or (_BULLET.match(line) and line[-1] not in ":：,"):
+    if _WHOLE.search(line) or (_BULLET.match(line) and line[-1] not in ":：,"):
         return ""
-    found = _SPEAKS_AGAINST.search(_SENTENCE.split(line)[-1])
+    clauses = [clause for clause in _SENTENCE.split(line) if clause.strip()]
+    found = _SPEAKS_AGAINST.search(clauses[-1]) if clauses else None
     return found[0].strip() if found else ""

@@ -21,6 +21,7 @@ from harness.conformance.spaces import OF_SPACES, OF_TABLES
 from harness.spaces import SpaceModule
 from reproduce.benchmarks import open_file
 from reproduce.errors import UsageError
+from tables.files import EXPECTED
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,9 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     names = ", ".join(catalogue.METHODS)
     subject.add_argument("method", nargs="?", metavar="METHOD", help=f"my_module:MyOptimiser, or one of {names}")
     subject.add_argument("--space", metavar="MODULE", help=f"my_space, or one of {', '.join(spaces.NAMES)}")
-    subject.add_argument(
-        "--table", type=Path, metavar="FILE", help="a CSV of architecture and accuracy, or an HDF5 table"
-    )
+    subject.add_argument("--table", type=Path, metavar="FILE", help=EXPECTED)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -57,7 +56,9 @@ def _findings(method: str, space: str | None, table: Path | None) -> Iterator[Fi
     if space is not None:
         return check(OF_SPACES, _space(space))
     if table is not None:
-        return check(OF_TABLES, open_file(table).table)
+        opened = open_file(table).table
+        sys.stderr.writelines(f"{remark}\n" for remark in opened.info.remarks)
+        return check(OF_TABLES, opened)
     return check(OF_METHODS, catalogue.find(method))
 
 

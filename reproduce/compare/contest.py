@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from reproduce.compare import contestants
 from reproduce.compare.contestants import GENIUS_BUDGET, Contestant
 from reproduce.errors import UsageError
 from reproduce.runs import Recorded
+from tables.files import EXPECTED
 from tables.space import Space
 
 CONTEST = "contest"  # the kind of a method's record
@@ -85,7 +85,7 @@ def contest(
     """
     opened, space = open_table(name)
     searched: list[Contestant] = []
-    remarks: list[str] = []
+    remarks = list(opened.table.info.remarks)
     wanted = rules.budgets
     if rules.count == "unique" and max(wanted) > space.size:
         rules = replace(rules, budgets=tuple(sorted({min(budget, space.size) for budget in wanted})))
@@ -104,8 +104,8 @@ def contest(
         searched.append(contestants.oracle(opened))
     recorded = list(contestants.shared_weights(space))
     for source, found in (recordings or {}).items():
-        for label, group in runs.pooled(run for run in found if run.specification.target == opened.table.name).items():
-            contestant, remark = contestants.recorded(label, group, space, opened, rules.budgets, source)
+        for pool in runs.pooled(run for run in found if run.specification.target == opened.table.name):
+            contestant, remark = contestants.recorded(pool, space, opened, rules.budgets, source)
             recorded += [contestant] if contestant.selected else []
             remarks += remark
     genius = tuple(contestants.genius(name, space, opened, remarks)) if GENIUS_BUDGET in wanted else ()
@@ -120,15 +120,13 @@ def _summary(
     request: dict[str, JSON] = {
         "form": FORM,
         "digest": opened.table.digest,  # the same source may be read otherwise
-        "packages": dict(_versions(method)),
+        "packages": dict(runs.versions_of(method)),
         **msgspec.to_builtins(runs.measure(opened)),
         "method": method.name,
         "version": method.version,
         "space": space.name,
-        "budgets": list(rules.budgets),
-        "count": rules.count,
+        **msgspec.to_builtins(rules),
         "trials": trials,
-        "seed": rules.seed,
     }
     code = runs.code_of(method)
     made_by: dict[str, JSON] = {"code": code, "numpy": np.__version__}
@@ -165,10 +163,6 @@ def _selections(method: Method, space: Space, opened: Opened, rules: Rules, tria
     return {"selected": selected, "curve": curve, "reached": courses.reached.tolist()}
 
 
-def _versions(method: Method) -> dict[str, str]:
-    return {package: metadata.version(package) for package in method.packages}
-
-
 def _contestant(method: Method, answer: Mapping[str, Any], rules: Rules) -> Iterator[Contestant]:
     """The method with its trials that evaluated something; nobody if none did."""
     reached = np.array(answer["reached"])
@@ -176,7 +170,7 @@ def _contestant(method: Method, answer: Mapping[str, Any], rules: Rules) -> Iter
         selected = {budget: np.array(answer["selected"][str(budget)])[reached > 0] for budget in rules.budgets}
         spent = {budget: np.minimum(reached[reached > 0], budget) for budget in rules.budgets}
         curve = np.array(answer["curve"])[:, : int(np.sort(spent[max(rules.budgets)])[(some - 1) // 2])]
-        yield Contestant(method.name, selected, spent, curve, packages=_versions(method))
+        yield Contestant(method.name, selected, spent, curve, packages=runs.versions_of(method))
 
 
 def _shortfalls(method: Method, answer: Mapping[str, Any], rules: Rules) -> Iterator[str]:
@@ -189,11 +183,8 @@ def _shortfalls(method: Method, answer: Mapping[str, Any], rules: Rules) -> Iter
             f"{method.name}: {short} of {len(reached)} trials end before {most} {rules.count}, half of all at "
             f"{int(np.median(reached))} or less; what they selected by then stands in the rows of larger budgets"
         )
-    if method.random_first >= min(rules.budgets) and method.random_first > 1:
-        yield (
-            f"{method.name} draws its first {method.random_first} architectures at random: up to a budget of "
-            f"{method.random_first} it is random search"
-        )
+    if caveat := method.caveat(min(rules.budgets)):
+        yield caveat
 
 
 def open_table(name: str) -> tuple[Opened, Space]:
@@ -206,6 +197,6 @@ def open_table(name: str) -> tuple[Opened, Space]:
     if name in BENCHMARKS:
         return benchmarks.open_benchmark(name), benchmarks.find(name).space
     if not Path(name).is_file():
-        raise UsageError(f"compare: expected one of {', '.join(BENCHMARKS)} or a CSV file, got {name}")
+        raise UsageError(f"compare: expected one of {', '.join(BENCHMARKS)} or {EXPECTED}, got {name}")
     opened = benchmarks.open_file(Path(name))
-    return opened, opened.table.space
+    return opened, benchmarks.space_of(opened.table)

@@ -15,12 +15,11 @@ from numpy.typing import NDArray
 
 from baselines import darts
 from harness.spaces import nas_bench_201 as nas_bench_201_space
-from harness.specification import Label
 from reproduce import runs
 from reproduce.benchmarks import Opened
 from reproduce.compare import supernets
 from reproduce.published.trials import Proposed, published_trials, selections
-from reproduce.runs import Recorded
+from reproduce.runs import Pool
 from tables.space import Space
 
 GENIUS_BUDGET = 10
@@ -112,11 +111,11 @@ def _course(trial: Sequence[Proposed], space: Space, opened: Opened) -> NDArray[
 
 
 def recorded(
-    label: Label, group: Sequence[Recorded], space: Space, opened: Opened, budgets: Sequence[int], source: str
+    pool: Pool, space: Space, opened: Opened, budgets: Sequence[int], source: str
 ) -> tuple[Contestant, list[str]]:
     """What a recorded model selects on its table, at the iterations of its runs; and what is to be said of it."""
-    model, _, answers, temperature = label
-    name = f"{model}, {answers}, temperature {temperature:g}{source}"
+    (model, _, answers, temperature), apart, group = pool
+    name = ", ".join(filter(None, (model, answers, f"temperature {temperature:g}", apart))) + source
     selected: dict[int, list[int]] = {}
     reached: dict[int, list[int]] = {}
     why: Counter[str] = Counter()
