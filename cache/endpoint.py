@@ -244,7 +244,7 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
         try:
             import openai
         except ImportError:
-            raise CacheError("Expected the package openai, got none. Install it: `pip install '.[live]'`.") from None
+            raise CacheError("Expected the package openai, got none. Run `python -m pip install openai`.") from None
         self._versions = {"openai": openai.__version__, "python": platform.python_version()}
         silence_s = min(SILENCE_S, self._timeout_s)
         timeout = min(CONNECT_S, self._timeout_s), silence_s, silence_s, silence_s  # to connect, read, write, and wait

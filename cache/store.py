@@ -111,7 +111,9 @@ class Store(AbstractContextManager["Store"]):
         self._path = Path(directory).absolute() / DBNAME
         self._local = threading.local()
         if not diskcache.__version__.startswith("5."):
-            raise CacheError(f"Expected diskcache 5, got {diskcache.__version__}. Run `pip install 'diskcache<6'`.")
+            raise CacheError(
+                f"Expected diskcache 5, got {diskcache.__version__}. Run `python -m pip install 'diskcache<6'`."
+            )
         if read_only and not self._path.exists():
             raise CacheError(f"Expected a store in {self._path.parent}, got none. Name its folder, or load a cassette.")
         self._cache: Any = None if read_only else self._open()
@@ -221,7 +223,7 @@ class Store(AbstractContextManager["Store"]):
         try:
             from filelock import FileLock  # late: only recording needs it
         except ImportError:
-            raise CacheError("Expected the package filelock, got none. Install it: `pip install '.[live]'`.") from None
+            raise CacheError("Expected the package filelock, got none. Run `python -m pip install filelock`.") from None
         self._writable()
         path = self._path.with_name(f"{DBNAME}.{key.removeprefix(DIGEST_PREFIX)}.lock")
         lock = FileLock(path)

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from genius_replay.console import ending
+from genius_replay.console import ending, say, warn
 from genius_replay.options import Parser
 from tables.errors import DamagedTable, TableError
 from tables.files import EXPECTED, build
@@ -36,12 +36,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.command == "build":
         path = build(options.file, options.into)
-        sys.stdout.write(f"{path}\n")
-        sys.stderr.writelines(f"{remark}\n" for remark in load(path, [])[0].remarks)
+        say(str(path))
+        for remark in load(path, [])[0].remarks:
+            warn(remark)
     else:
-        say = describe if options.command == "info" else assess
+        tell = describe if options.command == "info" else assess
         for path in options.tables:
-            sys.stdout.write(say(path))
+            say(tell(path))
     return 0
 
 

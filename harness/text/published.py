@@ -66,7 +66,7 @@ _REFERENCE = re.compile(
 )
 _ASIDE = re.compile(r"\b(?:inputs?|sources?|predecessors?|parents?)\W{0,3}\Z", re.IGNORECASE)  # a list of other things
 _LABEL = re.compile(  # right before a list
-    r"(?:\w+ *=|\bdesign\W{0,3}:|\{\s*\"\w+\"\s*:|\d+\.|[-*#>|]+)[ *_`]*\Z", re.IGNORECASE
+    r"(?:\w+ *=|\bdesign\W{0,3}:|\{\s*\"\w+\"\s*:|\d+\.|[-*#>|])[-*#>|_` ]*\Z", re.IGNORECASE
 )
 _DENIED = re.compile(r"\W{0,5}(?:is|was|does|ist|est)?(?:n't|[ \t]+not)\b", re.IGNORECASE)  # right behind one
 _EXPERIMENT = re.compile(r"\bexperiment\s*#?\d+\b[^.,\n]*\Z|^\W*experiment\s*#?\d+\W*\Z", re.IGNORECASE | re.MULTILINE)

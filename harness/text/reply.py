@@ -124,14 +124,16 @@ def _texts(content: object) -> tuple[str, bool]:
 
 THINKING, UNENDED = "the model's thinking", "thinking that the model does not end"
 TURN, TOKEN = "a turn that the model made up", "the end of its turn"
-_THOUGHT = r"(?:\w+:)?(?:ant)?(?:think|thought|reason|reflect|scratch|analysis|cot\b|monologue|deliberat)[\w ]{0,20}"
+_THOUGHT = (
+    r"[\w:.-]*(?:think|thought|reason|reflect|scratchpad|analysis|monologue|deliberat)[\w:.-]*(?:\s[^<>]{0,99})?>"
+)
 _OPENS = re.compile(
-    rf"<{_THOUGHT}>|\[THINK\]|◁think▷|<\|begin_of_thought\|>"
+    rf"<{_THOUGHT}|\[THINK\]|◁think▷|<unused94>|<\|begin_of_thought\|>"
     r"|<\|?channel\|?>|\A(?-i:\s*analysis(?=[A-Z]))",  # the harmony format, with its tokens and without
     re.IGNORECASE,
 )
 _CLOSES = re.compile(
-    rf"</{_THOUGHT}>|\[/THINK\]|◁/think▷|<\|end_of_thought\|>"
+    rf"</{_THOUGHT}|\[/THINK\]|◁/think▷|<unused95>|<\|end_of_thought\|>|\.\.\.done thinking\."
     r"|<\|channel\|>\s*final\b[^<\n]{0,40}<\|message\|>|assistantfinal",
     re.IGNORECASE,
 )
@@ -139,12 +141,15 @@ _TOKEN = r"<[|｜][^<>\n]{1,40}[|｜]>|</?s>|<(?:end|start)_of_turn>|<(?:eos|bos
 _OPENING = re.compile(  # of the model's own turn
     rf"(?:\s*(?:{_TOKEN})(?:assistant|model)?)*(?:[\s*#\[]*assistant[ \t*\]]{{0,9}}(?::|\r?\n))?", re.IGNORECASE
 )
-_ROLE = r"user|human|assistant|system|nutzer|benutzer|utilisateur|usuario|пользователь|用户|用戶|助手|ユーザー"
+_ROLE = (
+    r"user|human|assistant|system|developer|observation|evaluator|environment|nutzer|benutzer|utilisateur|usuario"
+    r"|пользователь|用户|用戶|助手|ユーザー"
+)
 _OTHERS = re.compile(
-    rf"(?P<token>{_TOKEN}|\[/?INST\]|<</?SYS>>)"
+    rf"(?P<token>{_TOKEN}|\[/?INST\]|<</?SYS>>)|(?i:</?(?:{_ROLE})>)"
     # a role as the heading of a line, before a sentence, or written out within one
     rf"|(?im:^[ \t>*_#<\[(]*(?:{_ROLE})[ \t]{{0,9}}[*_\])>]*[ \t]{{0,9}}(?:[:：]|\r?$))"
-    r"|(?m:^(?:user|human|assistant)[ \t]+(?=[\"'A-Z]))|(?<!\w)(?:User|Human|USER|HUMAN)[ \t]?:"
+    r"|(?m:^(?:user|human|assistant)[ \t]+(?=[\"'A-Z]))|(?<!\w)(?:User|Human|USER|HUMAN|ASSISTANT)[ \t]?:"
     r"|(?im:^[ \t]*#{1,6}[ \t]*(?:user|human|instruction)\b)"
     # what this project's own prompts say
     r"|(?m:^[ \t>*_\"']*(?:This design has been tested already\.|No design could be read from this answer"

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
 from baselines import catalogue
+from genius_replay.console import say, warn
 from harness import spaces
 from harness.conformance.methods import OF_METHODS, Finding, check
 from harness.conformance.spaces import OF_SPACES, OF_TABLES
@@ -43,12 +43,9 @@ def run(args: argparse.Namespace) -> int:
     """
     held = []
     for finding in _findings(args.method, args.space, args.table):
-        sys.stdout.write(
-            f"pass  {finding.property}\n" if finding.ok else f"FAIL  {finding.property}\n      {finding.reason}\n"
-        )
-        sys.stdout.flush()
+        say(f"pass  {finding.property}" if finding.ok else f"FAIL  {finding.property}\n      {finding.reason}")
         held.append(finding.ok)
-    sys.stdout.write(f"{sum(held)} of {len(held)} properties hold\n")
+    say(f"{sum(held)} of {len(held)} properties hold")
     return 0 if all(held) else 1
 
 
@@ -57,7 +54,8 @@ def _findings(method: str, space: str | None, table: Path | None) -> Iterator[Fi
         return check(OF_SPACES, _space(space))
     if table is not None:
         opened = open_file(table).table
-        sys.stderr.writelines(f"{remark}\n" for remark in opened.info.remarks)
+        for remark in opened.info.remarks:
+            warn(remark)
         return check(OF_TABLES, opened)
     return check(OF_METHODS, catalogue.find(method))
 

@@ -27,6 +27,7 @@ from cache.key import JSON
 from cache.limits import Limits, read_prices
 from cache.record import CHAT
 from cache.store import Store
+from genius_replay.console import warn
 from harness import spaces
 from harness.loop import Before, Budget
 from harness.objectives import FIGURES, Measure
@@ -148,7 +149,7 @@ def _searched(args: argparse.Namespace) -> Report:
             records.put(one.record())
     if args.into is not None:
         cassette.grow(args.into, (record for one in found for record in one.records))
-        _say(f"{args.into}: replay it with `python -m reproduce search --from {args.into}`")
+        warn(f"{args.into}: replay it with `python -m reproduce search --from {args.into}`")
     if args.model:
         return runs.report([runs.Recorded.of(one.record()) for one in found])
     notes = [f"What the search sees: {opened.table.measure.value}."] if opened else []
@@ -233,6 +234,8 @@ def _check(args: argparse.Namespace) -> None:
         )
     if args.run and (args.trials, args.budget) != (1, ITERATIONS):
         raise UsageError(f"{me}: a published run is one trial and has its own budget; leave out --trials and --budget")
+    if args.objective == "table":
+        training.refuse(args)
     if args.dry_run and (args.objective == "table" or args.model):
         raise UsageError(f"{me}: --dry-run says what trainings will take: for --objective train without a model")
     if args.model and (args.space == WINDOWED) != (args.window is not None):
@@ -277,7 +280,7 @@ def _transport(base_url: str | None, limits: Limits) -> Iterator[OpenAITransport
         finally:
             spent = transport.spent
             cost = f", {spent.cost:.4f} in money" if spent.cost else ""
-            _say(f"{spent.calls} requests sent, {spent.usage.tokens} tokens{cost}{kept}")
+            warn(f"{spent.calls} requests sent, {spent.usage.tokens} tokens{cost}{kept}")
 
 
 def _progress(planned: Sequence[Specification]) -> Callable[[int], Before]:
@@ -287,14 +290,10 @@ def _progress(planned: Sequence[Specification]) -> Callable[[int], Before]:
     def before(number: int) -> Before:
         def told(iteration: int, turn: int) -> None:
             if iteration == turn == 0:
-                _say(f"{number + 1} of {len(planned)}: {planned[number].name}")
+                warn(f"{number + 1} of {len(planned)}: {planned[number].name}")
             if live:
                 sys.stderr.write(f"\riteration {iteration + 1}, turn {turn + 1} \r")
 
         return told
 
     return before
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(text + "\n")

@@ -143,7 +143,7 @@ def _p(value: float) -> str:
 
 
 def _legend(contests: Sequence[Contest], count: str) -> Iterator[str]:
-    first = "architectures evaluated for the first time" if count == "unique" else "evaluations"
+    first = "keys evaluated for the first time, equal networks apart" if count == "unique" else "evaluations"
     yield f"A budget counts {first}, “reached” what the trials spent of it; no table here has training times."
     yield (
         f"In brackets: an interval of the median that covers it with at least {100 * LEVEL:.0f} % whatever the "
@@ -176,7 +176,10 @@ def _claims(contests: Sequence[Contest]) -> Iterator[str]:
                 test = contest.opened.held_out.test[method.selected[GENIUS_BUDGET]]
                 against.setdefault(method.name, []).append((contest, test))
     for name, faced in against.items():
-        gaps = ", ".join(f"{contest.name} {_ours(contest).mean() - test.mean():+.2f}" for contest, test in faced)
+        gaps = ", ".join(
+            f"{contest.name} {_ours(contest).mean() - test.mean():+.2f}".replace("-0.00", "+0.00")
+            for contest, test in faced
+        )
         yield f"GENIUS less {name}, mean test accuracy at {GENIUS_BUDGET} evaluations in points: {gaps}."
         whole = _verdict(faced, [mann_whitney(_ours(contest), test) for contest, test in faced])
         once = _verdict(faced, [_counted_once(contest, test) for contest, test in faced])

@@ -21,7 +21,7 @@ from tests.harness.text.meant import replies
 
 READERS: dict[str, Read] = {"line": strict.read, "json": strict.read_json, "published": published.read}
 LIMIT_S, SIZE = 0.1, 10_000
-PIECES = (
+PIECES: tuple[str, ...] = (
     "[",
     "]",
     "[[",

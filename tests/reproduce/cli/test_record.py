@@ -221,5 +221,5 @@ def test_a_recording_of_ones_own_stands_in_compare(
     assert main(command(server, into, "--trials", "2")) == 0
     compare = ["compare", "--table", TABLE, "--methods", "random", "--budget", "3", "--trials", "10"]
     capsys.readouterr()
-    assert main([*compare, "--recording", str(into)]) == 0
-    assert "(mine.jsonl)" in capsys.readouterr().out
+    assert main([*compare, "--recording", str(into), "--format", "csv"]) == 0
+    assert "made-up, free, temperature 0 (mine.jsonl)" in capsys.readouterr().out
