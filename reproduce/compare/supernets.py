@@ -114,7 +114,7 @@ def report(paths: Sequence[Path] = (COMMITTED,)) -> Report:
         digests[opened.table.name] = opened.table.digest
     versions: dict[str, str] = {}
     for searched in (searched for group in groups for searched in group.searches):
-        versions |= {f"{name} that trained": version for name, version in searched.observed.versions.items()}
+        versions |= {f"trained with {name}": version for name, version in searched.observed.versions.items()}
     return Report("supernets", title, COLUMNS, rows, tuple(_notes(groups, opened)), tables=digests, versions=versions)
 
 
