@@ -31,7 +31,7 @@ from cache.limits import COLUMNS, keys_in, ledger, read_prices
 from cache.nearest import messages, unified
 from cache.record import CHAT, Record
 from cache.store import Store
-from genius_replay.console import ending
+from genius_replay.console import ending, say
 from genius_replay.options import Parser
 
 _DIGITS = 12  # of a key in a list; any number of them finds a record
@@ -84,14 +84,14 @@ def _list(places: list[Path]) -> None:
         what = record.kind
         if record.kind == CHAT:
             what = f"{record.request.get('model')}  {len(messages(record.request)):>3} messages  {beginning}"
-        _say(f"{_short(record.key)}  {record.sample:>4}  {what}")
+        say(f"{_short(record.key)}  {record.sample:>4}  {what}")
 
 
 def _show(place: Path, keys: list[str]) -> None:
     """Whole conversations as text."""
     records = _read(place)
     for key in [_whole(key, records) for key in keys]:
-        _say(_conversation(records[key]))
+        say(_conversation(records[key]))
 
 
 def _verify(places: list[Path]) -> bool:
@@ -100,9 +100,9 @@ def _verify(places: list[Path]) -> bool:
     for place in places:
         count, problems = _verified(place)
         damaged |= bool(problems)
-        _say(f"{place}: problems found: {len(problems)}" if problems else f"{place}: {count} records, as written")
+        say(f"{place}: problems found: {len(problems)}" if problems else f"{place}: {count} records, as written")
         for problem in problems:
-            _say(f"  {problem}")
+            say(f"  {problem}")
     return damaged
 
 
@@ -122,9 +122,9 @@ def _diff(left: Path, right: Path) -> bool:
         else:
             observed_otherwise += pair[0].to_line() != pair[1].to_line()
     for text in found:
-        _say(text)
+        say(text)
     if observed_otherwise:
-        _say(f"{observed_otherwise} answers are the same, and were observed otherwise")
+        say(f"{observed_otherwise} answers are the same, and were observed otherwise")
     return bool(found)
 
 
@@ -132,17 +132,17 @@ def _merge(path: Path, places: list[Path]) -> None:
     """All records of several places into a cassette, which is new or one of them."""
     if path.exists() and path.resolve() not in (place.resolve() for place in places):
         raise CacheError(f"Expected a new cassette, got {path}, which is there. Name it among the places as well.")
-    records = cassette.merge(*map(_read, places))
+    records = cassette.merge(*(_read(place, exact=True) for place in places))
     digest = cassette.write(path, records.values())
-    _say(f"{path}: {len(records)} records, {digest}")
+    say(f"{path}: {len(records)} records, {digest}")
 
 
 def _sync(store: Path, cassettes: list[Path]) -> None:
     """Cassettes into a store, which is made if need be."""
-    read = {path: cassette.read(path) for path in cassettes}
+    read = {path: cassette.read(path, exact=True) for path in cassettes}
     with Store(store) as opened:
         for path in cassettes:
-            _say(f"{path}: {opened.load(read[path])} of {len(read[path])} records were new")
+            say(f"{path}: {opened.load(read[path])} of {len(read[path])} records were new")
 
 
 def _ledger(places: list[Path], *, prices: Path | None, used_by: list[Path]) -> None:
@@ -153,16 +153,16 @@ def _ledger(places: list[Path], *, prices: Path | None, used_by: list[Path]) -> 
     rows += [(model, *(_figure(entry.get(name)) for name in COLUMNS)) for model, entry in entries.items()]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for model, *figures in rows:
-        _say("  ".join([model.ljust(widths[0]), *map(str.rjust, figures, widths[1:])]).rstrip())
+        say("  ".join([model.ljust(widths[0]), *map(str.rjust, figures, widths[1:])]).rstrip())
 
 
 # -- places and words ---
 
 
-def _read(place: Path) -> Cassette:
+def _read(place: Path, *, exact: bool = False) -> Cassette:
     """Return all records of a cassette or of a store's folder, each verified."""
     if not place.is_dir():
-        return cassette.read(place)
+        return cassette.read(place, exact=exact)
     with Store(place, read_only=True) as store:
         return store.export()
 
@@ -184,7 +184,7 @@ def _verified(place: Path) -> tuple[int, list[str]]:
     if not place.exists():
         raise CacheError(f"Expected a cassette or a store's folder at {place}, got nothing. Name another.")
     try:
-        return len([*cassette.read(place).values()]), []
+        return len(cassette.read(place, exact=True)), []
     except CacheError as error:
         return 0, [str(error)]
 
@@ -232,10 +232,6 @@ def _short(key: str) -> str:
 
 def _figure(value: float | None) -> str:
     return "–" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 import re
@@ -16,6 +17,9 @@ INTERRUPTED = 130  # what a shell reports for a command that Ctrl-C ended
 # C0 and C1 without tab and line feed, the controls of writing direction, halves of surrogate pairs.
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
+_READABLE = str.maketrans("●◐◔○·–—−─×→±…“”‘’", "crdqm----x>/.\"\"''")
+"""One letter of ASCII for each that this project prints beside it; a mark of a report is the letter that LaTeX has."""
+
 Errors: TypeAlias = tuple[type[Exception], ...]
 
 
@@ -25,6 +29,21 @@ def printable(text: str) -> str:
     A tab and a line feed stay; a half of a surrogate pair, which no stream can write, is escaped too.
     """
     return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def say(text: str) -> None:
+    """Print a line, or lines, to standard output, at once: what is printed grows while it is read."""
+    sys.stdout.write(_ended(printable(text)))
+    sys.stdout.flush()
+
+
+def warn(text: str) -> None:
+    """Print a line, or lines, to standard error."""
+    sys.stderr.write(_ended(printable(text)))
+
+
+def _ended(text: str) -> str:
+    return text if text.endswith("\n") or not text else f"{text}\n"
 
 
 class Main(Protocol):
@@ -69,7 +88,8 @@ def ending(*wrong: type[Exception], damage: Errors = (), interrupted: str = "int
                 if code:
                     said = f"standard output: {error.strerror}; give the command another place to print to"
             with suppress(OSError):
-                sys.stderr.write(f"{printable(said)}\n" if said else "")
+                if said:
+                    warn(said)
             return code
 
         return ended
@@ -78,11 +98,27 @@ def ending(*wrong: type[Exception], damage: Errors = (), interrupted: str = "int
 
 
 def _make_writable() -> None:
-    """Print what the encoding of a terminal does not have as an escape, and let a closed stream fail when written."""
+    """Print what the encoding of a terminal does not have in other letters, and let a closed stream fail when written.
+
+    All writing is text: the output of a notebook takes no bytes.
+    """
     if sys.stdout is None:
         sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w", encoding="utf-8")
     if sys.stderr is None:
         sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(errors=_READABLY)
+
+
+_READABLY = "genius_replay.readably"
+
+
+def _readably(error: UnicodeError) -> tuple[str, int]:
+    """Letters of ASCII for what an encoding does not have, escapes for what has none; see `codecs.register_error`."""
+    assert isinstance(error, UnicodeEncodeError)
+    text = error.object[error.start : error.end].translate(_READABLE)
+    return text.encode("ascii", "backslashreplace").decode(), error.end
+
+
+codecs.register_error(_READABLY, _readably)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import Any, NoReturn
+
+from genius_replay.console import printable
 
 
 class Parser(argparse.ArgumentParser):
@@ -16,6 +18,10 @@ class Parser(argparse.ArgumentParser):
         super().__init__(*args, **options)
         for name in (None, "store"):  # how argparse calls what `add_argument` makes of an option with a value
             self.register("action", name, _Once)
+
+    def error(self, message: str) -> NoReturn:
+        """End with exit code 2; what was given is quoted without what a terminal obeys."""
+        super().error(printable(message))
 
 
 class _Once(argparse.Action):

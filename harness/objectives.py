@@ -56,6 +56,12 @@ class TabularObjective:
                 f"{self.table.name} has slots of {self.table.cardinalities} choices, {self.space.name} of "
                 f"{self.space.cardinalities}; name a table of this space"
             )
+        for ours, theirs in zip(self.space.slots, self.table.info.slots, strict=True):
+            if theirs.choices not in (ours.choices, tuple(map(str, self.space.symbols(range(len(ours.choices)))))):
+                raise HarnessError(
+                    f"{self.table.name} has the choices {', '.join(theirs.choices)} in {theirs.name}, "
+                    f"{self.space.name} has {', '.join(ours.choices)}; name a table of this space, in this order"
+                )
 
     def __call__(self, architecture: Architecture) -> float:
         """The accuracy that a search is told, in percent (`Table.measure` says of which data)."""

@@ -20,7 +20,6 @@ from harness.training.estimates import Pace
 from harness.training.jobs import KIND, Trained, Training, code_digest
 from reproduce import runs
 from reproduce.benchmarks import BENCHMARKS
-from reproduce.errors import UsageError
 from reproduce.report.report import (
     BLANK,
     MISSING,
@@ -72,11 +71,9 @@ def again(path: Path) -> Report:
     """What a recording holds, performed again from it alone.
 
     Raises:
-        UsageError: it holds no run; and what `reproduce.runs.again` raises.
+        what `reproduce.runs.again` raises.
     """
     found = runs.again(path)
-    if not found:
-        raise UsageError(f"{path}: expected a recording with a run, got none")
     return report(found, replayed, {path.name: cassette.read(path).digest})
 
 

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cache.record import Record
-from genius_replay.console import ending
+from genius_replay.console import ending, say, warn
 from genius_replay.options import Parser
 from harness.digits.table import NAME, SEEDS, Block, Runs, TrainedBlock, blocks, build_table, retrain
 from harness.errors import HarnessError
@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.command == "check":
         return check(args.table or embedded(NAME), args.n, args.seed)
     executor = LocalExecutor(processes=args.processes, devices=(), command=WORKER)
-    sys.stdout.write(f"{train(args.into, args.seeds, executor)}\n")
+    say(str(train(args.into, args.seeds, executor)))
     return 0
 
 
@@ -83,7 +83,7 @@ def train(folder: Path, seeds: int, executor: Executor) -> Path:
         nonlocal done
         done += 1
         minutes = (time.monotonic() - started) / 60
-        sys.stderr.write(f"{NAME}: {done} of {len(todo)} blocks, seed {record.request['seed']}, {minutes:.1f} min\n")
+        warn(f"{NAME}: {done} of {len(todo)} blocks, seed {record.request['seed']}, {minutes:.1f} min")
 
     again = f"`python -m harness.digits train --into {folder}`"
     provider = Provider(queue, lambda: executor, Block.from_request, told, again)
@@ -105,9 +105,9 @@ def check(path: Path, count: int, seed: int) -> int:
     rows = retrain(network.train, path, count, seed)
     for row in rows:
         said = "equal" if row.stored == row.again else f"off by {row.difference:.2f} points"
-        sys.stdout.write(f"{row.architecture}  {len(row.stored)} seeds  {said}\n")
+        say(f"{row.architecture}  {len(row.stored)} seeds  {said}")
     worst = max(row.difference for row in rows)
-    sys.stdout.write(f"{len(rows)} rows, at most {worst:.2f} points off where {TOLERANCE} are allowed\n")
+    say(f"{len(rows)} rows, at most {worst:.2f} points off where {TOLERANCE} are allowed")
     return 0 if worst <= TOLERANCE else 1
 
 

@@ -15,13 +15,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cache.record import Record
-from genius_replay.console import ending
+from genius_replay.console import ending, say, warn
 from genius_replay.options import Parser
 from harness.errors import HarnessError, TrainingError
 from harness.training import data
 from harness.training.jobs import Job, SupernetJob, read
 from harness.training.local import cores
-from harness.training.worker import EVERY_S, perform, say
+from harness.training.worker import EVERY_S, perform
 
 
 @ending(HarnessError)
@@ -59,8 +59,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _print_digest(name: str, path: Path | None) -> int:
     dataset = data.find(name, path)
     say(dataset.digest)
-    sys.stderr.write(f"{len(dataset.labels)} pictures, {dataset.own_test} for testing, {dataset.classes} classes\n")
-    sys.stderr.write(f"{dataset.left_out}\n" if dataset.left_out else "")
+    warn(f"{len(dataset.labels)} pictures, {dataset.own_test} for testing, {dataset.classes} classes")
+    if dataset.left_out:
+        warn(dataset.left_out)
     return 0
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -18,7 +17,7 @@ from typing import TypeAlias
 
 from cache.errors import CacheError
 from cache.record import Record
-from genius_replay.console import INTERRUPTED
+from genius_replay.console import INTERRUPTED, say, warn
 from harness.errors import HarnessError, NotThisJob, Unwell
 from harness.training.jobs import S
 
@@ -55,13 +54,13 @@ def perform(spec: Path, read: Callable[[Path], S], work: Callable[[S, Path], Rec
                 temporary.write_bytes(line)
             unfinished.unlink(missing_ok=True)
     except (Unwell, OSError, MemoryError) as error:
-        sys.stderr.write(f"{error or 'expected more memory than there is'}\n")
+        warn(str(error) or "expected more memory than there is")
         return UNWELL
     except (HarnessError, CacheError) as error:
-        sys.stderr.write(f"{error}\n")
+        warn(str(error))
         return WRONG
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted: the same command goes on from the last checkpoint\n")
+        warn("interrupted: the same command goes on from the last checkpoint")
         return INTERRUPTED
     return 0
 
@@ -72,12 +71,6 @@ Say: TypeAlias = Callable[[str], object]
 
 def quiet(_line: str) -> None:
     """Tell nobody."""
-
-
-def say(line: str) -> None:
-    """Print a line at once: a log is read while it grows."""
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 def read_result(path: Path, key: str) -> Record:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 from cache.errors import CacheError
+from genius_replay.console import say, warn
 from reproduce.data import is_fetched, manifest
 from reproduce.errors import ReproduceError
 from reproduce.paper.registry import ITEMS, Item
@@ -60,12 +60,12 @@ def run(args: argparse.Namespace) -> int:
             f"Not fetched, and so missing or quoted: {', '.join(absent)}. `python -m reproduce fetch` brings it.",
         ]
     if not draws:
-        lines += ["", "No figures were drawn; `pip install '.[plots]'` brings matplotlib."]
+        lines += ["", "No figures were drawn; `python -m pip install matplotlib` brings matplotlib."]
     lines += ["", *(f"- {name}: {value}" for name, value in provenance().items())]
     emit("\n".join(lines) + "\n", args.out / "index.md")
     emit(json.dumps(provenance(), indent=1) + "\n", args.out / "provenance.json")
-    sys.stdout.write(f"{args.out / 'index.md'}\n")
-    sys.stderr.write("".join(f"{failure}\n" for failure in failed))
+    say(str(args.out / "index.md"))
+    warn("\n".join(failed))
     return 2 if failed else 0
 
 

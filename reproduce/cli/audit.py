@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from cache.errors import CacheError
+from genius_replay.console import warn
 from reproduce.data import Published, conversations, is_fetched, read_published
 from reproduce.errors import DataMissing, ReproduceError, UsageError
 from reproduce.published.audit import FileAudit, as_json, as_text, audit
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     if audits:
         write = as_json if args.format == "json" else as_text
         emit(write(audits, failures), args.out)
-    sys.stderr.writelines(f"{path}: not audited: {reason}\n" for path, reason in failures)
+    warn("\n".join(f"{path}: not audited: {reason}" for path, reason in failures))
     return 2 if failures else 0
 
 

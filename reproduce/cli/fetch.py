@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from genius_replay.console import warn
 from reproduce.benchmarks import build_fetched
 from reproduce.data import Published, fetch, home, manifest
 from reproduce.errors import UsageError
@@ -34,11 +34,11 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--mirror {args.mirror}: expected a directory, found none; name one that exists")
     failed = 0
     for fetched in fetch(entries, args.mirror, force=args.force):
-        sys.stderr.write(f"{fetched.outcome:<12}  {fetched.problem or fetched.entry.path}\n")
+        warn(f"{fetched.outcome:<12}  {fetched.problem or fetched.entry.path}")
         failed += fetched.problem is not None
-    sys.stderr.write(f"{len(entries) - failed} of {len(entries)} files are verified in {home()}\n")
+    warn(f"{len(entries) - failed} of {len(entries)} files are verified in {home()}")
     if tables := build_fetched():
-        sys.stderr.write(f"{tables} benchmark tables are built\n")
+        warn(f"{tables} benchmark tables are built")
     return 2 if failed else 0
 
 

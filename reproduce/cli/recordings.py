@@ -8,9 +8,9 @@ the space by the server or left to answer in prose. What is printed stands in th
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
+from genius_replay.console import say
 from reproduce import runs
 from reproduce.errors import UsageError
 from reproduce.report.output import add_output_arguments, emit, show
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
         if args.migrate.exists():
             raise UsageError(f"{args.migrate}: expected a new file, found one that is there; name another")
         found = migrate(args.files[0], args.migrate)
-        sys.stdout.write(f"{args.migrate}: {len(found)} runs, each of which took its course again\n")
+        say(f"{args.migrate}: {len(found)} runs, each of which took its course again")
     elif args.text:
         emit("".join(runs.text(each) for path in paths for each in runs.again(path)), args.out)
     else:

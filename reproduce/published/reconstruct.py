@@ -17,6 +17,7 @@ import msgspec
 
 from cache import cassette
 from cache.record import Record
+from genius_replay.console import warn
 from genius_replay.options import Parser
 from reproduce.data import read_published
 from reproduce.errors import DataMissing
@@ -70,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         try:
             imagenet.RUNS.write_text(figures(), encoding="utf-8")
         except DataMissing as error:
-            sys.stderr.write(f"{error}\n")
+            warn(str(error))
             return 2
         return 0
     for name, run in imagenet.embedded().items():

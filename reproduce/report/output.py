@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from genius_replay import files
-from genius_replay.console import printable
+from genius_replay.console import say
 from reproduce.errors import ReproduceError, UsageError
 
 if TYPE_CHECKING:
@@ -77,15 +77,20 @@ def emit(text: str, out: Path | None) -> None:
     """Write text to standard output, or to a file as a whole.
 
     Raises:
-        ReproduceError: if the file cannot be written; what was there before stays.
+        BrokenPipeError: the reader of standard output has gone.
+        ReproduceError: if it cannot be written; what was in a file before stays.
     """
     if out is not None:
         write(text.encode(), out)
-    elif hasattr(sys.stdout, "buffer"):
-        sys.stdout.buffer.write(printable(text).encode())  # UTF-8 wherever it goes: the marks are not ASCII
-    else:  # the output of a notebook takes no bytes
-        sys.stdout.write(printable(text))
-    sys.stdout.flush()
+        return
+    try:
+        say(text)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise ReproduceError(
+            f"standard output: {error.strerror}; give the command another place to print to"
+        ) from error
 
 
 def write(
@@ -108,13 +113,15 @@ def new_figure(height: float) -> Figure:
     """An empty figure of one column's width, in inches.
 
     Raises:
-        UsageError: if matplotlib is not installed.
+        UsageError: if matplotlib is not installed, or refuses a setting of the environment.
     """
     try:
         import matplotlib as mpl
         from matplotlib.figure import Figure
     except ModuleNotFoundError as error:
-        raise UsageError("drawing needs matplotlib; install it with `pip install '.[plots]'`") from error
+        raise UsageError("drawing needs matplotlib; install it with `python -m pip install matplotlib`") from error
+    except ValueError as error:  # such as a backend that does not exist
+        raise UsageError(f"drawing needs matplotlib, which refuses its settings: {error}") from error
     mpl.rcParams.update({"font.size": 7, "axes.titlesize": 7, "legend.fontsize": 6.5, "svg.hashsalt": "genius-replay"})
     return Figure(figsize=(WIDTH, height), dpi=300, layout="constrained")
 
@@ -123,9 +130,12 @@ def save(figure: Figure, path: Path) -> None:
     """Write PNG, SVG or PDF, by the path's suffix; the same figure gives the same bytes.
 
     Raises:
-        ReproduceError: if the file cannot be written; what was there before stays.
+        ReproduceError: if it cannot be drawn or the file cannot be written; what was there before stays.
     """
     stamp = {".png": "Software", ".svg": "Date", ".pdf": "CreationDate"}[path.suffix]
     drawn = io.BytesIO()
-    figure.savefig(drawn, format=path.suffix[1:], metadata={stamp: None})
+    try:
+        figure.savefig(drawn, format=path.suffix[1:], metadata={stamp: None})
+    except ValueError as error:  # such as a date in SOURCE_DATE_EPOCH that is none
+        raise ReproduceError(f"{path}: matplotlib refuses to draw it: {error}") from error
     write(drawn.getvalue(), path)

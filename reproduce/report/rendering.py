@@ -12,7 +12,7 @@ from reproduce.report.escaping import as_csv, as_json, as_latex, as_line, as_mar
 from reproduce.report.report import Report, Status
 
 WIDTH = 80  # characters of a line where no terminal says otherwise
-SHORT, LONG = 24, 32  # characters up to which a cell is never broken, and from which on it is before a table is
+SHORT, LONG = 24, 44  # characters up to which a cell is never broken, and from which on it is before a table is
 _GAP = "  "
 _GLUE = "\N{NO-BREAK SPACE}"  # before a mark
 _STYLES = {Status.RECOMPUTED: "bold green", Status.REPLAYED: "cyan", Status.MISSING: "dim"}

@@ -146,7 +146,7 @@ def digits() -> Arrays:
     except ImportError as error:
         raise TrainingError(
             f"digits are shipped with scikit-learn, which cannot be imported ({error}): "
-            "pip install 'genius-replay[train]'"
+            "python -m pip install scikit-learn"
         ) from error
     shipped = load_digits()
     return Arrays(shipped.images.astype(np.uint8)[..., np.newaxis], shipped.target.astype(np.int64), classes=10)

@@ -10,7 +10,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -26,6 +25,8 @@ from harness.training.recipes import Split
 from tests.harness.training.data.test_image_folder import fill
 
 torch = pytest.importorskip("torch", reason="training needs torch: install the extra `train`")
+
+from torch import nn  # noqa: E402 - the same
 
 from harness.training import __main__ as command  # noqa: E402 - needs torch
 from harness.training import train as training  # noqa: E402 - needs torch
@@ -142,7 +143,7 @@ def test_weights_that_become_worthless_at_the_end_are_not_measured(
     """Case e4: every training loss was finite."""
     true, calls = evaluate, list[object]()
 
-    def spoilt(network: Any, part: Part) -> object:
+    def spoilt(network: nn.Module, part: Part) -> object:
         calls.append(part)
         if where == "the last step" or len(calls) == {"validation": 3, "test": 4}[where]:
             for weight in network.parameters():
