@@ -7,12 +7,14 @@ import io
 import json
 import re
 import unicodedata
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reproduce.report.output import FORMATS
+from genius_replay.console import printable
+from reproduce.report.output import FORMATS, new_figure, save
 from reproduce.report.rendering import render
 from reproduce.report.report import Column, Report, label
 
@@ -79,6 +81,21 @@ def test_numbers_stay_numbers_in_csv() -> None:
 def test_a_cell_of_markdown_stays_one_cell() -> None:
     (row,) = [line for line in render(report("a|b\\|c"), "md").splitlines() if line.startswith("| a") and "1 |" in line]
     assert len(re.findall(r"(?<!\\)(?:\\\\)*\|", row)) == 3
+
+
+@pytest.mark.parametrize("suffix", [".svg", ".png", ".pdf"])
+@pytest.mark.parametrize("name", [r"$\frac{$", "$x^2$", "\x1b]52;c;aGk=\x07", "a_b^c"])
+def test_a_figure_draws_names_as_they_are(name: str, suffix: str, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    figure = new_figure(2)
+    axes = figure.subplots()
+    axes.plot([1, 100], [1, 100], label=name)
+    axes.set_yscale("log")
+    axes.set_title(name)
+    axes.legend()
+    save(figure, tmp_path / f"figure{suffix}")
+    assert axes.get_title() == printable(name)
+    assert axes.get_yticklabels()[0].get_parse_math()
 
 
 def test_latex_sets_what_looks_like_an_argument_of_a_line_end() -> None:
