@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from itertools import groupby, zip_longest
 from textwrap import wrap
 
-from reproduce.report.escaping import as_csv, as_json, as_latex, as_line, as_markdown
+from reproduce.report.escaping import as_csv, as_json, as_latex, as_line, as_markdown, as_markdown_cell
 from reproduce.report.report import Report, Status
 
 WIDTH = 80  # characters of a line where no terminal says otherwise
@@ -126,7 +126,7 @@ def _lines(row: Sequence[str], widths: Sequence[int]) -> list[str]:
 
 def markdown(report: Report) -> str:
     """A GitHub table."""
-    grid = _marked(report, as_markdown)
+    grid = _marked(report, as_markdown_cell)
     grid.insert(1, ["---"] * len(report.columns))
     lines = [f"| {' | '.join(row)} |" for row in grid]
     notes = [f"- {as_markdown(note)}" for note in (*report.notes, report.origin)]

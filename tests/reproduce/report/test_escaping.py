@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genius_replay.console import printable
+from reproduce.report.escaping import as_markdown
 from reproduce.report.output import FORMATS, new_figure, save
 from reproduce.report.rendering import render
 from reproduce.report.report import Column, Report, label
@@ -71,6 +72,20 @@ def test_whatever_the_text_it_stays_data(text: str) -> None:
 def test_a_spreadsheet_calculates_nothing(text: str) -> None:
     (_, (first, *_)) = csv.reader(io.StringIO(render(report(text), "csv")))
     assert first.startswith("'")
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("a & b, x_1, `code_of <it>`", "a & b, x_1, `code_of &lt;it>`"),
+        ("&lt; &#60;", "&amp;lt; &amp;#60;"),
+        ("|conv~0|+|skip~1|", "|conv\\~0|+|skip\\~1|"),
+        ("__init__ *x* [1, 2]", "\\_\\_init\\_\\_ \\*x* [1, 2]"),
+        ("[a](b)", "[a]\\(b)"),
+    ],
+)
+def test_markdown_escapes_what_it_has_to_and_no_more(text: str, written: str) -> None:
+    assert as_markdown(text) == written
 
 
 def test_numbers_stay_numbers_in_csv() -> None:
