@@ -34,6 +34,8 @@ from tables.space import Architecture, Space
 if TYPE_CHECKING:
     from harness.streams import Stream
 
+UNMEASURED = "This design could not be trained to an end, so it has no accuracy. Propose another one."
+
 
 @dataclass(frozen=True)
 class Prompts:
@@ -130,6 +132,8 @@ class Prompts:
         rejection = trial.rejection
         if rejection.reason is Reason.REPEATED:
             return self.repeated
+        if rejection.reason is Reason.UNMEASURED:
+            return UNMEASURED
         if trial.macs is not None and rejection.bound is not None:
             template = self.above if rejection.reason is Reason.ABOVE_WINDOW else self.below
             macs = in_millions(trial.macs)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MakeSampler = Callable[[int], "BaseSampler"]
 """Makes a sampler from a seed."""
 
-INSTALL = "pip install '.[optuna]'"
+INSTALL = "python -m pip install optuna"
 
 
 class OptunaSearch:

@@ -47,9 +47,7 @@ def made_up(shape: tuple[int, ...], seed: int) -> tuple[Space, Table]:
         accuracies += 0.5 * rng.normal(size=(shape[one], shape[other]))[choices[one], choices[other]]
     accuracies += 0.25 * rng.normal(size=space.size)
     accuracies = 80 + (accuracies - accuracies.mean()) / accuracies.std()
-    info = TableInfo(
-        SCHEMA_VERSION, "made-up", Measure.VALIDATION, "percent", 0.0, slots, Origin("", "", "", ""), "", ()
-    )
+    info = TableInfo(SCHEMA_VERSION, "made-up", Measure.VALIDATION, "percent", slots, Origin("", "", "", ""), "", ())
     return space, Table(Path("nowhere.h5"), info, accuracies)
 
 

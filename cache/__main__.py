@@ -132,14 +132,14 @@ def _merge(path: Path, places: list[Path]) -> None:
     """All records of several places into a cassette, which is new or one of them."""
     if path.exists() and path.resolve() not in (place.resolve() for place in places):
         raise CacheError(f"Expected a new cassette, got {path}, which is there. Name it among the places as well.")
-    records = cassette.merge(*map(_read, places))
+    records = cassette.merge(*(_read(place, exact=True) for place in places))
     digest = cassette.write(path, records.values())
     say(f"{path}: {len(records)} records, {digest}")
 
 
 def _sync(store: Path, cassettes: list[Path]) -> None:
     """Cassettes into a store, which is made if need be."""
-    read = {path: cassette.read(path) for path in cassettes}
+    read = {path: cassette.read(path, exact=True) for path in cassettes}
     with Store(store) as opened:
         for path in cassettes:
             say(f"{path}: {opened.load(read[path])} of {len(read[path])} records were new")
@@ -159,10 +159,10 @@ def _ledger(places: list[Path], *, prices: Path | None, used_by: list[Path]) -> 
 # -- places and words ---
 
 
-def _read(place: Path) -> Cassette:
+def _read(place: Path, *, exact: bool = False) -> Cassette:
     """Return all records of a cassette or of a store's folder, each verified."""
     if not place.is_dir():
-        return cassette.read(place)
+        return cassette.read(place, exact=exact)
     with Store(place, read_only=True) as store:
         return store.export()
 
@@ -184,7 +184,7 @@ def _verified(place: Path) -> tuple[int, list[str]]:
     if not place.exists():
         raise CacheError(f"Expected a cassette or a store's folder at {place}, got nothing. Name another.")
     try:
-        return len([*cassette.read(place).values()]), []
+        return len(cassette.read(place, exact=True)), []
     except CacheError as error:
         return 0, [str(error)]
 

@@ -11,13 +11,15 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from cache.cassette import Cassette
 from cache.errors import CacheError, ReplayMiss
 from cache.key import JSON, request_key
 from cache.nearest import difference
-from cache.record import Record
+from cache.record import CHAT, Record
+from cache.spool import Spool
 
 Request: TypeAlias = Mapping[str, JSON]
 """The whole body of what is asked."""
@@ -56,7 +58,10 @@ class Records(Protocol):
         """Keep `record` unless its key is there; return whether it was new. When this returns, it is kept."""
 
     def claim(self, key: str, /) -> AbstractContextManager[object]:
-        """Wait until nobody else who shares the records holds `key`, and hold it; whoever dies lets go."""
+        """Wait until nobody else who shares the records holds `key`, and hold it; whoever dies lets go.
+
+        If a path comes of it, that is where an answer waits that cannot be kept.
+        """
 
     def nearest(self, question: bytes, /) -> Record | None:
         """Return the record whose request is most similar to the canonical `question`; None if there is no record."""
@@ -131,11 +136,11 @@ class Client:
         if record is None and provider is not None:
             if not callable(provider):
                 return self.ask_all(kind, [request], sample=sample)[0]
-            with self._records.claim(key):
+            with self._records.claim(key) as path:
                 record = self._records.get(key)
                 if record is None:  # nor has whoever held the claim before asked
-                    self._count(hits=0)
-                    return self._kept(kind, request, sample, provider(request))
+                    spool = Spool(path if isinstance(path, Path) and kind == CHAT else None)  # else asking is free
+                    return self._fetched(kind, request, sample, provider, spool)
         self._count(hits=int(record is not None))
         if record is None:
             raise self._miss(kind, request, sample, where)
@@ -154,7 +159,7 @@ class Client:
         made: dict[str, Record] = {}
 
         def keep(request: Request, reply: Reply) -> None:
-            record = self._kept(kind, request, sample, reply)
+            record = self._put(_record(kind, request, sample, reply))
             made[record.key] = record
 
         if missing:
@@ -167,8 +172,22 @@ class Client:
             found.append(record or self.ask(kind, request, sample=sample))
         return found
 
-    def _kept(self, kind: str, request: Request, sample: int, reply: Reply) -> Record:
-        record = Record(request, reply.answer, sample, kind, reply.provenance, reply.observed)
+    def _fetched(self, kind: str, request: Request, sample: int, provider: Provider, spool: Spool) -> Record:
+        waiting = spool.found(request_key(request, kind=kind, sample=sample))
+        self._count(hits=int(waiting is not None))
+        if waiting is None:
+            spool.reserve()
+            try:
+                waiting = _record(kind, request, sample, provider(request))
+                spool.keep(waiting.to_line())
+            except BaseException:
+                spool.clear()
+                raise
+        record = self._put(waiting)
+        spool.clear()
+        return record
+
+    def _put(self, record: Record) -> Record:
         if self._records.put(record):
             return record
         # Somebody put another answer without a claim: it stays, and everyone who asks gets the same one.
@@ -186,3 +205,7 @@ class Client:
         if nearest is not None and not diff:
             diff = f"only the sample differs: recorded {nearest.sample}, asked {sample}"
         return ReplayMiss(asked.key, where, nearest, diff, len(self._records))
+
+
+def _record(kind: str, request: Request, sample: int, reply: Reply) -> Record:
+    return Record(request, reply.answer, sample, kind, reply.provenance, reply.observed)

@@ -1,61 +1,75 @@
 """The transport to any endpoint that speaks OpenAI's chat completions: the only place that imports `openai`.
 
 A request is sent as it is, and again where that is worth it; every attempt is in the reply. The API key and the base
-URL stay in here: neither is ever in a reply, in a message or in a log.
+URL stay in here: neither is ever in a reply, in a message or in a log. Of `openai` the HTTP client is used: what is
+sent and what comes back are the bytes themselves, whatever that version makes of them.
 """
 
 from __future__ import annotations
 
+import json
 import logging
-import math
 import os
 import platform
 import random
+import re
+import ssl
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
+from dataclasses import replace
 from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, NamedTuple
 
-from cache.answer import read_answer
+from cache.address import OPENAI, Address, is_loopback
+from cache.answer import LARGEST_BYTES, Answer, read_answer
 from cache.client import Reply
 from cache.errors import CacheError, EndpointError, InvalidRequest
-from cache.key import JSON, NOT_IN_KEY
+from cache.failure import refused, unreached
+from cache.key import JSON, NOT_IN_KEY, canonical
 from cache.limits import KEPT, Limits, Spent, usage_of
 from cache.redaction import refuse_credentials, withhold
+from genius_replay.console import printable
 
 if TYPE_CHECKING:
     import openai
 
-TIMEOUT_S = 600.0  # without a byte from the endpoint: a local model on a slow machine thinks for minutes
+TIMEOUT_S = 1800.0  # of an attempt: a local model on a slow machine thinks for minutes
+SILENCE_S = 600.0  # without a byte
+CONNECT_S = 30.0
 ATTEMPTS = 6  # at one answer
 PATIENCE_S = 600.0  # an endpoint that asks to wait longer is not waited for
 SHOWN = 300  # characters of what an endpoint said; cut after credentials are withheld, or half of one is shown
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0  # doubled from attempt to attempt
-_PASSES = frozenset({408, 409, 425, 429})  # statuses below 500 that pass by themselves
-_NO_MONEY = "insufficient_quota"  # a 429 that does not
-_TOO_LONG = ("context_length_exceeded", "exceed_context_size", "context length", "context size", "context window")
-_ADVICE = {
-    401: "Check the API key (OPENAI_API_KEY): the endpoint does not take it.",
-    402: "Check the account: the endpoint wants to be paid first.",
-    403: "Check what the API key may be used for: the endpoint does not allow this.",
-    404: "Check the model's name and the base URL (OPENAI_BASE_URL), which usually ends in /v1.",
-}
+_GRACE_S = 1.0  # for what times out by itself
 _SOURCE = "an OpenAI-compatible endpoint"  # in the provenance of every record, with the model that answers
 _REQUEST_ID = "x-request-id"  # the header in which an endpoint names an attempt
 _SHORTEST_KEY = 8  # characters; a shorter one is a placeholder, and would be found in any text
+_BILLED = {"OPENAI_ORG_ID": "OpenAI-Organization", "OPENAI_PROJECT_ID": "OpenAI-Project"}
 # Labels are outside the key, and yet part of the body.
 _OPTIONS = (NOT_IN_KEY.keys() - {"user", "metadata", "store"}) | {"extra_body", "extra_query"}
+_CERTIFICATES = {"SSL_CERT_FILE": Path.is_file, "SSL_CERT_DIR": Path.is_dir}
 _CHATTY = ("openai", "httpx", "httpx2", "httpcore", "httpcore2")  # loggers that print URLs and headers
+_STREAM_ENDS = re.compile(rb"[\r\n]data: ?\[DONE\]\s*\Z")  # some endpoints leave the connection open behind it
+
+
+class _Response(NamedTuple):
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+    broken: Exception | None = None  # what ended it before its end
 
 
 class OpenAITransport(AbstractContextManager["OpenAITransport"]):
     """Sends requests to an endpoint; threads and forks may share it.
 
     One transport is one run: its `limits` hold for all that is sent through it, and `spent` says what was.
+
+    Attributes: `spent`; `endpoint`, the digest that stands for the base URL in the provenance of what it answers.
     """
 
     def __init__(
@@ -72,19 +86,22 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
         Args:
             base_url: of the endpoint, with `/v1` if it has one; else OPENAI_BASE_URL, else OpenAI's own.
             api_key: else OPENAI_API_KEY. With a base URL it may be missing: local servers ask for none.
-            timeout_s: seconds without a byte from the endpoint after which an attempt has failed.
+            timeout_s: seconds after which an attempt has failed, whatever came until then.
             limits: what may be used.
             sleep: waits between attempts, in seconds.
 
         Raises:
-            CacheError: `openai` is not installed, there is no key, or key or URL cannot be used.
+            CacheError: `openai` is not installed, there is no key, or key, URL, proxy or certificates cannot be used.
         """
-        self._base_url = _checked_url(base_url or os.environ.get("OPENAI_BASE_URL"))
+        named = (base_url or os.environ.get("OPENAI_BASE_URL") or "").strip()
+        self._address = Address(named or OPENAI)
         key = api_key or os.environ.get("OPENAI_API_KEY", "")
-        self._api_key = _checked_key(key.strip(), needed=not self._base_url)
-        self._secrets = [self._api_key] if len(self._api_key) >= _SHORTEST_KEY else []
+        self._api_key = _checked_key(key.strip(), needed=not named)
+        self._secrets = [one for one in (self._api_key, *self._address.secrets) if len(one) >= _SHORTEST_KEY]
         self._timeout_s = timeout_s
         self.spent = Spent(limits or Limits())
+        self.endpoint = self._address.name
+        self._answered = False  # at any time, whatever it said
         self._sleep = sleep
         for name in _CHATTY:
             logging.getLogger(name).setLevel(logging.WARNING)
@@ -101,16 +118,19 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
     def send(self, request: Mapping[str, JSON]) -> Reply:
         """Send the whole body, again where that is worth it, and return what came back.
 
+        Whatever answer was paid for is returned, also one that cannot be read (`cache.answer`).
+
         Raises:
-            InvalidRequest: the request holds an option of the client, such as a time-out.
-            CacheError: the request or the answer holds a credential, the message says where; or a ceiling is reached,
-                and nothing was sent.
+            InvalidRequest: the request is no JSON, or holds an option of the client, such as a time-out.
+            CacheError: the request holds a credential, the message says where; or a ceiling is reached, and nothing was
+                sent.
             EndpointError: the endpoint will never answer this request, or no attempt brought an answer.
         """
         if options := sorted(_OPTIONS & request.keys()):
             raise InvalidRequest(
                 f"Expected the body of a request, got {', '.join(options)}. Give that to the transport instead."
             )
+        canonical(request)
         refuse_credentials({"request": request}, self._secrets)
         model = str(request.get("model"))
         attempts: list[dict[str, JSON]] = []
@@ -118,60 +138,87 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
             self.spent.reserve(model)
             began = time.perf_counter()
             try:
-                answer, request_id = self._ask(request)
+                answer, request_id = self._ask(json.dumps(request).encode())
             except EndpointError as error:
+                self.spent.lose(model, error.usage)
                 attempts.append(_attempt(began, error.status, error.request_id, error))
                 self._sleep(_pause_s(error, attempts))
             else:
                 break
         attempts.append(_attempt(began, 200, request_id))
-        self.spent.count(model, usage_of(answer))
-        refuse_credentials({"answer": answer}, self._secrets)
-        said: dict[str, JSON] = {"model": answer["model"]} if isinstance(answer.get("model"), str) else {}
-        return Reply(answer, self._observed(answer, attempts), {"source": _SOURCE, **said})
+        answered = answer.body.get("model")
+        self.spent.count(model, answered if isinstance(answered, str) else "", usage_of(answer.body))
+        kept = answer.kept(self._secrets)
+        said: dict[str, JSON] = {"model": kept["model"]} if isinstance(kept.get("model"), str) else {}
+        return Reply(kept, self._observed(kept, attempts), {"source": _SOURCE, "endpoint": self.endpoint, **said})
 
-    def _ask(self, request: Mapping[str, JSON]) -> tuple[dict[str, JSON], str | None]:
+    def _ask(self, body: bytes) -> tuple[Answer, str | None]:
         """Return the answer and the endpoint's name for this attempt; raises EndpointError."""
-        import openai
-
+        response = self._response(body)
+        status, headers, content, broken = response
+        request_id = self._shown(headers.get(_REQUEST_ID, "")) or None
         try:
-            # As an extra body the request passes the client untouched, whatever the client knows of its parameters;
-            # and a stream comes as one body, which is read when all of it is there.
-            response = self._connected().chat.completions.with_raw_response.create(
-                model="", messages=[], extra_body=dict(request)
-            )
-        except openai.APITimeoutError:
-            raise EndpointError(f"Expected an answer, got nothing for {self._timeout_s:g} s.") from None
-        except openai.APIConnectionError as error:
-            reason = type(error.__cause__).__name__  # its text may name the endpoint
-            raise EndpointError(f"Expected an answer, got a connection that failed ({reason}).") from None
-        except openai.APIStatusError as error:
-            raise self._failure(error) from None
-        request_id = self._withheld(response.headers.get(_REQUEST_ID, ""))
-        try:
-            return read_answer(response.content, streamed=request.get("stream") is True), request_id
+            if not 200 <= status < 300:
+                raise refused(content, status, self._shown, headers)
+            return read_answer(content, self._shown, broken=broken is not None), request_id
         except EndpointError as error:
-            message = self._withheld(str(error))[:SHOWN]
-            raise EndpointError(message, status=response.status_code, request_id=request_id) from None
+            if broken is not None and error.status is None:  # nor was it told
+                error = replace(self._unreached(broken), usage=error.usage)
+            error.status, error.request_id = status, request_id
+            raise error from None
 
-    def _failure(self, error: openai.APIStatusError) -> EndpointError:
-        """Return what a response with an error status stands for: something that passes, or what to change first."""
-        status, headers, body = error.status_code, error.response.headers, error.body
-        said = self._withheld(str(body["message"] if isinstance(body, dict) and "message" in body else error.message))
-        words = f"{error.code} {error.type} {said}".lower()
-        advice = _ADVICE.get(status, "Change the request as the endpoint says.")
-        if status in (400, 413) and any(word in words for word in _TOO_LONG):
-            advice = "Send fewer or shorter messages, or name a model with a longer context."
-        elif _NO_MONEY in words:
-            advice = _ADVICE[402]
-        elif status in _PASSES or status >= 500:
-            advice = ""
-        message = f"Expected an answer, got status {status}: {said[:SHOWN]} {advice}".rstrip()
-        wait_s, request_id = (
-            _retry_after_s(headers.get("retry-after", "")),
-            self._withheld(headers.get(_REQUEST_ID, "")),
-        )
-        return EndpointError(message, passes=not advice, status=status, wait_s=wait_s, request_id=request_id)
+    def _response(self, body: bytes) -> _Response:
+        """Return what came back in time; raises EndpointError where that is nothing.
+
+        The network is waited for in a thread of its own: an endpoint that sends a byte now and then would never be
+        silent for long, and yet never be done.
+        """
+        outcome: SimpleQueue[_Response | Exception] = SimpleQueue()
+
+        def fetch() -> None:
+            try:
+                outcome.put(self._fetched(body, time.monotonic() + self._timeout_s))
+            except Exception as error:  # whatever the resolver, TLS and HTTP raise
+                outcome.put(error)
+
+        threading.Thread(target=fetch, daemon=True).start()
+        response: _Response | Exception = TimeoutError()
+        with suppress(Empty):
+            response = outcome.get(timeout=self._timeout_s + _GRACE_S)
+        if isinstance(response, Exception):
+            raise self._unreached(response)
+        self._answered = True
+        return response
+
+    def _fetched(self, body: bytes, deadline: float) -> _Response:
+        headers = {
+            "Authorization": f"Bearer {self._api_key}",
+            "Content-Type": "application/json",
+            "Accept-Encoding": "identity",  # a small answer may be packed that is large when it is unpacked
+            **{header: os.environ[name] for name, header in _BILLED.items() if os.environ.get(name)},
+        }
+        content = bytearray()
+        broken: Exception | None = None
+        with self._connected().stream("POST", self._address.url, content=body, headers=headers) as response:
+            try:
+                for chunk in response.iter_bytes():
+                    content += chunk
+                    if len(content) > LARGEST_BYTES or _STREAM_ENDS.search(content, max(0, len(content) - SHOWN)):
+                        break
+                    if time.monotonic() > deadline:
+                        broken = TimeoutError()
+                        break
+            except Exception as error:  # what came until then may be whole
+                broken = error
+            return _Response(response.status_code, response.headers, bytes(content), broken)
+
+    def _unreached(self, error: Exception) -> EndpointError:
+        if isinstance(error, TimeoutError):
+            return EndpointError(f"Expected a whole answer within {self._timeout_s:g} s, got none.")
+        if type(error).__name__ == "ReadTimeout":
+            silence_s = min(SILENCE_S, self._timeout_s)
+            return EndpointError(f"Expected an answer, got nothing for {silence_s:g} s.")
+        return unreached(error, self._address, before=self._answered)
 
     def _observed(self, answer: Mapping[str, JSON], attempts: list[dict[str, JSON]]) -> dict[str, JSON]:
         """Return what surrounds an answer; what the endpoint does not say is left out."""
@@ -183,23 +230,44 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
             "versions": self._versions,
         }
 
-    def _withheld(self, text: str) -> str:
-        """Return what an endpoint says beside its answer, without the key, the base URL or another credential."""
-        address = urlsplit(self._base_url or "").netloc
-        return withhold(text, [*self._secrets, *([address] if address else [])])
+    def _shown(self, text: str) -> str:
+        """Return what an endpoint says beside its answer, without key, base URL, and what a terminal obeys."""
+        return printable(withhold(text, [*self._secrets, *self._address.private])[:SHOWN])
 
-    def _connected(self) -> openai.OpenAI:
+    def _connected(self) -> openai.DefaultHttpxClient:
         if self._process != os.getpid():  # a fork: the connections are its parent's
             self._client, self._process = self._connect(), os.getpid()
         return self._client
 
-    def _connect(self) -> openai.OpenAI:
+    def _connect(self) -> openai.DefaultHttpxClient:
+        """Return a client that follows no redirect; on loopback it knows no proxy, whatever the environment says."""
         try:
             import openai
         except ImportError:
-            raise CacheError("Expected the package openai, got none. Install it: `pip install '.[live]'`.") from None
+            raise CacheError("Expected the package openai, got none. Run `python -m pip install openai`.") from None
         self._versions = {"openai": openai.__version__, "python": platform.python_version()}
-        return openai.OpenAI(api_key=self._api_key, base_url=self._base_url, timeout=self._timeout_s, max_retries=0)
+        silence_s = min(SILENCE_S, self._timeout_s)
+        timeout = min(CONNECT_S, self._timeout_s), silence_s, silence_s, silence_s  # to connect, read, write, and wait
+        file, folder = (_certificates(variable) for variable in _CERTIFICATES)
+        try:
+            if not is_loopback(self._address.host):
+                return openai.DefaultHttpxClient(timeout=timeout, follow_redirects=False)
+            verify = ssl.create_default_context(cafile=file, capath=folder) if self._address.encrypted else False
+            return openai.DefaultHttpxClient(timeout=timeout, follow_redirects=False, trust_env=False, verify=verify)
+        except OSError as error:
+            variables, reason = " or ".join(_CERTIFICATES), error.strerror
+        except Exception as error:  # a proxy that is none, or whose package is missing; its text may hold a password
+            variables = " or ".join(self._address.proxies)
+            reason = str(error) if isinstance(error, ImportError) else type(error).__name__
+        raise CacheError(f"Expected something that can be used in {variables}, got: {reason}. Mend or unset it.")
+
+
+def _certificates(variable: str) -> str | None:
+    """Return whose certificates are trusted, as the environment says; raises CacheError for what is not there."""
+    value = os.environ.get(variable) or None
+    if value is not None and not _CERTIFICATES[variable](Path(value)):
+        raise CacheError(f"Expected certificates in {variable}, got none at {value}. Mend or unset it.")
+    return value
 
 
 def _attempt(began: float, status: int | None, request_id: str | None, error: object = "") -> dict[str, JSON]:
@@ -208,30 +276,15 @@ def _attempt(began: float, status: int | None, request_id: str | None, error: ob
     return {"latency_s": round(time.perf_counter() - began, 6), **{name: said for name, said in known.items() if said}}
 
 
-def _retry_after_s(header: str) -> float | None:
-    """Return the seconds that a Retry-After header asks to wait: a number, or a date; None if it says neither.
-
-    References:
-        https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
-    """
-    seconds = math.nan
-    with suppress(ValueError):
-        date = parsedate_to_datetime(header)
-        seconds = date.replace(tzinfo=date.tzinfo or timezone.utc).timestamp() - time.time()
-    with suppress(ValueError):
-        seconds = float(header)
-    return max(0.0, seconds) if math.isfinite(seconds) else None
-
-
 def _pause_s(error: EndpointError, attempts: Sequence[JSON]) -> float:
-    """Return the seconds to wait before asking again: what the endpoint asks, else longer each time.
+    """Return the seconds to wait before asking again: longer each time, and never less than the endpoint asks.
 
     Raises:
         EndpointError: `error` with all `attempts`, where asking again is no use or there were enough of them.
     """
-    wait_s = error.wait_s
-    if wait_s is None:  # chance keeps processes that failed together from coming back together
-        wait_s = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** (len(attempts) - 1)) * random.uniform(0.5, 1)
+    # Chance keeps processes that failed together from coming back together.
+    backoff_s = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** (len(attempts) - 1)) * random.uniform(0.5, 1)
+    wait_s = max(backoff_s, error.wait_s or 0)
     if not error.passes:
         last = ""
     elif len(attempts) >= ATTEMPTS:
@@ -242,21 +295,6 @@ def _pause_s(error: EndpointError, attempts: Sequence[JSON]) -> float:
         return wait_s
     error.message, error.attempts = f"{error}{last}", tuple(attempts)
     raise error
-
-
-# -- where to, and as whom ---
-
-
-def _checked_url(url: str | None) -> str | None:
-    """Return the base URL, None for OpenAI's own; raises CacheError, which does not show it."""
-    with suppress(ValueError):
-        parts = urlsplit(url or "")
-        if not url or (parts.scheme in ("http", "https") and parts.hostname and parts.port != 0):
-            return url or None
-    raise CacheError(
-        "Expected a base URL such as http://127.0.0.1:8000/v1, got another form (not shown). "
-        "Mend the argument or OPENAI_BASE_URL."
-    )
 
 
 def _checked_key(key: str, *, needed: bool) -> str:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cache.key import JSON
+    from cache.limits import Usage
     from cache.record import Record
 
 
@@ -62,6 +63,7 @@ class EndpointError(CacheError):
         wait_s: the seconds that the endpoint asked to wait, if it did.
         request_id: the endpoint's name for the attempt, if it gave one.
         attempts: what every attempt met, in the form in which a record keeps it.
+        usage: the tokens that were billed all the same, if the endpoint said so.
     """
 
     message: str
@@ -70,6 +72,7 @@ class EndpointError(CacheError):
     wait_s: float | None = None
     request_id: str | None = None
     attempts: Sequence[JSON] = ()
+    usage: Usage | None = None
 
     def __str__(self) -> str:
         return self.message

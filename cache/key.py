@@ -43,7 +43,9 @@ NOT_IN_KEY: Mapping[str, str] = {
     "store": "whether the provider keeps a copy",
 }
 
-_SAFE_INTEGER = 2**53 - 1  # beyond it two integers share one IEEE 754 double, and so one key
+TOO_DEEP = "lists or objects nested too deeply"
+
+SAFE_INTEGER = 2**53 - 1  # beyond it two integers share one IEEE 754 double, and so one key
 _EXPONENT = 1e21  # from here on a number is written with an exponent, and read back as a float
 _LONE = re.compile("[\ud800-\udfff]")  # half a surrogate pair
 
@@ -62,7 +64,7 @@ def canonical(value: JSON) -> bytes:
     except _Fault as fault:
         raise InvalidRequest(f"Expected JSON, got {fault} ${fault.path}. Mend the request.") from None
     except RecursionError:
-        raise InvalidRequest("Expected JSON, got lists or objects nested without end. Mend the request.") from None
+        raise InvalidRequest(f"Expected JSON, got {TOO_DEEP}. Mend the request.") from None
 
 
 def digest(value: JSON) -> str:
@@ -117,7 +119,7 @@ def _ordered(value: object) -> object:
         return value
     if isinstance(value, (int, float)):
         with_exponent = isinstance(value, float) and _EXPONENT <= abs(value) < float("inf")
-        if not (abs(value) <= _SAFE_INTEGER or with_exponent):  # nor is NaN
+        if not (abs(value) <= SAFE_INTEGER or with_exponent):  # nor is NaN
             raise _Fault(f"{value}, not finite or an integer beyond ±(2**53 - 1), at")
         return int(value) if isinstance(value, int) else _number(value)
     place: str | int | None = None

@@ -27,24 +27,41 @@ _KEY = re.compile(rb"sha256:[0-9a-f]{64}")
 
 
 class Usage(NamedTuple):
-    """The tokens that one or more answers were billed for, as the endpoint counted them."""
+    """The tokens that one or more answers were billed for, as the endpoint counted them.
+
+    Attributes: `prompt` and `completion`; `others` that only its total has, which some use for thinking.
+    """
 
     prompt: int = 0
     completion: int = 0
+    others: int = 0
 
     @property
     def tokens(self) -> int:
-        """Prompt and completion together."""
-        return self.prompt + self.completion
+        """All together."""
+        return sum(self)
+
+    def plus(self, more: Usage) -> Usage:
+        """Both together."""
+        return Usage(*(one + other for one, other in zip(self, more, strict=True)))
 
 
 def usage_of(answer: Mapping[str, JSON]) -> Usage | None:
-    """Return what a chat.completion body says of its tokens, None if it says nothing."""
-    match answer:
-        case {"usage": {"prompt_tokens": int(prompt), **others}}:
-            completion = others.get("completion_tokens")
-            return Usage(prompt, completion if isinstance(completion, int) else 0)
-    return None
+    """Return what a chat.completion body says of its tokens, None if it says nothing that can be believed.
+
+    It is believed if its numbers are integers from 0 on, and either the total is there or both of its parts.
+    """
+    said = answer.get("usage")
+    if not isinstance(said, Mapping):
+        return None
+    prompt, completion, total = (said.get(f"{name}_tokens") for name in ("prompt", "completion", "total"))
+    if total is None and (prompt is None or completion is None):
+        return None
+    counts = [0 if count is None else count for count in (prompt, completion, total)]
+    known = [count for count in counts if type(count) is int and count >= 0]
+    if len(known) < len(counts):
+        return None
+    return Usage(known[0], known[1], max(0, known[2] - known[0] - known[1]))
 
 
 class Price(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -54,8 +71,9 @@ class Price(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     completion: Annotated[float, msgspec.Meta(ge=0)]
 
     def of(self, usage: Usage) -> float:
-        """The cost of `usage`."""
-        return (self.prompt * usage.prompt + self.completion * usage.completion) / 1e6
+        """The cost of `usage`; tokens of unknown kind cost as the dearer one."""
+        others = max(self.prompt, self.completion) * usage.others
+        return (self.prompt * usage.prompt + self.completion * usage.completion + others) / 1e6
 
 
 def read_prices(path: Path) -> dict[str, Price]:
@@ -78,7 +96,10 @@ class Limits:
         calls: requests that are sent, every attempt counted.
         tokens: prompt and completion tokens, as the endpoint counts them.
         cost: money, by `prices`.
-        prices: by the name of the model in the request.
+        prices: by the name of the model, in requests and in answers.
+
+    Raises:
+        CacheError: when it is made with a ceiling that is no number from 0 on.
     """
 
     calls: int | None = None
@@ -86,21 +107,27 @@ class Limits:
     cost: float | None = None
     prices: Mapping[str, Price] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        for ceiling in (self.calls, self.tokens, self.cost):
+            if ceiling is not None and not ceiling >= 0:  # nor is NaN, which nothing ever reaches
+                raise CacheError(f"Expected a ceiling from 0 on, got {ceiling}. Name another, or none.")
+
 
 class Spent:
     """What a run has used, and what refuses a call once a ceiling is reached; safe for threads.
 
     Tokens are known when an answer is there, so calls that are underway at the same time may pass that ceiling; what an
-    endpoint bills for an attempt that brought no answer is not known at all.
+    endpoint bills for an attempt of which it says nothing is not known at all.
 
-    Attributes: `calls` sent, `usage` billed, `cost` of it where there is a price.
+    Attributes: `calls` sent, `usage` billed, `cost` of it where there is a price, `models` that answered, with how many
+    answers each.
     """
 
     def __init__(self, limits: Limits) -> None:
-        self.calls, self.usage, self.cost = 0, Usage(), 0.0
+        self.calls, self.usage, self.cost, self.models = 0, Usage(), 0.0, Counter[str]()
         self._limits = limits
         self._lock = threading.Lock()
-        self._uncounted = False  # an answer came without its tokens
+        self._uncounted = ""  # why a ceiling can no longer be watched
 
     def reserve(self, model: str) -> None:
         """Count one call to `model`, which is sent next.
@@ -116,21 +143,41 @@ class Spent:
             for (used, ceiling), unit in zip(used_up, ("calls", "tokens", "in money"), strict=True):
                 if ceiling is not None and used >= ceiling:
                     raise CacheError(f"Expected at most {ceiling:g} {unit} in this run, used {used:g}. {KEPT}")
-            if self._uncounted and (limits.tokens is not None or limits.cost is not None):
-                raise CacheError(
-                    "Expected the tokens of every answer, got one without: the ceiling cannot be watched. For a stream "
-                    f'ask with stream_options={{"include_usage": true}}, else set a ceiling on calls. {KEPT}'
-                )
+            if self._uncounted:
+                raise CacheError(f"{self._uncounted} {KEPT}")
             self.calls += 1
 
-    def count(self, model: str, usage: Usage | None) -> None:
-        """Add what the answer of `model` was billed for; None if the endpoint did not say."""
+    def count(self, asked: str, answered: str, usage: Usage | None) -> None:
+        """Add what an answer was billed for.
+
+        Args:
+            asked: the model in the request.
+            answered: the model that the answer names, which is the one that is paid; empty if it names none.
+            usage: of the answer; None if the endpoint did not say, or nothing that can be believed.
+        """
+        limits, model = self._limits, answered or asked
         with self._lock:
-            if usage is None:
-                self._uncounted = True
-                return
-            self.usage = Usage(self.usage.prompt + usage.prompt, self.usage.completion + usage.completion)
-            self.cost += self._limits.prices[model].of(usage) if model in self._limits.prices else 0.0
+            self.models[model] += 1
+            if usage is not None:
+                self.usage = self.usage.plus(usage)
+                self.cost += limits.prices[model].of(usage) if model in limits.prices else 0.0
+            elif limits.tokens is not None or limits.cost is not None:
+                self._uncounted = (
+                    "Expected the tokens of every answer as integers from 0 on, got none: no ceiling can be watched."
+                    ' For a stream ask with stream_options={"include_usage": true}, else set a ceiling on calls.'
+                )
+            if limits.cost is not None and model not in limits.prices:
+                self._uncounted = (
+                    f"Expected a price for {model!r}, which answered in the place of {asked!r}, got none: the ceiling "
+                    f"cannot be watched. Add it to the price table: {_FORM}."
+                )
+
+    def lose(self, asked: str, usage: Usage | None) -> None:
+        """Add what an attempt was billed for that brought no answer, if the endpoint said so."""
+        if usage is not None:
+            with self._lock:
+                self.usage = self.usage.plus(usage)
+                self.cost += self._limits.prices[asked].of(usage) if asked in self._limits.prices else 0.0
 
 
 # -- the ledger ---

@@ -8,7 +8,8 @@ As a line of canonical JSON a record is
 The key is the SHA-256 of `question`, the digest is the SHA-256 of `{"key", "reply"}`: together they cover every byte
 that is ever returned, so neither a request nor an answer can be edited unnoticed. Canonical JSON has one form, so
 reading verifies question and reply as they stand in the line. Lines of the first version end with a sketch of the
-question, which served to find the nearest record; they are read, and written without it.
+question, which served to find the nearest record; they are read, and written without it. A line is read only if it is
+byte for byte what is written of the record in it.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from cache.errors import CacheError, CorruptRecord
-from cache.key import JSON, canonical, digest_bytes, keyed, question
+from cache.errors import CacheError, CorruptRecord, InvalidRequest
+from cache.key import JSON, TOO_DEEP, canonical, digest_bytes, keyed, question
+from cache.nearest import sketch
 from cache.redaction import refuse_credentials
 
 CHAT = "chat.completions"
@@ -86,7 +88,10 @@ class Record:
             CacheError: something in the record looks like a credential.
         """
         if "_safe" not in self.__dict__:
-            refuse_credentials({"request": self.request, **self._reply()})
+            try:
+                refuse_credentials({"request": self.request, **self._reply()})
+            except RecursionError:
+                raise InvalidRequest(f"Expected JSON in a record, got {TOO_DEEP}. Mend what is recorded.") from None
             self.__dict__["_safe"] = True
         return self._seal[2]
 
@@ -133,11 +138,21 @@ class Record:
         if expected_key is not None and expected_key != said.key:
             raise CorruptRecord(f"Expected the record {expected_key}, got {said.key}. {RESTORE}")
         record = cls(asked.request, replied.answer, asked.sample, asked.kind, replied.provenance, replied.observed)
-        record.__dict__["_seal"] = _sealed(bytes(said.question), bytes(said.reply))
-        written = record.believed(said.key, said.digest).to_line()
-        if line not in (written, written[:-2] + b',"sketch":"%b"}\n' % said.sketch.encode()):
-            raise _no_line(line, "another order or other spaces")
+        try:
+            record.believed(said.key, said.digest)
+        except InvalidRequest as error:
+            raise _no_line(line, error) from None
+        if line not in (record.to_line(), record.first_line()):
+            raise _no_line(line, "not as it is written: another order, other spaces, or numbers in another form")
         return record
+
+    def first_line(self) -> bytes:
+        """Return the record as the first version wrote its line: with the sketch of the question at the end."""
+        return self.to_line()[:-2] + b',"sketch":"%b"}\n' % sketch(self.question).hex().encode()
+
+    def answers_as(self, other: Record) -> bool:
+        """Whether two records of a key answer alike: when and under which name they were delivered does not count."""
+        return self.key == other.key and _said(self) == _said(other)
 
 
 # -- the line as bytes ---
@@ -170,6 +185,14 @@ def _sealed(question: bytes, reply: bytes) -> tuple[str, str, bytes]:
     digest = digest_bytes(b'{"key":"%b","reply":%b}' % (key.encode(), reply))
     line = b'{"digest":"%b","key":"%b","question":%b,"reply":%b}\n' % (digest.encode(), key.encode(), question, reply)
     return key, digest, line
+
+
+DELIVERY = frozenset({"created", "id", "timings"})
+"""Of a model's answer what each delivery of it has anew: its name, its hour, and how long it took."""
+
+
+def _said(record: Record) -> bytes:
+    return canonical({name: said for name, said in record.answer.items() if name not in DELIVERY})
 
 
 def _no_line(line: bytes, reason: object) -> CorruptRecord:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
+from typing import Any, TypeVar
 
 from cache.errors import CacheError
 from cache.key import JSON
+
+AnyJSON = TypeVar("AnyJSON", bound=JSON)
 
 WITHHELD = "[withheld: a credential stood here]"
 
@@ -33,11 +36,20 @@ def refuse_credentials(value: JSON, known: Collection[str] = ()) -> None:
 
     The message names the first place as a path from `$`, never the credential.
     """
-    for place in _places(value, "$", known):
+    for place in redact(value, known)[1]:
         raise CacheError(
             f"Expected no credential in a record, got something that looks like one at {place}. "
             "Remove it there; pass credentials to the client of the endpoint, never in what is recorded."
         )
+
+
+def redact(value: AnyJSON, known: Collection[str] = (), path: str = "$") -> tuple[AnyJSON, list[str]]:
+    """Return `value` with `WITHHELD` wherever a credential of a usual form or one of the `known` stood, and the places.
+
+    A place is a path from `path`; it does not show the credential.
+    """
+    places: list[str] = []
+    return _redacted(value, path, known, places), places
 
 
 def withhold(text: str, known: Collection[str] = ()) -> str:
@@ -53,19 +65,25 @@ def _found(text: str, known: Collection[str]) -> bool:
     return usual or any(secret in text for secret in known)
 
 
-def _places(value: JSON, path: str, known: Collection[str]) -> Iterator[str]:
-    """Yield the places in `value` that look like a credential."""
-    if isinstance(value, str):
-        if _found(value, known):
-            yield path
-    elif isinstance(value, Mapping):
+def _redacted(value: Any, path: str, known: Collection[str], places: list[str]) -> Any:
+    if isinstance(value, str) and _found(value, known):
+        places.append(path)
+        return withhold(value, known)
+    if isinstance(value, Mapping):
+        members = {}
         for name, item in value.items():
             if _found(name, known):
-                yield f"{path} (the name of a member)"
-            elif name.lower() in _NAMES and isinstance(item, str) and item:
-                yield f"{path}.{name}"
+                places.append(f"{path} (the name of a member)")
+                members[withhold(name, known)] = _redacted(item, f"{path}.{WITHHELD}", known, places)
+            elif name.lower() in _NAMES and isinstance(item, str) and item not in ("", WITHHELD):
+                places.append(f"{path}.{name}")
+                members[name] = WITHHELD
             else:
-                yield from _places(item, f"{path}.{name}", known)
-    elif isinstance(value, (list, tuple)):
-        for position, item in enumerate(value):
-            yield from _places(item, f"{path}[{position}]", known)
+                members[name] = _redacted(item, f"{path}.{name}", known, places)
+        return members
+    if isinstance(value, (list, tuple)):
+        items = []
+        for position, item in enumerate(value):  # no comprehension: it would be one more call a level
+            items.append(_redacted(item, f"{path}[{position}]", known, places))
+        return items
+    return value

@@ -22,7 +22,7 @@ from typing import Any
 
 import diskcache
 
-from cache.cassette import Cassette
+from cache.cassette import Cassette, refuse_another
 from cache.errors import CacheError
 from cache.key import DIGEST_PREFIX
 from cache.nearest import nearest_key, sketch
@@ -111,7 +111,9 @@ class Store(AbstractContextManager["Store"]):
         self._path = Path(directory).absolute() / DBNAME
         self._local = threading.local()
         if not diskcache.__version__.startswith("5."):
-            raise CacheError(f"Expected diskcache 5, got {diskcache.__version__}. Run `pip install 'diskcache<6'`.")
+            raise CacheError(
+                f"Expected diskcache 5, got {diskcache.__version__}. Run `python -m pip install 'diskcache<6'`."
+            )
         if read_only and not self._path.exists():
             raise CacheError(f"Expected a store in {self._path.parent}, got none. Name its folder, or load a cassette.")
         self._cache: Any = None if read_only else self._open()
@@ -193,18 +195,15 @@ class Store(AbstractContextManager["Store"]):
         """Keep all records of `cassette` or, after an error, none; return how many were new.
 
         Raises:
-            CacheError: as in `put`, or a record differs from the one that is there under its key.
+            CacheError: as in `put`, or a record answers differently than the one that is there under its key.
         """
         added = 0
         with self._writing() as cache:
             for key, record in cassette.items():
                 if self._added(cache, key, record.to_line(), sketch(record.question)):
                     added += 1
-                elif (kept := self.get(key)) is None or kept.to_line() != record.to_line():
-                    raise CacheError(
-                        f"Expected one record for {key}, got two that differ: one in {self._path.parent}, one in the "
-                        "cassette. Load the cassette into an empty folder."
-                    )
+                elif (kept := self.get(key)) is not None:
+                    refuse_another(kept, record)
         return added
 
     def _added(self, cache: Any, key: str, line: bytes, tag: bytes) -> bool:
@@ -212,10 +211,11 @@ class Store(AbstractContextManager["Store"]):
         return self._row(key) is None and bool(cache.add(key, line, tag=tag))
 
     @contextmanager
-    def claim(self, key: str) -> Iterator[None]:
+    def claim(self, key: str) -> Iterator[Path]:
         """Wait until no thread of any process holds `key`, and hold it; a process that dies lets go.
 
-        The operating system holds the lock, on a file in the folder that goes when the record is there.
+        The operating system holds the lock, on a file in the folder that goes when the record is there. Beside it is
+        the path where an answer may wait (`cache.spool`).
 
         Raises:
             CacheError: no lock can be made, or `filelock` is not installed.
@@ -223,7 +223,7 @@ class Store(AbstractContextManager["Store"]):
         try:
             from filelock import FileLock  # late: only recording needs it
         except ImportError:
-            raise CacheError("Expected the package filelock, got none. Install it: `pip install '.[live]'`.") from None
+            raise CacheError("Expected the package filelock, got none. Run `python -m pip install filelock`.") from None
         self._writable()
         path = self._path.with_name(f"{DBNAME}.{key.removeprefix(DIGEST_PREFIX)}.lock")
         lock = FileLock(path)
@@ -232,7 +232,7 @@ class Store(AbstractContextManager["Store"]):
         except OSError as error:
             raise self._failure("lock a key in", error) from error
         try:
-            yield
+            yield path.with_suffix(".answer")
             if self.get(key) is not None:  # so whoever still waits on this file finds the record, and asks nobody
                 with suppress(OSError):  # some systems keep a file that is open
                     path.unlink()

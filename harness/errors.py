@@ -8,10 +8,16 @@ HarnessError
 └── TrainingError         a job that cannot be trained as it stands
     ├── InvalidJob        a file that holds no job, or a job that contradicts itself
     ├── MalformedData     the data cannot be read as what they are said to be
-    └── NotThisJob        a result or a checkpoint of another job, or none at all
+    ├── NotThisJob        a result or a checkpoint of another job, or none at all
+    ├── Unwell            the machine failed, not the job: another attempt may do
+    └── GivenUp           jobs that used up their attempts
 
 A class is where somebody catches it; every message says what was expected, what was got, and what mends it.
 """
+
+from __future__ import annotations
+
+from collections.abc import Mapping
 
 
 class HarnessError(Exception):
@@ -51,3 +57,18 @@ class MalformedData(TrainingError):
 
 class NotThisJob(TrainingError):
     """A result or a checkpoint of another job, or a file that is neither."""
+
+
+class Unwell(TrainingError):
+    """The machine failed, not the job: a disk that is full or gone, too little memory. Another attempt may do."""
+
+
+class GivenUp(TrainingError):
+    """Jobs that used up their attempts, though nothing is wrong with them as they stand.
+
+    Attributes: `reasons`, by the key of each job, why in one line.
+    """
+
+    def __init__(self, message: str, reasons: Mapping[str, str]) -> None:
+        super().__init__(message)
+        self.reasons = reasons

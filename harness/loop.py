@@ -28,8 +28,8 @@ Reader: TypeAlias = Callable[[Space, str], "Reading | Rejection"]
 """What finds the design that a reply proposes, or says why there is none; `harness.text` has them by name."""
 
 
-Objective: TypeAlias = Callable[[Architecture], "float | None"]
-"""Measures an architecture: its validation accuracy in percent, or None where no measurement exists."""
+Objective: TypeAlias = Callable[[Architecture], "float | Rejection | None"]
+"""Measures an architecture: its validation accuracy in percent, why there will be none, or None where none is yet."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,8 @@ class Problem:
         accuracy = self.objective(architecture)
         if accuracy is None:
             return Unmeasured(proposal, architecture, macs)
+        if isinstance(accuracy, Rejection):
+            return Rejected(proposal, accuracy, architecture, macs)
         return Evaluated(proposal, architecture, macs, accuracy)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,6 +12,7 @@ from cache.client import Client
 from cache.key import JSON
 from cache.record import Record
 from harness.errors import BrokenRecording, HarnessError, InvalidJob
+from harness.protocol import Reason, Rejection
 from harness.training.jobs import KIND, Trained, Training
 from tables.space import Architecture, Space
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from tables.table import Table  # a replay needs no arrays
 
 FIGURES = "evaluation"  # the kind of the record of an architecture's figures
+UNMEASURED = "unmeasured"  # of one that says why a training came to nothing; in a recording, never in the user's store
 
 
 class Figures(NamedTuple):
@@ -53,6 +56,12 @@ class TabularObjective:
                 f"{self.table.name} has slots of {self.table.cardinalities} choices, {self.space.name} of "
                 f"{self.space.cardinalities}; name a table of this space"
             )
+        for ours, theirs in zip(self.space.slots, self.table.info.slots, strict=True):
+            if theirs.choices not in (ours.choices, tuple(map(str, self.space.symbols(range(len(ours.choices)))))):
+                raise HarnessError(
+                    f"{self.table.name} has the choices {', '.join(theirs.choices)} in {theirs.name}, "
+                    f"{self.space.name} has {', '.join(ours.choices)}; name a table of this space, in this order"
+                )
 
     def __call__(self, architecture: Architecture) -> float:
         """The accuracy that a search is told, in percent (`Table.measure` says of which data)."""
@@ -68,7 +77,8 @@ class Asked:
         space: of the architectures.
         source: what measures.
         wait: whether a training that is not there is asked for; otherwise it counts as not measured yet.
-        known: the figures that were asked for.
+        given_up: why a training came to nothing, by its key.
+        known: the figures that were asked for, or why there are none.
         used: their records, by key.
     """
 
@@ -76,16 +86,17 @@ class Asked:
     space: Space
     source: Measure | Training
     wait: bool = True
-    known: dict[Architecture, Figures] = field(default_factory=dict)
+    given_up: Mapping[str, str] = field(default_factory=dict)
+    known: dict[Architecture, Figures | Rejection] = field(default_factory=dict)
     used: dict[str, Record] = field(default_factory=dict)
 
-    def __call__(self, architecture: Architecture) -> float | None:
-        """The accuracy that a search is told, in percent; raises as `figures` does."""
+    def __call__(self, architecture: Architecture) -> float | Rejection | None:
+        """The accuracy that a search is told, in percent, or why there is none; raises as `figures` does."""
         figures = self.figures(architecture)
-        return None if figures is None else figures.told
+        return figures.told if isinstance(figures, Figures) else figures
 
-    def figures(self, architecture: Architecture) -> Figures | None:
-        """All figures of an architecture; None for a training that is not there and not waited for.
+    def figures(self, architecture: Architecture) -> Figures | Rejection | None:
+        """All figures of an architecture, or why there are none; None for a training that is not waited for.
 
         Raises:
             CacheError: it was not recorded and cannot be made, as in `Client.ask`.
@@ -103,7 +114,12 @@ class Asked:
     def _record(self, architecture: Architecture) -> Record | None:
         if isinstance(self.source, Measure):
             return self.client.ask(FIGURES, self.source.request(self.space, architecture))
-        request = self.source.job(architecture).request()
+        job = self.source.job(architecture)
+        request = job.request()
+        if (reason := self.given_up.get(job.key)) is not None:
+            return Record(request, {"reason": reason}, kind=UNMEASURED)
+        if (given_up := self.client.find(UNMEASURED, request)) is not None:
+            return given_up
         return self.client.ask(KIND, request) if self.wait else self.client.find(KIND, request)
 
 
@@ -114,8 +130,12 @@ def _looked_up(record: Record) -> Figures:
     raise BrokenRecording(record.key, "figures of another form")
 
 
-def _trained(record: Record) -> Figures:
+def _trained(record: Record) -> Figures | Rejection:
+    if record.kind == UNMEASURED:
+        return Rejection(Reason.UNMEASURED, str(record.answer.get("reason")))
     outcome = Trained.from_record(record).outcome
+    if not outcome.is_measured or outcome.test is None:
+        return Rejection(Reason.UNMEASURED, "a loss of its training was not finite")
     if outcome.validation is None:
         raise InvalidJob(
             f"a search expects a validation accuracy, and the recipe of {record.key} trains on all pictures: give its "

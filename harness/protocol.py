@@ -88,6 +88,7 @@ class Reason(str, Enum):
     ABOVE_WINDOW = "above the MACs window"
     BELOW_WINDOW = "below the MACs window"
     REPEATED = "already tested"
+    UNMEASURED = "not measured"
 
 
 @dataclass(frozen=True)

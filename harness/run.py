@@ -22,7 +22,7 @@ from cache.client import Client, Tally
 from cache.key import JSON, canonical, digest_bytes
 from cache.record import CHAT, Record
 from harness.constraints import Constraint, MacsWindow, novel
-from harness.errors import BrokenRecording, OptimizerError
+from harness.errors import BrokenRecording, GivenUp, OptimizerError
 from harness.loop import Before, Objective, Problem, Reader, Step, Trajectory, run
 from harness.objectives import Asked, Figures
 from harness.protocol import (
@@ -43,6 +43,7 @@ from harness.text.reply import Hear, verbatim
 from harness.training.jobs import KIND as TRAINING
 from tables.space import Architecture, Space
 
+HOPELESS = 3  # trainings that come to nothing before any other has ended
 SAMPLES = 1000
 """More than there are runs of a specification, so that the numbers of requests that a run repeats are free."""
 
@@ -143,6 +144,7 @@ def perform(
     before: Before = lambda iteration, turn: None,  # noqa: ARG005
     *,
     wait: bool = True,
+    given_up: Mapping[str, str] | None = None,
 ) -> Run:
     """Perform a run; with a client that only replays, exactly what was recorded.
 
@@ -154,6 +156,7 @@ def perform(
         setting: the values that the specification names.
         before: is told the iteration and the turn of every proposal before it is asked for.
         wait: whether trainings that are missing are asked for; otherwise the run ends there and says what is `missing`.
+        given_up: why a training came to nothing, by its key: its proposal is told as one that was not measured.
 
     Raises:
         CacheError: what `Client.ask` raises; what was answered before is kept.
@@ -179,12 +182,13 @@ def perform(
         return _Said(heard.text, answer.key)
 
     source = specification.table or specification.training
-    measuring = Asked(client, setting.space, source, wait) if source else None
+    measuring = Asked(client, setting.space, source, wait, given_up or {}) if source else None
     objective = setting.objective or measuring or remembered(specification)
     problem = Problem(setting.space, setting.macs, _constraints(specification), objective, setting.reader, unread)
     told = None if specification.told is None else partial(as_told, specification.told, specification.window)
     trajectory = run(setting.optimizer(complete), problem, specification.budget, told, note)
-    measured, figures = (tuple(measuring.used.values()), measuring.known) if measuring else ((), {})
+    measured, known = (tuple(measuring.used.values()), measuring.known) if measuring else ((), {})
+    figures = {architecture: each for architecture, each in known.items() if isinstance(each, Figures)}
     return Run(specification, setting, trajectory, tuple(answers), measured, figures, client.tally)
 
 
@@ -196,12 +200,17 @@ def perform_all(
 ) -> list[Run]:
     """Perform runs side by side; what they all need next is trained at once, and they are performed again.
 
+    A training that comes to nothing is told as a proposal that was not measured, and the runs go on; not so if the
+    first `HOPELESS` of all come to nothing, which then is no matter of what was proposed.
+
     `before` gives, for the position of a run, what is told before each of its proposals.
 
     Raises:
         OptimizerError: a run takes another course when it is performed again.
         CacheError, TrainingError: what `perform` and `Client.ask_all` raise.
     """
+    given_up: dict[str, str] = {}
+    asked: set[str] = set()
     settings = [setting(each) for each in specifications]
     runs: dict[int, Run] = {}
     wanted: dict[int, tuple[Architecture, ...]] = {}
@@ -212,9 +221,15 @@ def perform_all(
     going_on = list(range(len(specifications)))
     while True:
         jobs = [job(specifications[n], architecture) for n, missing in wanted.items() for architecture in missing]
-        client.ask_all(TRAINING, list(dict(jobs).values()))
+        asked.update(dict(jobs))
+        try:
+            client.ask_all(TRAINING, [request for key, request in dict(jobs).items() if key not in given_up])
+        except GivenUp as error:
+            given_up |= error.reasons
+            if len(given_up) >= HOPELESS and len(given_up) == len(asked):
+                raise
         for n in going_on:
-            again = perform(specifications[n], client, settings[n], before(n), wait=False)
+            again = perform(specifications[n], client, settings[n], before(n), wait=False, given_up=given_up)
             _refuse_another_course(runs.get(n), again)
             runs[n] = again
         wanted = {n: runs[n].missing for n in going_on if runs[n].missing}

@@ -77,7 +77,7 @@ class Model(Data, frozen=True, kw_only=True):
 
 
 class Label(NamedTuple):
-    """What independent runs are called: model or method, target, way to answer, temperature (nan if unset)."""
+    """What runs are called: model or method, target, way to answer, temperature (nan if unset)."""
 
     model: str
     target: str
@@ -135,11 +135,20 @@ class Specification(Data, frozen=True, kw_only=True):
 
     @property
     def label(self) -> Label:
-        """What the run and those that it may be pooled with are called."""
+        """What the run is called, and with it those of the same setting, and perhaps of others."""
         model = self.model or Model(name=self.method)
         temperature = model.parameters.get("temperature")
         known = float(temperature) if isinstance(temperature, int | float) else float("nan")
         return Label(model.name, self.target, model.answers, known)
+
+    @property
+    def shared(self) -> dict[str, JSON]:
+        """All that independent runs of one setting have in common: the request without what counts them."""
+        content: dict[str, Any] = msgspec.to_builtins(msgspec.structs.replace(self, number=0))
+        parameters = content.get("model", {}).get("parameters", {})
+        if type(seed := parameters.get("seed")) is int:  # one that goes up with the number draws each run anew
+            parameters["seed"] = seed - self.number
+        return content
 
     @property
     def name(self) -> str:

@@ -12,21 +12,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from harness import spaces
 from harness.digits import table as digits
 from harness.spaces import Benchmark
 from reproduce.data import Published, home, is_fetched, manifest, read_published, sha256_of
 from reproduce.errors import DataMissing, UsageError
-from tables import csv, published
+from tables import csv, files, published
 from tables.errors import TableError
 from tables.source import Origin, Source
-from tables.space import Architecture
+from tables.space import Architecture, Space
 from tables.storage import build, embedded
 from tables.table import HeldOut, Table
 
 BENCHMARKS = {benchmark.name: benchmark for benchmark in (digits.BENCHMARK, *spaces.tables())}
 PUBLISHED = tuple(name for name, benchmark in BENCHMARKS.items() if benchmark.format in published.FORMATS)
 """The tables of the paper."""
+SPACES = tuple(spaces.find(name).SPACE for name in spaces.NAMES)
 
 
 def find(name: str) -> Benchmark:
@@ -106,6 +110,30 @@ class Opened:
         )
 
 
+def network_ranks(name: str, opened: Opened) -> NDArray[np.int64] | None:
+    """(n,) competition rank by test accuracy of each architecture's network among all networks, 1 is best.
+
+    None where a rank cannot count networks: they are not fewer than the architectures, or each architecture was trained
+    by itself.
+    """
+    benchmark = find(name)
+    if not benchmark.by_network:
+        return None
+    space, test = benchmark.space, opened.held_out.test
+    of_network = {space.network(space.architecture_at(row)): accuracy for row, accuracy in enumerate(test)}
+    ascending = np.sort(list(of_network.values()))
+    return ascending.size - np.searchsorted(ascending, test, side="right") + 1
+
+
+def what_counts(name: str) -> str:
+    """What ranks, and all other counts of architectures, on a table count."""
+    space = (benchmark := find(name)).space
+    if space.networks is None:
+        return f"Ranks count {space.size:,} architectures, each a network of its own."
+    trained = "architectures of one network share its figures" if benchmark.by_network else "each was trained by itself"
+    return f"Ranks count {space.size:,} architectures (keys), which are {space.networks:,} networks; {trained}."
+
+
 def open_benchmark(name: str) -> Opened:
     """Open a table.
 
@@ -122,15 +150,21 @@ def open_if_at_hand(name: str) -> Opened | None:
 
 
 def open_file(path: Path) -> Opened:
-    """Open a table of one's own: HDF5 as `python -m tables build` writes it, or a CSV of architectures and accuracies.
+    """Open a table of one's own: HDF5 as `python -m tables build` writes it, or what that builds a table of.
 
     Raises:
         TableError: if the file cannot be read, or is no complete table.
     """
-    if path.suffix.lower() != ".csv":
+    if path.suffix.lower() in files.HDF5:
         return Opened.at(path)
     with tempfile.TemporaryDirectory() as folder:
-        return Opened.at(csv.build(path, Path(folder)))
+        built = files.build(path, Path(folder), SPACES)
+        return Opened(Table.open(built, whole=True), HeldOut.open(built))
+
+
+def space_of(table: Table) -> Space:
+    """The declared space that a table is of, by its slots and the names of their choices; else the table's own."""
+    return next((space for space in SPACES if space.slots == table.info.slots), table.space)
 
 
 def table_path(name: str) -> Path:
@@ -175,7 +209,7 @@ def content(name: str) -> bytes:
     benchmark = find(name)
     file = file_of(benchmark)
     if file is None:
-        return csv.content(Path(str(benchmark.path)))
+        return files.content(Path(str(benchmark.path)))
     found = read_published(file)
     if found is None:
         raise DataMissing(file.name, purpose=f"the table {name}")

@@ -11,16 +11,15 @@ from cache.client import Client
 from cache.key import DIGEST_PREFIX
 from harness import spaces
 from harness.loop import Step
-from harness.protocol import MILLION, Rejected
+from harness.protocol import MILLION, Reason, Rejected
 from harness.run import Run, accepted, foreseen
 from harness.spaces import Benchmark
 from harness.specification import Specification
 from harness.training import estimates
 from harness.training.estimates import Pace
-from harness.training.jobs import Trained, Training
+from harness.training.jobs import KIND, Trained, Training, code_digest
 from reproduce import runs
 from reproduce.benchmarks import BENCHMARKS
-from reproduce.errors import UsageError
 from reproduce.report.report import (
     BLANK,
     MISSING,
@@ -72,11 +71,9 @@ def again(path: Path) -> Report:
     """What a recording holds, performed again from it alone.
 
     Raises:
-        UsageError: it holds no run; and what `reproduce.runs.again` raises.
+        what `reproduce.runs.again` raises.
     """
     found = runs.again(path)
-    if not found:
-        raise UsageError(f"{path}: expected a recording with a run, got none")
     return report(found, replayed, {path.name: cassette.read(path).digest})
 
 
@@ -84,12 +81,14 @@ def _rows(run: Run, cell: Callable[[float, str], Cell], *, told: bool) -> list[t
     steps = accepted(run.trajectory)
     source = run.specification.table
     table = None if source is None else BENCHMARKS.get(source.table)
-    figures = [run.figures[step.trial.architecture] for step in steps if step.trial.architecture is not None]
-    best = max(range(len(figures)), key=lambda n: figures[n].told, default=None)
+    figures = [run.figures.get(step.trial.architecture or ()) for step in steps]
+    told_here = {n: each.told for n, each in enumerate(figures) if each is not None}
+    best = max(told_here, key=told_here.__getitem__, default=None)
     rows = []
-    for n, (step, (validation, test)) in enumerate(zip(steps, figures, strict=True)):
-        shown = cell(test, ".2f") if n == best else BLANK
-        row = (*_place(run.setting.space, run.specification.number, step, table), cell(validation, ".2f"), shown)
+    for n, (step, each) in enumerate(zip(steps, figures, strict=True)):
+        validation = MISSING if each is None else cell(each.told, ".2f")
+        shown = cell(each.test, ".2f") if each is not None and n == best else BLANK
+        row = (*_place(run.setting.space, run.specification.number, step, table), validation, shown)
         then = () if not told else (BLANK if step.accuracy is None else replayed(step.accuracy, ".2f"),)
         rows.append((*row, *then))
     return rows
@@ -109,13 +108,33 @@ def _trainings(found: Sequence[Run]) -> list[str]:
     how = found[0].specification.training
     if how is None:
         return []
-    records = {record.key: record for run in found for record in run.measured}
+    records = {record.key: record for run in found for record in run.measured if record.kind == KIND}
     observed = [Trained.from_record(record).observed for record in records.values()]
     hours, devices = sum(each.seconds for each in observed) / 3600, sorted({each.device for each in observed})
-    return [
+    notes = [
         f"{how.dataset}, epochs {how.recipe.epochs}, input {how.recipe.input_size}, batch {how.recipe.batch_size}, "
         f"width {how.network.width:g}: {len(observed)} trainings, {hours:.2g} h in all, on {', '.join(devices)}.",
+        *(f"Not measured, trial {run.specification.number + 1}: {said}." for run in found for said in _unmeasured(run)),
     ]
+    stretches = [stretch for each in observed for stretch in each.stretches]
+    if other := sum(any(stretch.code != code_digest() for stretch in each.stretches) for each in observed):
+        notes.append(f"{other} of {len(observed)} trainings were made by another version of the code than is here.")
+    if len(ways := {repr((each.settings, each.versions, each.code)) for each in stretches}) > 1:
+        notes.append(
+            f"They were trained under {len(ways)} different settings, versions or codes, which their records name: "
+            "small differences may come from there."
+        )
+    return notes
+
+
+def _unmeasured(run: Run) -> list[str]:
+    """Which proposals came to nothing when they were trained, and why."""
+    said = []
+    for step in run.trajectory.steps:
+        trial = step.trial
+        if isinstance(trial, Rejected) and trial.rejection.reason is Reason.UNMEASURED and trial.architecture:
+            said.append(f"{run.setting.space.to_native(trial.architecture)}: {trial.rejection.detail}")
+    return list(dict.fromkeys(said))
 
 
 def _conversation(run: Run, name: str | None) -> list[str]:

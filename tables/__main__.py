@@ -1,8 +1,8 @@
 """`python -m tables`: build tables from published files, and see what a built table is.
 
-python -m tables build FILE.csv --into FOLDER   # `python -m reproduce fetch` builds published tables
-python -m tables info FILE …                    # verified whole
-python -m tables quality FILE …                 # how far its accuracies rank architectures
+python -m tables build FILE --into FOLDER   # of CSV or JSON; `python -m reproduce fetch` builds published tables
+python -m tables info FILE …                # verified whole
+python -m tables quality FILE …             # how far its accuracies rank architectures
 
 Exit codes: 0 done, 1 a table that is damaged or another than its digest says, 2 wrong use or missing data.
 """
@@ -13,10 +13,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from genius_replay.console import ending, say
+from genius_replay.console import ending, say, warn
 from genius_replay.options import Parser
-from tables import csv
 from tables.errors import DamagedTable, TableError
+from tables.files import EXPECTED, build
 from tables.quality import measure, report
 from tables.storage import load
 
@@ -26,8 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     parser = Parser(prog="python -m tables", description="Build benchmark tables, and describe them.")
     commands = parser.add_subparsers(dest="command", required=True)
-    building = commands.add_parser("build", help="make a table of a CSV file of architectures and accuracies")
-    building.add_argument("csv", type=Path, metavar="FILE.csv")
+    building = commands.add_parser("build", help="make a table of a file of architectures and accuracies")
+    building.add_argument("file", type=Path, metavar="FILE", help=f"{EXPECTED}")
     building.add_argument("--into", type=Path, metavar="FOLDER", required=True)
     measuring = commands.add_parser("quality", help="what differs between architectures, and what between seeds")
     measuring.add_argument("tables", nargs="+", type=Path, metavar="FILE")
@@ -35,7 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     describing.add_argument("tables", nargs="+", type=Path, metavar="FILE")
     options = parser.parse_args(arguments)
     if options.command == "build":
-        say(str(csv.build(options.csv, options.into)))
+        path = build(options.file, options.into)
+        say(str(path))
+        for remark in load(path, [])[0].remarks:
+            warn(remark)
     else:
         tell = describe if options.command == "info" else assess
         for path in options.tables:
@@ -59,6 +62,7 @@ def describe(path: Path) -> str:
         f"  digest   {info.digest}",
         f"  holds    {', '.join(dataset.name for dataset in info.datasets)}",
         *(f"  {slot.name:8} {' | '.join(slot.choices)}" for slot in info.slots),
+        *(f"  remark   {remark}" for remark in info.remarks),
     ]
     return "\n".join(lines) + "\n"
 

@@ -6,179 +6,170 @@
     10,70.5,69.5
     11,74.25,73
 
-An architecture is written in digits, one a slot ("0210"), or as symbols with commas, semicolons or blanks between them
-("[0, 2, 1, 0]" in quotes, "conv skip none"). Accuracies are percentages. A search may ask for any architecture of the
-space, so each has to be there exactly once.
+`tables.own` says how an architecture may be written; with commas in it, it stands in quotes. Accuracies are percent.
+A search may ask for any architecture of the space, so each has to be there: once, or in as many lines as every other
+one, one a seed. Then accuracies are the means, and the lines are the table's `runs`. Columns `params` and `flops`
+(multiply-accumulates) may follow, and `seed`, which is not kept. Semicolons or tabs may separate columns.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import math
 import re
-from collections.abc import Iterator, Sequence
-from itertools import product
-from pathlib import Path
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple, NoReturn
 
 import numpy as np
 
-from tables import storage
-from tables.errors import InvalidArchitecture, TableError
-from tables.source import Measure, Origin, Source
-from tables.space import Architecture, Group, Notation, Slot, Space
+from tables import own
+from tables.errors import TableError
+from tables.own import Key, Refuse
+from tables.source import OWN, Measure, Origin, Source
+from tables.space import Architecture, Space
 from tables.storage import Columns
 
 HEADERS = (["architecture", "accuracy"], ["architecture", "accuracy", "test"])
-_SEPARATOR = re.compile(r"[,;]|\s+")
+ACCURACIES = {"accuracy": "runs", "test": "test_runs"}
+"""Columns of accuracies, with that of the single trainings behind each in a table."""
+COSTS = ("params", "flops")
+SEED = "seed"
+
+_DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 class _Row(NamedTuple):
-    """One line of the file: its number from 1, the architecture as it is written, and accuracies in percent."""
+    """One line of the file: its number from 1, the architecture as it is written, and the entries by column."""
 
     line: int
     text: str
-    accuracies: tuple[float, ...]
+    numbers: dict[str, float]  # accuracies in percent
 
 
-def build(path: Path, folder: Path) -> Path:
-    """The table of the CSV file at `path`, written into a folder and named after the file; returns where it is.
-
-    Raises:
-        TableError: the file cannot be read or is no complete table, or the table cannot be written.
-    """
-    data = content(path)
-    return storage.build(*read(data, path.stem), data, folder)
-
-
-def content(path: Path) -> bytes:
-    """The file at `path`.
-
-    Raises:
-        TableError: it cannot be read.
-    """
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise TableError(f"{path}: {error.strerror}; name a CSV file that can be read") from error
-
-
-def read(data: bytes, name: str, space: Space | None = None) -> tuple[Source, Columns]:
+def read(
+    data: bytes, name: str, space: Space | None = None, *, spaces: Iterable[Space] = (), place: str = ""
+) -> tuple[Source, Columns]:
     """What a CSV file holds, to be built with `tables.storage.build`.
 
     Args:
         data: the file.
-        name: what the table is to be called, and the file in messages.
+        name: what the table is to be called.
         space: the table's key, in whose notation architectures may also be written; without one it is inferred: the
             symbols of a slot are those that the file has in it, in numerical or else alphabetical order.
+        spaces: that a file without a space of its own may turn out to be of (`tables.own.read`).
+        place: what messages call the file; its name, if it is left out.
 
     Raises:
         TableError: the file is no complete table; names the line and what to mend.
     """
-    rows = _rows(data, name)
-    space = space or _inferred(rows, name)
-    lines: dict[Architecture, int] = {}
-    for row in rows:
-        try:
-            architecture = _architecture(row.text, space)
-        except InvalidArchitecture as error:
-            _refuse(name, row.line, f"no architecture of this table ({error})")
-        if architecture in lines:
-            _refuse(name, row.line, f"{row.text!r} is there already, in line {lines[architecture]}")
-        lines[architecture] = row.line
-    if len(lines) != space.size:
-        absent = next(each for each in product(*map(range, space.cardinalities)) if each not in lines)
-        raise TableError(
-            f"{name}: {space.size - len(lines)} of {space.size} architectures are missing, the first is "
-            f"{space.to_native(absent)!r}; a search may ask for any of them: add the missing lines"
-        )
-    file_order = np.array([space.index_of(architecture) for architecture in lines])
-    accuracies = np.array([row.accuracies for row in rows])[np.argsort(file_order)]
-    measure = Measure.NO_SPLIT if accuracies.shape[1] == 1 else Measure.VALIDATION
-    source = Source(name, space, measure, Origin("a CSV file", "none", path=name, licence="not stated"))
-    return source, {"file_order": file_order, **dict(zip(("accuracy", "test"), accuracies.T, strict=False))}
+    refuse = partial(_refuse, place or name)
+    titles, rows = _rows(data, refuse)
+    keys = [Key(f"line {row.line}", row.text) for row in rows]
+    if space is None:
+        space, found = own.read(keys, name, spaces, refuse)
+    else:
+        found = own.read_in(keys, space, refuse)
+    lines = _lines_of(found, rows, refuse)
+    own.refuse_incomplete(space, lines, refuse)
+    in_order = [[rows[line] for line in lines[architecture]] for architecture in sorted(lines)]
+    held = {
+        title: np.array([[row.numbers[title] for row in each] for each in in_order]) for title in titles
+    }  # (n, lines)
+    told = {title: held[title] for title in ACCURACIES if title in titles}
+    remarks = own.in_percent(told, keys[0].place, refuse)
+    columns = {"file_order": np.array([space.index_of(architecture) for architecture in lines])}
+    for title, runs in held.items():
+        if title in told:
+            columns[title] = runs.mean(axis=1)
+            if runs.shape[1] > 1:
+                columns[ACCURACIES[title]] = runs
+        elif title in COSTS:
+            columns[title] = runs[:, 0]
+    measure = Measure.VALIDATION if "test" in told else Measure.NO_SPLIT
+    origin = Origin("a CSV file", OWN, path=name, licence="not stated")
+    return Source(name, space, measure, origin, remarks=remarks), columns
 
 
-def _rows(data: bytes, name: str) -> list[_Row]:
-    """All lines of the file."""
+def _rows(data: bytes, refuse: Refuse) -> tuple[list[str], list[_Row]]:
+    """The titles of the columns behind the first, and all lines of the file."""
     try:
         text = data.decode("utf-8-sig")  # spreadsheets put a byte order mark in front
     except UnicodeDecodeError as error:
-        raise TableError(f"{name}: expected text in UTF-8 ({error}); save the file as UTF-8") from None
-    lines = _lines(text, name)
+        refuse("", f"expected text in UTF-8 ({error}); save the file as UTF-8")
+    lines = _lines(text, refuse)
     number, header = next(lines, (1, []))
-    if [title.strip() for title in header] not in HEADERS:
+    first, *titles = [title.strip().lower() for title in header] or [""]
+    known = {*ACCURACIES, *COSTS, SEED}
+    if first != "architecture" or "accuracy" not in titles or len({*titles} & known) < len(titles):
         expected = " or ".join(",".join(titles) for titles in HEADERS)
-        _refuse(name, number, f"expected the header {expected}, got {','.join(header)!r}")
-    rows = [_row(name, number, entries, len(header)) for number, entries in lines]
+        further = f"{', '.join(COSTS)} and {SEED} may follow"
+        refuse(f"line {number}", f"expected the header {expected}, got {','.join(header)[:200]!r}; {further}")
+    rows = [_row(number, entries, titles, refuse) for number, entries in lines]
     if not rows:
-        _refuse(name, number, "expected a line for every architecture, got none")
-    if all(row.accuracies[0] <= 1 for row in rows):
-        _refuse(name, rows[0].line, "no accuracy is above 1, but percentages are expected; multiply them by 100")
-    return rows
+        refuse(f"line {number}", "expected a line for every architecture, got none")
+    return titles, rows
 
 
-def _lines(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
+def _lines(text: str, refuse: Refuse) -> Iterator[tuple[int, list[str]]]:
     """Number and entries of every line that is not empty."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    header = text.partition("\n")[0]
+    delimiter = next((each for each in ";\t" if each in header), ",")
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter)
     try:
         yield from ((reader.line_num, entries) for entries in reader if entries)
     except csv.Error as error:
-        _refuse(name, reader.line_num, f"not CSV ({error})")
+        refuse(f"line {reader.line_num}", f"not CSV ({error})")
 
 
-def _row(name: str, line: int, entries: Sequence[str], expected: int) -> _Row:
-    if len(entries) != expected:
+def _row(line: int, entries: Sequence[str], titles: Sequence[str], refuse: Refuse) -> _Row:
+    place = f"line {line}"
+    if len(entries) != 1 + len(titles):
         hint = "; an architecture with commas has to stand in quotes"
-        _refuse(name, line, f"expected {expected} entries, got {len(entries)}{hint}")
-    return _Row(line, entries[0].strip(), tuple(_percentage(entry, line, name) for entry in entries[1:]))
+        refuse(place, f"expected {1 + len(titles)} entries, got {len(entries)}{hint}")
+    numbers = {
+        title: _number(text.strip(), title, place, refuse) for title, text in zip(titles, entries[1:], strict=True)
+    }
+    return _Row(line, entries[0].strip(), numbers)
 
 
-def _symbols(text: str) -> tuple[str, ...]:
-    """The symbols of an architecture as it is written."""
-    if text.isascii() and text.isdigit():
-        return tuple(text)
-    if text[:1] + text[-1:] in ("[]", "()"):
-        text = text[1:-1]
-    return tuple(symbol for symbol in _SEPARATOR.split(text) if symbol)
+def _number(text: str, title: str, place: str, refuse: Refuse) -> float:
+    """An accuracy from 0 to 100; a whole number of any other column."""
+    if title in ACCURACIES:
+        if _DECIMAL.fullmatch(text) and 0 <= float(text) <= 100:
+            return float(text)
+        hint = " (write a decimal point, not a comma)" if re.fullmatch(r"\d+,\d+", text) else ""
+        refuse(place, f"expected an accuracy from 0 to 100, got {text[:200]!r}{hint}")
+    if not re.fullmatch(r"[0-9]{1,18}", text) or (title in COSTS and not int(text)):
+        refuse(place, f"expected {title} as a whole number{' above 0' * (title in COSTS)}, got {text[:200]!r}")
+    return int(text)
 
 
-def _percentage(text: str, line: int, name: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value <= 100:
-        _refuse(name, line, f"expected an accuracy from 0 to 100, got {text!r}")
-    return value
+def _lines_of(found: Sequence[Architecture], rows: Sequence[_Row], refuse: Refuse) -> dict[Architecture, list[int]]:
+    """The lines of each architecture in the order of the file, by their places in `rows`: as many for each."""
+    lines: dict[Architecture, list[int]] = {}
+    for at, architecture in enumerate(found):
+        lines.setdefault(architecture, []).append(at)
+    counts = Counter(map(len, lines.values()))
+    usual = max(counts, key=lambda count: (counts[count], -count))
+    for at, architecture in enumerate(found):
+        each = [rows[line] for line in lines[architecture]]
+        before, row = each[0], rows[at]
+        if len(each) > usual and row is each[usual]:
+            several = f", of {usual} lines each" if usual > 1 else "; where all have several, they are read as runs"
+            refuse(f"line {row.line}", f"{row.text!r} is there already, in line {before.line}{several}")
+        if len(each) < usual:
+            refuse(
+                f"line {row.line}", f"expected {usual} lines of {row.text!r} as of others, one a seed, got {len(each)}"
+            )
+        for title in (SEED, *COSTS):
+            values = {other.numbers.get(title) for other in each}
+            if title in row.numbers and len(values) != (len(each) if title == SEED else 1):
+                same = "a seed of its own in" if title == SEED else f"the same {title} in"
+                refuse(f"line {row.line}", f"expected {same} every line of {row.text!r}")
+    return lines
 
 
-def _inferred(rows: Sequence[_Row], name: str) -> Space:
-    """The space of the symbols that occur; its keys are digits where every symbol is one, else have blanks between."""
-    written = [(row.line, _symbols(row.text)) for row in rows]
-    first, length = rows[0].line, len(written[0][1])
-    for line, symbols in written:
-        if len(symbols) != length or not length:
-            _refuse(name, line, f"expected {max(length, 1)} symbols as in line {first}, got {len(symbols)}")
-    slots = []
-    for number, symbols in enumerate(zip(*(symbols for _, symbols in written), strict=True), start=1):
-        choices = sorted(set(symbols), key=lambda each: (0, int(each), each) if each.isdecimal() else (1, 0, each))
-        if len(choices) == 1:
-            _refuse(name, first, f"symbol {number} is {choices[0]!r} in every line, which is no choice; leave it out")
-        slots.append(Slot(f"Slot {number}", tuple(choices)))
-    digits = all(len(symbol) == 1 and symbol in "0123456789" for slot in slots for symbol in slot.choices)
-    template = ("" if digits else " ").join("{}" for _ in slots)
-    return Space(name, name, (Group("Slots", tuple(slots)),), notation=Notation(template, names=True))
-
-
-def _architecture(text: str, space: Space) -> Architecture:
-    """The architecture that is written so, as symbols or as the space's own key; raises InvalidArchitecture."""
-    try:
-        return space.from_symbols(_symbols(text), text)
-    except InvalidArchitecture:
-        return space.from_native(text)
-
-
-def _refuse(name: str, line: int, problem: str) -> NoReturn:
-    raise TableError(f"{name}, line {line}: {problem}; nothing was built, mend the file")
+def _refuse(name: str, place: str, problem: str) -> NoReturn:
+    raise TableError(f"{name}{', ' * bool(place)}{place}: {problem}; nothing was built, mend the file")

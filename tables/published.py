@@ -1,30 +1,37 @@
 """Published JSON files → columns: strict, every architecture exactly once, numbers that can be what they claim to be.
 
 A reader trusts nothing: a table built from a damaged file would go on giving wrong numbers long after the file is gone.
-A file is one object {key: {field: value}}; a key is a notation of the space, read to the letter.
+A file is one object {key: {field: value}}; a key is a notation of the space, read to the letter. In a file of one's
+own, of the same form, keys are what `tables.own` makes of them.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tables import own
 from tables.errors import InvalidArchitecture, TableError
-from tables.source import Source
+from tables.own import Key
+from tables.source import OWN, Measure, Origin, Source
+from tables.space import Space
 from tables.storage import Columns
+
+_ByKey: TypeAlias = dict[str, Any]
+"""A parsed file: the entry of every key."""
 
 RUNS = 3  # trainings of an architecture in NAS-Bench-Macro and Channel-Bench-Macro
 
 
-def _runs(data: bytes, source: Source, runs_field: str, mean_field: str) -> Columns:
+def _runs(by_key: _ByKey, source: Source, runs_field: str, mean_field: str) -> Columns:
     """Three runs, their mean and the costs; accuracy is the published mean."""
-    entries = _read(data, source, {runs_field, mean_field, "std", "params", "flops"})
+    entries = _read(by_key, source, {runs_field, mean_field, "std", "params", "flops"})
     mean, runs = entries.percentages(mean_field), entries.runs(runs_field)
     off = np.flatnonzero(np.abs(mean - runs.mean(axis=1)) > 1e-6)
     if off.size:
@@ -36,9 +43,9 @@ def _runs(data: bytes, source: Source, runs_field: str, mean_field: str) -> Colu
     return {"accuracy": mean, "file_order": entries.rows, "runs": runs, **costs}
 
 
-def _ranked(data: bytes, source: Source) -> Columns:
+def _ranked(by_key: _ByKey, source: Source) -> Columns:
     """Validation is what a search is told; test and its published rank, which has no ties, are held out."""
-    entries = _read(data, source, {"val_acc_200", "test_acc_200", "rank"})
+    entries = _read(by_key, source, set(_RANKED))
     test, rank = entries.percentages("test_acc_200"), entries.counts("rank")
     best_first = np.argsort(rank)
     if not np.array_equal(rank[best_first], np.arange(1, rank.size + 1)):
@@ -49,13 +56,60 @@ def _ranked(data: bytes, source: Source) -> Columns:
     return {"accuracy": told, "file_order": entries.rows, "test": test, "published_rank": rank}
 
 
-FORMATS: Mapping[str, Callable[[bytes, Source], Columns]] = {
-    "nas-bench-macro": partial(_runs, runs_field="test_acc", mean_field="mean_acc"),
-    "channel-bench": partial(_runs, runs_field="acc", mean_field="mean"),
-    "nas-bench-201": _ranked,
+_RANKED = ("val_acc_200", "test_acc_200", "rank")
+_FORMS: Mapping[str, tuple[Sequence[str], Callable[[_ByKey, Source], Columns]]] = {
+    "nas-bench-macro": (("test_acc", "mean_acc"), partial(_runs, runs_field="test_acc", mean_field="mean_acc")),
+    "channel-bench": (("acc", "mean"), partial(_runs, runs_field="acc", mean_field="mean")),
+    "nas-bench-201": (_RANKED, _ranked),
 }
+"""The fields by which each form is known, and how it is read."""
+
+
+def _published(data: bytes, source: Source, form: str) -> Columns:
+    return _FORMS[form][1](_parse(data, partial(_refuse, source)), source)
+
+
+FORMATS: Mapping[str, Callable[[bytes, Source], Columns]] = {form: partial(_published, form=form) for form in _FORMS}
 """How each format is read. A file that is not the whole benchmark, or contradicts itself, is refused (TableError), with
 the key or the position."""
+
+
+def read(data: bytes, name: str, *, spaces: Iterable[Space] = (), place: str = "") -> tuple[Source, Columns]:
+    """What a JSON file of one's own holds, to be built with `tables.storage.build`.
+
+    Args:
+        data: the file, of the form of one of `FORMATS`.
+        name: what the table is to be called.
+        spaces: that the file may turn out to be of (`tables.own.read`).
+        place: what messages call the file; its name, if it is left out.
+
+    Raises:
+        TableError: the file is of no such form, or no complete table.
+    """
+
+    def refuse(key: str, problem: str) -> NoReturn:
+        raise TableError(f"{place or name}{', ' * bool(key)}{key}: {problem}; nothing was built, mend the file")
+
+    by_key = _parse(data, partial(refuse, ""))
+    first = next(iter(by_key.values()), None)
+    fields = set(first) if isinstance(first, dict) else set()
+    form = next((form for form, (known, _) in _FORMS.items() if fields.issuperset(known)), None)
+    if form is None:
+        forms = " or ".join(", ".join(known) for known, _ in _FORMS.values())
+        refuse(
+            "", f"expected an object of architectures, each an object with {forms}, got {sorted(fields) or data[:50]!r}"
+        )
+    space, found = own.read([Key(f"key {key[:200]!r}", key) for key in by_key], name, spaces, refuse)
+    entries: _ByKey = {}
+    for architecture, (key, entry) in zip(found, by_key.items(), strict=True):
+        if entries.setdefault(native := space.to_native(architecture), entry) is not entry:
+            refuse(f"key {key[:200]!r}", f"{native!r} is there already, written otherwise")
+    own.refuse_incomplete(space, found, refuse)
+    measure = Measure.VALIDATION if form == "nas-bench-201" else Measure.TEST_ONLY
+    source = Source(name, space, measure, Origin("a JSON file", OWN, path=name, licence="not stated"))
+    columns = _FORMS[form][1](entries, replace(source, name=place or name))
+    told = {column: values for column, values in columns.items() if column in ("accuracy", "test")}
+    return replace(source, remarks=own.in_percent(told, "", refuse)), columns
 
 
 # -- what every format is checked for ---
@@ -103,9 +157,8 @@ class _Entries:
         return dense
 
 
-def _read(data: bytes, source: Source, fields: set[str]) -> _Entries:
-    """Parse a file and check everything but the values: its JSON, the keys, and the fields of each entry."""
-    by_key = _parse(data, source)
+def _read(by_key: _ByKey, source: Source, fields: set[str]) -> _Entries:
+    """Check everything but the values: the keys, and the fields of each entry."""
     rows = []
     for key, entry in by_key.items():
         if not isinstance(entry, dict) or set(entry) != fields:
@@ -122,25 +175,25 @@ def _read(data: bytes, source: Source, fields: set[str]) -> _Entries:
     return _Entries(source, by_key, np.array(rows, dtype=np.int32))
 
 
-def _parse(data: bytes, source: Source) -> dict[str, Any]:
+def _parse(data: bytes, refuse: Callable[[str], NoReturn]) -> _ByKey:
     """The JSON object in `data`; duplicate keys, NaN, infinities and truncated text are refused, at any depth."""
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         fields = dict(pairs)
         if len(fields) < len(pairs):
             names = [name for name, _ in pairs]
-            _refuse(source, f"key {next(name for name in names if names.count(name) > 1)!r} is there twice")
+            refuse(f"key {next(name for name in names if names.count(name) > 1)!r} is there twice")
         return fields
 
     def no_constant(text: str) -> NoReturn:
-        _refuse(source, f"{text} where a number was expected")
+        refuse(f"{text} where a number was expected")
 
     try:
         parsed = json.loads(data, object_pairs_hook=unique, parse_constant=no_constant)
     except (ValueError, RecursionError) as error:
-        _refuse(source, f"not whole JSON ({error})")
+        refuse(f"not whole JSON ({error})")
     if not isinstance(parsed, dict):
-        _refuse(source, f"expected a JSON object of architectures, got {type(parsed).__name__}")
+        refuse(f"expected a JSON object of architectures, got {type(parsed).__name__}")
     return parsed
 
 
@@ -150,8 +203,4 @@ def _key_of(row: int, source: Source) -> str:
 
 def _refuse(source: Source, problem: str) -> NoReturn:
     """Raise TableError with the problem and the way out."""
-    origin = source.origin
-    raise TableError(
-        f"{source.name}: {problem}; nothing was built, "
-        f"fetch {origin.path} again from {origin.repository} at {origin.revision}"
-    )
+    raise TableError(f"{source.name}: {problem}; nothing was built, {source.origin.remedy}")

@@ -14,7 +14,8 @@ import re
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from operator import index
+from itertools import accumulate
+from operator import index, mul
 from typing import Any, TypeAlias
 
 from tables.errors import InvalidArchitecture
@@ -162,7 +163,7 @@ class Space:
     @cached_property
     def strides(self) -> tuple[int, ...]:
         """What one step in each slot adds to an architecture's index."""
-        return tuple(math.prod(self.cardinalities[position + 1 :]) for position in range(len(self.slots)))
+        return tuple(accumulate(self.cardinalities[:0:-1], mul, initial=1))[::-1]
 
     def index_of(self, architecture: Architecture) -> int:
         """The architecture's place in lexicographic order, from 0; the first slot counts most."""

@@ -20,6 +20,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -36,8 +37,9 @@ from tables.source import Measure, Origin, Source
 from tables.space import Slot
 
 SCHEMA_VERSION = 2
+SIGNATURE = b"\x89HDF\r\n\x1a\n"  # begins every HDF5 file
 REBUILD = (
-    "build it again: `python -m reproduce fetch` does so for a published table, `python -m tables build FILE.csv` for "
+    "build it again: `python -m reproduce fetch` does so for a published table, `python -m tables build FILE` for "
     "one of your own, and `git checkout tables/trained` brings what this project trained"
 )
 
@@ -88,11 +90,12 @@ class TableInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     measure: Measure
     unit: str  # of every accuracy
-    resolution: float  # percentage points; closer accuracies are equal
     slots: tuple[Slot, ...]
     origin: Origin
     source_sha256: str  # of the published file this was built from
     datasets: tuple[Dataset, ...]
+    remarks: tuple[str, ...] = ()  # what looks wrong and may be right
+    resolution: float = RESOLUTION  # percentage points; closer accuracies are equal
 
     @property
     def json(self) -> str:
@@ -153,11 +156,17 @@ def load(path: Path, names: Collection[str] | None = None) -> tuple[TableInfo, d
         with h5py.File(path, "r") as file:
             info = _info(file, path)
             present = [each for each in info.datasets if names is None or each.name in names]
-            return info, {each.name: _column(file[each.name][()], each, path) for each in present}
+            return info, {each.name: _column(file[each.name], each, path) for each in present}
     except FileNotFoundError:
         raise TableError(f"no table at {path}; {REBUILD}") from None
-    except (OSError, RuntimeError, LookupError, TypeError, ValueError, AttributeError) as error:
+    except IsADirectoryError:
+        raise TableError(f"{path}: expected a table, got a folder; name a file") from None
+    except (OSError, RuntimeError, LookupError, TypeError, ValueError, AttributeError, MemoryError) as error:
         # Short files, foreign files, lost datasets and flipped bits come out of h5py as any of these.
+        if isinstance(error, PermissionError):
+            raise TableError(f"{path} may not be read; change its permissions") from error
+        if "unable to lock file" in str(error):
+            raise TableError(f"{path} is in use by another program that writes to it; close it there") from error
         raise DamagedTable(f"{path} cannot be read as a table ({error}); {REBUILD}") from error
 
 
@@ -175,11 +184,11 @@ def _image(source: Source, columns: Columns, source_sha256: str, compressed: boo
         name=source.name,
         measure=source.measure,
         unit="percent",
-        resolution=RESOLUTION,
         slots=source.space.slots,
         origin=source.origin,
         source_sha256=source_sha256,
         datasets=tuple(datasets),
+        remarks=source.remarks,
     )
     image = io.BytesIO()
     with h5py.File(image, "w", libver=("v110", "v110")) as file:
@@ -212,11 +221,18 @@ def _info(file: h5py.File, path: Path) -> TableInfo:
     schema = json.loads(about).get("schema")
     if schema != SCHEMA_VERSION:
         raise TableError(f"{path} has schema {schema}, this version reads {SCHEMA_VERSION}; {REBUILD}")
-    return msgspec.json.decode(about, type=TableInfo)
+    info = msgspec.json.decode(about, type=TableInfo)
+    rows = math.prod(len(slot.choices) for slot in info.slots)
+    kinds = {each.name: COLUMN_KINDS[each.name].dtype == each.dtype for each in info.datasets}
+    if "accuracy" not in kinds or not all(kinds.values()) or any(each.shape[:1] != (rows,) for each in info.datasets):
+        raise ValueError(f"expected accuracies of {rows} architectures and columns as {', '.join(COLUMN_KINDS)}")
+    return info
 
 
-def _column(array: NDArray[Any], expected: Dataset, path: Path) -> NDArray[Any]:
-    if (array.dtype.str, array.shape, sha256(array.data)) != (expected.dtype, expected.shape, expected.sha256):
+def _column(stored: h5py.Dataset, expected: Dataset, path: Path) -> NDArray[Any]:
+    same = (stored.dtype.str, stored.shape) == (expected.dtype, expected.shape)
+    array: NDArray[Any] | None = stored[()] if same else None  # never more than was built
+    if array is None or sha256(array.data) != expected.sha256:
         raise DamagedTable(f"{path}: dataset {expected.name} has another SHA-256 than when it was built; {REBUILD}")
     array.flags.writeable = False
     return array

@@ -11,6 +11,7 @@ benchmark publishes test accuracy alone both show the same numbers, `Table.measu
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from tables.errors import DamagedTable, InvalidArchitecture, TableError
 from tables.source import Measure
 from tables.space import Architecture, Group, Space
-from tables.storage import REBUILD, TableInfo, load
+from tables.storage import COLUMN_KINDS, REBUILD, TableInfo, load
 
 
 class Table:
@@ -31,7 +32,13 @@ class Table:
     the order of `Space.index_of`: the first slot is the most significant.
     """
 
-    def __init__(self, path: Path, info: TableInfo, accuracy: NDArray[np.float64]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        info: TableInfo,
+        accuracy: NDArray[np.float64],
+        columns: Mapping[str, NDArray[Any]] | None = None,
+    ) -> None:
         self.info = info
         self.accuracy = accuracy
         """(n,) percent; what it was measured on is `measure`."""
@@ -39,12 +46,18 @@ class Table:
         """The slots as the file lists them; the space it belongs to may know more (groups, notation)."""
         self.cardinalities = self.space.cardinalities
         self._path = path
+        self._columns = columns or {}
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str]) -> Table:
-        """Open the table at `path`; raises as `tables.storage.load` does."""
-        info, columns = load(Path(path), ["accuracy"])
-        return cls(Path(path), info, columns["accuracy"])
+    def open(cls, path: str | os.PathLike[str], *, whole: bool = False) -> Table:
+        """Open the table at `path`; `whole` reads all of it at once, where the file will not stay.
+
+        Raises as `tables.storage.load` does.
+        """
+        info, columns = load(
+            Path(path), [name for name in COLUMN_KINDS if _may_be_told(name)] if whole else ["accuracy"]
+        )
+        return cls(Path(path), info, columns["accuracy"], columns)
 
     def __len__(self) -> int:
         return self.accuracy.size
@@ -131,14 +144,21 @@ class Table:
             DamagedTable: the table was built anew since it was opened, or is damaged.
             TableError: no search may be told this column.
         """
-        if name.startswith("test") or name == "published_rank":
+        if not _may_be_told(name):
             raise TableError(f"{self.name}: {name} is what a search is judged by, so it is with the table's `HeldOut`")
+        if name in self._columns or all(dataset.name != name for dataset in self.info.datasets):
+            return self._columns.get(name)
         info, columns = load(self._path, [name])
         if info != self.info:
             raise DamagedTable(
                 f"{self._path} was built anew while it was open as {self.digest[:12]}; open it again, or {REBUILD}"
             )
         return columns.get(name)
+
+
+def _may_be_told(name: str) -> bool:
+    """Whether a search may see this column."""
+    return not name.startswith("test") and name != "published_rank"
 
 
 class HeldOut:

@@ -146,7 +146,7 @@ def _course(factory: Factory, trial: int, problem: Problem) -> list[Proposal]:
 def _noted(objective: Objective, asked: list[Architecture]) -> Objective:
     """The objective, which notes what it is asked for."""
 
-    def evaluate(architecture: Architecture) -> float | None:
+    def evaluate(architecture: Architecture) -> float | Rejection | None:
         asked.append(architecture)
         return objective(architecture)
 

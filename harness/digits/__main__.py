@@ -114,11 +114,12 @@ def check(path: Path, count: int, seed: int) -> int:
 def _work(block: Block, unfinished: Path) -> Record:  # noqa: ARG001 - a block takes seconds, and keeps no checkpoint
     from harness.digits import network  # late: torch
     from harness.training.checkpoint import Checkpoint
-    from harness.training.train import choose, observed
+    from harness.training.train import choose, observed, stretch
 
-    clock = Checkpoint(None, block.key)
+    cpu = choose("cpu")
+    clock = Checkpoint(None, block.key, now=stretch(block, cpu))
     runs = Runs(network.train(block.cells, block.seed))
-    return TrainedBlock(block, runs, observed(choose("cpu"), clock)).to_record()
+    return TrainedBlock(block, runs, observed(cpu, clock)).to_record()
 
 
 def _positive(text: str) -> int:

@@ -39,6 +39,8 @@ class Benchmark:
         format: how the file is read, one of `tables.published.FORMATS`, or `CSV`.
         measure: what the accuracy that a search is told was measured on.
         licence: the sentence that the built table carries.
+        by_network: whether architectures that are one network were trained as one and share their figures; otherwise
+            each was trained by itself.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Benchmark:
     format: str = ""
     measure: Measure = Measure.VALIDATION
     licence: str = "none stated there"
+    by_network: bool = False
 
     @property
     def brings(self) -> str:

@@ -90,6 +90,7 @@ FACTS = Facts(
             format="nas-bench-macro",
             measure=Measure.TEST_ONLY,
             licence="none stated there; github.com/xiusu/NAS-Bench-Macro holds the same bytes under Apache-2.0",
+            by_network=True,  # its authors copied the runs (`train/collect_benchmark.py`)
         ),
     ),
 )

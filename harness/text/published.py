@@ -57,7 +57,7 @@ _NEW = (
 )
 _REVISION = re.compile(rf"{_NEW}.*:[\s*_`]*\Z|^[ \t]*(?:#+|\*\*).*{_NEW}", re.IGNORECASE)
 _ANNOUNCED = re.compile(
-    rf"^(?:[ \t,*#_]|\b(?:so|wait|ok|here(?: is|'s)|this is|the|my|a)\b)*{_NEW}"
+    rf"(?:^|[.!?] )(?:[ \t,*#_]|\b(?:so|wait|ok|here(?: is|'s)|this is|the|my|a)\b)*{_NEW}"
     r"(?: (?:design|model|architecture|proposal|version))?[ \t*_`]*:",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -65,7 +65,10 @@ _REFERENCE = re.compile(
     r"\b(?:compared|previous|earlier|original|parent|tested|than|over|versus|vs|from|experiment \d+)\b", re.IGNORECASE
 )
 _ASIDE = re.compile(r"\b(?:inputs?|sources?|predecessors?|parents?)\W{0,3}\Z", re.IGNORECASE)  # a list of other things
-_ASSIGNED = re.compile(r"\w+ *= *\Z")
+_LABEL = re.compile(  # right before a list
+    r"(?:\w+ *=|\bdesign\W{0,3}:|\{\s*\"\w+\"\s*:|\d+\.|[-*#>|])[-*#>|_` ]*\Z", re.IGNORECASE
+)
+_DENIED = re.compile(r"\W{0,5}(?:is|was|does|ist|est)?(?:n't|[ \t]+not)\b", re.IGNORECASE)  # right behind one
 _EXPERIMENT = re.compile(r"\bexperiment\s*#?\d+\b[^.,\n]*\Z|^\W*experiment\s*#?\d+\W*\Z", re.IGNORECASE | re.MULTILINE)
 _CONCLUSION = re.compile(
     r"\bno (further|more|additional|other) improvements?\b|\b(cannot|can't|can not) be (further )?improved\b"
@@ -134,17 +137,18 @@ def read(space: Space, text: str) -> Reading | Rejection:
 def _lead(space: Space, text: str, design: _Design, start: int = 0) -> str:
     """The text that leads to a design, from `start` on, without the heading of its first list."""
     before = text[max(start, design.span.start - 500) : design.span.start]
-    headings = [found.start() for found in _group_names(space)[0].finditer(before)] if len(design.lists) > 1 else []
-    if headings:  # its name may stand in it twice: "Stage 1 (Layer 2 to Layer 7)"
+    headings = [found.start() for found in _group_names(space)[0].finditer(before)]
+    if headings and (len(design.lists) > 1 or "\n" not in before[headings[-1] :].strip()):
+        # its name may stand in it twice: "Stage 1 (Layer 2 to Layer 7)"
         line = before.rfind("\n", 0, headings[-1]) + 1
         before = before[: next(place for place in headings if place >= line)]
-    return _ASSIGNED.sub("", before)
+    return _LABEL.sub("", before)
 
 
 def _quoted(space: Space, text: str, design: _Design) -> bool:
     """Whether a design is that of an experiment, or one that is spoken against."""
     lead = _lead(space, text, design)
-    return bool(_EXPERIMENT.search(lead) or spoken_against(lead))
+    return bool(_EXPERIMENT.search(lead) or spoken_against(lead) or _DENIED.match(text, design.span.end))
 
 
 def _revised(lead: str) -> bool:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 from harness.protocol import Reason, Rejection
@@ -35,21 +34,20 @@ class Spoken(NamedTuple):
     behind: str = ""
 
 
-@dataclass(frozen=True)
-class Heard:
+class Heard(NamedTuple):
     """What a model said to us, or why nothing may be read in its answer.
 
     Attributes:
         text: what is read, and what stands for the answer in the conversation.
         rejection: why nothing is read; None where it is.
         whole: the text as it was answered.
-        spoken: the part of it that is said to us; None where that was not asked.
+        start: where `text` begins in it.
     """
 
     text: str
     rejection: Rejection | None = None
     whole: str = ""
-    spoken: Spoken | None = None
+    start: int = 0
 
 
 Hear: TypeAlias = Callable[[Mapping[str, Any]], Heard]
@@ -73,8 +71,8 @@ def heard(answer: Mapping[str, Any]) -> Heard:
         return Heard(content.strip() or NOTHING, why, content)
     part = spoken(content)
     if text := content[slice(*part.span)]:
-        return Heard(text, None, content, part)
-    return Heard(NOTHING, silence(part), content, part)
+        return Heard(text, None, content, part.span.start)
+    return Heard(NOTHING, silence(part), content)
 
 
 def verbatim(answer: Mapping[str, Any]) -> Heard:
@@ -126,14 +124,16 @@ def _texts(content: object) -> tuple[str, bool]:
 
 THINKING, UNENDED = "the model's thinking", "thinking that the model does not end"
 TURN, TOKEN = "a turn that the model made up", "the end of its turn"
-_THOUGHT = r"(?:\w+:)?(?:ant)?(?:think|thought|reason|reflect|scratch|analysis|cot\b|monologue|deliberat)[\w ]{0,20}"
+_THOUGHT = (
+    r"[\w:.-]*(?:think|thought|reason|reflect|scratchpad|analysis|monologue|deliberat)[\w:.-]*(?:\s[^<>]{0,99})?>"
+)
 _OPENS = re.compile(
-    rf"<{_THOUGHT}>|\[THINK\]|◁think▷|<\|begin_of_thought\|>"
+    rf"<{_THOUGHT}|\[THINK\]|◁think▷|<unused94>|<\|begin_of_thought\|>"
     r"|<\|?channel\|?>|\A(?-i:\s*analysis(?=[A-Z]))",  # the harmony format, with its tokens and without
     re.IGNORECASE,
 )
 _CLOSES = re.compile(
-    rf"</{_THOUGHT}>|\[/THINK\]|◁/think▷|<\|end_of_thought\|>"
+    rf"</{_THOUGHT}|\[/THINK\]|◁/think▷|<unused95>|<\|end_of_thought\|>|\.\.\.done thinking\."
     r"|<\|channel\|>\s*final\b[^<\n]{0,40}<\|message\|>|assistantfinal",
     re.IGNORECASE,
 )
@@ -141,12 +141,15 @@ _TOKEN = r"<[|｜][^<>\n]{1,40}[|｜]>|</?s>|<(?:end|start)_of_turn>|<(?:eos|bos
 _OPENING = re.compile(  # of the model's own turn
     rf"(?:\s*(?:{_TOKEN})(?:assistant|model)?)*(?:[\s*#\[]*assistant[ \t*\]]{{0,9}}(?::|\r?\n))?", re.IGNORECASE
 )
-_ROLE = r"user|human|assistant|system|nutzer|benutzer|utilisateur|usuario|пользователь|用户|用戶|助手|ユーザー"
+_ROLE = (
+    r"user|human|assistant|system|developer|observation|evaluator|environment|nutzer|benutzer|utilisateur|usuario"
+    r"|пользователь|用户|用戶|助手|ユーザー"
+)
 _OTHERS = re.compile(
-    rf"(?P<token>{_TOKEN}|\[/?INST\]|<</?SYS>>)"
+    rf"(?P<token>{_TOKEN}|\[/?INST\]|<</?SYS>>)|(?i:</?(?:{_ROLE})>)"
     # a role as the heading of a line, before a sentence, or written out within one
     rf"|(?im:^[ \t>*_#<\[(]*(?:{_ROLE})[ \t]{{0,9}}[*_\])>]*[ \t]{{0,9}}(?:[:：]|\r?$))"
-    r"|(?m:^(?:user|human|assistant)[ \t]+(?=[\"'A-Z]))|(?<!\w)(?:User|Human|USER|HUMAN)[ \t]?:"
+    r"|(?m:^(?:user|human|assistant)[ \t]+(?=[\"'A-Z]))|(?<!\w)(?:User|Human|USER|HUMAN|ASSISTANT)[ \t]?:"
     r"|(?im:^[ \t]*#{1,6}[ \t]*(?:user|human|instruction)\b)"
     # what this project's own prompts say
     r"|(?m:^[ \t>*_\"']*(?:This design has been tested already\.|No design could be read from this answer"
@@ -164,7 +167,7 @@ def spoken(text: str) -> Spoken:
     for found in _CLOSES.finditer(text):
         start, before = found.end(), THINKING
     if _OPENS.search(text, start):
-        return Spoken(Span(start, start), UNENDED)
+        return Spoken(Span(start, start), before, UNENDED)
     if own := _OPENING.match(text, start):
         start = own.end()
     end = len(text)
@@ -177,18 +180,22 @@ def spoken(text: str) -> Spoken:
 
 def silence(part: Spoken) -> Rejection:
     """Why nothing is read where a part of a text that is said to us is empty."""
+    if part.behind == UNENDED:
+        return Rejection(Reason.NOTHING_SAID, "the answer ends within the model's thinking")
     where = f"behind {part.before}" if part.before else f"before {part.behind}" if part.behind else "in the answer"
     return Rejection(Reason.NOTHING_SAID, f"{where} nothing is said")
 
 
 _SPEAKS_AGAINST = re.compile(
-    r"\b(?:(?:not|n['’]t)(?! (?:yet |been )*(?:tested|tried|listed|measured|evaluated|seen))|never|cannot|avoid\w*"
+    r"\b(?:(?:not|\w+n['’]t)(?! (?:yet |been )*(?:tested|tried|listed|measured|evaluated|seen))|never|cannot|avoid\w*"
     r"|reject\w*|discard\w*|for (?:example|instance)|e\.g|the form(?:at)? (?:is|would|should|looks)|often|counts?"
     r"|frequen\w+|nicht|kein\w*|pas|jamais|nunca|не)\b|不"
-    r"|\b(?:than|instead of|unlike|except|from|was|were|(?:experiment|option) \d+)\W*\Z|\b(?:of|changing)\s*\Z",
+    r"|\b(?:than|instead of|unlike|except|from|was|were|compar\w+ (?:with|to)|(?:experiment|option) \d+)\W*\Z"
+    r"|\b(?:of|changing)\s*\Z",
     re.IGNORECASE,
 )
-_SENTENCE = re.compile(r"(?<!\be\.g)(?<!\bi\.e)[.!?;。！？，](?=.)|,(?=.)")
+_SENTENCE = re.compile(r"(?<!\be\.g)[.!?;](?=\s)|[,，。！？]")
+_WHOLE = re.compile(r"(?<!\be\.g)[.!?。！？]\Z")
 _BULLET = re.compile(r"[ \t]*(?:[-*•+]|\d+[.)])[ \t]")
 
 
@@ -200,7 +207,8 @@ def spoken_against(before: str) -> str:
     """
     line = before.rstrip()
     line = line[max(line.rfind("\n"), line.rfind("\r")) + 1 :]
-    if line.endswith((".", "!", "?", "。", "！", "？")) or (_BULLET.match(line) and line[-1] not in ":：,"):
+    if _WHOLE.search(line) or (_BULLET.match(line) and line[-1] not in ":：,"):
         return ""
-    found = _SPEAKS_AGAINST.search(_SENTENCE.split(line)[-1])
+    clauses = [clause for clause in _SENTENCE.split(line) if clause.strip()]
+    found = _SPEAKS_AGAINST.search(clauses[-1]) if clauses else None
     return found[0].strip() if found else ""

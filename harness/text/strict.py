@@ -56,6 +56,8 @@ def read(space: Space, text: str) -> Reading | Rejection:
         return Rejection(Reason.AMBIGUOUS, f"the sentence that leads to the last line says {disowned!r} of it")
     if found["none"]:
         return Rejection(Reason.CONCLUDED, "the answer says that no better design is to be found")
+    if odd := _foreign(line):
+        return Rejection(Reason.WRONG_FORM, f"expected a list in plain characters, got {_shown(line)}{odd}")
     entries = [_number(entry.strip(" \t")) for entry in found["entries"].split(",")]
     span = Span(start + place + found.start("list"), start + place + found.end("list"))
     return _design(space, entries if found["entries"].strip(" \t") else [], span)

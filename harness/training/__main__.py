@@ -10,7 +10,6 @@ the result.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,12 +17,11 @@ from pathlib import Path
 from cache.record import Record
 from genius_replay.console import ending, say, warn
 from genius_replay.options import Parser
-from harness.errors import HarnessError
-from harness.training import data, supernet
-from harness.training.checkpoint import EVERY_S, Checkpoint
+from harness.errors import HarnessError, TrainingError
+from harness.training import data
 from harness.training.jobs import Job, SupernetJob, read
-from harness.training.train import choose, train
-from harness.training.worker import perform
+from harness.training.local import cores
+from harness.training.worker import EVERY_S, perform
 
 
 @ending(HarnessError)
@@ -36,12 +34,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, metavar="PATH", help="where its data set lies; the digits need no place")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="default: the GPU, if there is one")
     parser.add_argument("--checkpoint-every", type=float, default=EVERY_S, metavar="S", help="seconds; default: 60")
-    parser.add_argument("--workers", type=int, default=min(8, os.cpu_count() or 1), help="processes that read pictures")
+    parser.add_argument(
+        "--workers", type=int, default=min(8, cores()), metavar="N", help="processes that read pictures"
+    )
     args = parser.parse_args(argv)
     if args.digest:
         return _print_digest(args.digest, args.data)
 
     def work(job: Job | SupernetJob, unfinished: Path) -> Record:
+        try:
+            from harness.training import supernet  # late: what needs no torch does without
+            from harness.training.checkpoint import Checkpoint
+            from harness.training.train import choose, train
+        except ImportError as error:
+            raise TrainingError(f"training needs torch, got: {error}; pip install 'genius-replay[train]'") from error
         device, checkpoint = choose(args.device), Checkpoint(unfinished, job.key, args.checkpoint_every)
         how = {"path": args.data, "workers": args.workers, "device": device, "checkpoint": checkpoint, "say": say}
         done = supernet.train(job, **how) if isinstance(job, SupernetJob) else train(job, **how)
@@ -54,6 +60,8 @@ def _print_digest(name: str, path: Path | None) -> int:
     dataset = data.find(name, path)
     say(dataset.digest)
     warn(f"{len(dataset.labels)} pictures, {dataset.own_test} for testing, {dataset.classes} classes")
+    if dataset.left_out:
+        warn(dataset.left_out)
     return 0
 
 

@@ -1,12 +1,17 @@
-"""Where a training stands, in a file that is replaced in one step: arrays in numpy's own format, no pickle."""
+"""Where a training stands, in a file that is replaced in one step: SHA-256 of all that follows, and numpy's own format.
+
+No pickle. A file with any other byte than was written is refused.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import time
 import zipfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +21,10 @@ import torch
 from torch import Tensor, nn
 
 from harness.errors import NotThisJob
-from harness.training.jobs import Epoch
-from harness.training.worker import replacing
+from harness.training.jobs import Epoch, Stretch
+from harness.training.worker import EVERY_S, Say, quiet, replacing
 
-EVERY_S = 60.0  # seconds between two checkpoints, at least
+_DIGEST = hashlib.sha256().digest_size  # bytes
 
 
 @dataclass
@@ -32,6 +37,9 @@ class Checkpoint:
         every_s: seconds between two checkpoints, at least.
         seconds: of wall clock that went into what is in the file.
         resumed_at: the epochs before which it was taken up.
+        earlier: what trained until then.
+        now: what trains.
+        say: is told of a checkpoint that cannot be written, and of one that something else has written.
     """
 
     path: Path | None
@@ -39,35 +47,54 @@ class Checkpoint:
     every_s: float = EVERY_S
     seconds: float = 0.0
     resumed_at: tuple[int, ...] = ()
+    earlier: tuple[Stretch, ...] = ()
+    now: Stretch = field(default_factory=lambda: Stretch(""))
+    say: Say = quiet
 
     def __post_init__(self) -> None:
         self._since = self._saved = time.monotonic()
 
+    @property
+    def is_there(self) -> bool:
+        """Whether there is something to take up."""
+        return self.path is not None and self.path.exists()
+
     def save(self, network: nn.Module, optimizer: torch.optim.SGD, curve: Sequence[Epoch]) -> None:
-        """Replace the file, unless it is still young."""
+        """Replace the file, unless it is still young; training goes on without one that cannot be written."""
         if self.path is None or time.monotonic() - self._saved < self.every_s:
             return
         state = {
             "key": self.key,
             "seconds": self.elapsed(),
             "resumed_at": self.resumed_at,
+            "stretches": msgspec.to_builtins((*self.earlier, self.now)),
             "curve": msgspec.to_builtins(curve),
         }
-        with replacing(self.path) as temporary, temporary.open("wb") as file:
-            arrays: dict[str, Any] = {name: each.cpu().numpy() for name, each in _tensors(network, optimizer)}
-            np.savez(file, state=np.array(json.dumps(state)), **arrays)
-        self._saved = time.monotonic()
+        arrays: dict[str, Any] = {name: each.cpu().numpy() for name, each in _tensors(network, optimizer)}
+        content = io.BytesIO()
+        np.savez(content, state=np.array(json.dumps(state)), **arrays)
+        try:
+            with replacing(self.path) as temporary:
+                temporary.write_bytes(hashlib.sha256(content.getbuffer()).digest() + content.getbuffer())
+        except OSError as error:
+            self.say(f"{self.path}: expected to write a checkpoint, got: {error.strerror}; training goes on without it")
+        else:
+            self._saved = time.monotonic()
 
     def load(self, network: nn.Module, optimizer: torch.optim.SGD) -> list[Epoch]:
         """The curve so far, after bringing network and optimiser to where they were; empty if there is no file.
 
         Raises:
             NotThisJob: the file is damaged, or another job's.
+            OSError: it cannot be read.
         """
-        if self.path is None or not self.path.exists():
+        if self.path is None or not self.is_there:
             return []
+        content = self.path.read_bytes()
         try:
-            with self.path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            if hashlib.sha256(content[_DIGEST:]).digest() != content[:_DIGEST]:
+                raise ValueError("other bytes than were written")
+            with np.load(io.BytesIO(content[_DIGEST:]), allow_pickle=False) as arrays:
                 state = json.loads(str(arrays["state"]))
                 if state["key"] != self.key:
                     raise NotThisJob(f"{self.path}: expected a checkpoint of {self.key}, got {state['key']}; delete it")
@@ -77,11 +104,16 @@ class Checkpoint:
                 for name, tensor in _tensors(network, optimizer):
                     tensor.copy_(torch.from_numpy(arrays[name]))
                 curve = msgspec.convert(state["curve"], list[Epoch])
+                self.earlier = msgspec.convert(state["stretches"], tuple[Stretch, ...])
         except (OSError, ValueError, KeyError, TypeError, RuntimeError, EOFError, zipfile.BadZipFile) as error:
             raise NotThisJob(
                 f"{self.path}: expected a checkpoint, got: {error}; delete it, to train from the beginning"
             ) from error
         self.seconds, self.resumed_at = state["seconds"], (*state["resumed_at"], len(curve))
+        before, after = (msgspec.to_builtins(each) for each in (self.earlier[-1], self.now))
+        if other := [name for name in before if before[name] != after[name]]:
+            was = ", ".join(f"{name} {before[name]}" for name in other)
+            self.say(f"the first {len(curve)} epochs were trained with something else: {was}")
         return curve
 
     def elapsed(self) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from harness import spaces
@@ -17,6 +18,7 @@ from harness.spaces.nas_bench_201 import CELLS_PER_STAGE
 from harness.training.jobs import KIND, Job, Trained
 from harness.training.queue import Queue
 from harness.training.recipes import Recipe
+from tables.errors import TableError
 
 PICTURES: Mapping[str, int] = {"digits": 1_797, "cifar10": 50_000, "cifar100": 50_000, "imagenet": 1_281_167}
 """How many pictures of each data set are not set aside for testing."""
@@ -91,10 +93,7 @@ def pace(queue: Queue, *, on_gpu: bool) -> Pace:
 def finished(queue: Queue) -> Iterator[Trained]:
     """The trainings of a queue that are done, of spaces that are known here."""
     for key in queue.keys():  # noqa: SIM118 — a queue is no mapping
-        record = queue.result(key)
-        if record is not None and record.kind == KIND:
-            try:
-                trained = Trained.from_record(record)
-            except HarnessError:  # of a space that another checkout knows
-                continue
-            yield trained
+        with suppress(HarnessError, TableError, OSError):  # of a space that another checkout knows, or unreadable here
+            record = queue.result(key)
+            if record is not None and record.kind == KIND:
+                yield Trained.from_record(record)

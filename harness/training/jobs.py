@@ -7,18 +7,19 @@ differ between two trainings of one job, such as time and device, is observed.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import ClassVar, Generic, Literal, TypeAlias, TypeVar
 
 import msgspec
 
 from cache.errors import InvalidRequest
-from cache.key import JSON, request_key
+from cache.key import DIGEST_PREFIX, JSON, request_key
 from cache.record import Record
 from harness import spaces
 from harness.errors import InvalidJob, NotThisJob
@@ -31,6 +32,18 @@ KIND, SUPERNET = "training", "supernet"  # of the records
 CODE = "1"  # version of the modules that train; raised whenever a result may change, which changes every key
 
 T = TypeVar("T")
+
+
+@cache
+def code_digest() -> str:
+    """Digest of the sources that decide what a training gives; records hold it, since `CODE` is raised by hand."""
+    here = Path(__file__).parent
+    folders = (here / "data", here / "networks", here.parent / "spaces")
+    sources = [here / "pictures.py", here / "supernet.py", here / "train.py"]
+    hashed = hashlib.sha256()
+    for source in (*sources, *(each for folder in folders for each in sorted(folder.glob("*.py")))):
+        hashed.update(f"{source.parent.name}/{source.name}\n{source.read_text(encoding='utf-8')}\n".encode())
+    return DIGEST_PREFIX + hashed.hexdigest()
 
 
 class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -181,6 +194,11 @@ class Training(Spec, frozen=True, dict=True):
             raise InvalidJob(f"a job expects a seed from 0 to 2**32 - 1, got {self.seed}: choose another")
         if self.space != SPACE.name and (self.network.cells_per_stage or self.network.light_reduction):
             raise InvalidJob(f"only {SPACE.name} has cells and reductions, got them for {self.space}: leave them out")
+        side = self.recipe.input_size
+        if self.space == SPACE.name and not self.network.light_reduction and side % 4:
+            raise InvalidJob(  # the two branches of a reduction would not meet, or fill up as they should not
+                f"{SPACE.name} halves pictures twice: expected a side of 4n pixels, got {side}; mend the recipe"
+            )
 
     def job(self, architecture: Architecture) -> Job:
         """The training of one architecture; raises InvalidArchitecture if it is none of the space."""
@@ -283,8 +301,8 @@ class Epoch(Data, frozen=True):
 
     Attributes:
         train_loss: mean cross-entropy over the epoch, as it was trained on; None if it was not finite.
-        validation: accuracy in percent; None without validation pictures, or where it was not measured.
-        validation_loss: mean cross-entropy; None likewise, or if it was not finite.
+        validation: accuracy in percent; None without validation pictures, or if the loss was not finite.
+        validation_loss: mean cross-entropy; None likewise.
     """
 
     train_loss: float | None
@@ -296,18 +314,26 @@ class Outcome(Data, frozen=True):
     """What follows from a job: on one kind of machine, two trainings of a job have one outcome.
 
     Attributes:
-        curve: every epoch.
+        curve: every epoch; the last is the first whose training loss was not finite, if there is one.
         validation: accuracy in percent after the last epoch; None without validation pictures.
-        validation_loss: mean cross-entropy; None likewise, or if it was not finite.
+        validation_loss: mean cross-entropy; None likewise.
         test: accuracy in percent after the last epoch.
-        test_loss: mean cross-entropy; None if it was not finite.
+        test_loss: mean cross-entropy.
+
+    The last four are None if a loss was not finite: then nothing `is_measured`.
     """
 
     curve: tuple[Epoch, ...]
     validation: float | None
     validation_loss: float | None
-    test: float
+    test: float | None
     test_loss: float | None
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether every loss was finite that accuracies rest on; what a network of NaN scores is no accuracy."""
+        losses = [self.test_loss, *(epoch.train_loss for epoch in self.curve)]
+        return None not in losses and (self.validation is None) == (self.validation_loss is None)
 
 
 Logits: TypeAlias = tuple[tuple[float, ...], ...]
@@ -325,6 +351,7 @@ class SupernetOutcome(Data, frozen=True):
 
     Raises:
         InvalidArchitecture: its cell is none.
+        InvalidJob: a loss was not finite.
     """
 
     architecture: str
@@ -333,6 +360,27 @@ class SupernetOutcome(Data, frozen=True):
 
     def __post_init__(self) -> None:
         SPACE.from_native(self.architecture)
+        if any(None in (epoch.train_loss, epoch.validation_loss) for epoch in self.curve):
+            raise InvalidJob(
+                "a search with shared weights expects finite losses, got one that is not: what it found is no result; "
+                "lower a learning rate"
+            )
+
+
+class Stretch(Data, frozen=True):
+    """What trained from the beginning, or from a checkpoint on, until a training ended or was interrupted.
+
+    Attributes:
+        device: its name.
+        settings: threads, determinism, precision, as they were.
+        versions: of Python and the libraries that trained.
+        code: digest of the sources that trained; empty if it was not noted.
+    """
+
+    device: str
+    settings: Mapping[str, bool | int | str] = {}
+    versions: Mapping[str, str] = {}
+    code: str = ""
 
 
 class Observed(Data, frozen=True):
@@ -341,12 +389,11 @@ class Observed(Data, frozen=True):
     Attributes:
         finished: when, in UTC, ISO 8601.
         seconds: of wall clock, over all attempts whose checkpoints were taken up.
-        device: its name.
+        device, settings, versions, code: of the last stretch, as in `Stretch`.
         peak_memory_bytes: of the GPU, or without one of the process.
         resumed_at: the epochs, counted from 0, before which a checkpoint was taken up.
-        settings: threads, determinism, precision, as they were.
-        versions: of Python and the libraries that trained.
         log: what was printed.
+        earlier: the stretches that ended at `resumed_at`.
     """
 
     finished: str
@@ -357,6 +404,13 @@ class Observed(Data, frozen=True):
     settings: Mapping[str, bool | int | str] = {}
     versions: Mapping[str, str] = {}
     log: tuple[str, ...] = ()
+    code: str = ""
+    earlier: tuple[Stretch, ...] = ()
+
+    @property
+    def stretches(self) -> tuple[Stretch, ...]:
+        """All of them, in order."""
+        return (*self.earlier, Stretch(self.device, self.settings, self.versions, self.code))
 
 
 J = TypeVar("J", bound=Spec)

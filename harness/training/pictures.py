@@ -7,7 +7,6 @@ number of workers, and after a training was killed and taken up again.
 from __future__ import annotations
 
 import hashlib
-import math
 import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,11 +15,11 @@ from typing import Protocol, TypeAlias
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, default_collate
 from torch.utils.data import Dataset as MapStyle
 
-from harness.errors import InvalidJob
-from harness.training.data.dataset import Arrays, Dataset, Indices, parts
+from harness.errors import TrainingError, Unwell
+from harness.training.data.dataset import Arrays, Dataset, Indices, check, parts, steps
 from harness.training.data.image_folder import Folder
 from harness.training.recipes import Recipe
 
@@ -65,11 +64,10 @@ def prepare(dataset: Dataset, recipe: Recipe, device: torch.device, *, workers: 
         workers: processes that read a folder; with 0 this one does.
 
     Raises:
-        InvalidJob: the split or the augmentation does not suit the data set.
+        InvalidJob: the recipe does not suit the data set (`harness.training.data.dataset.check`).
     """
-    fitting = "resized-crop-flip" if isinstance(dataset, Folder) else "crop-flip"
-    if recipe.augmentation not in ("none", fitting):
-        raise InvalidJob(f"this data set expects the augmentation {fitting} or none, got {recipe.augmentation}")
+    count = len(dataset.labels) - dataset.own_test
+    check(recipe, count=count, own_test=dataset.own_test, folder=isinstance(dataset, Folder))
     divided = parts(dataset, recipe.split)
     if isinstance(dataset, Folder):
         reader = _Reader(dataset, recipe, device, workers)
@@ -145,30 +143,69 @@ class InMemory:
 _Asked: TypeAlias = tuple[int, str | None]  # number of a picture, and what seeds its augmentation, if it has one
 
 
-class _Reader(MapStyle[tuple[Tensor, int]]):
+_Read: TypeAlias = tuple[Tensor, int] | TrainingError  # a picture and its label, or why there is none
+
+
+class _Reader(MapStyle[_Read]):
     """Reads a folder's pictures as they are asked for, in worker processes that live for one pass over a part."""
 
     def __init__(self, folder: Folder, recipe: Recipe, device: torch.device, workers: int) -> None:
         self.folder, self.recipe = folder, recipe
         self._device, self._workers = device, workers
 
-    def __getitem__(self, asked: _Asked) -> tuple[Tensor, int]:
+    def __getitem__(self, asked: _Asked) -> _Read:
         number, seed = asked
-        if seed is None or self.recipe.augmentation == "none":
-            image = self.folder.centre(number, self.recipe.input_size)
-        else:
-            image = self.folder.crop(number, self.recipe.input_size, random.Random(seed))
+        try:
+            if seed is None or self.recipe.augmentation == "none":
+                image = self.folder.centre(number, self.recipe.input_size)
+            else:
+                image = self.folder.crop(number, self.recipe.input_size, random.Random(seed))
+        except TrainingError as error:  # raised here, it would leave the process with its traceback in the message
+            return error
         return torch.from_numpy(image.copy()), int(self.folder.labels[number])
 
     def read(self, asked: Iterable[list[_Asked]]) -> Iterator[Batch]:
-        """One batch a list."""
-        loader: DataLoader[tuple[Tensor, int]] = DataLoader(
-            self, batch_sampler=asked, num_workers=self._workers, pin_memory=self._device.type == "cuda"
+        """One batch a list; raises Unwell if the processes that read die, and what the folder raises."""
+        loader: DataLoader[_Read] = DataLoader(
+            self,
+            batch_sampler=asked,
+            num_workers=self._workers,
+            pin_memory=self._device.type == "cuda",
+            collate_fn=_collated,
         )
         mean, std = (255 * torch.tensor(each, device=self._device) for each in (IMAGENET_MEAN, IMAGENET_STD))
-        for images, labels in loader:
+        batches = iter(loader)
+        while True:
+            try:
+                batch = next(batches)
+            except StopIteration:
+                return
+            except (RuntimeError, OSError) as error:
+                if not self._workers:
+                    raise
+                raise Unwell(
+                    f"expected {self._workers} processes to read pictures, got: {_last_line(error)}; they need room in "
+                    "/dev/shm: make it larger (docker run --shm-size), or read in one process with --workers 0"
+                ) from error
+            if isinstance(batch, TrainingError):
+                raise batch
+            images, labels = batch
             moved = images.to(self._device, non_blocking=True).float().sub_(mean).div_(std)
             yield moved.permute(0, 3, 1, 2), labels.to(self._device, non_blocking=True)
+
+
+def _collated(read: list[_Read]) -> Batch | TrainingError:
+    """A batch, or why there is none."""
+    for each in read:
+        if isinstance(each, TrainingError):
+            return each
+    batch: Batch = tuple(default_collate(read))
+    return batch
+
+
+def _last_line(error: Exception) -> str:
+    """What went wrong, of a message that may hold the traceback of another process."""
+    return str(error).strip().rpartition("\n")[2] or type(error).__name__
 
 
 class InFiles:
@@ -198,11 +235,6 @@ class InFiles:
 def _dealt(order: Tensor, batch_size: int) -> tuple[Tensor, ...]:
     """Parts of at most `batch_size`, equal give or take one: no stray picture is a batch of its own."""
     return order.tensor_split(steps(len(order), batch_size)) if len(order) else ()
-
-
-def steps(count: int, batch_size: int) -> int:
-    """The number of batches that so many pictures are dealt into."""
-    return math.ceil(count / batch_size)
 
 
 def _mixed(seed: int, epoch: int) -> int:

@@ -36,9 +36,9 @@ import harness
 from cache.client import Reply, Request
 from cache.key import DIGEST_PREFIX
 from cache.record import Record
-from harness.errors import HarnessError, NotThisJob, TrainingError
+from harness.errors import GivenUp, HarnessError, NotThisJob, TrainingError
 from harness.training.jobs import Spec, of_request
-from harness.training.worker import RESULT, cancellation, is_held, read_result, replacing
+from harness.training.worker import RESULT, UNWELL, WRONG, cancellation, is_held, read_result, replacing
 
 WORKER = (sys.executable, "-m", "harness.training")
 """Does one training or search; `spec.json` is appended, and it runs in the job's folder."""
@@ -46,8 +46,12 @@ ROOT = Path(harness.__file__).parents[1]
 """Where the packages of this project lie: a worker runs elsewhere."""
 SPEC, LOG = "spec.json", "log.txt"
 ATTEMPTS = 3  # before a job is given up
-REFUSED = "exit code 2"  # how an attempt ends if the job cannot be trained as it stands: another would end likewise
+PAUSE_S = 10  # before another attempt where this machine was unwell
+EXIT_CODE = "exit code {}"  # how an attempt ends that was not killed
+UNSEEN = "nobody saw its end"  # a restart of the machine is no failure of the job: such an attempt does not count
 TAIL = 20  # lines of its log that a failure shows
+_TAIL_BYTES = 65_536  # of a log, read from its end
+_SHOWN = 300  # characters of a line that a reason quotes
 _DIGEST = re.compile("[0-9a-f]{64}")
 _ATTEMPT = re.compile(r"attempt-([1-9]\d*)\.json")
 
@@ -60,6 +64,7 @@ class State(Enum):
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    UNREADABLE = "unreadable"  # from here
 
 
 class Attempt(msgspec.Struct, frozen=True):
@@ -87,19 +92,32 @@ class Status:
     Attributes:
         key: of the job's record.
         state: where it stands.
-        attempts: all that count, in order.
+        attempts: all that were not withdrawn, in order.
         folder: the job's own.
+        fault: why it is unreadable.
     """
 
     key: str
     state: State
     attempts: tuple[Attempt, ...]
     folder: Path
+    fault: str = ""
 
     @property
     def is_final(self) -> bool:
         """Whether nothing more will happen by itself."""
         return self.state in (State.DONE, State.FAILED, State.CANCELLED)
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether the job cannot be done as it stands: another attempt would end likewise."""
+        return _is_wrong(self.attempts)
+
+    @property
+    def rests(self) -> bool:
+        """Whether another attempt would come too soon after one that this machine failed."""
+        last = [one for one in self.attempts[-1:] if one.how == EXIT_CODE.format(UNWELL)]
+        return any(time.time() < (one.ended or 0) + PAUSE_S for one in last)
 
     @property
     def log(self) -> Path:
@@ -144,9 +162,9 @@ class Queue:
         """All jobs, first come first."""
         if not self.folder.is_dir():
             return []
-        specs = [entry / SPEC for entry in self.folder.iterdir() if _DIGEST.fullmatch(entry.name)]
-        added = sorted((spec.stat().st_mtime, spec.parent.name) for spec in specs if spec.exists())
-        return [DIGEST_PREFIX + name for _, name in added]
+        names = [entry.name for entry in self.folder.iterdir() if _DIGEST.fullmatch(entry.name)]
+        added = ((_added(self.folder / name / SPEC), name) for name in names)
+        return [DIGEST_PREFIX + name for when, name in sorted(each for each in added if each[0] is not None)]
 
     def status(self, key: str) -> Status:
         """Look at one job; raises HarnessError if it is not in the queue."""
@@ -157,11 +175,17 @@ class Queue:
         return Status(key, self._state(key, attempts), attempts, folder)
 
     def statuses(self) -> list[Status]:
-        """Look at all jobs, first come first."""
-        return [self.status(key) for key in self.keys()]
+        """Look at all jobs, first come first; one that cannot be read says why and keeps none of the others back."""
+        return [self._readable(key) for key in self.keys()]
+
+    def _readable(self, key: str) -> Status:
+        try:
+            return self.status(key)
+        except (HarnessError, OSError) as error:
+            return Status(key, State.UNREADABLE, (), self._folder(key), str(error))
 
     def result(self, key: str) -> Record | None:
-        """The verified record that a worker has left, None if there is none or it is damaged."""
+        """The verified record that a worker has left, None if there is none or it is damaged; raises OSError."""
         try:
             return read_result(self._folder(key) / RESULT, key)
         except (FileNotFoundError, NotThisJob):
@@ -183,11 +207,18 @@ class Queue:
 
     def tail(self, key: str, lines: int = TAIL) -> str:
         """The last lines of a job's log; empty if there is none."""
+        return "\n".join(self.log_end(key)[0].splitlines()[-lines:])
+
+    def log_end(self, key: str) -> tuple[str, int]:
+        """The last 64 KiB of a job's log, and how many bytes come before; empty if there is none."""
         try:
-            text = (self._folder(key) / LOG).read_text(encoding="utf-8", errors="replace")
+            with (self._folder(key) / LOG).open("rb") as file:
+                size = file.seek(0, os.SEEK_END)
+                before = file.seek(max(0, size - _TAIL_BYTES))
+                content = file.read(_TAIL_BYTES)
         except FileNotFoundError:
-            return ""
-        return "\n".join(text.splitlines()[-lines:])
+            return "", 0
+        return content.decode("utf-8", errors="replace"), before
 
     def failure(self, key: str) -> str:
         """Why a job failed, for people: how its attempts ended, and the end of its log."""
@@ -210,7 +241,7 @@ class Queue:
             return status
         for attempt in status.attempts:
             if attempt.ended is None:
-                self.end(key, attempt, "nobody saw its end")
+                self.end(key, attempt, UNSEEN)
         if (status.folder / RESULT).exists() and self.result(key) is None:
             (status.folder / RESULT).replace(status.folder / f"{RESULT}.damaged-{time.time_ns()}")
         return self.status(key)
@@ -248,8 +279,8 @@ class Queue:
         if self.result(key) is not None:  # left between the first look and the lock
             return State.DONE
         # An attempt without an end may be about to take the lock, or wait in Slurm; `take` settles it.
-        used_up = len(attempts) >= ATTEMPTS or any(attempt.how == REFUSED for attempt in attempts)
-        if used_up and all(attempt.ended is not None for attempt in attempts):
+        used_up = sum(attempt.how != UNSEEN for attempt in attempts) >= ATTEMPTS
+        if (used_up or _is_wrong(attempts)) and all(attempt.ended is not None for attempt in attempts):
             return State.FAILED
         return State.QUEUED
 
@@ -260,16 +291,20 @@ class Queue:
         return self.folder / name
 
 
+def _is_wrong(attempts: Sequence[Attempt]) -> bool:
+    return any(attempt.how == EXIT_CODE.format(WRONG) for attempt in attempts)
+
+
 # -- what executors and workers share ---
 
 
-def environment(threads: int) -> dict[str, str]:
-    """What a worker needs: the way to this project, which it may not find installed, and its number of threads.
+def environment() -> dict[str, str]:
+    """What a worker needs: the way to this project, which it may not find installed, and one thread to compute with.
 
-    The number may change a result in the last bits.
+    Another number of threads would change a result in its last bits (`harness.training.train.THREADS`).
     """
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
-    return {"PYTHONPATH": path, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+    return {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
 # -- files ---
@@ -278,6 +313,16 @@ def environment(threads: int) -> dict[str, str]:
 def _write(path: Path, content: bytes) -> None:
     with replacing(path, f".{os.getpid()}-{threading.get_ident()}") as draft:
         draft.write_bytes(content)
+
+
+def _added(spec: Path) -> float | None:
+    """When a job came, in seconds since 1970: 0 where that cannot be seen; None if there is no job."""
+    try:
+        return spec.stat().st_mtime
+    except FileNotFoundError:
+        return None
+    except OSError:
+        return 0.0
 
 
 def _path(folder: Path, number: int) -> Path:
@@ -326,22 +371,31 @@ class Provider:
         """Have the jobs of these requests done, and `keep` each reply as soon as it is there.
 
         Raises:
-            TrainingError: some were given up or cancelled; the others are done.
+            TrainingError: some cannot be done as they stand, or were cancelled; the others are done.
+            GivenUp: some have used up their attempts; the others are done.
         """
         keys = [self.queue.add(self.job(request)) for request in requests]
-        given_up: list[str] = []
+        failed: list[Status] = []
 
         def ended(status: Status) -> None:
             record = self.queue.result(status.key)
             if record is None:
-                given_up.append(self._failure(status))
+                failed.append(status)
                 return
             self.told(record)
             keep(record.request, Reply(record.answer, record.observed, record.provenance))
 
         self.executor().run(self.queue, keys, ended)
-        if given_up:
-            raise TrainingError("\n".join(given_up))
+        if failed:
+            said = "\n".join(map(self._failure, failed))
+            if any(status.is_wrong or status.state is State.CANCELLED for status in failed):
+                raise TrainingError(said)
+            raise GivenUp(said, {status.key: self._reason(status) for status in failed})
+
+    def _reason(self, status: Status) -> str:
+        """Why a job was given up, in a line."""
+        last = self.queue.tail(status.key, 1)[:_SHOWN]
+        return f"{len(status.attempts)} attempts came to nothing, the last said: {last or status.attempts[-1].how}"
 
     def _failure(self, status: Status) -> str:
         cancelled = status.state is State.CANCELLED

@@ -24,6 +24,9 @@ scales it to the input size and mirrors likewise. Pictures in a folder allow the
 """
 
 
+SMALLEST = 4  # side of pictures: networks that halve it twice are left with a position
+
+
 class Split(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which part of a data set's pictures trains, which validates and which tests; a picture is in one part at most.
 
@@ -55,7 +58,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         split: which pictures train, validate, and test.
-        input_size: side of the square pictures that enter the network, in pixels; others are scaled to it.
+        input_size: side of the square pictures that enter the network, in pixels, from 4 on; others are scaled to it.
         epochs: how often each training picture is seen.
         batch_size: pictures a step at most; an epoch is dealt into batches of equal size, give or take one.
         learning_rate: of the first step.
@@ -81,7 +84,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mixed_precision: bool = False
 
     def __post_init__(self) -> None:
-        for name, least in (("input_size", 1), ("epochs", 1), ("batch_size", 2)):
+        for name, least in (("input_size", SMALLEST), ("epochs", 1), ("batch_size", 2)):
             if getattr(self, name) < least:
                 raise InvalidJob(f"a recipe expects {name} from {least} on, got {getattr(self, name)}: mend the recipe")
         for name in ("learning_rate", "weight_decay", "momentum"):

@@ -9,24 +9,46 @@ or out of time, was one attempt, and the next one goes on from its checkpoint. R
 
 from __future__ import annotations
 
+import os
+import re
 import shlex
 import shutil
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from harness.errors import HarnessError
-from harness.training.queue import LOG, SPEC, WORKER, Attempt, Queue, State, Status, environment
+from harness.training.queue import (
+    EXIT_CODE,
+    LOG,
+    SPEC,
+    UNSEEN,
+    WORKER,
+    Attempt,
+    Queue,
+    State,
+    Status,
+    environment,
+)
 
 _WHERE = "Slurm task "
 _OUTPUT = "slurm"  # folder in the queue's: what Slurm itself has to say about a task
 _ARRAY = 1000  # tasks; Slurm's MaxArraySize is 1001 unless the cluster says otherwise
+_LIMIT = re.compile(r"MaxArraySize\s*=\s*(\d+)")
 _AT_ONCE = 256  # tasks of an array that may run at the same time
 _NEVER = {"BadConstraints", "PartitionConfig", "PartitionNodeLimit", "PartitionTimeLimit"}  # reasons of a task to wait
-_TRIES = 20  # of squeue, before a controller that does not answer is an error
+_ENDED = {  # states of a task that has left; any other one, also one that is yet to be invented, waits or runs
+    *("BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL"),
+    *("OUT_OF_MEMORY", "PREEMPTED", "REVOKED", "TIMEOUT"),
+}
+_LOST = {"BOOT_FAIL", "NODE_FAIL"}  # those of a node that went down, which is no failure of the job
+_TRIES = 20  # of squeue, before a controller that does not answer is an error, or a task that it never lists has left
+_SETTINGS = ("SBATCH_", "SCANCEL_", "SQUEUE_")  # variables that would override what is asked here
+_OURS = ("array", "cpus-per-task", "gres", "job-name", "output", "partition", "requeue", "time")  # set by other options
 
 
 @dataclass(frozen=True)
@@ -37,13 +59,26 @@ class Resources:
         partition: `--partition`; None leaves it to the cluster.
         minutes: `--time`; a training that takes longer goes on from its checkpoint in the next attempt.
         gres: `--gres`; None trains on CPUs.
-        cpus: `--cpus-per-task`, and the worker's number of threads.
+        cpus: `--cpus-per-task`; they read pictures, a training computes with one.
+        others: any other option of sbatch by its long name, such as account, mem and qos.
+
+    Raises:
+        HarnessError: one of the others is no option, or one that is set by another field.
     """
 
     partition: str | None = None
     minutes: int = 24 * 60
     gres: str | None = "gpu:1"
     cpus: int = 4
+    others: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, value in self.others.items():
+            if re.fullmatch("[a-z][a-z-]*", name) is None or name in _OURS or not value.isprintable():
+                raise HarnessError(
+                    f"expected an option of sbatch by its long name, such as account=physics or mem=16G, got "
+                    f"{name}={value!r}; {', '.join(_OURS)} have options of their own"
+                )
 
 
 class _Task(NamedTuple):
@@ -84,22 +119,27 @@ class SlurmExecutor:
         """
         waiting = list(dict.fromkeys(keys))
         tasks: dict[str, _Task] = {}  # by Slurm's name, such as 17_3
-        missed: set[str] = set()
+        missed: Counter[str] = Counter()  # looks in a row at which a task was not listed
         tries = 1
         while waiting or tasks:
-            alive, tries = self._alive(tries), _TRIES
+            alive, gone = self._listed(tries)
+            tries = _TRIES
             _refuse_endless_waiting(queue, tasks, alive)
             for name, task in list(tasks.items()):
                 status = queue.status(task.key)
                 if name in alive and status.state is State.CANCELLED:
-                    subprocess.run(["scancel", name], check=False)
-                elif name in alive and not status.is_final:
+                    subprocess.run(["scancel", name], check=False, env=_environment())
+                elif status.state is State.RUNNING or (name in alive and not status.is_final):
+                    missed[name] = 0
                     continue
-                elif not status.is_final and name not in missed:
-                    missed.add(name)  # a shared file system may show the result a little later
-                    continue
+                elif not status.is_final:
+                    # That it ended is told; not to be listed is no end, and a result may be seen a little later.
+                    missed[name] += 1
+                    if missed[name] < (2 if name in gone else _TRIES):
+                        continue
                 del tasks[name]
-                queue.end(task.key, task.attempt, _last_words(queue.folder / _OUTPUT / f"{name}.txt"))
+                how = _last_words(queue.folder / _OUTPUT / f"{name}.txt")
+                queue.end(task.key, task.attempt, UNSEEN if gone.get(name) in _LOST else how)
                 waiting.append(task.key)
             later, ready = [], []
             for key in waiting:
@@ -108,12 +148,13 @@ class SlurmExecutor:
                     tasks.update(adopted)
                 elif (status := queue.take(key)).is_final:
                     each(status)
-                elif status.state is State.RUNNING:  # by another master, or one that died
+                elif status.state is State.RUNNING or status.rests:  # by another master, or one that died
                     later.append(key)
                 else:
                     ready.append(key)
-            for first in range(0, len(ready), _ARRAY):
-                tasks.update(self._submit(queue, ready[first : first + _ARRAY]))
+            size = _array_size() if ready else _ARRAY
+            for first in range(0, len(ready), size):
+                tasks.update(self._submit(queue, ready[first : first + size]))
             waiting = later
             if waiting or tasks:
                 time.sleep(self._poll_s)
@@ -123,10 +164,11 @@ class SlurmExecutor:
         output = queue.folder / _OUTPUT
         output.mkdir(parents=True, exist_ok=True)
         script = self._script(queue.folder, [queue.status(key).folder.name for key in keys])
-        asked = subprocess.run(["sbatch", "--parsable"], input=script, capture_output=True, text=True, check=False)
+        asked = _ask("sbatch", "--parsable", text=script)
         if asked.returncode != 0:
             raise HarnessError(
-                f"expected Slurm to take {len(keys)} tasks, got: {asked.stderr.strip()}; mend the resources"
+                f"expected Slurm to take {len(keys)} tasks, got: {asked.stderr.strip()}; mend the resources: what has "
+                "no option of its own, such as account, mem or qos, is given with --slurm KEY=VALUE"
             )
         array = asked.stdout.strip().partition(";")[0]  # a cluster's name may follow
         names = [f"{array}_{number}" for number in range(len(keys))]
@@ -143,6 +185,7 @@ class SlurmExecutor:
             "gres": asked.gres,
             "cpus-per-task": asked.cpus,
             "output": f'"{folder}/{_OUTPUT}/%A_%a.txt"',
+            **asked.others,
         }
         return "\n".join(
             (
@@ -150,26 +193,48 @@ class SlurmExecutor:
                 *(f"#SBATCH --{name}={value}" for name, value in options.items() if value is not None),
                 "#SBATCH --requeue",
                 f"jobs=({' '.join(jobs)})",
-                *(f"export {name}={shlex.quote(value)}" for name, value in environment(asked.cpus).items()),
+                *(f"export {name}={shlex.quote(value)}" for name, value in environment().items()),
                 f"cd {shlex.quote(str(folder))}/${{jobs[SLURM_ARRAY_TASK_ID]}} || exit 2",
-                f"exec {shlex.join([*self._command, SPEC])} >> {LOG} 2>&1 < /dev/null",
+                f"{shlex.join([*self._command, SPEC])} >> {LOG} 2>&1 < /dev/null || {{ code=$?",
+                f'echo "{EXIT_CODE.format("$code")}"; exit $code; }}',
                 "",
             )
         )
 
-    def _alive(self, tries: int) -> dict[str, str]:
-        """This user's tasks that wait or run: names, and why they still wait."""
+    def _listed(self, tries: int) -> tuple[dict[str, str], dict[str, str]]:
+        """This user's tasks: those that wait or run, and why they still wait; and those that have ended, and how."""
         for attempt in range(tries):
             if attempt:
                 time.sleep(self._poll_s)
-            command = ["squeue", "--me", "--array", "--noheader", "--format=%i %r"]
-            asked = subprocess.run(command, capture_output=True, text=True, check=False)
+            asked = _ask("squeue", "--me", "--all", "--array", "--states=all", "--noheader", "--format=%i|%T|%r")
             if asked.returncode == 0:
-                return dict(line.split(maxsplit=1) for line in asked.stdout.splitlines())
+                lines = [line.strip().split("|", 2) for line in asked.stdout.splitlines()]
+                tasks = [line for line in lines if len(line) == 3]
+                gone = {name: state for name, state, _ in tasks if state in _ENDED}
+                return {name: reason for name, _, reason in tasks if name not in gone}, gone
         raise HarnessError(
             f"expected squeue to list tasks, got: {asked.stderr.strip()}; what was submitted goes on, and the same "
             "command takes it up when Slurm answers again"
         )
+
+
+def _ask(*command: str, text: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a command of Slurm's, with this on its standard input."""
+    return subprocess.run(command, input=text, capture_output=True, text=True, check=False, env=_environment())
+
+
+def _environment() -> dict[str, str]:
+    """This process's, without what is set for other calls of Slurm's commands."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(_SETTINGS)}
+
+
+def _array_size() -> int:
+    """How many tasks an array may have on this cluster."""
+    try:
+        found = _LIMIT.search(_ask("scontrol", "show", "config").stdout)
+    except OSError:  # not everybody installs it
+        found = None
+    return max(1, min(_ARRAY, int(found[1]))) if found else _ARRAY
 
 
 def _refuse_endless_waiting(queue: Queue, tasks: Mapping[str, _Task], alive: Mapping[str, str]) -> None:
@@ -177,7 +242,7 @@ def _refuse_endless_waiting(queue: Queue, tasks: Mapping[str, _Task], alive: Map
     hopeless = {name: alive[name] for name in tasks if alive.get(name) in _NEVER}
     if not hopeless:
         return
-    subprocess.run(["scancel", *hopeless], check=False)
+    subprocess.run(["scancel", *hopeless], check=False, env=_environment())
     for name in hopeless:
         queue.withdraw(tasks[name].key, tasks[name].attempt)
     raise HarnessError(

@@ -28,9 +28,10 @@ from harness.errors import TrainingError
 from harness.spaces.nas_bench_201 import OPERATIONS, SPACE
 from harness.training import networks
 from harness.training.checkpoint import Checkpoint
+from harness.training.data.dataset import steps
 from harness.training.jobs import Epoch, Logits, Search, Searched, SupernetJob, SupernetOutcome
 from harness.training.networks.nas_bench_201 import Cell, operation
-from harness.training.pictures import Batch, Data, steps
+from harness.training.pictures import Batch, Data
 from harness.training.train import evaluate, finite, learning_rate, loaded, observed, reporting_memory, sgd
 from harness.training.worker import Say, quiet
 
@@ -195,7 +196,7 @@ def search(
     """Search with a new supernet on the device of the data; `say` is told one line an epoch.
 
     Raises:
-        TrainingError: the loss was not finite, and so the logits are not.
+        TrainingError: a loss was not finite: what is found then is nothing.
     """
     supernet.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     recipe, logits = job.recipe, supernet.logits
@@ -232,10 +233,12 @@ def search(
             optimizer.step()
             total += loss.detach() * len(trained[1])
             seen += len(trained[1])
-        if not logits.isfinite().all():
-            raise TrainingError(f"expected finite logits after epoch {epoch + 1}, got none: lower a learning rate")
         supernet.course[epoch + 1] = logits.detach()
         curve.append(Epoch(finite(total.item() / seen), *evaluate(supernet, data.validation)))
+        if None in (curve[-1].train_loss, curve[-1].validation_loss) or not logits.isfinite().all():
+            raise TrainingError(
+                f"expected finite losses and logits in epoch {epoch + 1}, got none: lower a learning rate"
+            )
         say(_line(epoch + 1, recipe.epochs, curve[-1], supernet))
         if checkpoint and epoch < recipe.epochs - 1:
             checkpoint.save(supernet, optimizer, curve)
@@ -284,7 +287,7 @@ def train(
     """Make a search; arguments and errors as in `harness.training.train.train`, and those of `search`."""
     checkpoint = checkpoint or Checkpoint(None, job.key)
     with reporting_memory(device):
-        data = loaded(job, path, device, workers)
+        data = loaded(job, path, device, workers, checkpoint, say)
         torch.manual_seed(job.seed)
         supernet = Supernet(job, classes=data.classes, channels=data.channels).to(device)
         outcome = search(supernet, data, job, checkpoint=checkpoint, say=say)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import platform
 import resource
 import sys
@@ -16,14 +17,19 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from harness.errors import InvalidJob, TrainingError
+from harness.errors import InvalidJob, TrainingError, Unwell
 from harness.training import data as datasets
 from harness.training import networks
 from harness.training.checkpoint import Checkpoint
-from harness.training.jobs import CODE, Epoch, Job, Observed, Outcome, Trained, Training
-from harness.training.pictures import Data, Part, prepare, steps
+from harness.training.data.dataset import steps
+from harness.training.data.image_folder import Folder
+from harness.training.jobs import CODE, Epoch, Job, Observed, Outcome, Spec, Stretch, Trained, Training, code_digest
+from harness.training.local import visible_gpus
+from harness.training.pictures import Data, Part, prepare
 from harness.training.recipes import Recipe
 from harness.training.worker import Say, quiet
+
+THREADS = 1  # that a CPU computes with, always: with another number sums have other last bits, and searches winners
 
 # -- training ---
 
@@ -31,7 +37,7 @@ from harness.training.worker import Say, quiet
 def fit(
     network: nn.Module, data: Data, recipe: Recipe, seed: int, *, checkpoint: Checkpoint | None = None, say: Say = quiet
 ) -> Outcome:
-    """Train a network in place and measure it.
+    """Train a network in place and measure it; a loss that is not finite ends the training, and nothing is measured.
 
     Args:
         network: on the device of the data; `torch.manual_seed` before it is built decides its first weights.
@@ -64,11 +70,18 @@ def fit(
                 validation, validation_loss = evaluate(network, data.validation)
         epochs.append(Epoch(finite(total.item() / len(data.train)), validation, validation_loss))
         say(_line(epoch + 1, recipe.epochs, epochs[-1]))
+        if epochs[-1].train_loss is None:
+            break
         if checkpoint and epoch < recipe.epochs - 1:
             checkpoint.save(network, optimizer, epochs)
-    with autocast:
-        test, test_loss = evaluate(network, data.test)
-    return Outcome(tuple(epochs), epochs[-1].validation, epochs[-1].validation_loss, test, test_loss)
+    last = epochs[-1]
+    test, test_loss = None, None
+    if last.train_loss is not None and (last.validation is not None or not len(data.validation)):
+        with autocast:
+            test, test_loss = evaluate(network, data.test)
+    if test is None:
+        return Outcome(tuple(epochs), None, None, None, None)
+    return Outcome(tuple(epochs), last.validation, last.validation_loss, test, test_loss)
 
 
 def sgd(weights: Iterable[nn.Parameter], recipe: Recipe, *, fused: bool = True) -> torch.optim.SGD:
@@ -85,8 +98,8 @@ def learning_rate(recipe: Recipe, progress: float) -> float:
 
 
 @torch.no_grad()
-def evaluate(network: nn.Module, part: Part) -> tuple[float, float | None]:
-    """Accuracy in percent and mean cross-entropy; None where that is not finite."""
+def evaluate(network: nn.Module, part: Part) -> tuple[float, float] | tuple[None, None]:
+    """Accuracy in percent and mean cross-entropy; None if that is not finite."""
     network.eval()
     device = next(network.parameters()).device
     correct, total = torch.zeros((), dtype=torch.int64, device=device), torch.zeros((), device=device)
@@ -94,7 +107,8 @@ def evaluate(network: nn.Module, part: Part) -> tuple[float, float | None]:
         logits = network(images)
         correct += (logits.argmax(1) == labels).sum()
         total += cross_entropy(logits, labels, reduction="sum")
-    return 100 * correct.item() / len(part), finite(total.item() / len(part))
+    loss = finite(total.item() / len(part))
+    return (None, None) if loss is None else (100 * correct.item() / len(part), loss)
 
 
 def finite(loss: float) -> float | None:
@@ -105,12 +119,9 @@ def finite(loss: float) -> float | None:
 def _line(number: int, epochs: int, epoch: Epoch) -> str:
     measured = ""
     if epoch.validation is not None:
-        measured = f", validation {epoch.validation:.2f} %, loss {_shown(epoch.validation_loss)}"
-    return f"epoch {number} of {epochs}: training loss {_shown(epoch.train_loss)}{measured}"
-
-
-def _shown(loss: float | None) -> str:
-    return "not finite" if loss is None else f"{loss:.4f}"
+        measured = f", validation {epoch.validation:.2f} %, loss {epoch.validation_loss:.4f}"
+    loss = "not finite" if epoch.train_loss is None else f"{epoch.train_loss:.4f}"
+    return f"epoch {number} of {epochs}: training loss {loss}{measured}"
 
 
 # -- a job ---
@@ -123,11 +134,25 @@ def build(job: Job, data: Data, device: torch.device) -> nn.Module:
     return network.to(device)
 
 
-def loaded(job: Training, path: Path | None, device: torch.device, workers: int = 0) -> Data:
-    """The job's pictures, divided and on the device; arguments and errors as in `train`."""
+def loaded(
+    job: Training, path: Path | None, device: torch.device, workers: int, checkpoint: Checkpoint, say: Say
+) -> Data:
+    """The job's pictures, divided and on the device; files are all opened once. Arguments and errors as in `train`."""
     if job.code != CODE:
         raise InvalidJob(f"expected a job for version {CODE} of harness.training, got {job.code}: check that one out")
-    return prepare(datasets.verified(job.dataset, job.digest, path), job.recipe, device, workers=workers)
+    torch.set_num_threads(THREADS)
+    checkpoint.now, checkpoint.say = stretch(job, device), say
+    dataset = datasets.verified(job.dataset, job.digest, path)
+    if dataset.left_out:
+        say(dataset.left_out)
+    data = prepare(dataset, job.recipe, device, workers=workers)
+    if isinstance(dataset, Folder) and not checkpoint.is_there:
+        for part in (data.train, data.validation, data.test):
+            for _ in part.ordered():
+                pass
+    say(f"{len(data.train)} pictures train, {len(data.validation)} validate, {len(data.test)} test")
+    say(f"on {device_name(device)}")
+    return data
 
 
 def train(
@@ -154,7 +179,7 @@ def train(
         TrainingError, MalformedData: as in `harness.training.data.find`.
         TrainingError: the data are not those of the job.
         NotThisJob: the checkpoint is damaged, or another job's.
-        TrainingError: the job does not fit into the device.
+        Unwell: the job does not fit into the device as it is now, or the device or the data are gone.
     """
     checkpoint = checkpoint or Checkpoint(None, job.key)
     log: list[str] = []
@@ -165,17 +190,14 @@ def train(
 
     torch.backends.cudnn.benchmark = True
     with reporting_memory(device):
-        data = loaded(job, path, device, workers)
+        data = loaded(job, path, device, workers, checkpoint, note)
         network = build(job, data, device)
-        note(f"{len(data.train)} pictures train, {len(data.validation)} validate, {len(data.test)} test")
-        note(f"on {device_name(device)}")
         outcome = fit(network, data, job.recipe, job.seed, checkpoint=checkpoint, say=note)
-    note(f"test {outcome.test:.2f} %, loss {_shown(outcome.test_loss)}")
-    precision = {
-        "tf32": torch.backends.cudnn.allow_tf32,
-        "bfloat16": job.recipe.mixed_precision and device.type == "cuda",
-    }
-    return Trained(job, outcome, observed(device, checkpoint, log, cudnn_benchmark=True, **precision))
+    if outcome.test is None:
+        note("a loss is not finite: nothing is measured")
+    else:
+        note(f"test {outcome.test:.2f} %, loss {outcome.test_loss:.4f}")
+    return Trained(job, outcome, observed(device, checkpoint, log))
 
 
 # -- the device ---
@@ -185,7 +207,7 @@ def choose(wanted: str | None) -> torch.device:
     """The device of this name; without one, the GPU if there is one.
 
     Raises:
-        TrainingError: a GPU is asked for, and there is none.
+        TrainingError: a GPU is asked for, and there is none that torch can use.
     """
     if wanted == "cuda" and not torch.cuda.is_available():
         raise TrainingError(
@@ -196,23 +218,27 @@ def choose(wanted: str | None) -> torch.device:
 
 @contextmanager
 def reporting_memory(device: torch.device) -> Iterator[None]:
-    """Say in one sentence that the memory was not enough; raises TrainingError for it."""
+    """Say in one sentence that the memory was not enough, or that the GPU failed; raises Unwell for it."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        exhausted = isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError))
-        if not exhausted and "DefaultCPUAllocator" not in str(error):
-            raise
-        reason = str(error).splitlines()[0]
-        raise TrainingError(
-            f"expected the job to fit into the memory of {device_name(device)}, got: {reason}; take a device with more "
-            "memory (a smaller batch or input would be another job)"
-        ) from error
+        reason = str(error).partition("\n")[0] or "no memory"
+        if isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)) or "DefaultCPUAllocator" in reason:
+            raise Unwell(
+                f"expected the job to fit into the memory of this {device.type}, got: {reason}; take a device with "
+                "more memory (a smaller batch or input would be another job)"
+            ) from error
+        if "CUDA error" in reason:
+            raise Unwell(f"expected a GPU that works, got: {reason}; see what nvidia-smi says of it") from error
+        raise
 
 
 def device_name(device: torch.device) -> str:
     """Of a GPU what its driver calls it, else the processor."""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor() or platform.machine()
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    missed = ", without the GPU that CUDA_VISIBLE_DEVICES names" if visible_gpus(os.environ) else ""
+    return f"CPU {platform.processor() or platform.machine()}{missed}"
 
 
 def peak_memory(device: torch.device) -> int:
@@ -222,15 +248,32 @@ def peak_memory(device: torch.device) -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def observed(device: torch.device, checkpoint: Checkpoint, log: Sequence[str] = (), **settings: bool) -> Observed:
-    """What may differ between two trainings of a job, of one that has just ended; `settings` join the threads."""
+def stretch(job: Spec, device: torch.device) -> Stretch:
+    """What trains a job, here and now."""
+    gpu = device.type == "cuda"
+    settings: dict[str, bool | int | str] = {"threads": torch.get_num_threads(), "deterministic": not gpu}
+    if gpu:
+        bfloat16 = isinstance(job, Training) and job.recipe.mixed_precision
+        tf32, benchmark = torch.backends.cudnn.allow_tf32, torch.backends.cudnn.benchmark
+        settings |= {"tf32": tf32, "bfloat16": bfloat16, "cudnn_benchmark": benchmark}
+    else:
+        settings["instructions"] = torch.backends.cpu.get_cpu_capability()
+    versions = {"python": platform.python_version(), "torch": str(torch.__version__), "numpy": np.__version__}
+    return Stretch(device_name(device), settings, versions, code_digest() if isinstance(job, Training) else "")
+
+
+def observed(device: torch.device, checkpoint: Checkpoint, log: Sequence[str] = ()) -> Observed:
+    """What may differ between two trainings of a job, of one that has just ended."""
+    now = checkpoint.now
     return Observed(
         finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         seconds=round(checkpoint.elapsed(), 3),
-        device=device_name(device),
+        device=now.device,
         peak_memory_bytes=peak_memory(device),
         resumed_at=checkpoint.resumed_at,
-        settings={"threads": torch.get_num_threads(), "deterministic": device.type == "cpu", **settings},
-        versions={"python": platform.python_version(), "torch": str(torch.__version__), "numpy": np.__version__},
+        settings=now.settings,
+        versions=now.versions,
         log=tuple(log),
+        code=now.code,
+        earlier=checkpoint.earlier,
     )

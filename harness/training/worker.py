@@ -6,24 +6,25 @@ worker leaves behind keeps it, so a job is not begun again while parts of it are
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from cache.errors import CacheError
 from cache.record import Record
 from genius_replay.console import INTERRUPTED, say, warn
-from harness.errors import HarnessError, NotThisJob
+from harness.errors import HarnessError, NotThisJob, Unwell
 from harness.training.jobs import S
 
-if TYPE_CHECKING:
-    from filelock import BaseFileLock
-
 RESULT = "result.json"  # beside the job, which it is the record of
+WRONG = 2  # exit code of a worker whose job cannot be done as it stands: another attempt would end likewise
+UNWELL = os.EX_TEMPFAIL  # of one on whose machine something failed that may pass
+EVERY_S = 60.0  # seconds between two checkpoints, at least
 _WATCH_S = 1.0  # between two looks whether the job is cancelled
 
 
@@ -36,7 +37,8 @@ def perform(spec: Path, read: Callable[[Path], S], work: Callable[[S, Path], Rec
         work: does a job, and may keep where it stands in the file that it is told.
 
     Returns:
-        0 if the result is there, also from before; 2 if the job cannot be done as it stands; 130 after Ctrl-C.
+        0 if the result is there, also from before; 2 if the job cannot be done as it stands; 75 if the machine failed
+        it, so that another attempt may do (`Unwell`, a file that cannot be written, memory); 130 after Ctrl-C.
     """
     result = spec.with_name(RESULT)
     try:
@@ -51,9 +53,12 @@ def perform(spec: Path, read: Callable[[Path], S], work: Callable[[S, Path], Rec
             with replacing(result) as temporary:
                 temporary.write_bytes(line)
             unfinished.unlink(missing_ok=True)
-    except (HarnessError, CacheError, OSError) as error:
+    except (Unwell, OSError, MemoryError) as error:
+        warn(str(error) or "expected more memory than there is")
+        return UNWELL
+    except (HarnessError, CacheError) as error:
         warn(str(error))
-        return 2
+        return WRONG
     except KeyboardInterrupt:
         warn("interrupted: the same command goes on from the last checkpoint")
         return INTERRUPTED
@@ -108,13 +113,11 @@ def claim(result: Path) -> Iterator[None]:
     Whoever had to wait finds the result, unless the other one died: look for it inside the block.
 
     Raises:
-        HarnessError: the job is cancelled, its folder allows no lock, or `filelock` is not installed.
+        HarnessError: the job is cancelled.
+        Unwell: its folder allows no lock.
     """
-    try:
-        held = _lock(result).acquire()
-    except OSError as error:
-        raise HarnessError(f"{result.parent}: expected a folder to lock, got {error}; make it writable") from error
-    with held:
+    with ExitStack() as held:
+        held.callback(os.close, lock(_lock(result)))
         mark = cancellation(result)
         if mark.exists():
             raise HarnessError(f"{mark}: expected a job to do, got one that was cancelled; retry it to have it done")
@@ -128,20 +131,69 @@ def claim(result: Path) -> Iterator[None]:
             watch.join()  # an interpreter that ends under a running thread may crash
 
 
+def lock(path: Path) -> int:
+    """Lock a file, which is made; the lock lasts until all who have its descriptor, which is returned, have closed it.
+
+    Raises:
+        Unwell: the file cannot be made, or its disk knows no locks.
+    """
+    return _locked(path, fcntl.LOCK_EX)
+
+
+def lock_now(path: Path) -> int | None:
+    """The same without waiting: None if somebody has it."""
+    try:
+        return _locked(path, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return None
+
+
+def _locked(path: Path, operation: int) -> int:
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise Unwell(f"{path.parent}: expected a folder to lock, got {error}; make it writable") from error
+    try:
+        _flock(descriptor, operation, path)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
 def is_held(result: Path) -> bool:
     """Whether a worker holds the job; one that comes in this very moment has to wait for less than a millisecond.
 
+    To look takes no leave to write.
+
     Raises:
-        HarnessError: as in `claim`.
+        OSError: the lock cannot be read.
+        Unwell: its disk knows no locks.
     """
-    lock = _lock(result)
-    if not Path(lock.lock_file).exists():
+    try:
+        descriptor = os.open(path := _lock(result), os.O_RDONLY)
+    except FileNotFoundError:
         return False
     try:
-        with lock.acquire(blocking=False):
-            return False
-    except TimeoutError:
+        _flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB, path)
+    except BlockingIOError:
         return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _flock(descriptor: int, operation: int, path: Path) -> None:
+    """Lock a file; raises BlockingIOError if somebody has it, Unwell if its disk knows no locks."""
+    try:
+        fcntl.flock(descriptor, operation)
+    except BlockingIOError:
+        raise
+    except OSError as error:
+        raise Unwell(
+            f"{path}: expected a disk that knows locks (flock), got: {error.strerror}; without them a dead worker "
+            "looks like a living one: mount it with them, or name another disk with GENIUS_REPLAY_HOME"
+        ) from error
 
 
 def cancellation(result: Path) -> Path:
@@ -155,9 +207,5 @@ def _die_when_there(mark: Path, over: threading.Event) -> None:
             os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _lock(result: Path) -> BaseFileLock:
-    try:
-        from filelock import FileLock  # late: only training needs it
-    except ImportError:
-        raise HarnessError("expected the package filelock, got none; install it: `pip install '.[train]'`") from None
-    return FileLock(result.with_suffix(".lock"))
+def _lock(result: Path) -> Path:
+    return result.with_suffix(".lock")

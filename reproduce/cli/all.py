@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
             f"Not fetched, and so missing or quoted: {', '.join(absent)}. `python -m reproduce fetch` brings it.",
         ]
     if not draws:
-        lines += ["", "No figures were drawn; `pip install '.[plots]'` brings matplotlib."]
+        lines += ["", "No figures were drawn; `python -m pip install matplotlib` brings matplotlib."]
     lines += ["", *(f"- {name}: {value}" for name, value in provenance().items())]
     emit("\n".join(lines) + "\n", args.out / "index.md")
     emit(as_json(provenance()), args.out / "provenance.json")

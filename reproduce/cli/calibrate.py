@@ -87,8 +87,14 @@ def run(args: argparse.Namespace) -> int:
     with store("answers") as answers:
         client = Client(answers, {KIND: training.provider(args)})
         records = client.ask_all(KIND, [how.job(architecture).request() for architecture in chosen])
-    here = [Trained.from_record(record).outcome.test for record in records]
-    show(report(opened, how, chosen, np.array(here)), args.format, args.out)
+    tests = [Trained.from_record(record).outcome.test for record in records]
+    if diverged := tests.count(None):
+        raise UsageError(
+            f"calibrate: expected finite losses, got others of {diverged} of {len(tests)} trainings, which have no "
+            "accuracy: take another recipe, or lower its learning rate"
+        )
+    here = np.array(tests, dtype=float)
+    show(report(opened, how, chosen, here), args.format, args.out)
     return 0
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -13,11 +15,13 @@ from cache.client import Records
 from cache.errors import CacheError
 from reproduce import benchmarks, runs
 from reproduce.benchmarks import BENCHMARKS
-from reproduce.compare.contest import GENIUS_BUDGET, ONE_BY_ONE, ORACLE_STEPS, Rules, contest
+from reproduce.compare.contest import ONE_BY_ONE, Contest, Rules, contest
+from reproduce.compare.contestants import GENIUS_BUDGET, ORACLE_STEPS
 from reproduce.compare.report import draw, report
 from reproduce.data import store
 from reproduce.errors import ReproduceError, UsageError
 from reproduce.report.output import add_output_arguments, show
+from reproduce.runs import Recorded
 
 BUDGETS = (10, 50, 100, 200, 300)
 
@@ -56,13 +60,31 @@ def run(args: argparse.Namespace) -> int:
     methods = [catalogue.find(name) for name in (*chosen, *args.optimiser)]
     rules = Rules(tuple(sorted(set(args.budget))), args.count, args.trials, args.seed)
     recordings = {"": [run for path in runs.committed() for run in runs.read(path)]}
-    recordings |= {f" ({path.name})": runs.of_models(path) for path in args.recording}
+    named = Counter(path.name for path in args.recording)  # two files of one name keep their folders
+    own = {f" ({path.name if named[path.name] == 1 else path})": runs.of_models(path) for path in args.recording}
     with _kept() as records:
-        contests = [contest(name, methods, rules, records, recordings, oracle=args.oracle) for name in names]
+        contests = [contest(name, methods, rules, records, recordings | own, oracle=args.oracle) for name in names]
+    remarks = [*_elsewhere(own, contests), *_no_model(args.recording)]
     quotes = "genius" in chosen and args.table is None and GENIUS_BUDGET in rules.budgets
-    compared = report(contests, args.count, quotes=quotes)
+    compared = report(contests, args.count, quotes=quotes, remarks=remarks)
     show(compared, args.format, args.out, partial(draw, contests, args.count))
     return 0
+
+
+def _elsewhere(recordings: Mapping[str, Sequence[Recorded]], contests: Sequence[Contest]) -> Iterator[str]:
+    """The runs of recordings of one's own that searched something that is not compared here."""
+    compared = {each.name for each in contests}
+    for source, found in recordings.items():
+        for target, count in Counter(run.specification.target for run in found).items():
+            if target not in compared:
+                yield f"{count} runs{source} searched {target}, which is not compared here, and are left out"
+
+
+def _no_model(paths: Iterable[Path]) -> Iterator[str]:
+    """The runs of recordings of one's own in which no model was asked."""
+    for path in paths:
+        if others := sum(run.specification.model is None for run in runs.read(path)):
+            yield f"{others} runs ({path}) asked no language model and are left out; name their method with --methods"
 
 
 def _kept() -> AbstractContextManager[Records]:

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import cast
 
 from baselines import catalogue
-from genius_replay.console import say
+from genius_replay.console import say, warn
 from harness import spaces
 from harness.conformance.methods import OF_METHODS, Finding, check
 from harness.conformance.spaces import OF_SPACES, OF_TABLES
 from harness.spaces import SpaceModule
 from reproduce.benchmarks import open_file
 from reproduce.errors import UsageError
+from tables.files import EXPECTED
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,9 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     names = ", ".join(catalogue.METHODS)
     subject.add_argument("method", nargs="?", metavar="METHOD", help=f"my_module:MyOptimiser, or one of {names}")
     subject.add_argument("--space", metavar="MODULE", help=f"my_space, or one of {', '.join(spaces.NAMES)}")
-    subject.add_argument(
-        "--table", type=Path, metavar="FILE", help="a CSV of architecture and accuracy, or an HDF5 table"
-    )
+    subject.add_argument("--table", type=Path, metavar="FILE", help=EXPECTED)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -54,7 +53,10 @@ def _findings(method: str, space: str | None, table: Path | None) -> Iterator[Fi
     if space is not None:
         return check(OF_SPACES, _space(space))
     if table is not None:
-        return check(OF_TABLES, open_file(table).table)
+        opened = open_file(table).table
+        for remark in opened.info.remarks:
+            warn(remark)
+        return check(OF_TABLES, opened)
     return check(OF_METHODS, catalogue.find(method))
 
 

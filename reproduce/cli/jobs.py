@@ -12,13 +12,14 @@ from cache.record import Record
 from harness.errors import HarnessError
 from harness.training import estimates
 from harness.training.estimates import Pace
-from harness.training.jobs import Job
+from harness.training.jobs import Job, Trained, read
 from harness.training.local import gpus
 from harness.training.queue import SPEC, Queue, State, Status
 from reproduce.cli import training
 from reproduce.errors import NoHome, UsageError
 from reproduce.report.output import add_output_arguments, emit, show
 from reproduce.report.report import BLANK, MISSING, Cell, Column, Report, label, recomputed
+from tables.errors import TableError
 
 SHORT = 12  # digits of a key that the list shows
 
@@ -32,6 +33,7 @@ COLUMNS = (
     Column("attempts", "Attempts"),
     Column("hours", "Hours"),
     Column("remaining", "Remaining"),
+    Column("remark", "Remark"),
 )
 
 
@@ -81,11 +83,12 @@ def find(queue: Queue, start: str) -> str:
 
 
 def log(queue: Queue, key: str) -> str:
-    """How the attempts of a job went, and what they printed."""
+    """How the attempts of a job went, and what they printed at last."""
     status = queue.status(key)
     attempts = "".join(f"attempt {one.number}, {one.where}: {one.how or 'not ended'}\n" for one in status.attempts)
-    text = status.log.read_text(encoding="utf-8", errors="replace") if status.log.exists() else "nothing printed yet\n"
-    return f"{key}: {status.state.value}\n{attempts}{text}"
+    text, before = queue.log_end(key)
+    left_out = f"{status.log}: the first {before:,} bytes are left out\n" if before else ""
+    return f"{key}: {status.state.value}\n{attempts}{left_out}" + (text or "nothing printed yet\n")
 
 
 def cancel(queue: Queue, key: str) -> str:
@@ -109,12 +112,14 @@ def report(queue: Queue) -> Report:
     """A row a job, first come first."""
     pace = estimates.pace(queue, on_gpu=bool(gpus()))
     statuses = queue.statuses()
-    jobs = [_read(status) for status in statuses]
+    read = [_read(status) for status in statuses]
+    jobs = [one if isinstance(one, Job) else None for one in read]
     remaining = [_remaining(status, job, pace) for status, job in zip(statuses, jobs, strict=True)]
-    rows = tuple(map(_row, [queue.result(status.key) for status in statuses], statuses, jobs, remaining))
+    records = [queue.result(status.key) if status.state is State.DONE else None for status in statuses]
+    rows = tuple(map(_row, records, statuses, read, remaining))
     counts = Counter(status.state.value for status in statuses)
     notes = [", ".join(f"{count} {state}" for state, count in counts.items()) or f"{queue.folder} holds no job."]
-    if unfinished := sum(not status.is_final for status in statuses):
+    if unfinished := sum(not status.is_final and not status.fault for status in statuses):
         known = [hours for hours in remaining if hours is not None]
         unknown = f", and {unfinished - len(known)} of which nothing can be said" if len(known) < unfinished else ""
         notes += [
@@ -125,12 +130,13 @@ def report(queue: Queue) -> Report:
     return Report("jobs", "Trainings", COLUMNS, rows, tuple(notes))
 
 
-def _read(status: Status) -> Job | None:
-    """The training; None for a job of another kind, or of a space that is not known here."""
+def _read(status: Status) -> Job | str:
+    """The training, or why there is none to be shown."""
     try:
-        return Job.read(status.folder / SPEC)
-    except HarnessError:
-        return None
+        job = read(status.folder / SPEC)
+    except (HarnessError, TableError) as error:
+        return status.fault or str(error)
+    return status.fault or (job if isinstance(job, Job) else "a search with shared weights")
 
 
 def _remaining(status: Status, job: Job | None, pace: Pace) -> float | None:
@@ -145,12 +151,12 @@ def _so_far(status: Status) -> float:
     return (time.time() - status.attempts[-1].started) / 3600 if running else 0.0
 
 
-def _row(record: Record | None, status: Status, job: Job | None, left: float | None) -> tuple[Cell, ...]:
+def _row(record: Record | None, status: Status, job: Job | str, left: float | None) -> tuple[Cell, ...]:
     seconds = record.observed.get("seconds") if record else None
     hours = seconds / 3600 if isinstance(seconds, int | float) else _so_far(status)
     what = (
         (BLANK, label("no training in a space that is known here"), BLANK, BLANK)
-        if job is None
+        if isinstance(job, str)
         else (label(job.space), label(job.architecture), label(job.dataset), label(job.recipe.epochs))
     )
     return (
@@ -160,4 +166,16 @@ def _row(record: Record | None, status: Status, job: Job | None, left: float | N
         label(len(status.attempts)),
         recomputed(hours, ".2g") if hours else BLANK,
         BLANK if status.is_final else MISSING if left is None else recomputed(left, ".2g"),
+        label(job if isinstance(job, str) else _remark(record)),
     )
+
+
+def _remark(record: Record | None) -> str:
+    """What else is to be said of a training."""
+    if record is None:
+        return ""
+    try:
+        done = Trained.from_record(record)
+    except HarnessError as error:
+        return str(error)
+    return "" if done.outcome.is_measured else "not measured: a loss is not finite"

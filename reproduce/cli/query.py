@@ -5,6 +5,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from harness import spaces
 from harness.text.notation import from_any
 from reproduce import benchmarks
@@ -17,12 +20,14 @@ from reproduce.report.report import BLANK, MISSING, Cell, Column, Report, label,
 from tables.space import Architecture, Space
 
 IMAGENET = "mobilenetv2-se"
+NETWORK_RANK = "network_rank"
 COLUMNS = (
     Column("architecture", "Architecture"),
     Column("search_sees", "Search sees (%)"),
     Column("test", "Test (%)"),
     Column("best_rank", "Rank"),
     Column("worst_rank", "to"),
+    Column(NETWORK_RANK, "of networks"),
     Column("macs", "MACs (M)"),
     Column("params", "Params (M)"),
     Column("proposed_by", "Proposed by"),
@@ -67,20 +72,24 @@ def report(table: str, texts: Sequence[str], top: int | None) -> Report:
         architectures = [tuple(map(int, row)) for row in opened.table.architectures_at(opened.held_out.top(top))]
     else:
         architectures = [from_any(space, text) for text in texts]
-    rows = tuple(_row(space, table, architecture, opened) for architecture in architectures)
+    ranks = None if opened is None else benchmarks.network_ranks(table, opened)
+    columns = COLUMNS if ranks is not None else tuple(each for each in COLUMNS if each.key != NETWORK_RANK)
+    rows = tuple(_row(space, table, architecture, opened, ranks) for architecture in architectures)
     notes = []
     if opened is None and table in BENCHMARKS:
         notes.append(f"`{benchmarks.find(table).brings}` brings the table with accuracies and ranks.")
     elif opened is not None:
         notes.append(f"A search on this table sees: {opened.table.measure.value}. Equal test accuracies share ranks.")
+        notes.append(benchmarks.what_counts(table))
         if space.networks is not None:
-            shown = f"those shown are {len({space.network(each) for each in architectures})} of them"
-            notes.append(f"Ranks count {space.size:,} architectures, which are {space.networks:,} networks; {shown}.")
+            notes.append(f"Those shown are {len({space.network(each) for each in architectures})} networks.")
     digests = {table: opened.table.digest} if opened else {}
-    return Report("query", f"{table}: {space.title}", COLUMNS, rows, tuple(notes), tables=digests)
+    return Report("query", f"{table}: {space.title}", columns, rows, tuple(notes), tables=digests)
 
 
-def _row(space: Space, table: str, architecture: Architecture, opened: Opened | None) -> tuple[Cell, ...]:
+def _row(
+    space: Space, table: str, architecture: Architecture, opened: Opened | None, ranks: NDArray[np.int64] | None
+) -> tuple[Cell, ...]:
     measured: tuple[Cell, ...] = (BLANK if table == IMAGENET else MISSING,) * 4
     if opened is not None:
         standing = opened.standing(architecture)
@@ -88,6 +97,7 @@ def _row(space: Space, table: str, architecture: Architecture, opened: Opened | 
             recomputed(standing.told, ".2f"),
             recomputed(standing.test, ".2f"),
             *(recomputed(rank) for rank in standing.ties),
+            *([] if ranks is None else [recomputed(int(ranks[opened.table.index_of(architecture)]))]),
         )
     on = BENCHMARKS.get(table)
     return (

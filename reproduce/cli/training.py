@@ -23,9 +23,11 @@ from genius_replay.console import warn
 from harness import spaces
 from harness.errors import InvalidJob
 from harness.training import recipes
+from harness.training.estimates import PICTURES
 from harness.training.jobs import Scale, Trained, Training
 from harness.training.local import LocalExecutor, gpus
 from harness.training.queue import WORKER, Executor, Provider, Queue
+from harness.training.recipes import Recipe
 from harness.training.slurm import Resources, SlurmExecutor
 from reproduce.data import home
 from reproduce.errors import UsageError
@@ -57,20 +59,33 @@ def add_arguments(parser: argparse.ArgumentParser, *, dataset: str = "digits") -
     where = parser.add_argument_group("where trainings run; they outlive this command, and each is done once")
     where.add_argument("--executor", choices=("local", "slurm"), default="local", help="this machine, or a cluster")
     where.add_argument("--processes", type=int, metavar="N", help="local: at once (default: one a GPU, else a core)")
+    where.add_argument("--workers", type=int, metavar="N", help="processes of a training that read pictures from files")
     where.add_argument("--partition", metavar="NAME", help="slurm")
     where.add_argument("--gres", default="gpu:1", help="slurm: what a job asks for, or none (default: gpu:1)")
     where.add_argument("--cpus", type=int, default=Resources.cpus, metavar="N", help="slurm: of a job (default: 4)")
     where.add_argument("--minutes", type=int, default=Resources.minutes, metavar="N", help="slurm: of each attempt")
+    where.add_argument("--slurm", nargs="+", default=[], metavar="KEY=VALUE", help="slurm: account=… mem=16G qos=…")
+
+
+def refuse(args: argparse.Namespace) -> None:
+    """Refuse options of `add_arguments` where nothing is trained; raises UsageError."""
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    given = [name for name, value in vars(parser.parse_args([])).items() if getattr(args, name) != value]
+    if given:
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise UsageError(f"{args.command}: {options} is for trainings: add --objective train, or leave it out")
 
 
 def described(args: argparse.Namespace, space: str, *, searched: bool = True) -> Training:
     """What the command line says; what is `searched` with it needs a validation accuracy.
 
     Raises:
-        HarnessError, TrainingError, InvalidJob: a name or a number does not fit.
+        HarnessError, TrainingError, InvalidJob: a name or a number does not fit, or nothing builds the networks.
         TrainingError, MalformedData: the data are not there (`harness.training.data.find`).
     """
-    spaces.find(space)
+    if spaces.find(space).FACTS.network is None:
+        raise InvalidJob(f"{space} names no function that builds its networks: name it as `network` in its FACTS")
     recipe = recipes.find(args.recipe or _RECIPES.get(args.dataset, _RECIPE))
     for name in ("epochs", "batch_size", "input_size"):
         if getattr(args, name) is not None:
@@ -84,16 +99,22 @@ def described(args: argparse.Namespace, space: str, *, searched: bool = True) ->
             "--validation 0.1, or take another recipe"
         )
     network = Scale(args.width, args.cells_per_stage, args.light_reduction)
-    return Training(space, args.dataset, digest_of(args.dataset, args.data), recipe, args.train_seed, network)
+    return Training(space, args.dataset, digest_of(args.dataset, args.data, recipe), recipe, args.train_seed, network)
 
 
-def digest_of(dataset: str, data: Path | None) -> str:
-    """The digest of a data set; raises as `harness.training.data.find` does."""
-    if dataset == "digits":
+def digest_of(name: str, path: Path | None, recipe: Recipe) -> str:
+    """The digest of a data set that suits the recipe; raises as `harness.training.data.find` and `check` do."""
+    from harness.training import data  # late: a replay reads no data
+    from harness.training.data.dataset import check
+
+    if name == "digits":
+        check(recipe, count=PICTURES[name], own_test=0, folder=False)
         return DIGITS
-    from harness.training import data as datasets  # late: a replay reads no data
-
-    return datasets.find(dataset, data).digest
+    found = data.find(name, path)
+    if found.left_out:
+        warn(f"{path}: {found.left_out}")
+    check(recipe, count=len(found.labels) - found.own_test, own_test=found.own_test, folder=name == "imagenet")
+    return found.digest
 
 
 # -- training ---
@@ -121,18 +142,33 @@ def executor(args: argparse.Namespace) -> Executor:
         UsageError: what trains is not installed.
         HarnessError: nothing can be trained there.
     """
-    if missing := [name for name in ("torch", "filelock") if importlib.util.find_spec(name) is None]:
-        raise UsageError(f"training needs {' and '.join(missing)}, which is not installed: pip install '.[train]'")
-    command = WORKER if args.data is None else (*WORKER, "--data", str(args.data.absolute()))
+    if importlib.util.find_spec("torch") is None:
+        raise UsageError("training needs torch, none found: run `python -m pip install torch`")
+    if args.workers is not None and args.workers < 0:
+        raise UsageError(
+            f"expected --workers from 0 on, got {args.workers}: 0 reads pictures in the training's own process"
+        )
+    data = () if args.data is None else ("--data", str(args.data.absolute()))
+    workers = () if args.workers is None else ("--workers", str(args.workers))
+    command = (*WORKER, *data, *workers)
     if args.executor == "local":
         return LocalExecutor(processes=args.processes, command=command)
     gres = None if args.gres == "none" else args.gres
-    asked = Resources(partition=args.partition, minutes=args.minutes, gres=gres, cpus=args.cpus)
+    others = dict(_option(written) for written in args.slurm)
+    asked = Resources(partition=args.partition, minutes=args.minutes, gres=gres, cpus=args.cpus, others=others)
     return SlurmExecutor(asked, command=command)
+
+
+def _option(written: str) -> tuple[str, str]:
+    name, equals, value = written.partition("=")
+    if not equals:
+        raise UsageError(f"expected --slurm KEY=VALUE such as account=physics, got {written}")
+    return name, value
 
 
 def _tell(record: Record) -> None:
     done = Trained.from_record(record)
     outcome, observed = done.outcome, done.observed
     figures = "" if outcome.validation is None else f"validation {outcome.validation:.2f} %, "
+    figures = figures if outcome.is_measured else "not measured, a loss is not finite, "
     warn(f"trained {done.job.architecture}: {figures}{observed.seconds:.1f} s on {observed.device}")

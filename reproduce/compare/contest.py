@@ -1,52 +1,38 @@
 """A table and everybody who searched it: GENIUS in its published trials, recorded models, and methods that run here.
 
 What a method selects in many trials is one record (kind `contest`), which is kept: its look-ups are not. A record that
-was made by other code than today's is computed anew and compared; results of code without a version are not kept.
+was made by other code than today's, or with another numpy, is computed anew and compared; results of code without a
+version are not kept. The versions of packages that decide what a method proposes are part of its key.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
-from baselines import darts
 from cache.client import Client, Records, Reply, Request
 from cache.key import JSON
 from harness import arrays
 from harness.loop import Budget
 from harness.protocol import Method, UnfitMethod
-from harness.spaces import nas_bench_201 as nas_bench_201_space
-from harness.specification import Label
 from reproduce import benchmarks, runs
 from reproduce.benchmarks import BENCHMARKS, Opened
-from reproduce.compare import supernets
+from reproduce.compare import contestants
+from reproduce.compare.contestants import GENIUS_BUDGET, Contestant
 from reproduce.errors import UsageError
-from reproduce.published.trials import selections
 from reproduce.runs import Recorded
+from tables.files import EXPECTED
 from tables.space import Space
 
 CONTEST = "contest"  # the kind of a method's record
-GENIUS_BUDGET = 10
-ORACLE_STEPS = 5000  # at which the relaxation's most probable architecture has settled
+FORM = 2  # of its answer
 ONE_BY_ONE = 50  # trials of a method that cannot run as arrays, unless it is said otherwise
-
-
-@dataclass(frozen=True)
-class Contestant:
-    """Who searched a table: for each budget the dense index of what every trial selects.
-
-    `curve` is the mean test accuracy after each unit of the largest budget, of methods that ran here.
-    """
-
-    name: str
-    selected: Mapping[int, NDArray[np.int64]]  # (trials,)
-    curve: NDArray[np.float64] | None = None  # (budget,)
 
 
 @dataclass(frozen=True)
@@ -96,9 +82,15 @@ def contest(
 
     Raises:
         UsageError, TableError: what `open_table` raises.
+        OptimizerError, InvalidArchitecture: a method fails, or proposes what is no architecture.
     """
     opened, space = open_table(name)
-    contestants, remarks = [], []
+    searched: list[Contestant] = []
+    remarks = list(opened.table.info.remarks)
+    wanted = rules.budgets
+    if rules.count == "unique" and max(wanted) > space.size:
+        rules = replace(rules, budgets=tuple(sorted({min(budget, space.size) for budget in wanted})))
+        remarks.append(f"there are {space.size:,} architectures, and no budget of different ones is larger")
     for method in methods:
         if method.with_model is not None:  # its trials on the tables are published
             continue
@@ -107,19 +99,18 @@ def contest(
         except UnfitMethod as error:
             remarks.append(f"left out: {error}")
             continue
-        remarks += remark
-        selected = {budget: np.array(answer["selected"][str(budget)]) for budget in rules.budgets}
-        contestants.append(Contestant(method.name, selected, np.array(answer["curve"])))
+        remarks += [*remark, *_shortfalls(method, answer, rules)]
+        searched += _contestant(method, answer, rules)
     if oracle:
-        contestants.append(_oracle(opened))
-    recorded = list(_supernets(space))
+        searched.append(contestants.oracle(opened))
+    recorded = list(contestants.shared_weights(space))
     for source, found in (recordings or {}).items():
-        for label, group in runs.pooled(run for run in found if run.specification.target == opened.table.name).items():
-            contestant, remark = _recorded(label, group, space, opened, rules.budgets, source)
+        for pool in runs.pooled(run for run in found if run.specification.target == opened.table.name):
+            contestant, remark = contestants.recorded(pool, space, opened, rules.budgets, source)
             recorded += [contestant] if contestant.selected else []
             remarks += remark
-    genius = tuple(_genius(name, space)) if GENIUS_BUDGET in rules.budgets else ()
-    return Contest(opened, genius, tuple(recorded), tuple(contestants), tuple(remarks))
+    genius = tuple(contestants.genius(name, space, opened, remarks)) if GENIUS_BUDGET in wanted else ()
+    return Contest(opened, genius, tuple(recorded), tuple(searched), tuple(remarks))
 
 
 def _summary(
@@ -128,6 +119,9 @@ def _summary(
     """What the trials of a method select, and what is to be said of it."""
     trials = rules.trials or (1000 if method.arrays is not None else ONE_BY_ONE)
     request: dict[str, JSON] = {
+        "form": FORM,
+        "digest": opened.table.digest,  # the same source may be read otherwise
+        "packages": dict(_versions(method)),
         **msgspec.to_builtins(runs.measure(opened)),
         "method": method.name,
         "version": method.version,
@@ -138,38 +132,73 @@ def _summary(
         "seed": rules.seed,
     }
     code = runs.code_of(method)
-    engine = {CONTEST: _Arrays(code, lambda: _selections(method, space, opened, rules, trials))}
+    made_by: dict[str, JSON] = {"code": code, "numpy": np.__version__}
+    engine = {CONTEST: _Arrays(made_by, lambda: _selections(method, space, opened, rules, trials))}
     record = Client(records if code else None, engine).ask(CONTEST, request)
-    if record.observed.get("code") == code:
+    if record.observed == made_by:
         return record.answer, []
     again = Client(None, engine).ask(CONTEST, request)
     same = "the same" if again.answer == record.answer else "something else, which is not used"
-    return again.answer, [f"{method.name}: computed anew; the code was another when it was kept, and gave {same}"]
+    return again.answer, [f"{method.name}: computed anew; code or numpy were others when it was kept, and gave {same}"]
 
 
 @dataclass(frozen=True)
 class _Arrays:
     """The array engine as a provider (`cache.client.Queue`): nobody has to wait for a lock to compute the same."""
 
-    code: str
+    made_by: Mapping[str, JSON]
     compute: Callable[[], dict[str, JSON]]
 
     def make(self, requests: Sequence[Request], keep: Callable[[Request, Reply], object]) -> None:
         """Compute what each request asks."""
         for request in requests:
-            keep(request, Reply(self.compute(), {"code": self.code, "numpy": np.__version__}))
+            keep(request, Reply(self.compute(), self.made_by))
 
 
 def _selections(method: Method, space: Space, opened: Opened, rules: Rules, trials: int) -> dict[str, JSON]:
-    """The dense index of what every trial selects at each budget, and the mean test accuracy after each unit."""
+    """What every trial reached, the dense index of what it selects at each budget (-1: nothing), and `_band`."""
     budget = Budget(**{rules.count: max(rules.budgets)})
-    found = arrays.search(method, space, opened.table, budget, range(trials), rules.seed).incumbents
+    courses = arrays.search(method, space, opened.table, budget, range(trials), rules.seed)
+    found = courses.incumbents
     selected = {str(budget): found[:, budget - 1].tolist() for budget in rules.budgets}
-    return {"selected": selected, "curve": opened.held_out.test[found].mean(axis=0).tolist()}
+    some = found[found[:, -1] >= 0]
+    curve = contestants.band(opened.held_out.test[some]).tolist() if len(some) else []
+    return {"selected": selected, "curve": curve, "reached": courses.reached.tolist()}
+
+
+def _versions(method: Method) -> dict[str, str]:
+    return {package: metadata.version(package) for package in method.packages}
+
+
+def _contestant(method: Method, answer: Mapping[str, Any], rules: Rules) -> Iterator[Contestant]:
+    """The method with its trials that evaluated something; nobody if none did."""
+    reached = np.array(answer["reached"])
+    if some := reached[reached > 0].size:
+        selected = {budget: np.array(answer["selected"][str(budget)])[reached > 0] for budget in rules.budgets}
+        spent = {budget: np.minimum(reached[reached > 0], budget) for budget in rules.budgets}
+        curve = np.array(answer["curve"])[:, : int(np.sort(spent[max(rules.budgets)])[(some - 1) // 2])]
+        yield Contestant(method.name, selected, spent, curve, packages=_versions(method))
+
+
+def _shortfalls(method: Method, answer: Mapping[str, Any], rules: Rules) -> Iterator[str]:
+    """What a method does not do within these budgets, though its name says so."""
+    reached, most = np.array(answer["reached"]), max(rules.budgets)
+    if nothing := np.count_nonzero(reached == 0):
+        yield f"{method.name}: {nothing} of {len(reached)} trials evaluated nothing and are left out"
+    if short := np.count_nonzero((reached < most) & (reached > 0)):
+        yield (
+            f"{method.name}: {short} of {len(reached)} trials end before {most} {rules.count}, half of all at "
+            f"{int(np.median(reached))} or less; what they selected by then stands in the rows of larger budgets"
+        )
+    if method.random_first >= min(rules.budgets) and method.random_first > 1:
+        yield (
+            f"{method.name} draws its first {method.random_first} architectures at random: up to a budget of "
+            f"{method.random_first} it is random search"
+        )
 
 
 def open_table(name: str) -> tuple[Opened, Space]:
-    """A table with its space: one of `BENCHMARKS`, or a CSV file of architectures and accuracies.
+    """A table with its space: one of `BENCHMARKS`, or a file (`tables.files`).
 
     Raises:
         UsageError: if there is no table and no file of this name.
@@ -178,60 +207,6 @@ def open_table(name: str) -> tuple[Opened, Space]:
     if name in BENCHMARKS:
         return benchmarks.open_benchmark(name), benchmarks.find(name).space
     if not Path(name).is_file():
-        raise UsageError(f"compare: expected one of {', '.join(BENCHMARKS)} or a CSV file, got {name}")
+        raise UsageError(f"compare: expected one of {', '.join(BENCHMARKS)} or {EXPECTED}, got {name}")
     opened = benchmarks.open_file(Path(name))
-    return opened, opened.table.space
-
-
-# -- who searched elsewhere ---
-
-
-def _oracle(opened: Opened) -> Contestant:
-    table = opened.table
-    probabilities = darts.relax(np.asarray(table.accuracy), table.cardinalities, steps=ORACLE_STEPS)
-    likeliest = table.index_of(tuple(probabilities.argmax(axis=1).tolist()))
-    return Contestant("DARTS relaxation (oracle)", {len(table): np.array([likeliest])})
-
-
-def _supernets(space: Space) -> Iterator[Contestant]:
-    """The cells that searches with shared weights settled on, if they are of this space.
-
-    They evaluate nothing on the table, so their budget is 0; the pictures they saw stand in their names.
-    """
-    if space is not nas_bench_201_space.SPACE:
-        return
-    for group in supernets.read([supernets.COMMITTED]):
-        cells = [space.index_of(space.from_native(one.outcome.architecture)) for one in group.searches]
-        yield Contestant(f"{group.title}, shared weights", {0: np.array(cells)})
-
-
-def _genius(name: str, space: Space) -> Iterator[Contestant]:
-    """What GENIUS' published trials select: the proposal that looked best to them."""
-    for benchmark, table, best in selections():
-        if benchmark == name:
-            selected = [space.index_of(one.architecture) for one in best]
-            yield Contestant(f"GENIUS, {table}", {GENIUS_BUDGET: np.array(selected)})
-
-
-def _recorded(
-    label: Label, group: Sequence[Recorded], space: Space, opened: Opened, budgets: Sequence[int], source: str
-) -> tuple[Contestant, list[str]]:
-    """What a recorded model selects on its table, at the iterations of its runs; and what is to be said of it."""
-    model, _, answers, temperature = label
-    name = f"{model}, {answers}, temperature {temperature:g}{source}"
-    same = [run for run in group if run.specification.table == runs.measure(opened)]
-    selected: dict[int, list[int]] = {}
-    empty = 0
-    for run in same:
-        budget = run.specification.budget.evaluations or 0
-        if run.ended.selected is None:
-            empty += 1
-        elif budget in budgets:
-            index = opened.table.index_of(space.from_native(run.ended.selected))
-            selected.setdefault(budget, []).append(index)
-    why = {
-        "searched another version of this table and are left out": len(group) - len(same),
-        "evaluated nothing and are left out": empty,
-    }
-    remarks = [f"{name}: {count} of {len(group)} runs {what}" for what, count in why.items() if count]
-    return Contestant(name, {budget: np.array(selected[budget]) for budget in sorted(selected)}), remarks
+    return opened, benchmarks.space_of(opened.table)

@@ -7,64 +7,68 @@ recorded models stand below them under their own names.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import cycle, product
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reproduce.compare.contest import GENIUS_BUDGET, Contest, Contestant
-from reproduce.compare.statistics import bootstrap_mean, superiority, superiority_interval
+from reproduce.compare.contest import Contest
+from reproduce.compare.contestants import GENIUS_BUDGET, Contestant
+from reproduce.compare.statistics import LEVEL, TEST, holm, mann_whitney, median_interval, superiority
 from reproduce.published.trials import selections
-from reproduce.report.output import PALETTE, new_figure, save
-from reproduce.report.report import BLANK, MISSING, Cell, Column, Report, estimated, label, quoted, recomputed
+from reproduce.report.output import MARKERS, PALETTE, new_figure, save
+from reproduce.report.report import BLANK, MISSING, Cell, Column, Report, Status, estimated, label, quoted, recomputed
+from tables.table import HeldOut
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 COLUMNS = (
     Column("table", "Table"),
     Column("method", "Method"),
     Column("budget", "Budget"),
+    Column("reached", "Reached"),
     Column("trials", "Trials"),
     Column("test", "Test (%), mean"),
     Column("test_q05", "5 %"),
-    Column("test_q50", "50 %"),
+    Column("test_q50", "Median"),
     Column("test_q95", "95 %"),
     Column("regret_to_validation_optimum", "Regret to val. optimum"),
     Column("regret_to_best_test", "Regret to best test"),
     Column("rank", "Median rank"),
     Column("genius_better", "GENIUS better"),
+    Column("p", "p"),
 )
-FLOOR = 1e-3  # points: where curves are drawn that have reached the optimum
+MANY = 20  # trials; of fewer the outermost 5 % cannot be told
+SIGNIFICANT = 0.05
 MARKS = {"validation": "", "test only": "*", "no split": "†"}
 """Behind a table's name: what a search on it sees."""
 
 
-def report(contests: Sequence[Contest], count: str, *, quotes: bool = False) -> Report:
-    """A row for every contestant at every budget; with `quotes` also GENIUS where a table is not at hand."""
+def report(contests: Sequence[Contest], count: str, *, quotes: bool = False, remarks: Sequence[str] = ()) -> Report:
+    """A row for every contestant at every budget; with `quotes` also GENIUS where a table is not at hand.
+
+    `remarks` are added to those of the contests.
+    """
     rows = []
     for contest in contests:
         for contestant in (*contest.genius, *contest.recorded, *contest.methods):
             for budget, selected in contestant.selected.items():
                 rows.append(_row(contest, contestant, budget, selected))
-    measures = {contest.opened.table.measure for contest in contests}
-    notes = [
-        f"A budget counts {'architectures evaluated for the first time' if count == 'unique' else 'evaluations'}; "
-        "no table here has training times.",
-        "“GENIUS better”: the probability that a GENIUS trial beats a trial of the method at ten evaluations, a tie "
-        "counting half, with Clopper and Pearson's interval for so few trials; other intervals are bootstraps.",
-    ]
-    notes += [f"{MARKS[m.value]} a search on this table sees: {m.value}" for m in measures if MARKS[m.value]]
-    notes += [f"{contest.name}: {remark}" for contest in contests for remark in contest.remarks]
-    if any(contest.recorded for contest in contests):
-        notes.append(
-            "Recorded models: `python -m reproduce recordings` says what became of their answers. A run whose answers "
-            "are used up by repetitions has fewer evaluations than its budget."
-        )
     if quotes:
         here = {contest.name for contest in contests}
         rows += [row for row in _quoted() if row[0].value not in here]
     digests = {contest.name: contest.opened.table.digest for contest in contests}
+    versions = {"numpy": np.__version__}
+    for contest in contests:
+        for contestant in contest.methods:
+            versions |= contestant.packages
     title = "Search methods on the benchmark tables: test accuracy of what they select"
-    return Report("compare", title, COLUMNS, tuple(rows), tuple(sorted(notes)), tables=digests)
+    notes = (*_legend(contests, count), *_claims(contests), *_remarks(contests), *remarks)
+    return Report("compare", title, COLUMNS, tuple(rows), notes, tables=digests, versions=versions)
 
 
 def _row(contest: Contest, contestant: Contestant, budget: int, selected: NDArray[np.int64]) -> tuple[Cell, ...]:
@@ -72,17 +76,31 @@ def _row(contest: Contest, contestant: Contestant, budget: int, selected: NDArra
     test = held_out.test[selected]
     mean = float(test.mean())
     regrets = (held_out.test_at_validation_optimum - mean, held_out.optimum - mean)
+    alike = bool((selected == selected[0]).all())
+    low, high = (recomputed(float(np.quantile(test, q)), ".2f") if len(test) >= MANY else BLANK for q in (0.05, 0.95))
+    median = float(np.median(test))
     return (
         label(contest.name + MARKS[contest.opened.table.measure.value]),
         label(contestant.name),
         label(budget),
-        label(len(selected)),
-        estimated(mean, bootstrap_mean(test)),
-        *(recomputed(float(quantile), ".2f") for quantile in np.quantile(test, [0.05, 0.5, 0.95])),
+        _reached(budget, contestant.reached.get(budget)),
+        Cell(len(selected), f"{len(selected)}{', all alike' if alike and len(selected) > 1 else ''}", Status.LABEL),
+        recomputed(mean, ".2f"),
+        low,
+        recomputed(median, ".2f") if alike else estimated(median, median_interval(test)),
+        high,
         *(recomputed(regret, ".2f") for regret in regrets),
         recomputed(float(np.median(held_out.rank[selected])), ".0f"),
-        _against_genius(contest, contestant, budget, test),
+        *_against_genius(contest, contestant, budget, test),
     )
+
+
+def _reached(budget: int, reached: NDArray[np.int64] | None) -> Cell:
+    """How much of a budget the trials spent: from least to most, with the median as value."""
+    if reached is None:
+        return label(budget)
+    least, most = int(reached.min()), int(reached.max())
+    return Cell(float(np.median(reached)), f"{least}" if least == most else f"{least}–{most}", Status.LABEL)
 
 
 def _quoted() -> Iterator[tuple[Cell, ...]]:
@@ -91,56 +109,183 @@ def _quoted() -> Iterator[tuple[Cell, ...]]:
         yield (
             label(benchmark),
             label(f"GENIUS, {table}"),
-            label(GENIUS_BUDGET),
+            *(label(GENIUS_BUDGET),) * 2,
             label(len(best)),
             quoted(float(np.mean([one.accuracy for one in best])), ".2f"),
             *(MISSING,) * 5,
             quoted(float(np.median([one.rank for one in best])), ".0f"),
-            BLANK,
+            *(BLANK,) * 2,
         )
 
 
-def _against_genius(contest: Contest, contestant: Contestant, budget: int, test: NDArray[np.float64]) -> Cell:
-    """How a GENIUS trial fares against a method at GENIUS' own budget; all its trials on a table count alike."""
+def _ours(contest: Contest) -> NDArray[np.float64]:
+    """(trials,) the test accuracies of what GENIUS' trials select; all its trials on a table count alike."""
+    selected = np.concatenate([one.selected[GENIUS_BUDGET] for one in contest.genius])
+    return np.asarray(contest.opened.held_out.test[selected])
+
+
+def _against_genius(
+    contest: Contest, contestant: Contestant, budget: int, test: NDArray[np.float64]
+) -> tuple[Cell, Cell]:
+    """How a GENIUS trial fares against a method at GENIUS' own budget, and the p of the test."""
     if budget != GENIUS_BUDGET or not contest.genius or contestant in contest.genius:
-        return BLANK
-    ours = contest.opened.held_out.test[np.concatenate([one.selected[GENIUS_BUDGET] for one in contest.genius])]
-    share = superiority(ours, test)
-    return estimated(share, superiority_interval(share, len(ours)))
+        return BLANK, BLANK
+    p = mann_whitney(_ours(contest), test[:1] if (test == test[0]).all() else test)
+    cell = Cell(p, _p(p).removeprefix("= "), Status.RECOMPUTED)
+    return recomputed(superiority(_ours(contest), test), ".2f"), cell
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"= {value:.3f}"
+
+
+# -- what is said below ---
+
+
+def _legend(contests: Sequence[Contest], count: str) -> Iterator[str]:
+    first = "architectures evaluated for the first time" if count == "unique" else "evaluations"
+    yield f"A budget counts {first}, “reached” what the trials spent of it; no table here has training times."
+    yield (
+        f"In brackets: an interval of the median that covers it with at least {100 * LEVEL:.0f} % whatever the "
+        "distribution, of few trials with what stands behind it. Trials that all select alike count as one."
+    )
+    yield (
+        f"“GENIUS better”: the share of pairs of trials in which GENIUS' is better; p: {TEST}. The verdicts below have "
+        f"this p corrected for the number of tables (Holm), and hold at {SIGNIFICANT}."
+    )
+    measures = {contest.opened.table.measure.value for contest in contests}
+    yield from (f"{MARKS[measure]} a search on this table sees: {measure}" for measure in measures if MARKS[measure])
+    for contest in contests:
+        held_out = contest.opened.held_out
+        if (gap := held_out.optimum - held_out.test_at_validation_optimum) >= 0.005:
+            yield (
+                f"{contest.name}: the best by validation tests at {held_out.test_at_validation_optimum:.2f}, the best "
+                f"test accuracy is {held_out.optimum:.2f}; a search that sees validation is not expected to gain the "
+                f"{gap:.2f} points between."
+            )
+    if any(contest.recorded for contest in contests):
+        yield "Recorded models: `python -m reproduce recordings` says what became of their answers."
+
+
+def _claims(contests: Sequence[Contest]) -> Iterator[str]:
+    """For each method what GENIUS' trials show against it over all tables."""
+    against: dict[str, list[tuple[Contest, NDArray[np.float64]]]] = {}
+    for contest in contests:
+        for method in contest.methods if contest.genius else ():
+            if GENIUS_BUDGET in method.selected:
+                test = contest.opened.held_out.test[method.selected[GENIUS_BUDGET]]
+                against.setdefault(method.name, []).append((contest, test))
+    for name, faced in against.items():
+        gaps = ", ".join(f"{contest.name} {_ours(contest).mean() - test.mean():+.2f}" for contest, test in faced)
+        yield f"GENIUS less {name}, mean test accuracy at {GENIUS_BUDGET} evaluations in points: {gaps}."
+        whole = _verdict(faced, [mann_whitney(_ours(contest), test) for contest, test in faced])
+        once = _verdict(faced, [_counted_once(contest, test) for contest, test in faced])
+        also = f" Trials that are not independent counted once: {once}." if once != whole else ""
+        yield f"Against {name} GENIUS is {whole}.{also}"
+
+
+def _verdict(faced: Sequence[tuple[Contest, NDArray[np.float64]]], values: Sequence[float]) -> str:
+    """On which tables the test decides at `SIGNIFICANT`, the p corrected for how many tables there are."""
+    decided: dict[str, list[str]] = {"better on": [], "worse on": [], "not told apart on": []}
+    for (contest, test), p in zip(faced, holm(values), strict=True):
+        better = superiority(_ours(contest), test) > 0.5
+        what = "not told apart on" if p >= SIGNIFICANT else "better on" if better else "worse on"
+        decided[what].append(f"{contest.name} (p {_p(p)})")
+    return "; ".join(f"{what} {', '.join(tables)}" for what, tables in decided.items() if tables)
+
+
+def _counted_once(contest: Contest, test: NDArray[np.float64]) -> float:
+    """The largest p if of trials that are not independent only one is taken, whichever."""
+    groups: list[frozenset[int]] = []
+    for one in contest.genius:
+        first = sum(map(len, groups))
+        own = [frozenset({first + trial}) for trial in range(len(one.selected[GENIUS_BUDGET]))]
+        for pair in (frozenset(first + trial for trial in pair) for pair in one.dependent):
+            together = frozenset().union(*(group for group in own if group & pair))
+            own = [*(group for group in own if not group & pair), together]
+        groups += own
+    return max(mann_whitney(_ours(contest)[list(chosen)], test) for chosen in product(*groups))
+
+
+def _remarks(contests: Sequence[Contest]) -> Iterator[str]:
+    """What is to be said of the contests; what holds for all of them is said once."""
+    where: dict[str, list[str]] = {}
+    for contest in contests:
+        for remark in contest.remarks:
+            where.setdefault(remark, []).append(contest.name)
+    for remark, names in where.items():
+        yield remark if len(names) == len(contests) > 1 else f"{', '.join(names)}: {remark}"
+
+
+# -- drawn ---
 
 
 def draw(contests: Sequence[Contest], count: str, path: Path) -> None:
-    """Draw mean regret to the best test accuracy against the budget, a panel a table.
+    """Draw the regret to the best test accuracy against the budget, a panel a table: means, and the spread of trials.
+
+    What ran here is a line in a band from quartile to quartile; GENIUS' trials are a line in their range where their
+    courses are published, and like recorded models a mark with their range at their budget.
 
     Raises:
         UsageError: if matplotlib is not installed.
     """
     columns = min(2, len(contests))
     lines = -(-len(contests) // columns)
-    figure = new_figure(height=1.9 * lines + 1.2)
+    shown = list(dict.fromkeys(one.name for contest in contests for one in (*contest.methods, *contest.recorded)))
+    figure = new_figure(height=1.9 * lines + 0.14 * len(shown) + 0.6)
     axes = figure.subplots(lines, columns, squeeze=False, sharex=True)
     for axis in axes.flat[len(contests) :]:
         axis.set_visible(False)
-    styles = [(colour, line) for line in ("-", "--", ":") for colour in PALETTE]
+    styles = dict(zip(shown, cycle(product(("-", "--", ":"), PALETTE[:-1])), strict=False))
     for axis, contest in zip(axes.flat, contests, strict=False):
-        optimum = contest.opened.held_out.optimum
-        for method, (colour, line) in zip(contest.methods, styles, strict=False):
-            if method.curve is not None:
-                steps, regrets = range(1, len(method.curve) + 1), np.maximum(optimum - method.curve, FLOOR)
-                axis.plot(steps, regrets, color=colour, linestyle=line, linewidth=1, label=method.name)
-        for contestant in contest.genius:
-            regret = optimum - contest.opened.held_out.test[contestant.selected[GENIUS_BUDGET]].mean()
-            axis.plot(GENIUS_BUDGET, regret, color="black", marker="*", markersize=5, linestyle="", label="GENIUS")
-        axis.set_xscale("log")
-        axis.set_yscale("log")
-        axis.tick_params(axis="y", which="minor", labelleft=False)
-        axis.set_title(contest.name.replace("-201-", "-201\n") + MARKS[contest.opened.table.measure.value], fontsize=6)
+        _draw_panel(axis, contest, styles)
     for axis in axes.flat[max(len(contests) - columns, 0) : len(contests)]:  # the last of each column
         axis.tick_params(labelbottom=True)
         axis.set_xlabel(count)
     for axis in axes[:, 0]:
-        axis.set_ylabel("mean regret (points)")
+        axis.set_ylabel("regret (points)")
     named = [zip(*axis.get_legend_handles_labels(), strict=True) for axis in axes.flat]
     handles = {label: handle for pairs in named for handle, label in pairs}
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=2, frameon=False)
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=2, frameon=False, fontsize=5)
     save(figure, path)
+
+
+def _draw_panel(axis: Axes, contest: Contest, styles: Mapping[str, tuple[str, str]]) -> None:
+    held_out = contest.opened.held_out
+    drawn = [*((one, *styles[one.name]) for one in (*contest.methods, *contest.recorded))]
+    drawn += [(one, "-", PALETTE[-1]) for one in contest.genius]
+    floor = _floor(held_out)
+    for one, line, colour in drawn:
+        name = "GENIUS" if one in contest.genius else one.name
+        if one.curve is not None:
+            most, mean, least = np.maximum(held_out.optimum - one.curve, floor)
+            steps = range(1, len(mean) + 1)
+            axis.fill_between(steps, least, most, color=colour, alpha=0.08, linewidth=0)
+            axis.plot(steps, mean, color=colour, linestyle=line, linewidth=1, label=name)
+        elif 0 not in one.selected:  # what evaluated nothing has no place on this axis
+            for budget, selected in one.selected.items():
+                regret = np.maximum(held_out.optimum - held_out.test[selected], floor)
+                spread = [[regret.mean() - regret.min()], [regret.max() - regret.mean()]]
+                mark = "*" if one in contest.genius else MARKERS[len(name) % len(MARKERS)]
+                axis.errorbar(
+                    budget,
+                    regret.mean(),
+                    spread,
+                    color=colour,
+                    marker=mark,
+                    markersize=4,
+                    linewidth=0.6,
+                    linestyle="",
+                    label=name,
+                )
+    axis.set_xscale("log")
+    axis.set_yscale("log")
+    axis.set_ylim(bottom=0.8 * floor)
+    axis.tick_params(axis="y", which="minor", labelleft=False)
+    axis.set_title(contest.name.replace("-201-", "-201\n") + MARKS[contest.opened.table.measure.value], fontsize=6)
+
+
+def _floor(held_out: HeldOut) -> float:
+    """Where a regret of nothing is drawn on a logarithmic axis: half a step from the best accuracy to the next."""
+    test = np.unique(held_out.test)
+    return float(test[-1] - test[-2]) / 2 if len(test) > 1 else 1.0

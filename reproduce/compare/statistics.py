@@ -1,36 +1,47 @@
-"""Intervals for the comparison: of a mean by the bootstrap, of a probability from few trials exactly."""
+"""What a comparison may claim: an interval that covers what it says at any number of trials, and a test.
+
+An interval of the mean that covers 95 % of three to five trials does not exist for the distributions of these tables:
+percentile bootstraps cover 65 to 84 %, Student's t as little as 71 %. That of the median covers by counting alone.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
-from itertools import product
-from math import ceil, comb, floor
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-LEVEL = 0.95
-RESAMPLES = 1000
-ENUMERATED = 5  # up to so many trials all resamples are enumerated, instead of drawn
+MISSES = 20  # one interval in so many may miss
+LEVEL = 1 - 1 / MISSES
+RELABELLINGS = 100_000
+TEST = f"two-sided Mann–Whitney test by {RELABELLINGS:,} relabellings"
 
 
-def bootstrap_mean(values: NDArray[np.float64]) -> tuple[float, float]:
-    """The percentile interval of the mean over resamples of the trials (Efron 1979), rather too wide."""
-    tail = (1 - LEVEL) / 2
-    means = _weights(len(values)) @ values
-    low, high = np.quantile(means, tail, method="lower"), np.quantile(means, 1 - tail, method="higher")
-    return float(low), float(high)
+class Interval(NamedTuple):
+    """Ends, and the probability with which it covers, at the least."""
+
+    low: float
+    high: float
+    level: float
 
 
-@cache
-def _weights(trials: int) -> NDArray[np.float64]:
-    """(resamples, trials) how often each trial stands in each resample, over the number of trials."""
-    if trials <= ENUMERATED:
-        drawn = np.array(list(product(range(trials), repeat=trials)))
-        return np.stack([(drawn == trial).mean(axis=1) for trial in range(trials)], axis=1)
-    counts = np.random.default_rng(0).multinomial(trials, np.full(trials, 1 / trials), size=RESAMPLES)
-    return np.asarray(counts / trials)
+def median_interval(values: NDArray[np.float64]) -> Interval:
+    """An interval of the median of all trials that might have been, from two of the sorted values.
+
+    It is the narrowest that leaves out as many values below as above and covers at least `LEVEL`; of fewer than six
+    values none does, and theirs is the whole range with what it covers. The coverage follows from the binomial
+    distribution and holds whatever the distribution of the values, ties included, if they are independent (Thompson
+    1936, "On confidence ranges for the median and other expectation distributions").
+    """
+    ordered, count = np.sort(values), len(values)
+    left_out, term, tail = 0, 1, 1  # how many below; the binomial coefficient, and the sum of those up to it
+    while True:
+        term = term * (count - left_out) // (left_out + 1)
+        if 2 * (tail + term) * MISSES > 2**count:
+            break
+        left_out, tail = left_out + 1, tail + term
+    return Interval(float(ordered[left_out]), float(ordered[-1 - left_out]), 1 - 2 * tail / 2**count)
 
 
 def superiority(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> float:
@@ -41,38 +52,25 @@ def superiority(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> float
     return float((below + tied / 2).mean() / len(theirs))
 
 
-def superiority_interval(share: float, trials: int) -> tuple[float, float]:
-    """An interval for `superiority` that is honest about few trials of ours.
+def mann_whitney(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> float:
+    """The p of `TEST` that ours and theirs are drawn from one distribution (Mann and Whitney 1947).
 
-    Clopper and Pearson's exact interval (1934) for as many wins among `trials` as the share amounts to, between two
-    counts in proportion. A share of wins over many opponents varies less than single wins do, so that this is rather
-    too wide than too narrow.
+    The rank sum of ours among those of as many trials that are drawn from all without repetition.
     """
-    wins = share * trials
-    fewer, more = floor(wins), ceil(wins)
-    low, high = (
-        (1 - wins + fewer) * below + (wins - fewer) * above
-        for below, above in zip(_exact(fewer, trials), _exact(more, trials), strict=True)
-    )
-    return low, high
+    together = np.concatenate([ours, theirs])
+    ordered = np.sort(together)
+    ranks = np.searchsorted(ordered, together, side="left") + np.searchsorted(ordered, together, side="right")
+    drawn = np.sort(np.random.default_rng(0).integers(len(together), size=(RELABELLINGS, len(ours))), axis=1)
+    drawn = drawn[(np.diff(drawn, axis=1) > 0).all(axis=1)]
+    sums, observed = ranks[drawn].sum(axis=1), ranks[: len(ours)].sum()
+    tail = min(np.count_nonzero(sums >= observed), np.count_nonzero(sums <= observed))
+    return min(1.0, 2 * (1 + int(tail)) / (1 + len(drawn)))
 
 
-def _exact(wins: int, trials: int) -> tuple[float, float]:
-    """Clopper and Pearson's interval."""
-    tail = (1 - LEVEL) / 2
-    low = 0.0 if wins == 0 else _solve(lambda p: _at_least(wins, trials, p) < tail)
-    high = 1.0 if wins == trials else _solve(lambda p: 1 - _at_least(wins + 1, trials, p) > tail)
-    return low, high
-
-
-def _at_least(wins: int, trials: int, p: float) -> float:
-    return sum(comb(trials, k) * p**k * (1 - p) ** (trials - k) for k in range(wins, trials + 1))
-
-
-def _solve(below: Callable[[float], bool]) -> float:
-    """Where a condition that holds for small probabilities ceases to, by bisection."""
-    low, high = 0.0, 1.0
-    while high - low > 1e-9:
-        middle = (low + high) / 2
-        low, high = (middle, high) if below(middle) else (low, middle)
-    return low
+def holm(values: Sequence[float]) -> list[float]:
+    """These p corrected for being several (Holm 1979), in their order."""
+    corrected, least = [1.0] * len(values), 0.0
+    for done, position in enumerate(sorted(range(len(values)), key=values.__getitem__)):
+        least = max(least, min(1.0, values[position] * (len(values) - done)))
+        corrected[position] = least
+    return corrected

@@ -113,13 +113,15 @@ def new_figure(height: float) -> Figure:
     """An empty figure of one column's width, in inches.
 
     Raises:
-        UsageError: if matplotlib is not installed.
+        UsageError: if matplotlib is not installed, or refuses a setting of the environment.
     """
     try:
         import matplotlib as mpl
         from matplotlib.figure import Figure
     except ModuleNotFoundError as error:
-        raise UsageError("drawing needs matplotlib; install it with `pip install '.[plots]'`") from error
+        raise UsageError("drawing needs matplotlib; install it with `python -m pip install matplotlib`") from error
+    except ValueError as error:  # such as a backend that does not exist
+        raise UsageError(f"drawing needs matplotlib, which refuses its settings: {error}") from error
     mpl.rcParams.update({"font.size": 7, "axes.titlesize": 7, "legend.fontsize": 6.5, "svg.hashsalt": "genius-replay"})
     return Figure(figsize=(WIDTH, height), dpi=300, layout="constrained")
 
@@ -128,7 +130,7 @@ def save(figure: Figure, path: Path) -> None:
     """Write PNG, SVG or PDF, by the path's suffix; the same figure gives the same bytes.
 
     Raises:
-        ReproduceError: if the file cannot be written; what was there before stays.
+        ReproduceError: if it cannot be drawn or the file cannot be written; what was there before stays.
     """
     from matplotlib.text import Text  # there, since there is a figure
 
@@ -141,5 +143,8 @@ def save(figure: Figure, path: Path) -> None:
             text.set_text(printable(text.get_text()))
     stamp = {".png": "Software", ".svg": "Date", ".pdf": "CreationDate"}[path.suffix]
     drawn = io.BytesIO()
-    figure.savefig(drawn, format=path.suffix[1:], metadata={stamp: None})
+    try:
+        figure.savefig(drawn, format=path.suffix[1:], metadata={stamp: None})
+    except ValueError as error:  # such as a date in SOURCE_DATE_EPOCH that is none
+        raise ReproduceError(f"{path}: matplotlib refuses to draw it: {error}") from error
     write(drawn.getvalue(), path)

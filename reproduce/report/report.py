@@ -15,6 +15,7 @@ from cache.client import Tally
 from reproduce import __version__
 
 Value: TypeAlias = str | int | float | None
+COVERS = 0.95  # what an interval covers of which nothing else is said
 LISTED = 6  # runs of one file that are named one by one
 PACKAGES = ("baselines", "cache", "harness", "reproduce", "tables")
 
@@ -53,7 +54,7 @@ EXTRAS = ("std", "low", "high")
 
 @dataclass(frozen=True)
 class Cell:
-    """A value as it is, how it is printed, and its status; of an estimate also its spread or a 95 % interval.
+    """A value as it is, how it is printed, and its status; of an estimate also its spread or an interval.
 
     Rounding happens in `text`, nowhere before.
     """
@@ -62,13 +63,17 @@ class Cell:
     text: str
     status: Status
     std: float | None = None
-    interval: tuple[float, float] | None = None
+    interval: tuple[float, float, float] | None = None  # low, high, the probability with which it covers
 
     @property
     def extras(self) -> dict[str, float]:
         """What there is beside the value, by the names in `EXTRAS`."""
         extras = {} if self.std is None else {"std": self.std}
-        return extras if self.interval is None else {**extras, "low": self.interval[0], "high": self.interval[1]}
+        return (
+            extras
+            if self.interval is None
+            else extras | dict(zip(("low", "high", "level"), self.interval, strict=True))
+        )
 
     def to_json(self) -> dict[str, Value]:
         """All of it."""
@@ -85,13 +90,16 @@ BLANK = Cell(None, "", Status.LABEL)
 
 def recomputed(value: Value, form: str = "") -> Cell:
     """A cell computed here."""
-    return Cell(value, format(value, form), Status.RECOMPUTED)
+    text = format(value, form)
+    nothing = text.startswith("-") and not text.strip("-0.")  # rounded to it: no −0.00
+    return Cell(value, text[1:] if nothing else text, Status.RECOMPUTED)
 
 
-def estimated(value: float, interval: tuple[float, float]) -> Cell:
-    """An estimate computed here, with its 95 % interval."""
-    low, high = interval
-    return Cell(value, f"{value:.2f} [{low:.2f}, {high:.2f}]", Status.RECOMPUTED, interval=interval)
+def estimated(value: float, interval: tuple[float, float, float]) -> Cell:
+    """An estimate computed here with its interval, and the percentage that covers, where that is less than 95."""
+    low, high, level = interval
+    covers = f" {level:.0%}".replace("%", " %") if level < COVERS else ""
+    return Cell(value, f"{value:.2f} [{low:.2f}, {high:.2f}]{covers}", Status.RECOMPUTED, interval=interval)
 
 
 def quoted(value: Value, form: str = "") -> Cell:
@@ -174,6 +182,7 @@ class Report:
     notes: tuple[str, ...]
     replays: tuple[Replayed, ...] = ()
     tables: Mapping[str, str] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)  # of the packages that decide a number here
 
     def __post_init__(self) -> None:
         names = [name for column in self.columns for name in (column.key, *column.beside)]
@@ -191,7 +200,10 @@ class Report:
             for digest, names in made_of.items()
         }
         digests = (f"{names}: {digest.removeprefix('sha256:')[:12]}" for digest, names in listed.items())
-        return f"genius-replay {__version__}; sha256 of {'; '.join(digests)}"
+        made_by = ", ".join(
+            f"{name} {version}" for name, version in {"genius-replay": __version__, **self.versions}.items()
+        )
+        return f"{made_by}; sha256 of {'; '.join(digests)}"
 
     def to_json(self) -> dict[str, Any]:
         """Everything, with unrounded values."""
@@ -207,7 +219,7 @@ class Report:
             "replay": summary([one.tally for one in self.replays], {one.source for one in self.replays}),
             "runs": [replay.describe() for replay in self.replays],
             "tables": dict(self.tables),
-            "provenance": provenance(),
+            "provenance": {**provenance(), **self.versions},
         }
 
 

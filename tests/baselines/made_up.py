@@ -40,7 +40,7 @@ def space_of(*groups: tuple[int, ...]) -> Space:
 def table_of(space: Space, accuracies: NDArray[np.float64]) -> Table:
     """A table that was never built from a file."""
     origin = Origin("made up", "1", "none", "none")
-    info = TableInfo(SCHEMA_VERSION, "made-up", Measure.VALIDATION, "percent", 0.0, space.slots, origin, "", ())
+    info = TableInfo(SCHEMA_VERSION, "made-up", Measure.VALIDATION, "percent", space.slots, origin, "", ())
     return Table(Path("nowhere.h5"), info, accuracies)
 
 

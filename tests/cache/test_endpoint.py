@@ -89,12 +89,7 @@ def test_a_request_is_sent_as_it_is_and_its_answer_comes_back_verbatim(
         ([cuts(ANSWER)], ["a connection that failed (RemoteProtocolError)"]),
         ([says(b"<html>log in</html>")], ["characters: <html>log in</html>"]),
         ([says(b'{"choices": [')], ['characters: {"choices": [']),
-        ([says(b'{"choices": [], "x": NaN}')], ["at least one choice, got []"]),
-        ([says({**ANSWER, "choices": []})], ["at least one choice, got []"]),
-        ([says({**ANSWER, "choices": [{}]})], ["choice 0 to say something, got {}"]),
-        ([says({**ANSWER, "choices": [{"message": {"content": None}}]})], ["choice 0 to say something"]),
-        ([says({"error": {"message": "overloaded"}})], ["an error in its place"]),
-        ([says({**ANSWER, "created": 2**60})], ["Expected an answer that can be recorded"]),
+        ([says({"error": {"message": "overloaded"}})], ["an error in its place: overloaded"]),
     ],
 )
 def test_what_passes_by_itself_is_asked_again_and_kept_in_the_record(
@@ -129,8 +124,10 @@ def test_the_server_says_how_long_to_wait(server: Server, transport: OpenAITrans
         says(ANSWER),
     ]
     transport.send(chat_request("one"))
-    assert clock.waited[:2] == [7, 0]
-    assert 2 <= clock.waited[2] <= 4 <= clock.waited[3] <= 8
+    assert clock.waited[0] == 7
+    for n, waited in enumerate(clock.waited):
+        assert waited >= 2.0 ** (n - 1)
+    assert [waited <= 2.0**n for n, waited in enumerate(clock.waited)] == [False, True, True, True]
 
 
 def test_nobody_waits_for_hours(server: Server, transport: OpenAITransport, clock: Clock) -> None:
@@ -174,9 +171,12 @@ def test_no_server_at_all(server: Server, clock: Clock) -> None:
     closed = Server()
     url = closed.url
     closed.server_close()
-    with OpenAITransport(url, sleep=clock.sleep) as transport, pytest.raises(EndpointError, match="ConnectError"):
+    with (
+        OpenAITransport(url, sleep=clock.sleep) as transport,
+        pytest.raises(EndpointError, match="got a closed port at"),
+    ):
         transport.send(chat_request("one"))
-    assert len(clock.waited) == ATTEMPTS - 1
+    assert clock.waited == []
 
 
 # -- streams ---
@@ -218,13 +218,12 @@ def test_a_stream_becomes_the_body_that_would_have_come_without(server: Server, 
     "cut",
     [
         b"",
-        events(*PIECES, end=False),
-        events(*PIECES[:-1]),
+        events(*PIECES[:-1], end=False),
         events(*PIECES[:3], {"error": {"message": "overloaded"}}),
         events(*PIECES)[:-30],
-        events({"choices": [{"delta": {"content": "x"}}]}),
+        events(),
     ],
-    ids=["nothing", "no end", "no reason to finish", "an error", "a torn event", "no index"],
+    ids=["nothing", "no end", "an error", "a torn event", "only an end"],
 )
 def test_a_stream_that_ends_early_is_never_an_answer(cut: bytes, server: Server, transport: OpenAITransport) -> None:
     server.behaviours = [says(cut), says(events(*PIECES))]
@@ -264,7 +263,10 @@ def spending(server: Server, **limits: Any) -> OpenAITransport:
     [
         ({"calls": 2}, "at most 2 calls in this run, used 2"),
         ({"tokens": 20}, "at most 20 tokens in this run, used 20"),
-        ({"cost": 1e-4, "prices": {"test-1": Price(2, 12)}}, "at most 0.0001 in money in this run, used 0.0001"),
+        (
+            {"cost": 1e-4, "prices": {"test-1": Price(1, 1), "test-1a": Price(2, 12)}},
+            "at most 0.0001 in money in this run, used 0.0001",
+        ),
     ],
 )
 def test_a_ceiling_stops_before_it_sends(limits: dict[str, Any], message: str, server: Server) -> None:
@@ -358,14 +360,14 @@ def test_a_planted_key_is_refused_before_anything_is_sent(key: str, server: Serv
 
 
 @pytest.mark.parametrize("key", [KEY, "no-usual-form-at-all"])
-def test_an_answer_that_holds_the_key_is_refused(key: str, server: Server) -> None:
+def test_of_an_answer_that_holds_the_key_the_rest_is_kept(key: str, server: Server) -> None:
     server.behaviours = [says(completion("fine", f"you are {key}"))]
-    with (
-        OpenAITransport(server.url, key) as transport,
-        pytest.raises(CacheError, match=r"at \$\.answer\.choices\[1\]\.message\.content") as caught,
-    ):
-        transport.send(chat_request("one"))
-    assert key not in str(caught.value)
+    with OpenAITransport(server.url, key) as transport:
+        reply = transport.send(chat_request("one"))
+    withheld = "What looked like a credential was withheld at $.answer.choices[1].message.content."
+    expected = completion("fine", "you are [withheld: a credential stood here]", withheld=withheld)
+    assert reply.answer == expected
+    assert key not in str(reply)
 
 
 @pytest.mark.parametrize("key", [KEY, "no-usual-form-at-all"])

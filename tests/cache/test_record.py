@@ -4,12 +4,13 @@ import json
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from cache.errors import CacheError, CorruptRecord, InvalidRequest
 from cache.key import JSON, canonical, digest
 from cache.record import CHAT, Record
+from cache.redaction import redact
 from tests.cache.records import chat_record, chat_request
 from tests.cache.test_key import REQUESTS
 
@@ -28,6 +29,7 @@ SECRETS = {
 @given(REQUESTS, REQUESTS, st.integers(0, 9))
 def test_a_line_gives_back_its_record(request_: dict[str, JSON], answer: dict[str, JSON], sample: int) -> None:
     record = Record(request_, answer, sample, provenance={"a": 1}, observed=answer)
+    assume(not redact({"request": request_, "answer": answer})[1])  # such as a member called password
     line = record.to_line()
     again = Record.from_line(line, record.key)
     assert again.to_line() == line

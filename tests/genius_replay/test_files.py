@@ -16,7 +16,8 @@ import pytest
 from cache import cassette
 from genius_replay import files
 from reproduce.report.output import emit
-from tables import csv, storage
+from tables import files as tables
+from tables import storage
 from tests.cache.records import chat_record
 
 ROOT = Path(__file__).parents[2]
@@ -113,7 +114,7 @@ def test_b7_a_table_is_written_by_the_same_rules(tmp_path: Path) -> None:
     (tmp_path / "elsewhere.h5").chmod(0o640)
     (tmp_path / "mine.h5").symlink_to("elsewhere.h5")
     (tmp_path / "mine.csv").write_text("architecture,accuracy\n0,71\n1,72\n")
-    path = csv.build(tmp_path / "mine.csv", tmp_path)
+    path = tables.build(tmp_path / "mine.csv", tmp_path)
     assert path.is_symlink()
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
     assert storage.load(tmp_path / "elsewhere.h5")

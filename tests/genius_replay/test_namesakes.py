@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -21,10 +22,9 @@ def _python(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(("name", "command"), [*product(["baselines"], COMMANDS), *product(["cache"], COMMANDS[:3])])
 @pytest.mark.parametrize("made", ["{}.py", "{}/__init__.py"])
-def test_a_namesake_is_named(made: str, command: tuple[str, ...], tmp_path: Path) -> None:
-    name = "baselines"  # which none of these is in
+def test_a_namesake_is_named(name: str, made: str, command: tuple[str, ...], tmp_path: Path) -> None:
     namesake = tmp_path / made.format(name)
     namesake.parent.mkdir(exist_ok=True)
     namesake.touch()

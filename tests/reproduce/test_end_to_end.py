@@ -17,7 +17,7 @@ from reproduce.cli.serve import MODELS
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
-        importlib.util.find_spec("llama_cpp") is None, reason="needs a local model: pip install '.[local]'"
+        importlib.util.find_spec("llama_cpp") is None, reason="needs a local model: python -m pip install -e '.[local]'"
     ),
 ]
 

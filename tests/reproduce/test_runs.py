@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec import structs
@@ -16,7 +17,7 @@ from cache.client import Client, Reply, Request
 from cache.errors import ReplayMiss
 from cache.key import JSON
 from cache.record import CHAT, Record
-from harness.errors import BrokenRecording
+from harness.errors import BrokenRecording, HarnessError
 from harness.loop import Budget
 from harness.objectives import FIGURES, Measure
 from harness.protocol import Reason
@@ -25,7 +26,9 @@ from harness.run import request as body
 from harness.spaces import mobilenetv2_se, nas_bench_macro
 from harness.specification import RUN, Model, Protocol, Specification
 from reproduce import runs
-from reproduce.runs import ANSWERS
+from reproduce.__main__ import main
+from reproduce.runs import ANSWERS, Recorded
+from tests.cache.records import chat_record
 from tests.cache.server import completion
 
 SPACE = nas_bench_macro.SPACE
@@ -221,6 +224,63 @@ def test_a_model_that_never_names_a_design_selects_nothing(tmp_path: Path) -> No
     assert [column.title for column in report.columns if column.key == "nothing_found"] == ["Nothing found"]
 
 
+def recorded(number: int = 0, file: str = "a", **otherwise: Any) -> Recorded:
+    """The record of a run, with parts of its model or of itself set otherwise."""
+    one = structs.replace(planned(), number=number)
+    assert one.model is not None
+    ours = {name: value for name, value in otherwise.items() if name in one.__struct_fields__}
+    parameters = {**one.model.parameters, "seed": 7 + number, **otherwise.pop("parameters", {})}
+    its = {name: value for name, value in otherwise.items() if name not in ours}
+    one = structs.replace(one, model=structs.replace(one.model, parameters=parameters, **its), **ours)
+    return Recorded.of(Record(one.request(), {"course": "sha256:0"}, kind=RUN, provenance={"sha256": file}))
+
+
+@pytest.mark.parametrize(
+    ("said", "otherwise"),
+    [
+        ("top_p 0.9", {"parameters": {"top_p": 0.9}}),
+        ("stop", {"parameters": {"stop": ["\n"]}}),
+        ("seed 8", {"parameters": {"seed": 8}}),
+        ("prompt.system sha256:", {"prompt": {"system": "another wording, and a long one at that"}}),
+        ("reader", {"reader": "strict"}),
+        ("protocol", {"protocol": Protocol(digits=3)}),
+        ("table.source", {"table": Measure(table="made-up", source="1" * 64)}),
+        ("budget", {"budget": Budget(evaluations=4, proposals=6)}),
+        ("window", {"window": (1, 2)}),
+        ("arm", {"arm": "names hidden"}),
+        ("file", {"file": "b"}),
+    ],
+)
+def test_b4_runs_that_were_set_otherwise_are_never_one_row(said: str, otherwise: dict[str, Any]) -> None:
+    found = [recorded(0), recorded(1), recorded(0, **otherwise)]
+    assert [len(pool.runs) for pool in runs.pooled(found)] == [2, 1]
+    report = runs.report(found)
+    [where] = [n for n, column in enumerate(report.columns) if column.key == "set_otherwise"]
+    cells = [row[where].text for row in report.rows]
+    assert said in cells[1]
+    assert cells[0] != cells[1]
+
+
+def test_independent_runs_are_one_row_and_each_counts_once() -> None:
+    found = [recorded(number) for number in (0, 1, 2)]
+    [pool] = runs.pooled([*found, *found[1:]])  # an old recording beside what it has grown to
+    assert (pool.runs, pool.apart) == (found, "")
+    assert "set_otherwise" not in [column.key for column in runs.report(found).columns]
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+@pytest.mark.parametrize("command", [["recordings"], ["recordings", "--text"], ["search", "--from"]])
+def test_b8_answers_without_a_run_are_counted(
+    command: list[str], count: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "foreign.jsonl"
+    cassette.write(path, [chat_record(str(number)) for number in range(count)])
+    assert main([*command, str(path)]) == 2
+    said = capsys.readouterr()
+    assert f"got {count} answer{'s' * (count != 1)}, no run" in said.err
+    assert not said.out
+
+
 def test_what_was_read_of_an_answer_is_marked() -> None:
     lines = runs.text(performed(Scripted(*TEXTS))).splitlines()
     assert lines[1] == "-- iteration 0, turn 0: 80.00 %"
@@ -234,3 +294,113 @@ def test_the_recordings_of_the_project_replay(path: Path) -> None:
     found = runs.again(path)
     assert all(run.tally.misses == 0 for run in found)
     assert all({"file", "sha256", "server"} <= run.record().provenance.keys() for run in found)
+
+
+# -- strictly read ---
+
+
+def strict(answers: str = "free", **parameters: JSON) -> Specification:
+    model = runs.model("made-up", SPACE.name, answers, None, {"temperature": 1.0, **parameters})
+    return structs.replace(planned(), model=model)
+
+
+ZEROS, ONES = "Design: [0, 0, 0, 0, 0, 0, 0, 0]", "Design: [1, 1, 1, 1, 1, 1, 1, 1]"
+
+
+class Answering(Scripted):
+    """A model that answers with these bodies, or whole texts."""
+
+    def __init__(self, *bodies: Mapping[str, JSON] | str) -> None:
+        super().__init__()
+        self.bodies = [completion(body) if isinstance(body, str) else body for body in bodies]
+
+    def send(self, request: Mapping[str, JSON]) -> Reply:
+        self.asked.append(request)
+        return Reply(self.bodies.pop(0))
+
+
+def choice(content: JSON, end: str = "stop", **others: JSON) -> dict[str, JSON]:
+    return {"choices": [{"index": 0, "message": {"content": content, **others}, "finish_reason": end}]}
+
+
+def test_an_answer_that_says_nothing_is_told_and_counted_and_the_run_goes_on(tmp_path: Path) -> None:
+    model = Answering(
+        choice(None),
+        choice(ZEROS, "length"),
+        {**choice(ZEROS), "error": {"message": "overloaded"}},
+        {"unreadable": "bytes that are no UTF-8", "raw": "/w=="},
+        choice(None, refusal="No."),
+        f"<think>{ONES}</think>\n{ZEROS}\n\nUser: Again.\n\nAssistant: {ONES}",
+    )
+    run = performed(model, strict())
+    assert run.ended.rejected == {
+        Reason.NOTHING_SAID.value: 1,
+        Reason.CUT_OFF.value: 1,
+        Reason.FAILED.value: 1,
+        Reason.UNREADABLE.value: 1,
+        Reason.REFUSED.value: 1,
+    }
+    assert run.selected == (0,) * 8
+    feedback = [request["messages"][-1]["content"] for request in model.asked[1:]]  # type: ignore[index,call-overload]
+    assert ["nothing said: the answer holds no text" in str(said) for said in feedback] == [True, *[False] * 4]
+    assert "overloaded" in str(feedback[2])
+    assert "bytes that are no UTF-8" in str(feedback[3])
+    cassette.write(tmp_path / "run.jsonl", run.records)
+    (again,) = runs.again(tmp_path / "run.jsonl")
+    assert again.ended == run.ended
+    lines = runs.text(again)
+    thought = len(f"<think>{ONES}</think>\n")
+    assert f"; {thought} characters cut off: the model's thinking; " in lines
+    assert "characters cut off: a turn that the model made up" in lines
+    assert f"</think>\nDesign: {runs.OPEN}[0, 0, 0, 0, 0, 0, 0, 0]{runs.CLOSE}\n\nUser: Again." in lines
+    assert "Unreadable" in [column.title for column in runs.report([runs.read(tmp_path / "run.jsonl")[0]]).columns]
+
+
+def test_what_is_sent_back_is_what_was_said_to_us() -> None:
+    thought = f"<think>{ONES}</think>\n{ZEROS}\n\nUser: Again.\n\nAssistant: {ONES}"
+    model = Answering(thought, thought, ONES)
+    run = performed(model, structs.replace(strict(), budget=Budget(evaluations=2)))
+    said = model.asked[2]["messages"][-2]  # type: ignore[index]
+    assert said == {"role": "assistant", "content": ZEROS}
+    assert [step.trial.architecture for step in run.trajectory.evaluated] == [(0,) * 8, (1,) * 8]
+
+
+def test_every_request_demands_the_form_that_is_read() -> None:
+    model = Answering(ZEROS, "no", ONES, "Design: none")
+    run = performed(model, strict())
+    assert [step.turn for step in run.trajectory.steps] == [0, 0, 1, 0]
+    assert run.ended.rejected == {Reason.NOTHING_FOUND.value: 1, Reason.CONCLUDED.value: 1}
+    form = runs.form("free").demand.format(n=8)
+    for request in model.asked:
+        assert str(request["messages"]).count(form) >= 1
+        assert "Choose the operations of eight layers" in str(request["messages"])
+
+
+@pytest.mark.parametrize(
+    ("answers", "texts"), [("free", (ZEROS, ONES)), ("gbnf", (design(*[0] * 8), design(*[1] * 8)))]
+)
+def test_each_way_to_answer_is_read_in_its_form_alone(answers: str, texts: tuple[str, str]) -> None:
+    one = structs.replace(strict(answers), budget=Budget(evaluations=2, proposals=2))
+    assert performed(Answering(*texts), one).ended.evaluated == 2
+    other = structs.replace(strict("gbnf" if answers == "free" else "free"), budget=one.budget)
+    assert performed(Answering(*texts), other).ended.evaluated == 0
+
+
+def test_a_null_answer_breaks_no_run_of_the_published_reader() -> None:
+    run = performed(Answering(choice(None), design(*[0] * 8), design(*[1] * 8), design(*[2] * 8)))
+    assert run.ended.rejected == {Reason.NOTHING_SAID.value: 1}
+    assert run.ended.evaluated == 3
+
+
+def test_a_reader_that_is_unknown_is_named() -> None:
+    one = planned()
+    assert one.model is not None
+    with pytest.raises(HarnessError, match="expected the reader strict or published, got 'guess'"):
+        runs.setting(structs.replace(one, model=structs.replace(one.model, reader="guess")))
+
+
+def test_recordings_of_another_network_than_was_measured_are_marked() -> None:
+    notes = runs.report([run for path in runs.committed() for run in runs.read(path)]).notes
+    marked = [note for note in notes if runs.SUPERSEDED in note]
+    assert len(marked) == 4  # two models at two temperatures
+    assert all("nas-bench-201-digits" in note for note in marked)

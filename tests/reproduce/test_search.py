@@ -260,7 +260,7 @@ def test_a_cassette_of_another_course_is_refused(recorded: Path, capsys: pytest.
 def test_a_cassette_without_a_search_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cassette.write(tmp_path / "none.jsonl", [])
     assert main(["search", "--from", str(tmp_path / "none.jsonl")]) == 2
-    assert "expected a recording with a run, got none" in capsys.readouterr().err
+    assert "got 0 answers, no run" in capsys.readouterr().err
 
 
 def test_the_page_on_training_shows_what_is_printed(
@@ -399,23 +399,29 @@ def test_without_torch_nothing_is_trained_and_it_says_what_to_install(
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     assert main(["search", "--method", "random", *TRAIN]) == 2
-    assert "pip install '.[train]'" in capsys.readouterr().err
+    assert "python -m pip install torch filelock" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("content", ["a letter to a friend\n", None], ids=["no recording", "of another search"])
-def test_nothing_else_is_written_over(content: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_b4_a_recording_grows_by_whatever_is_searched(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     into = tmp_path / "mine.jsonl"
-    command = ["search", "--method", "random", "--table", "nas-bench-201-digits", "--into", str(into), "--trials"]
-    if content is None:
-        assert main([*command, "2"]) == 0
-    else:
-        into.write_text(content)
-    before = into.read_bytes()
-    assert main([*command, "1"]) == 2
-    assert "expected a new file, or a recording of this search" in capsys.readouterr().err
-    assert into.read_bytes() == before
-    if content is None:
-        assert main([*command, "3"]) == 0
+    search = ["search", "--table", "nas-bench-201-digits", "--into", str(into)]
+    assert main([*search, "--method", "random", "--trials", "2"]) == 0
+    before, content = dict(cassette.read(into)), into.read_bytes()
+    assert main([*search, "--method", "random", "--trials", "1"]) == 0
+    assert into.read_bytes() == content
+    for number, more in enumerate((["--method", "random", "--trials", "3"], ["--method", "local-search"]), 3):
+        assert main([*search, *more]) == 0
+        after = cassette.read(into)
+        assert {key: after[key] for key in before} == before
+        assert len([*after.of_kind("run")]) == number
+
+
+def test_b4_nothing_else_is_written_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    into = tmp_path / "mine.jsonl"
+    into.write_text("a letter to a friend\n")
+    assert main(["search", "--method", "random", "--table", "nas-bench-201-digits", "--into", str(into)]) == 2
+    assert "expected a new file, or a recording that grows" in capsys.readouterr().err
+    assert into.read_text() == "a letter to a friend\n"
 
 
 def test_a_search_without_a_model_is_no_recording_of_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

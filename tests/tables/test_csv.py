@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import product
 from pathlib import Path
 
@@ -132,6 +133,171 @@ def test_a_space_tells_what_an_incomplete_file_lacks() -> None:
 def test_a_file_that_is_no_table_is_refused_with_the_line(text: str, says: str) -> None:
     with pytest.raises(TableError, match=f"^mine(, |: ){says}"):
         read(text.encode(), "mine")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param("architecture,accuracy,test\n0,50,0.5\n1,60,0.6\n", "no test accuracy is above 1", id="d6"),
+        pytest.param(
+            "architecture,accuracy\n0,60\n1,61\n10,62\n11,63\n", "line 2: .* as in line 4, got 1: '0'", id="d8"
+        ),
+        pytest.param("architecture,accuracy\n1.0,60\n10.0,61\n", "got the number '1.0'; spreadsheets", id="d8 float"),
+        pytest.param("architecture,accuracy\n2.22E+07,6\n2.22E+06,7\n", "the number '2.22E.07'", id="d8 exponent"),
+        pytest.param("architecture,accuracy\nnet a,6\nnet b,7\n", "symbol 1 is 'net' in every line", id="constant"),
+        pytest.param(
+            "architecture,accuracy\nnet-1,6\nnet-2,7\n", "got 2 names such as 'net-1' that show none", id="d1 ids"
+        ),
+        pytest.param("architecture,accuracy\na3f9,6\nb771,7\n", "got 2 names such as 'a3f9'", id="d1 hashes"),
+        pytest.param(
+            "architecture,accuracy\n|a~0|+|a~1|,6\n|b~0|+|a~1|,7\n|a~0|+|b~1|,7\n",
+            "the first is '.b~0.+.b~1.'",
+            id="d1 part",
+        ),
+        pytest.param(
+            "architecture;accuracy\n0;50,5\n1;60,5\n", "got '50,5' .write a decimal point", id="decimal comma"
+        ),
+        pytest.param("architecture,accuracy,accuracy\n0,50,50\n", "expected the header", id="column twice"),
+        pytest.param("accuracy,architecture\n50,0\n", "expected the header", id="other order"),
+        pytest.param("architecture,accuracy,time\n0,50,1\n", "params, flops and seed may follow", id="other column"),
+        pytest.param(
+            "architecture,accuracy\n0,50\n1,60\n0,50\n1,60\n2,70\n", "expected 2 lines of '2'", id="d11 fewer"
+        ),
+        pytest.param(
+            "architecture,accuracy\n0,50\n0,60\n1,6\n1,7\n1,8\n2,6\n2,6\n",
+            "line 6: '1' is there already",
+            id="d11 more",
+        ),
+        pytest.param(
+            "architecture,accuracy,seed\n0,50,1\n0,60,1\n1,6,1\n1,7,2\n", "a seed of its own in", id="d11 seed"
+        ),
+        pytest.param("architecture,accuracy,params\n0,50,1\n1,60,0\n", "params as a whole number above 0", id="params"),
+        pytest.param("architecture,accuracy,flops\n0,50,1.5\n1,60,2\n", "flops as a whole number above 0", id="flops"),
+        pytest.param(
+            "architecture,accuracy,flops\n0,5,1\n0,6,2\n1,6,2\n1,7,2\n", "the same flops in every", id="flops of seeds"
+        ),
+        pytest.param("architecture,accuracy\n0,5_0\n1,60\n", "got '5_0'", id="underscore"),
+        pytest.param("architecture,accuracy\n0,٥\n1,60\n", "expected an accuracy", id="other digits"),
+        pytest.param("architecture,accuracy\na\0 x,50\nb x,60\n", "cannot be printed|NUL", id="NUL"),
+        pytest.param(f"architecture,accuracy\n{'0' * 99_999},50\n", "more than 10,000 characters", id="long"),
+        pytest.param(f"architecture,accuracy\n{'0' * 200_000},50\n", "not CSV", id="longer"),
+        pytest.param(
+            f"architecture,accuracy\n{'01' * 4000},50\n{'10' * 4000},60\n", "nearly all architectures", id="wide"
+        ),
+    ],
+)
+def test_what_people_bring_is_refused_with_a_true_reason(text: str, says: str) -> None:
+    with pytest.raises(TableError, match=f"^/here/mine.csv(, line \\d+)?: .*({says})|^/here/mine.csv, {says}"):
+        read(text.encode(), "mine", place="/here/mine.csv")
+
+
+CELL_OPERATIONS = ("none", "nor_conv_3x3", "skip_connect")
+NOTATIONS = {
+    "d1": [f"|{a}~0|+|{b}~0|{c}~1|" for a, b, c in product(CELL_OPERATIONS, repeat=3)],
+    "sizes": [f"{a}:{b}:64" for a, b in product((8, 16), (8, 32))],
+    "micro": [f"64-41414-{a}_{b}{c}" for a, b, c in product("0123", repeat=3)],
+    "underscores": [f"k{a}_e{b}" for a, b in product("357", "46")],
+    "tuples": [f"({a}, '{b}')" for a, b in product("01", ("x", "y-z"))],
+    "nested": [f"[('{a}', 0)], [('{b}', 0), ('{c}', 1)]" for a, b, c in product(("up", "down"), repeat=3)],
+    "dashes": [f"conv-{a}/{b}" for a, b in product("35", ("max-pool", "skip"))],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "choices"),
+    [
+        ("d1", [CELL_OPERATIONS] * 3),
+        ("sizes", [("8", "16"), ("8", "32")]),
+        ("micro", [("0", "1", "2", "3")] * 3),
+        ("underscores", [("k3", "k5", "k7"), ("e4", "e6")]),
+        ("tuples", [("0", "1"), ("'x'", "'y-z'")]),
+        ("nested", [("down", "up")] * 3),
+        ("dashes", [("conv-3", "conv-5"), ("max-pool", "skip")]),
+    ],
+)
+def test_keys_in_the_notations_of_the_field(name: str, choices: list[tuple[str, ...]]) -> None:
+    keys = NOTATIONS[name]
+    data = "\n".join(["architecture,accuracy", *(f'"{key}",{20 + n}' for n, key in enumerate(keys))]).encode()
+    source, columns = read(data, "mine")
+    assert [slot.choices for slot in source.space.slots] == choices
+    assert sorted(columns["accuracy"].tolist()) == [20 + n for n in range(len(keys))]
+    for key, row in zip(keys, columns["file_order"].tolist(), strict=True):
+        assert columns["accuracy"][row] == 20 + keys.index(key)
+        for symbol, slot in zip(source.space.architecture_at(row), source.space.slots, strict=True):
+            assert slot.choices[symbol] in key
+
+
+def test_keys_of_a_declared_space_are_of_that_space() -> None:
+    """d1: what names its choices can be known; digits say nothing of what they stand for."""
+    named = Space(
+        "named", "", (Group("", (Slot("A", ("b", "a")), Slot("B", ("b", "a")))),), notation=Notation("{}~{}", True)
+    )
+    digits = Space(
+        "digits", "", (Group("", (Slot("A", ("x", "y")), Slot("B", ("x", "y")))),), notation=Notation("{}{}")
+    )
+    keys = [f"{a}~{b}" for a, b in product("ab", repeat=2)]
+    data = "\n".join(["architecture,accuracy", *(f"{key},{50 + n}" for n, key in enumerate(keys))]).encode()
+    source, columns = read(data, "mine", spaces=(digits, named))
+    assert source.space is named
+    assert columns["accuracy"].tolist() == [53, 52, 51, 50]
+    source, _ = read(WITH_TEST, "mine", spaces=(digits, named))
+    assert source.space.name == "mine"
+
+
+@pytest.mark.parametrize("header", ["architecture,accuracy,test", "architecture,seed,accuracy,test"])
+def test_several_lines_an_architecture_are_runs(tmp_path: Path, header: str) -> None:  # d11
+    seeded = "seed" in header
+    lines = [
+        f"{key},{f'{seed},' if seeded else ''}{70 + key + seed / 10},{60 + seed}"
+        for seed in range(3)
+        for key in range(2)
+    ]
+    data = "\n".join([header, *lines]).encode()
+    path = build(*read(data, "mine"), data, tmp_path)
+    table, held_out = Table.open(path), HeldOut.open(path)
+    assert table.runs is not None
+    assert table.runs.tolist() == [[70, 70.1, 70.2], [71, 71.1, 71.2]]
+    assert table.accuracy.tolist() == pytest.approx([70.1, 71.1])
+    assert held_out.test.tolist() == [61, 61]
+    with pytest.raises(TableError, match="is what a search is judged by"):
+        table.column("test_runs")
+
+
+def test_costs_are_kept(tmp_path: Path) -> None:
+    data = b"architecture,accuracy,params,flops\n0,50,10,200\n1,60,20,100\n"
+    table = Table.open(build(*read(data, "mine"), data, tmp_path))
+    assert table.params is not None
+    assert table.flops is not None
+    assert (table.params.tolist(), table.flops.tolist(), table.runs) == ([10, 20], [200, 100], None)
+
+
+def test_fractions_among_percentages_are_remarked(tmp_path: Path) -> None:  # d6
+    data = b"architecture,accuracy,test\n0,70,69\n1,0.71,0.7\n2,0.72,70\n"
+    table = Table.open(build(*read(data, "mine"), data, tmp_path))
+    assert table.info.remarks == ("2 of 3 figures of accuracy are at most 1 %: fractions among percentages?",)
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
+def test_other_separators_and_line_endings(delimiter: str, ending: str) -> None:
+    text = ending.join(delimiter.join(line) for line in (("Architecture", "accuracy"), ("0", "50"), ("1", "60.5"), ()))
+    assert read(text.encode("utf-8-sig"), "mine")[1]["accuracy"].tolist() == [50, 60.5]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_a_damaged_file_is_refused_or_read(data: st.DataObject) -> None:
+    """Whatever its bytes, and never by another exception."""
+    whole = b'architecture,accuracy,test,params\n"|a~0|+|b~0|",50,51,7\n"|a~0|+|c~0|",60,61,8\n' * 2
+    damaged = bytearray(data.draw(st.sampled_from((whole, WITH_TEST))))
+    for _ in range(data.draw(st.integers(1, 6))):
+        start = data.draw(st.integers(0, len(damaged)))
+        piece = data.draw(
+            st.sampled_from((b"", b"\0", b'"', b",", b";", b"\n", b"\r", b"nan", b"-", b"\xff", b"{}", b"1e999"))
+        )
+        damaged[start : start + data.draw(st.integers(0, 20))] = piece
+    with suppress(TableError):
+        read(bytes(damaged), "mine")
 
 
 def test_a_sparse_file_of_a_huge_space_is_refused_at_once() -> None:

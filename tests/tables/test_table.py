@@ -1,6 +1,9 @@
 """The search side: look-ups, what it is not told, and files that are not what they should be."""
 
 import json
+import subprocess
+import sys
+from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -187,9 +190,61 @@ def test_not_a_table(tmp_path: Path) -> None:
     empty = tmp_path / "empty.h5"
     with h5py.File(empty, "w"):
         pass
-    for path in (text, empty, tmp_path):
+    for path in (text, empty):
         with pytest.raises(DamagedTable, match="cannot be read as a table"):
             Table.open(path)
+    with pytest.raises(TableError, match="got a folder; name a file"):
+        Table.open(tmp_path)
+
+
+def test_a_table_that_another_program_writes_is_in_use(macro: Path) -> None:  # e13
+    hold = f"import h5py; held = h5py.File({str(macro)!r}, 'a'); print('open', flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holding:
+        assert holding.stdout is not None
+        assert holding.stdout.readline() == b"open\n"
+        with pytest.raises(TableError, match="is in use by another program that writes to it; close it there") as said:
+            Table.open(macro)
+        holding.communicate(b"\n", timeout=60)
+    assert not isinstance(said.value, DamagedTable)
+    assert len(Table.open(macro)) == 27
+
+
+def test_costs_of_a_published_table(macro: Path, cells: Path) -> None:
+    table = Table.open(macro)
+    assert table.params is not None
+    assert table.flops is not None
+    assert table.params.shape == table.flops.shape == (27,)
+    assert (Table.open(cells).params, Table.open(cells).flops) == (None, None)
+
+
+def _about(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Change what a table says of itself, digest included."""
+    with h5py.File(path, "r+") as file:
+        about = json.loads(file.attrs["about"])
+        change(about)
+        text = json.dumps(about, sort_keys=True, separators=(",", ":")).encode()
+        file.attrs["about"] = np.bytes_(text)
+        file.attrs["digest"] = np.bytes_(sha256(text).encode())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda about: about.update(datasets=[]),
+        lambda about: about["datasets"][0].update(name="other"),
+        lambda about: about["datasets"][0].update(shape=[10**12]),
+        lambda about: about["datasets"][0].update(dtype="<f4"),
+        lambda about: about["slots"].pop(),
+        lambda about: about.update(slots=[]),
+        lambda about: about.update(measure="guessed"),
+    ],
+)
+def test_a_table_that_contradicts_itself(tmp_path: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    path = build(published_bytes(MACRO), MACRO, tmp_path)
+    _about(path, change)
+    for open_half in (Table.open, HeldOut.open):
+        with pytest.raises(DamagedTable):
+            open_half(path)
 
 
 def test_a_table_that_is_built_anew_while_open(tmp_path: Path) -> None:

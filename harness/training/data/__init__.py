@@ -26,7 +26,8 @@ def find(name: str, path: Path | None = None) -> Dataset:
         path: where it lies, as `NEEDS` says; the digits need none.
 
     Raises:
-        TrainingError: no data set has this name; there is nothing at the path, or a path is needed.
+        TrainingError: no data set has this name, or a path is needed.
+        Unwell: there is nothing at the path, or it cannot be read now.
         MalformedData: what is there is not what it should be.
         TrainingError: the archive is not the published one.
     """

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.errors import MalformedData, TrainingError
+from harness.errors import MalformedData, TrainingError, Unwell
 from harness.training.data.dataset import Arrays
 
 SIDE = 32
@@ -80,14 +80,15 @@ def load(archive: Archive, path: Path) -> Arrays:
         path: the archive, or the folder that holds it under its published name.
 
     Raises:
-        TrainingError: it is not there; it is not the published archive.
-        MalformedData: it cannot be read.
+        Unwell: it is not there.
+        TrainingError: it is not the published archive.
+        MalformedData: its content is of another form.
     """
     path = path / archive.file if path.is_dir() else path
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise TrainingError(
+        raise Unwell(
             f"{path}: expected the archive {archive.file}, found none ({error.strerror}); download {archive.url}"
         ) from error
     found = hashlib.md5(content, usedforsecurity=False).hexdigest()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +95,7 @@ BROKEN_SPACES = [
     ),
     (
         conformance.numbers_every_architecture,
-        Module(OtherSize(*vars(WIDTHS).values())),
+        Module(OtherSize(*(getattr(WIDTHS, field.name) for field in fields(WIDTHS)))),
         "expected a size of 384, got 17",
     ),
     (

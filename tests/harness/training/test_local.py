@@ -85,7 +85,21 @@ def test_a_queue_survives_its_master(tmp_path: Path) -> None:
     assert [len(spans(queue.status(key))) for key in orphans] == [1] * len(orphans)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_what_a_dead_master_left_behind_keeps_its_place(tmp_path: Path) -> None:
+    """Case e21: four workers for two places."""
+    queue, todo = Queue(tmp_path / "jobs"), jobs(6)
+    keys = [queue.add(job) for job in todo]
+    for _ in range(2):  # what the first has left is there when the second dies
+        master = start_master(queue, keys)
+        os.kill(master, signal.SIGKILL)
+        os.waitpid(master, 0)
+    run(queue, keys)
+    check_done_once(queue, todo, tmp_path / "store")
+    visits = [span for key in keys for span in spans(queue.status(key))]
+    assert max(sum(one[1] < other[1] < one[2] for one in visits) + 1 for other in visits) == 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
 def test_a_master_that_is_asked_to_end_ends_its_workers_and_no_attempt_counts(
     number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -107,6 +121,22 @@ def test_two_masters_share_a_queue(tmp_path: Path) -> None:
     keys = [queue.add(job) for job in todo]
     join(fork(lambda: run(queue, keys)), fork(lambda: run(queue, keys[::-1])))
     check_done_once(queue, todo, tmp_path / "store")
+    visits = [span for key in keys for span in spans(queue.status(key))]
+    assert max(sum(one[1] < other[1] < one[2] for one in visits) + 1 for other in visits) <= 2
+
+
+def test_a_machine_that_is_unwell_gets_all_attempts_some_time_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Case e6."""
+    monkeypatch.setattr("harness.training.queue.PAUSE_S", 0.3)
+    queue, seen = Queue(tmp_path), list[Status]()
+    key = queue.add(jobs(1)[0])
+    LocalExecutor(command=(sys.executable, "-S", "-c", "raise SystemExit(75)")).run(queue, [key], seen.append)
+    assert [(status.state, len(status.attempts)) for status in seen] == [(State.FAILED, 3)]
+    for one, other in pairwise(seen[0].attempts):
+        assert one.ended is not None
+        assert other.started >= one.ended + 0.3
 
 
 def test_a_job_that_keeps_dying_is_failed_with_the_end_of_its_log(
@@ -206,13 +236,86 @@ def test_gpus_are_those_that_are_visible_or_that_the_driver_lists(
     assert local.gpus() == ()
 
 
-def test_cores_are_divided_among_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+GPU = "GPU-8a2b7c1e-0000-4f6a-9d3e-5b1c2d3e4f50"
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ("No devices were found", ()),
+        (f"{GPU}\nUnable to determine the device handle for GPU0000:81:00.0: Unknown Error", (GPU,)),
+        ("NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.", ()),
+        ("Failed to initialize NVML: Driver/library version mismatch", ()),
+        ("[Unknown Error]", ()),
+        ("MIG-GPU-8a2b7c1e-0000/1/0", ("MIG-GPU-8a2b7c1e-0000/1/0",)),
+        ("\udcff", ()),
+    ],
+)
+@pytest.mark.parametrize("code", [0, 6, 9])
+def test_a_gpu_is_what_looks_like_one(
+    said: str, found: tuple[str, ...], code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Case e10: what nvidia-smi prints where there is no GPU, or one is lost."""
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    driver = tmp_path / "nvidia-smi"
+    text = said.encode(errors="surrogateescape")
+    driver.write_text(
+        f"#!{sys.executable}\nimport sys\nsys.stdout.buffer.write({text!r} + b'\\n')\nsys.stdout.flush()\n"
+        f"raise SystemExit({code})\n",
+        encoding="utf-8",
+    )
+    driver.chmod(0o755)
+    assert local.gpus() == found
+
+
+def test_a_driver_that_hangs_hangs_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Case e10."""
+    monkeypatch.setattr(local, "_ANSWER_S", 0.2)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    driver = tmp_path / "nvidia-smi"
+    driver.write_text(f"#!{sys.executable}\nimport time\ntime.sleep(600)\n", encoding="utf-8")
+    driver.chmod(0o755)
+    assert local.gpus() == ()
+
+
+@pytest.mark.parametrize(
+    ("files", "cores"),
+    [
+        ({"cpu.max": "max 100000\n"}, 64),
+        ({"cpu.max": "150000 100000\n"}, 2),
+        ({"cpu.max": "5000 100000\n"}, 1),
+        ({"pod/box/cpu.max": "max 100000\n", "pod/cpu.max": "300000 100000\n", "cpu.max": "max 100000"}, 3),
+        ({"cpu/cpu.cfs_quota_us": "200000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 2),
+        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, 64),
+        ({"cpu.max": "nonsense"}, 64),
+        ({}, 64),
+    ],
+)
+def test_a_container_s_share_of_the_processors_counts(
+    files: dict[str, str], cores: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Case e17."""
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    (tmp_path / "own").write_text("0::/pod/box\n", encoding="utf-8")
+    monkeypatch.setattr(local, "_CGROUPS", tmp_path)
+    monkeypatch.setattr(local, "_OWN_CGROUP", tmp_path / "own")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(64), raising=False)
+    assert local.cores() == cores
+
+
+def test_every_process_computes_with_one_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Case e16: with a share of the cores, one process at a time had other last bits than two."""
     monkeypatch.setattr(local, "cores", lambda: 7)
     assert LocalExecutor(devices=()).places == ("",) * 7
     queue = Queue(tmp_path)
-    key = queue.add(jobs(1)[0])
     show = ["sh", "-c", "echo $OMP_NUM_THREADS threads"]
-    LocalExecutor(processes=2, devices=(), command=show).run(queue, [key])
-    assert queue.tail(key, 1) == "3 threads"
+    for processes, job in zip((1, 2), jobs(2), strict=True):
+        key = queue.add(job)
+        LocalExecutor(processes=processes, devices=(), command=show).run(queue, [key])
+        assert queue.tail(key, 1) == "1 threads"
     with pytest.raises(HarnessError, match="expected at least 1 process, got 0"):
         LocalExecutor(processes=0)

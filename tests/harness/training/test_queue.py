@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
 import threading
+import tracemalloc
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cache.record import Record
-from harness.errors import HarnessError
+from harness.errors import HarnessError, Unwell
 from harness.training.jobs import Job
 from harness.training.queue import SPEC, Queue, State
 from harness.training.worker import RESULT, claim, is_held
@@ -107,19 +110,76 @@ def test_an_attempt_that_was_cut_short_does_not_count(queue: Queue) -> None:
     assert [one.number for one in queue.status(JOB.key).attempts] == [1]
 
 
-def test_an_attempt_whose_master_died_is_closed_by_the_next_one(queue: Queue) -> None:
+def test_three_restarts_of_the_machine_are_no_failed_training(queue: Queue) -> None:
+    for number in range(3):
+        queue.begin(JOB.key, "there")
+        assert queue.status(JOB.key).state is State.QUEUED  # perhaps its worker is about to begin
+        status = queue.take(JOB.key)  # the next master closes it
+        assert (status.state, len(status.attempts)) == (State.QUEUED, number + 1)
+        assert status.attempts[-1].how == "nobody saw its end"
     die(queue)
-    queue.begin(JOB.key, "there")
-    assert queue.status(JOB.key).state is State.QUEUED  # perhaps its worker is about to begin
-    status = queue.take(JOB.key)
-    assert status.state is State.FAILED
-    assert status.attempts[1].how == "nobody saw its end"
+    die(queue)
+    assert queue.status(JOB.key).state is State.FAILED
+
+
+@pytest.mark.parametrize(("code", "state"), [(2, State.FAILED), (75, State.QUEUED), (1, State.QUEUED)])
+def test_a_wrong_job_has_one_attempt_and_an_unwell_machine_all_of_them(code: int, state: State, queue: Queue) -> None:
+    """Cases e6, e22."""
+    queue.end(JOB.key, queue.begin(JOB.key, "here"), f"exit code {code}")
+    assert queue.status(JOB.key).state is state
+    assert queue.status(JOB.key).rests == (code == 75)
+    queue.end(JOB.key, queue.begin(JOB.key, "here"), f"exit code {code}")
+    assert queue.status(JOB.key).state is State.FAILED
+
+
+def test_a_disk_that_knows_no_locks_is_named(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Case e11: on a network disk."""
+    result = folder(queue) / RESULT
+    result.with_suffix(".lock").touch()
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(Unwell, match=r"result.lock: expected a disk that knows locks \(flock\), got: No locks"):
+        is_held(result)
+    with pytest.raises(Unwell, match="GENIUS_REPLAY_HOME"), claim(result):
+        pass
+    (status,) = queue.statuses()
+    assert status.state is State.UNREADABLE
+    assert "No locks available" in status.fault
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_a_colleague_who_may_only_read_sees_every_job(queue: Queue) -> None:
+    """Case e12."""
+    queue.add(OTHER)
+    for parent in (queue.folder, *queue.folder.parents[:3]):
+        parent.chmod(0o755)
+    queue.status(OTHER.key).folder.chmod(0o700)
+
+    def look() -> None:
+        os.setuid(65_534)
+        assert {status.state for status in queue.statuses()} == {State.RUNNING, State.UNREADABLE}
+
+    with claim(folder(queue) / RESULT):
+        join(fork(look))
+
+
+def test_a_job_that_cannot_be_read_keeps_none_back(queue: Queue) -> None:
+    """Case e12: whatever lies in the place of its files."""
+    queue.add(OTHER)
+    (queue.status(OTHER.key).folder / RESULT).mkdir()
+    assert [status.state for status in queue.statuses()] == [State.QUEUED, State.UNREADABLE]
+    assert "Is a directory" in queue.statuses()[1].fault
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"number": 1}', "\x00"])
-def test_an_attempt_whose_file_is_damaged_counts(damage: str, queue: Queue) -> None:
+def test_an_attempt_whose_file_is_damaged_is_one_that_nobody_saw_end(damage: str, queue: Queue) -> None:
     queue.begin(JOB.key, "here")
     (folder(queue) / "attempt-1.json").write_text(damage, encoding="utf-8")
+    die(queue)
+    assert [one.how for one in queue.take(JOB.key).attempts] == ["nobody saw its end", "killed by SIGKILL"]
     die(queue)
     assert queue.take(JOB.key).state is State.FAILED
 
@@ -218,6 +278,21 @@ def test_files_are_there_whole_or_not_at_all(queue: Queue) -> None:
     queue.begin(JOB.key, "here")
     assert sorted(entry.name for entry in folder(queue).iterdir()) == ["attempt-1.json", SPEC]
     assert json.loads((folder(queue) / "attempt-1.json").read_text(encoding="utf-8"))["where"] == "here"
+
+
+def test_of_a_large_log_the_end_alone_is_read(queue: Queue) -> None:
+    """Case e20."""
+    log = folder(queue) / "log.txt"
+    with log.open("wb") as file:
+        file.seek(400 * 2**20)
+        file.write(b"\nlast\n")
+    tracemalloc.start()
+    try:
+        assert queue.tail(JOB.key, 1) == "last"
+        assert queue.log_end(JOB.key)[1] == log.stat().st_size - 65_536
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
 
 
 def test_the_end_of_a_log_is_shown_whatever_is_in_it(queue: Queue) -> None:

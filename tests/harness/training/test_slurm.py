@@ -180,14 +180,124 @@ def test_what_is_asked_of_slurm(programs: Path, tmp_path: Path) -> None:
     program(programs, "sbatch", "import sys; sys.exit(sys.stdin.read())")
     queue = Queue(tmp_path / "jobs")
     keys = [queue.add(job) for job in jobs(3)]
-    resources = Resources(partition="long", minutes=90, cpus=3)
+    resources = Resources(partition="long", minutes=90, cpus=3, others={"account": "physics", "mem": "16G"})
     with pytest.raises(HarnessError) as refused:
         SlurmExecutor(resources, command=["train", "--data", "a b"]).run(queue, keys)
-    script = str(refused.value).removesuffix("; mend the resources").rstrip().splitlines()
-    for line in ("partition=long", "time=90", "gres=gpu:1", "cpus-per-task=3", "array=0-2%256", "requeue"):
+    script = str(refused.value).partition("; mend the resources")[0].rstrip().splitlines()
+    for line in (
+        "partition=long",
+        "time=90",
+        "gres=gpu:1",
+        "cpus-per-task=3",
+        "array=0-2%256",
+        "requeue",
+        "account=physics",
+        "mem=16G",
+    ):
         assert f"#SBATCH --{line}" in script
-    assert "export OMP_NUM_THREADS=3" in script
-    assert script[-2:] == [
+    assert "export OMP_NUM_THREADS=1" in script
+    assert script[-3:] == [
         f"cd {queue.folder}/${{jobs[SLURM_ARRAY_TASK_ID]}} || exit 2",
-        "exec train --data 'a b' spec.json >> log.txt 2>&1 < /dev/null",
+        "train --data 'a b' spec.json >> log.txt 2>&1 < /dev/null || { code=$?",
+        'echo "exit code $code"; exit $code; }',
     ]
+
+
+@pytest.mark.parametrize("others", [{"array": "1"}, {"Mem": "1G"}, {"mem": "1G\n#SBATCH --array=9"}, {"--mem": "1"}])
+def test_what_is_no_option_of_sbatch_or_has_its_own_is_refused(others: dict[str, str]) -> None:
+    """Case e15."""
+    with pytest.raises(HarnessError, match="expected an option of sbatch by its long name, such as account=physics"):
+        Resources(others=others)
+
+
+# A Slurm that runs each task of an array as it is submitted, after one look at its queue in which it waits.
+SBATCH = """
+import json, os, pathlib, re, subprocess, sys
+home = pathlib.Path(__file__).parent
+assert not [name for name in os.environ if name.startswith(("SBATCH_", "SQUEUE_", "SCANCEL_"))], os.environ
+script = sys.stdin.read()
+last = int(re.search(r"array=0-(\\d+)", script)[1])
+if last >= 4:
+    sys.exit("sbatch: error: Batch job submission failed: Invalid job array specification")
+number = len(list(home.glob("job-*"))) + 1
+output = re.search(r'--output="(.*?)"', script)[1]
+(home / f"job-{number}").write_text(json.dumps([script, last, output]))
+print(number)
+"""
+SQUEUE = """
+import json, os, pathlib, subprocess, sys
+home = pathlib.Path(__file__).parent
+assert "SQUEUE_STATES" not in os.environ
+looks = home / "looks"
+looks.write_text(str(int(looks.read_text()) + 1 if looks.exists() else 1))
+for job in sorted(home.glob("job-*")):
+    script, last, output = json.loads(job.read_text())
+    number = job.name.removeprefix("job-")
+    hidden = (home / "hide").exists() and int(looks.read_text()) < 8
+    for task in range(0 if hidden else last + 1):
+        ran = home / f"ran-{number}-{task}"
+        if not ran.exists():
+            with open(output.replace("%A", number).replace("%a", str(task)), "w") as out:
+                path = os.environ["REAL_PATH"]
+                environment = {**os.environ, "SLURM_ARRAY_TASK_ID": str(task), "PATH": path}
+                subprocess.run(["/bin/bash"], input=script, text=True, stdout=out, stderr=out, env=environment)
+            ran.touch()
+            print(f"{number}_{task}|RUNNING|None")
+        else:
+            print(f"{number}_{task}|{(home / 'ends').read_text() if (home / 'ends').exists() else 'COMPLETED'}|None")
+"""
+
+
+@pytest.fixture
+def made_up(programs: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("REAL_PATH", f"{Path(sys.executable).parent}:/usr/bin:/bin")
+    monkeypatch.setenv("SQUEUE_STATES", "RUNNING")
+    monkeypatch.setenv("SBATCH_PARTITION", "theirs")
+    program(programs, "sbatch", SBATCH)
+    program(programs, "squeue", SQUEUE)
+    program(programs, "scontrol", "print('MaxArraySize            = 4')")
+    return programs
+
+
+def fast(*command: str) -> SlurmExecutor:
+    return SlurmExecutor(poll_s=0.01, command=command)
+
+
+def test_arrays_are_as_large_as_the_cluster_allows_and_what_others_set_is_cleared(
+    made_up: Path, tmp_path: Path
+) -> None:
+    """Cases e14, e15."""
+    queue, todo, seen = Queue(tmp_path / "jobs"), jobs(6), list[Status]()
+    fast(*NOOP, "0", "0").run(queue, [queue.add(job) for job in todo], seen.append)
+    check_done_once(queue, todo, tmp_path / "store")
+    assert sorted(path.name for path in made_up.glob("job-*")) == ["job-1", "job-2"]
+    assert [len(status.attempts) for status in seen] == [1] * 6
+
+
+def test_a_task_that_is_not_listed_for_a_while_has_not_ended(made_up: Path, tmp_path: Path) -> None:
+    """Case e14."""
+    (made_up / "hide").touch()
+    queue, todo = Queue(tmp_path / "jobs"), jobs(2)
+    fast(*NOOP, "0", "0").run(queue, [queue.add(job) for job in todo])
+    check_done_once(queue, todo, tmp_path / "store")
+    assert [len(status.attempts) for status in queue.statuses()] == [1, 1]
+
+
+@pytest.mark.parametrize(("code", "ends", "attempts"), [(2, "FAILED", 1), (1, "FAILED", 3)])
+def test_a_wrong_job_is_not_submitted_again(code: int, ends: str, attempts: int, made_up: Path, tmp_path: Path) -> None:
+    """Case e6, on a cluster."""
+    (made_up / "ends").write_text(ends)
+    queue, seen = Queue(tmp_path / "jobs"), list[Status]()
+    command = (sys.executable, "-S", "-c", f"raise SystemExit({code})")
+    fast(*command).run(queue, [queue.add(job) for job in jobs(1)], seen.append)
+    assert [(status.state, [one.how for one in status.attempts]) for status in seen] == [
+        (State.FAILED, [f"exit code {code}"] * attempts)
+    ]
+
+
+def test_the_end_of_a_node_is_no_failure_of_its_job(made_up: Path, tmp_path: Path) -> None:
+    (made_up / "ends").write_text("NODE_FAIL")
+    queue, (job,) = Queue(tmp_path / "jobs"), jobs(1)
+    fast(*NOOP, "0", "4").run(queue, [queue.add(job)])
+    assert [one.how for one in queue.status(job.key).attempts][:4] == ["nobody saw its end"] * 4
+    check_done_once(queue, [job], tmp_path / "store")

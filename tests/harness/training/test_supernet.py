@@ -48,7 +48,7 @@ GDAS = Search("gdas", tau=(10.0, 0.1))
 JOB = SupernetJob("digits", ZEROS, RECIPE, network=Scale(0.25, 1, light_reduction=True), search=DARTS)
 SEARCHED = Searched(
     JOB,
-    SupernetOutcome(SPACE.to_native((1,) * 6), (((0.5,) * 5,) * 6,), (Epoch(1.0, 50.0, None),)),
+    SupernetOutcome(SPACE.to_native((1,) * 6), (((0.5,) * 5,) * 6,), (Epoch(1.0, 50.0, 2.0),)),
     Observed("2030-01-01T00:00:00+00:00", 1.5, "cpu", 1, (2,), {"threads": 1}, {"torch": "2"}),
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -19,11 +20,13 @@ from harness import spaces
 from harness.errors import HarnessError, InvalidJob, NotThisJob, TrainingError
 from harness.training import data as datasets
 from harness.training import recipes
-from harness.training.jobs import Job, Outcome, Scale, Trained, Training
+from harness.training.jobs import Epoch, Job, Outcome, Scale, Trained, Training, code_digest
 from harness.training.recipes import Split
 from tests.harness.training.data.test_image_folder import fill
 
 torch = pytest.importorskip("torch", reason="training needs torch: install the extra `train`")
+
+from torch import nn  # noqa: E402 - the same
 
 from harness.training import __main__ as command  # noqa: E402 - needs torch
 from harness.training import train as training  # noqa: E402 - needs torch
@@ -60,13 +63,15 @@ def test_every_space_trains_on_digits(name: str) -> None:
     job = Job(name, "digits", DIGITS.digest, recipe, 0, scale, architecture=space.to_native(architecture))
     outcome = trained(job)
     assert len(outcome.curve) == 1
-    assert outcome.curve[0].train_loss is not None
+    assert outcome.is_measured
+    assert outcome.test is not None
     assert 0 <= outcome.test <= 100
 
 
 def test_a_network_learns_the_digits() -> None:
     outcome = trained(replace(JOB, network=replace(TINY, width=0.5), recipe=recipes.DIGITS))
     assert outcome.validation is not None
+    assert outcome.test is not None
     assert outcome.validation > 90
     assert outcome.test > 90
     assert outcome.curve[-1].validation == outcome.validation
@@ -121,11 +126,43 @@ def test_without_validation_pictures_there_is_no_validation() -> None:
     assert (outcome.validation, outcome.curve[0].validation) == (None, None)
 
 
-def test_a_training_that_diverges_has_a_result() -> None:
+def test_a_training_that_diverges_is_not_measured() -> None:
+    """Case e4: it ends at once, and what a network of NaN scores is no accuracy."""
     result = train(replace(JOB, recipe=replace(RECIPE, learning_rate=1e30)), device=CPU)
-    assert result.outcome.test_loss is None
-    assert 0 <= result.outcome.test < 30
-    assert "loss not finite" in result.observed.log[-1]
+    assert result.outcome == Outcome((Epoch(None, None, None),), None, None, None, None)
+    assert not result.outcome.is_measured
+    assert result.observed.log[-1] == "a loss is not finite: nothing is measured"
+    assert Trained.from_record(Record.from_line(result.to_record().to_line())) == result
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("where", ["the last step", "validation", "test"])
+def test_weights_that_become_worthless_at_the_end_are_not_measured(
+    bad: float, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Case e4: every training loss was finite."""
+    true, calls = evaluate, list[object]()
+
+    def spoilt(network: nn.Module, part: Part) -> object:
+        calls.append(part)
+        if where == "the last step" or len(calls) == {"validation": 3, "test": 4}[where]:
+            for weight in network.parameters():
+                weight.data.fill_(bad)
+        return true(network, part)
+
+    monkeypatch.setattr(training, "evaluate", spoilt)
+    outcome = trained(JOB)
+    assert not outcome.is_measured
+    assert (outcome.validation, outcome.validation_loss, outcome.test, outcome.test_loss) == (None,) * 4
+
+
+def test_the_number_of_threads_changes_nothing() -> None:
+    """Case e16: it is fixed, and so other processes at the same time change no winner."""
+    torch.set_num_threads(2)
+    result = train(JOB, device=CPU)
+    assert result.observed.settings["threads"] == 1
+    assert torch.get_num_threads() == 1
+    assert result.outcome == trained(JOB)
 
 
 def test_accuracy_is_in_percent() -> None:
@@ -197,10 +234,43 @@ def test_a_checkpoint_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NotThisJob, match="expected a checkpoint of sha256:other, got sha256"):
         train(JOB, device=CPU, checkpoint=Checkpoint(path, "sha256:other"))
     content = path.read_bytes()
-    for damaged in (b"", content[:100], content[:-30], content[:4000] + b"\xff" * 200 + content[4200:]):
-        path.write_bytes(damaged)
+    data, at = prepare(DIGITS, RECIPE, CPU), random.Random(0)
+    network = build(JOB, data, CPU)
+    optimizer = training.sgd(network.parameters(), RECIPE)
+    for cut in (0, 100, len(content) - 30):
+        path.write_bytes(content[:cut])
         with pytest.raises(NotThisJob, match="delete it, to train from the beginning"):
-            train(JOB, device=CPU, checkpoint=Checkpoint(path, JOB.key))
+            Checkpoint(path, JOB.key).load(network, optimizer)
+    for _ in range(200):  # case e19: of 1,500 changes 16 were taken up
+        place = at.randrange(len(content))
+        path.write_bytes(content[:place] + bytes([content[place] ^ 1 << at.randrange(8)]) + content[place + 1 :])
+        with pytest.raises(NotThisJob, match="delete it, to train from the beginning"):
+            Checkpoint(path, JOB.key).load(network, optimizer)
+
+
+def test_a_checkpoint_that_cannot_be_written_is_said_and_training_goes_on(tmp_path: Path) -> None:
+    """Case e6: a disk that is full for a moment costs a checkpoint, not a training."""
+    path = tmp_path / "gone" / "checkpoint"
+    result = train(JOB, device=CPU, checkpoint=Checkpoint(path, JOB.key, every_s=0))
+    said = [line for line in result.observed.log if "expected to write a checkpoint, got: No such file" in line]
+    assert len(said) == RECIPE.epochs - 1
+    assert result.outcome == trained(JOB)
+
+
+def test_each_stretch_of_a_training_says_what_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Case e16: taken up under another torch, and after the code was edited."""
+    path = tmp_path / "checkpoint"
+    now = code_digest()
+    monkeypatch.setattr(training, "code_digest", lambda: "sha256:before")
+    interrupted(JOB, path, 1)
+    monkeypatch.undo()
+    result = train(JOB, device=CPU, checkpoint=Checkpoint(path, JOB.key))
+    first, last = result.observed.stretches
+    assert (first.code, last.code, result.observed.code) == ("sha256:before", now, code_digest())
+    assert first.versions["torch"] == torch.__version__
+    (said,) = [line for line in result.observed.log if "were trained with something else" in line]
+    assert said == "the first 1 epochs were trained with something else: code sha256:before"
+    assert Trained.from_record(Record.from_line(result.to_record().to_line())) == result
 
 
 # -- the command ---
@@ -264,7 +334,7 @@ def test_a_result_that_is_there_is_not_trained_again(tmp_path: Path, monkeypatch
     spec = tmp_path / "spec.json"
     spec.write_text(JOB.to_json())
     assert command.main([str(spec)]) == 0
-    monkeypatch.setattr(command, "train", None)
+    monkeypatch.setattr(training, "train", None)
     before = (tmp_path / "result.json").stat()
     assert command.main([str(spec)]) == 0
     assert (tmp_path / "result.json").stat() == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -13,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from cache import cassette
-from cache.record import CHAT
+from cache.record import CHAT, Record
+from harness.specification import RUN
 from reproduce import runs
 from reproduce.__main__ import main
 from tests.cache.server import Handler, Server, completion, fails, running, says
@@ -38,8 +40,10 @@ def counting(handler: Handler) -> None:
 
 
 def command(server: Server, into: Path, *more: str) -> list[str]:
-    fixed = ["record", "--model", "made-up", "--base-url", server.url, "--space", "nas-bench-201", "--table", TABLE]
-    return [*fixed, "--iterations", "3", "--into", str(into), *more]
+    fixed = {"--model": "made-up", "--base-url": server.url, "--space": "nas-bench-201", "--table": TABLE}
+    fixed |= {"--iterations": "3", "--into": str(into)}
+    given = [part for name, value in fixed.items() if name not in more for part in (name, value)]
+    return ["record", *given, *more]
 
 
 def test_every_run_is_recorded(server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -64,6 +68,53 @@ def test_the_same_command_asks_nothing_again(server: Server, tmp_path: Path) -> 
     assert (tmp_path / "one.jsonl").read_bytes() == (tmp_path / "two.jsonl").read_bytes()
 
 
+@pytest.mark.parametrize("store", ["the same store", "another store"])
+@pytest.mark.parametrize(
+    "more", [["--trials", "2"], ["--temperature", "1"], ["--parameter", "top_p=0.9"], ["--model", "another"], []]
+)
+def test_b4_a_recording_grows_and_loses_nothing(
+    server: Server, tmp_path: Path, more: list[str], store: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    into, stores = tmp_path / "mine.jsonl", [tmp_path / "first", tmp_path / ("first" if "same" in store else "second")]
+    assert main(command(server, into, "--trials", "1", "--store", str(stores[0]))) == 0
+    before, asked = dict(cassette.read(into)), len(server.asked)
+    assert main(command(server, into, *more, "--store", str(stores[1]))) == 0
+    after = cassette.read(into)
+    assert {key: after.get(key) for key in before} == before
+    assert (len(server.asked) - asked, len(runs.again(into))) == ((3, 2) if more else (0, 1))
+    capsys.readouterr()
+    assert main(["recordings", str(into), "--format", "json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert [row["runs"]["value"] for row in rows] == ([2] if "--trials" in more else [1, 1] if more else [1])
+    assert len({json.dumps(row) for row in rows}) == len(rows)
+
+
+def test_b4_another_answer_to_what_is_recorded_is_refused(
+    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    into = tmp_path / "mine.jsonl"
+    assert main(command(server, into)) == 0
+    [one] = [record for record in cassette.read(into).values() if record.kind == RUN]
+    others = [record for record in cassette.read(into).values() if record.kind != RUN]
+    cassette.write(into, [*others, Record(one.request, {**one.answer, "course": "sha256:0"}, kind=RUN)])
+    before = into.read_bytes()
+    assert main(command(server, into)) == 2
+    assert "got two that differ" in capsys.readouterr().err
+    assert into.read_bytes() == before
+
+
+@pytest.mark.parametrize("content", [b"", b"my notes\n", b"[" * 200_000, b"\xff\x00\n", b'{"cassette":2}\n'])
+def test_b4_a_file_that_is_no_recording_is_left_as_it_is(
+    server: Server, tmp_path: Path, content: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    into = tmp_path / "mine.jsonl"
+    into.write_bytes(content)
+    assert main(command(server, into)) == 2
+    assert "it was left as it is: name another with --into" in capsys.readouterr().err
+    assert into.read_bytes() == content
+    assert not server.asked
+
+
 def test_a_ceiling_stops_and_the_same_command_goes_on(
     server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -81,8 +132,12 @@ def test_a_ceiling_on_money_needs_prices(server: Server, tmp_path: Path, capsys:
     assert main(command(server, into, "--max-cost", "1")) == 2
     assert "--prices FILE" in capsys.readouterr().err
     prices = tmp_path / "prices.json"
-    prices.write_text('{"made-up": {"prompt": 1000000, "completion": 0}}')
+    price = {"prompt": 1000000, "completion": 0}
+    prices.write_text(json.dumps({"made-up": price}))
     assert main(command(server, into, "--max-cost", "14", "--prices", str(prices))) == 2
+    assert "Expected a price for 'test-1a', which answered in the place of 'made-up'" in capsys.readouterr().err  # a13
+    prices.write_text(json.dumps({"made-up": price, "test-1a": price}))
+    assert main(command(server, into, "--max-cost", "7", "--prices", str(prices))) == 2
     assert len(server.asked) == 2  # seven tokens each
     assert main(command(server, into, "--max-cost", "14", "--prices", str(prices))) == 0
 
@@ -118,6 +173,8 @@ def test_a_killed_process_loses_nothing(server: Server, tmp_path: Path) -> None:
         (["--space", "nas-bench-301"], "no space is called"),
         (["--parameter", "top_p"], "expected --parameter NAME=JSON"),
         (["--parameter", "temperature=1"], "expected --parameter NAME=JSON"),
+        (["--parameter", "top_p=1", "--parameter", "top_p=0"], "each once"),
+        (["--parameter", "x=" + "[" * 200_000], "expected --parameter NAME=JSON"),
         (["--into", "nowhere/mine.jsonl"], "make it first"),
     ],
 )
@@ -164,5 +221,5 @@ def test_a_recording_of_ones_own_stands_in_compare(
     assert main(command(server, into, "--trials", "2")) == 0
     compare = ["compare", "--table", TABLE, "--methods", "random", "--budget", "3", "--trials", "10"]
     capsys.readouterr()
-    assert main([*compare, "--recording", str(into)]) == 0
+    assert main([*compare, "--recording", str(into), "--format", "csv"]) == 0
     assert "made-up, free, temperature 0 (mine.jsonl)" in capsys.readouterr().out

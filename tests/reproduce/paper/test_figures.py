@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from reproduce.__main__ import main
+from reproduce.compare import statistics
 from reproduce.errors import UsageError
 from reproduce.paper import curves, temperature
 from reproduce.paper.registry import ITEMS
@@ -57,7 +58,7 @@ def test_a_figure_is_drawn_the_same_twice(name: str, suffix: str, tmp_path: Path
 
 def test_without_matplotlib_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
-    with pytest.raises(UsageError, match=r"pip install '.\[plots\]'"):
+    with pytest.raises(UsageError, match="python -m pip install matplotlib"):
         new_figure(1)
 
 
@@ -70,8 +71,10 @@ def test_best_ranks_only_improve_and_keep_what_a_short_trial_found() -> None:
     assert temperature.best_ranks(1)[:, -1].tolist() == [19, 50, 65]
 
 
-def test_the_bootstrap_of_three_is_enumerated() -> None:
-    mean, low, high = temperature.bootstrap(np.array([8, 27, 64]))
+def test_the_interval_of_three_is_their_range_and_says_what_it_covers() -> None:
+    mean, low, high = temperature.summary(np.array([8, 27, 64]))
+    assert statistics.median_interval(np.arange(3.0)).level == 0.75
+    assert [column.title for column in temperature.COLUMNS][-2:] == ["Median, 75 % from", "to"]
     assert mean == pytest.approx(24.0, abs=0.01)
     assert [low, high] == pytest.approx([8, 64])
 

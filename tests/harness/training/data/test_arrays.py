@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
-from harness.errors import MalformedData, TrainingError
+from harness.errors import MalformedData, TrainingError, Unwell
 from harness.training.data import dataset
 
 X, Y = np.arange(4 * 8 * 8 * 3, dtype=np.uint8).reshape(4, 8, 8, 3), np.array([0, 1, 2, 1], np.uint8)
@@ -31,6 +32,35 @@ def test_train_and_test_pictures(tmp_path: Path) -> None:
 def test_train_pictures_alone(tmp_path: Path) -> None:
     loaded = dataset.load(write(tmp_path / "a.h5", x_train=X, y_train=Y))
     assert (len(loaded.labels), loaded.own_test) == (4, 0)
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [
+        ([1, 2, 3, 4], []),  # from 1
+        ([0, 1, 3, 3], []),  # a gap
+        ([0, 0, 0, 0], []),  # one class, which is always right
+        ([7, 15_007, 7, 15_007], []),  # ids
+        ([-1, 0, 1, 2], []),
+        ([0, 1, 1, 0], [2]),  # never trained on
+    ],
+)
+def test_labels_that_are_no_numbers_of_classes_are_refused(train: list[int], test: list[int], tmp_path: Path) -> None:
+    """Case e8."""
+    own = {"x_test": X[: len(test)], "y_test": np.array(test)} if test else {}
+    with pytest.raises(MalformedData, match=r"a.h5: expected labels 0, 1, … of two classes or more.*return_inverse"):
+        dataset.load(write(tmp_path / "a.h5", x_train=X, y_train=np.array(train), **own))
+
+
+def test_a_file_that_somebody_writes_is_in_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path / "a.h5", x_train=X, y_train=Y)
+
+    def busy(*_: object, **__: object) -> None:
+        raise BlockingIOError(errno.EAGAIN, "unable to lock file")
+
+    monkeypatch.setattr(h5py, "File", busy)
+    with pytest.raises(Unwell, match="got: another program holds it open"):
+        dataset.load(path)
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from harness.errors import MalformedData, TrainingError
+from harness.errors import MalformedData, TrainingError, Unwell
 from harness.training.data import image_folder
 
 Image = pytest.importorskip("PIL.Image", reason="pictures are read with Pillow: install the extra `train`")
@@ -94,6 +96,113 @@ def test_every_crop_lies_inside(tmp_path: Path) -> None:
         left, top, right, bottom = image_folder._random_box((width, height), random.Random(seed))
         assert 0 <= left < right <= width
         assert 0 <= top < bottom <= height
+
+
+def test_the_digest_is_also_that_of_classes_labels_and_their_order(tmp_path: Path) -> None:
+    """Case e1: under one key 100 and 50 %."""
+    folder = image_folder.load(fill(tmp_path))
+    changes = (
+        replace(folder, names=(*folder.names, "n03")),
+        replace(folder, names=folder.names[::-1]),
+        replace(folder, labels=1 - folder.labels),
+        replace(folder, names=("a", "n02")),
+    )
+    assert len({folder.digest, *(each.digest for each in changes)}) == 5
+
+
+@pytest.mark.parametrize("part", ["train", "val"])
+def test_hidden_folders_are_refused(part: str, tmp_path: Path) -> None:
+    """Case e1: a notebook's, which would be class 0."""
+    (fill(tmp_path) / part / ".ipynb_checkpoints").mkdir()
+    with pytest.raises(MalformedData, match=r"\.ipynb_checkpoints: expected a class, got a hidden folder; remove it"):
+        image_folder.load(tmp_path)
+
+
+@pytest.mark.parametrize("classes", [("n01",), ("n01", "n02")])
+def test_classes_without_pictures_and_a_single_class_are_refused(classes: tuple[str, ...], tmp_path: Path) -> None:
+    """Case e8."""
+    fill(tmp_path, classes=classes)
+    if len(classes) == 2:
+        (tmp_path / "train" / "__MACOSX").mkdir()
+    with pytest.raises(MalformedData, match=r"expected two classes or more, each with pictures .*, got"):
+        image_folder.load(tmp_path)
+
+
+def test_what_is_left_out_is_counted_and_said(tmp_path: Path) -> None:
+    """Case e9."""
+    whole = image_folder.load(fill(tmp_path))
+    one = tmp_path / "train" / "n01"
+    (one / "nested").mkdir()
+    (one / "link.jpg").symlink_to(tmp_path / "nothing")
+    (one / "._0.JPEG").write_bytes(b"what an Apple leaves")
+    Image.new("RGB", (8, 8)).save(one / "new.webp")
+    Image.new("RGB", (8, 8)).save(one / "newer.webp")
+    (tmp_path / "train" / "readme.txt").touch()
+    folder = image_folder.load(tmp_path)
+    assert (folder.files, folder.digest) == (whole.files, whole.digest)
+    said = folder.left_out.removeprefix("left out: ").split(", ")
+    assert sorted(said) == [
+        "1 files beside the classes",
+        "1 folders inside classes",
+        "1 hidden files",
+        "1 links to nothing",
+        "2 files that end in .webp",
+    ]
+
+
+def test_names_of_any_bytes_are_names(tmp_path: Path) -> None:
+    """Case e9: Latin-1."""
+    fill(tmp_path)
+    for part in ("train", "val"):
+        (tmp_path / part / "n01").rename(os.fsdecode(os.fsencode(tmp_path / part) + b"/caf\xe9"))
+    ending = os.fsdecode(os.fsencode(tmp_path / "train" / "n02") + b"/odd.\xe9")
+    Path(ending).touch()
+    folder = image_folder.load(tmp_path)
+    assert folder.digest.startswith("sha256:")
+    assert folder.centre(0, 8).shape == (8, 8, 3)
+    assert folder.left_out.isascii()
+
+
+@pytest.mark.parametrize("mode", ["I;16", "I;16B"])
+def test_16_bits_a_channel_are_scaled(mode: str, tmp_path: Path) -> None:
+    """Case e2: they were white."""
+    values = np.arange(40 * 40, dtype=np.uint16).reshape(40, 40) * 40
+    path = fill(tmp_path) / "train" / "n01" / "0.JPEG"
+    Image.fromarray(values).save(path, format="PNG" if mode == "I;16" else "TIFF")
+    folder = image_folder.load(tmp_path)
+    wide = folder.centre(0, 35)
+    path.unlink()
+    Image.fromarray((values >> 8).astype(np.uint8)).save(path, format="PNG")
+    assert (wide == image_folder.load(tmp_path).centre(0, 35)).all()
+    assert 100 < wide.mean() < 150
+
+
+@pytest.mark.parametrize("mode", ["F", "I", "LAB"])
+def test_other_pictures_are_refused_by_name(mode: str, tmp_path: Path) -> None:
+    """Case e2."""
+    path = fill(tmp_path) / "train" / "n01" / "0.JPEG"
+    Image.new(mode, (16, 16)).save(path, format="TIFF")
+    with pytest.raises(MalformedData, match=rf"0.JPEG: expected .* 8 or 16 bits a channel, got Pillow's mode {mode}"):
+        image_folder.load(tmp_path).centre(0, 8)
+
+
+def test_a_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Case e3."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(MalformedData, match=r"0.JPEG: expected a whole picture, got Image size .* exceeds limit"):
+        image_folder.load(fill(tmp_path)).centre(0, 8)
+
+
+def test_a_disk_that_is_gone_is_no_damaged_picture(tmp_path: Path) -> None:
+    """Case e6."""
+    folder = image_folder.load(fill(tmp_path))
+    (tmp_path / folder.files[0]).unlink()
+    with pytest.raises(Unwell, match="expected to read a picture, got No such file"):
+        folder.centre(0, 8)
+    with pytest.raises(Unwell, match="No such file"):
+        _ = folder.digest
+    with pytest.raises(Unwell, match="No such file"):
+        image_folder.load(tmp_path / "gone")
 
 
 def test_another_layout_is_refused(tmp_path: Path) -> None:

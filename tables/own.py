@@ -1,0 +1,197 @@
+"""A table of one's own: what the keys of its file mean, and whether its accuracies can be percentages.
+
+A key is written in digits, one a slot ("0210"), or as symbols with commas, semicolons or blanks between them ("[0, 2]",
+"conv skip none"). Any other writing is read if it is a notation: a text that is the same in every key but for what
+stands in the slots, as in "|conv~0|+|skip~0|none~1|", "64:32:16", "k3e6-k5e3" or "8_16", with a key for every
+combination. The slots are what the file shows; where all keys are those of a space that is declared, with the names of
+its choices in them, it is that space.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple, NoReturn, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tables.errors import InvalidArchitecture
+from tables.space import Architecture, Group, Notation, Slot, Space
+
+
+class Key(NamedTuple):
+    """An architecture as a file writes it, and where: "line 3"."""
+
+    place: str
+    text: str
+
+
+Refuse: TypeAlias = Callable[[str, str], NoReturn]
+"""Raises TableError, given the place and the problem."""
+
+_Written: TypeAlias = Sequence[Sequence[str]]
+"""The symbols of every key."""
+
+_SEPARATOR = re.compile(r"[,;]|\s+")
+_PARTS = tuple(map(re.compile, (r"[\w.\-]+", r"[\w.]+", r"[^\W_]+", r"[A-Za-z]+|\d")))
+"""What stands in the slots of a notation, from the longest on: parts with dashes, dots, underscores; single digits."""
+
+LONGEST = 10_000
+"""Characters of a key."""
+
+_NUMBER = re.compile(r"\d+\.\d+|\d+(\.\d+)?[eE][+-]?\d+")
+
+
+def read(keys: Sequence[Key], name: str, spaces: Iterable[Space], refuse: Refuse) -> tuple[Space, list[Architecture]]:
+    """The space of these keys, and the architecture of each.
+
+    Args:
+        keys: in the order of the file.
+        name: of the space, if it is none of `spaces`.
+        spaces: those that are declared.
+        refuse: called for keys that cannot be read.
+    """
+    _refuse_numbers(keys, refuse)
+    if overlong := next((place for place, text in keys if len(text) > LONGEST), None):
+        refuse(overlong, f"expected an architecture, got a text of more than {LONGEST:,} characters")
+    for space in spaces:
+        if space.notation and space.notation.names and (found := _all_of(space, keys)):
+            return space, found
+    written = [_symbols(key.text) for key in keys]
+    if problem := _problem(keys, written):
+        for whole in (True, False):
+            for part in _PARTS:
+                if read := _notation(keys, part, name, whole):
+                    return read
+        refuse(*problem)
+    digits = all(len(symbol) == 1 and symbol in "0123456789" for symbols in written for symbol in symbols)
+    return _inferred(written, ("" if digits else " ").join("{}" for _ in written[0]), name)
+
+
+def read_in(keys: Sequence[Key], space: Space, refuse: Refuse) -> list[Architecture]:
+    """The architecture of each key of a space that is known: its own keys, or its symbols."""
+    _refuse_numbers(keys, refuse)
+    return [_architecture(key, space, refuse) for key in keys]
+
+
+def refuse_incomplete(space: Space, found: Iterable[Architecture], refuse: Refuse) -> None:
+    """Refuse a file without a key for every architecture of its space: a search may ask for any."""
+    present = {space.index_of(architecture) for architecture in found}
+    if (size := space.size) != len(present):
+        first = space.to_native(space.architecture_at(next(row for row in range(size) if row not in present)))
+        count = f"{size - len(present)} of {size}" if size < 10**100 else "nearly all"
+        refuse("", f"{count} architectures are missing, the first is {first[:200]!r}; a search may ask for any of them")
+
+
+def in_percent(accuracies: Mapping[str, NDArray[np.float64]], place: str, refuse: Refuse) -> tuple[str, ...]:
+    """What is to be said of columns of accuracies that may be fractions; those that are fractions are refused."""
+    remarks = []
+    for column, values in accuracies.items():
+        low = int(np.count_nonzero(values <= 1))
+        what = column if column == "accuracy" else f"{column} accuracy"
+        if low == values.size:
+            refuse(place, f"no {what} is above 1, but percentages are expected; multiply them by 100")
+        if 2 * low > values.size:
+            remarks.append(f"{low} of {values.size} figures of {what} are at most 1 %: fractions among percentages?")
+    return tuple(remarks)
+
+
+def _all_of(space: Space, keys: Sequence[Key]) -> list[Architecture] | None:
+    """The architecture of each key, if they are all of the space's own keys."""
+    try:
+        found = [space.from_native(key.text) for key in keys]
+    except InvalidArchitecture:
+        return None
+    return found if len(set(found)) == space.size else None
+
+
+def _refuse_numbers(keys: Sequence[Key], refuse: Refuse) -> None:
+    """Refuse keys that a spreadsheet or a data frame took for numbers: they have lost zeros, or gained a point."""
+    cure = "spreadsheets and data frames make numbers of keys: keep that column as text, and write the file anew"
+    if all(key.text.isascii() and key.text.isdigit() for key in keys):
+        longest = max(keys, key=lambda key: len(key.text))
+        for place, text in keys:
+            if len(text) < len(longest.text):
+                expected = f"expected {len(longest.text)} symbols as in {longest.place}, got {len(text)}"
+                refuse(place, f"{expected}: {text[:200]!r} seems to have lost its leading zeros; {cure}")
+    elif all(_NUMBER.fullmatch(key.text) or key.text.isdigit() for key in keys):
+        place, text = next(key for key in keys if not key.text.isdigit())
+        refuse(place, f"expected the key of an architecture, got the number {text[:200]!r}; {cure}")
+
+
+def _symbols(text: str) -> tuple[str, ...]:
+    """The symbols of an architecture that is written in digits or as a list."""
+    if text.isascii() and text.isdigit():
+        return tuple(text)
+    if text[:1] + text[-1:] in ("[]", "()"):
+        text = text[1:-1]
+    return tuple(symbol for symbol in _SEPARATOR.split(text) if symbol)
+
+
+def _problem(keys: Sequence[Key], written: _Written) -> tuple[str, str] | None:
+    """Why keys cannot be lists of symbols, with the place; None if they can."""
+    first, length = keys[0], len(written[0])
+    for (place, text), symbols in zip(keys, written, strict=True):
+        if not text.isprintable():
+            return place, f"expected an architecture, got {text[:200]!r} with characters that cannot be printed"
+        if len(symbols) != length or not length:
+            return place, f"expected {max(length, 1)} symbols as in {first.place}, got {len(symbols)}"
+    for number, symbols in enumerate(zip(*written, strict=True), start=1):
+        if len(set(symbols)) == 1:
+            return (
+                first.place,
+                f"symbol {number} is {symbols[0][:200]!r} in every line, which is no choice; leave it out",
+            )
+    if length == 1 and any(len(symbol) > 1 for (symbol,) in written):
+        return first.place, (
+            f"expected architectures of several slots, got {len(keys)} names such as {first.text[:200]!r} that show "
+            "none, so that nothing could be searched; write an architecture as its symbols with blanks between them"
+        )
+    return None
+
+
+def _notation(
+    keys: Sequence[Key], part: re.Pattern[str], name: str, whole: bool
+) -> tuple[Space, list[Architecture]] | None:
+    """Keys of one notation with such parts; if it is `whole`, with every combination of the parts that differ."""
+    texts = [key.text for key in keys]
+    if not all(text.isprintable() and re.search(r"[^\w\s,;]|_", text) and not set(text) & set("{}") for text in texts):
+        return None
+    if len({part.sub("{}", text) for text in texts}) > 1:
+        return None
+    written = [part.findall(text) for text in texts]
+    differ = [len(set(symbols)) > 1 for symbols in zip(*written, strict=True)]
+    constants = iter(zip(written[0], differ, strict=True))
+    template = part.sub(lambda _: "{}" if (at := next(constants))[1] else at[0], texts[0])
+    slots = [[symbol for symbol, differs in zip(symbols, differ, strict=True) if differs] for symbols in written]
+    if any(len(symbol) > 1 and symbol[0] == "0" and symbol.isdigit() for symbols in slots for symbol in symbols):
+        return None  # "02" is two digits, not a number
+    combinations = math.prod(len(set(symbols)) for symbols in zip(*slots, strict=True))
+    if sum(differ) < 2 or (whole and combinations != len(set(texts))):
+        return None
+    return _inferred(slots, template, name)
+
+
+def _inferred(written: _Written, template: str, name: str) -> tuple[Space, list[Architecture]]:
+    """The space of the symbols that occur, in numerical or else alphabetical order; and every key's architecture."""
+    choices = [
+        sorted(set(symbols), key=lambda each: (0, len(each.lstrip("0")), each) if each.isdecimal() else (1, 0, each))
+        for symbols in zip(*written, strict=True)
+    ]
+    slots = tuple(Slot(f"Slot {number}", tuple(each)) for number, each in enumerate(choices, start=1))
+    numbers = [{symbol: number for number, symbol in enumerate(each)} for each in choices]
+    space = Space(name, name, (Group("Slots", slots),), notation=Notation(template, names=True))
+    return space, [tuple(at[symbol] for at, symbol in zip(numbers, symbols, strict=True)) for symbols in written]
+
+
+def _architecture(key: Key, space: Space, refuse: Refuse) -> Architecture:
+    """The architecture that is written so, as symbols or as the space's own key."""
+    try:
+        return space.from_symbols(_symbols(key.text), key.text)
+    except InvalidArchitecture:
+        try:
+            return space.from_native(key.text)
+        except InvalidArchitecture as error:
+            refuse(key.place, f"no architecture of this table ({error})")
