@@ -358,10 +358,8 @@ class Store(AbstractContextManager["Store"]):
                 folder.mkdir(parents=True, exist_ok=True)
                 files.sync(folder.parent)
             files.try_locks(folder)
-            left = {
-                path.with_suffix(".lock") for end in ("lock", "answer") for path in folder.glob(f"{DBNAME}.*.{end}")
-            }
-            files.sweep(left, _clear_room)
+            left = [*folder.glob(f"{DBNAME}.*.lock"), *folder.glob(f"{DBNAME}.*.answer")]
+            files.sweep({path.with_suffix(".lock") for path in left}, _clear_room)
             if self._path.exists():
                 self._look()
             self._refuse_loss()
