@@ -20,6 +20,7 @@ import msgspec
 
 from cache.client import Client, Tally
 from cache.key import JSON, canonical, digest_bytes
+from cache.limits import usage_of
 from cache.record import CHAT, Record
 from harness.constraints import Constraint, MacsWindow, novel
 from harness.errors import BrokenRecording, GivenUp, OptimizerError
@@ -121,7 +122,11 @@ class Run:
 
     def record(self) -> Record:
         """The record of the run."""
-        provenance = self.answers[0].provenance if self.answers else {}
+        provenance = dict(self.answers[0].provenance) if self.answers else {}
+        for name in ("endpoint", "model"):  # of which a run may have had several
+            said = {str(answer.provenance[name]) for answer in self.answers if name in answer.provenance}
+            if len(said) > 1:
+                provenance[name] = sorted(said)
         observed = {"code": self.setting.code, **self.setting.versions} if self.setting.code else {}
         answer = msgspec.to_builtins(self.ended)
         return Record(self.specification.request(), answer, kind=RUN, provenance=provenance, observed=observed)
@@ -368,7 +373,5 @@ def _attempts(answer: Record) -> int:
 
 
 def _tokens(answer: Record) -> int:
-    match answer.answer:
-        case {"usage": {"total_tokens": int(total)}}:
-            return total
-    return 0
+    usage = usage_of(answer.answer)
+    return usage.tokens if usage else 0

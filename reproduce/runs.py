@@ -480,6 +480,8 @@ def _written(one: Recorded) -> str:
     """What is known of where the answers are from."""
     name = one.specification.label.model
     facts = (
-        f"{key} {value}" for key, value in sorted(one.record.provenance.items()) if (key, value) != ("model", name)
+        f"{key} {' and '.join(map(str, value)) if isinstance(value, list) else value}"
+        for key, value in sorted(one.record.provenance.items())
+        if (key, value) != ("model", name)
     )
     return f"{name}: {'; '.join(facts)}"

@@ -145,7 +145,7 @@ def _p(value: float) -> str:
 
 
 def _legend(contests: Sequence[Contest], count: str) -> Iterator[str]:
-    first = "keys evaluated for the first time, equal networks apart" if count == "unique" else "evaluations"
+    first = "architectures (keys, not networks) evaluated for the first time" if count == "unique" else "evaluations"
     yield f"A budget counts {first}, “reached” what the trials spent of it; no table here has training times."
     yield (
         f"In brackets: an interval of the median that covers it with at least {100 * LEVEL:.0f} % whatever the "
