@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from functools import cache, partial
+from importlib import metadata
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -25,6 +26,7 @@ from cache.key import DIGEST_PREFIX, JSON, canonical, digest
 from cache.record import Record
 from harness import run, spaces
 from harness.errors import HarnessError
+from harness.loop import blaming
 from harness.objectives import Measure
 from harness.protocol import Complete, Evaluated, Method, Optimizer, Reason, Rejected, Rejection
 from harness.run import Run, Setting
@@ -156,7 +158,8 @@ def setting(specification: Specification) -> Setting:
     macs = partial(spaces.counted_macs, specification.space)
     code, oblivious = code_of(method), method.oblivious
     if (asked := specification.model) is None:
-        return Setting(space, macs, _drawing(method, space, specification), code=code, oblivious=oblivious)
+        draws, versions = _drawing(method, space, specification), versions_of(method)
+        return Setting(space, macs, draws, code=code, versions=versions, oblivious=oblivious)
     if asked.reader not in (STRICT, PUBLISHED):
         raise HarnessError(f"expected the reader {STRICT} or {PUBLISHED}, got {asked.reader[:40]!r}")
     prompts = Prompts.of(asked.prompt, digits=asked.protocol.digits)
@@ -168,7 +171,11 @@ def setting(specification: Specification) -> Setting:
 def _drawing(method: Method, space: Space, specification: Specification) -> Callable[[Complete], Optimizer]:
     from harness.streams import Stream  # late: a replay of a model needs no arrays
 
-    return lambda _: method.factory(space, Stream(specification.seed, specification.number))
+    def make(_: Complete) -> Optimizer:
+        with blaming(method.name):
+            return method.factory(space, Stream(specification.seed, specification.number))
+
+    return make
 
 
 def _refuse_model(method: Method, *_: object) -> Optimizer:
@@ -178,6 +185,11 @@ def _refuse_model(method: Method, *_: object) -> Optimizer:
 def code_of(method: Method) -> str:
     """The digest of the source of this project's methods; empty for a method that states no version."""
     return "" if method.version is None else _code()
+
+
+def versions_of(method: Method) -> dict[str, str]:
+    """The versions of the packages that decide what a method proposes, by name."""
+    return {package: metadata.version(package) for package in method.packages}
 
 
 @cache
@@ -468,6 +480,8 @@ def _written(one: Recorded) -> str:
     """What is known of where the answers are from."""
     name = one.specification.label.model
     facts = (
-        f"{key} {value}" for key, value in sorted(one.record.provenance.items()) if (key, value) != ("model", name)
+        f"{key} {' and '.join(map(str, value)) if isinstance(value, list) else value}"
+        for key, value in sorted(one.record.provenance.items())
+        if (key, value) != ("model", name)
     )
     return f"{name}: {'; '.join(facts)}"

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from baselines import catalogue
 from cache import cassette
 from cache.client import Client
 from cache.key import DIGEST_PREFIX
@@ -62,9 +63,12 @@ def report(
     then = (Column("told", "Told then (%)"),) if told else ()
     columns = (*PLACE, Column("validation", "Validation (%)"), Column("test", "Test (%)"), *then)
     rows = tuple(row for run in found for row in _rows(run, cell, told=told))
+    method, evaluations = catalogue.find(found[0].specification.method), found[0].specification.budget.evaluations
+    caveat = method.caveat(evaluations) if evaluations else ""
+    notes = (caveat, *notes) if caveat else notes
     said = (SELECTED, *_trainings(found), *(note for each in found for note in _conversation(each, run)), *notes)
     title = _title(found[0].specification, run)
-    return Report("search", title, columns, rows, said, tables=dict(evidence))
+    return Report("search", title, columns, rows, said, tables=dict(evidence), versions=runs.versions_of(method))
 
 
 def again(path: Path) -> Report:

@@ -124,8 +124,9 @@ def _texts(content: object) -> tuple[str, bool]:
 
 THINKING, UNENDED = "the model's thinking", "thinking that the model does not end"
 TURN, TOKEN = "a turn that the model made up", "the end of its turn"
+_WORDS = r"[\w:.-]{0,30}"
 _THOUGHT = (
-    r"[\w:.-]*(?:think|thought|reason|reflect|scratchpad|analysis|monologue|deliberat)[\w:.-]*(?:\s[^<>]{0,99})?>"
+    rf"{_WORDS}(?:think|thought|reason|reflect|scratchpad|analysis|monologue|deliberat){_WORDS}(?:\s[^<>]{{0,99}})?>"
 )
 _OPENS = re.compile(
     rf"<{_THOUGHT}|\[THINK\]|◁think▷|<unused94>|<\|begin_of_thought\|>"

@@ -76,7 +76,7 @@ def _row(contest: Contest, contestant: Contestant, budget: int, selected: NDArra
     test = held_out.test[selected]
     mean = float(test.mean())
     regrets = (held_out.test_at_validation_optimum - mean, held_out.optimum - mean)
-    alike = bool((selected == selected[0]).all())
+    alike = bool((test == test[0]).all())
     low, high = (recomputed(float(np.quantile(test, q)), ".2f") if len(test) >= MANY else BLANK for q in (0.05, 0.95))
     median = float(np.median(test))
     return (
@@ -130,7 +130,8 @@ def _against_genius(
     """How a GENIUS trial fares against a method at GENIUS' own budget, and the p of the test."""
     if budget != GENIUS_BUDGET or not contest.genius or contestant in contest.genius:
         return BLANK, BLANK
-    p = mann_whitney(_ours(contest), test[:1] if (test == test[0]).all() else test)
+    once = contestant in contest.recorded and (test == test[0]).all()  # asked again, a model may just repeat itself
+    p = mann_whitney(_ours(contest), test[:1] if once else test)
     cell = Cell(p, _p(p).removeprefix("= "), Status.RECOMPUTED)
     return recomputed(superiority(_ours(contest), test), ".2f"), cell
 
@@ -143,17 +144,18 @@ def _p(value: float) -> str:
 
 
 def _legend(contests: Sequence[Contest], count: str) -> Iterator[str]:
-    first = "architectures evaluated for the first time" if count == "unique" else "evaluations"
+    first = "architectures (keys, not networks) evaluated for the first time" if count == "unique" else "evaluations"
     yield f"A budget counts {first}, “reached” what the trials spent of it; no table here has training times."
     yield (
         f"In brackets: an interval of the median that covers it with at least {100 * LEVEL:.0f} % whatever the "
-        "distribution, of few trials with what stands behind it. Trials that all select alike count as one."
+        "distribution, of few trials with what stands behind it. Trials that are all alike have none, and runs of a "
+        "model count as one."
     )
     yield (
         f"“GENIUS better”: the share of pairs of trials in which GENIUS' is better; p: {TEST}. The verdicts below have "
         f"this p corrected for the number of tables (Holm), and hold at {SIGNIFICANT}."
     )
-    measures = {contest.opened.table.measure.value for contest in contests}
+    measures = dict.fromkeys(contest.opened.table.measure.value for contest in contests)
     yield from (f"{MARKS[measure]} a search on this table sees: {measure}" for measure in measures if MARKS[measure])
     for contest in contests:
         held_out = contest.opened.held_out
@@ -176,7 +178,10 @@ def _claims(contests: Sequence[Contest]) -> Iterator[str]:
                 test = contest.opened.held_out.test[method.selected[GENIUS_BUDGET]]
                 against.setdefault(method.name, []).append((contest, test))
     for name, faced in against.items():
-        gaps = ", ".join(f"{contest.name} {_ours(contest).mean() - test.mean():+.2f}" for contest, test in faced)
+        gaps = ", ".join(
+            f"{contest.name} {_ours(contest).mean() - test.mean():+.2f}".replace("-0.00", "+0.00")
+            for contest, test in faced
+        )
         yield f"GENIUS less {name}, mean test accuracy at {GENIUS_BUDGET} evaluations in points: {gaps}."
         whole = _verdict(faced, [mann_whitney(_ours(contest), test) for contest, test in faced])
         once = _verdict(faced, [_counted_once(contest, test) for contest, test in faced])

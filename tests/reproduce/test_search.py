@@ -10,6 +10,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,39 @@ def test_on_a_table(capsys: pytest.CaptureFixture[str]) -> None:
         assert row["test"]["value"] in (None, standing.test)
         assert row["macs"]["value"] < 1_000_000  # of the small networks of this table, not of CIFAR-10's
     assert sum(row["test"]["value"] is not None for row in found) == 2
+
+
+def test_a_budget_that_makes_a_method_random_search_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["search", "--method", "evolution-nni", "--space", "nas-bench-201", "--table", "nas-bench-201-digits"]
+    assert main([*arguments, "--budget", "5", "--format", "json"]) == 0
+    random = "evolution-nni draws its first 100 architectures at random: up to a budget of 100 it is random search"
+    assert random in json.loads(capsys.readouterr().out)["notes"]
+
+
+def test_the_package_that_decides_a_run_is_in_its_record(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """d12."""
+    pytest.importorskip("optuna")
+    arguments = ["search", "--method", "tpe", "--space", "nas-bench-201", "--table", "nas-bench-201-digits"]
+    into = tmp_path / "tpe.jsonl"
+    assert main([*arguments, "--budget", "3", "--into", str(into), "--format", "json"]) == 0
+    version = metadata.version("optuna")
+    assert json.loads(capsys.readouterr().out)["provenance"]["optuna"] == version
+    assert [record.observed["optuna"] for record in cassette.read(into).of_kind("run")] == [version]
+
+
+@pytest.mark.parametrize("part", ["__init__", "ask", "tell"])
+def test_an_optimiser_that_fails_is_named(
+    part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parts = {"__init__": "self, space, stream", "ask": "self", "tell": "self, trial"}
+    bodies = {"__init__": "pass", "ask": "return Proposal((0,) * 6)", "tell": "pass", part: "return nowhere"}
+    lines = [f"    def {name}({given}):\n        {bodies[name]}" for name, given in parts.items()]
+    text = "\n".join(["from harness.protocol import Proposal", "class Mine:", *lines])
+    (tmp_path / f"failing_{part}.py").write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    arguments = ["search", "--method", f"failing_{part}:Mine", "--space", "nas-bench-201", "--budget", "3"]
+    assert main([*arguments, "--table", "nas-bench-201-digits"]) == 2
+    assert "NameError: name 'nowhere' is not defined" in capsys.readouterr().err
 
 
 # -- by training ---
