@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import NamedTuple
 
@@ -62,6 +62,7 @@ class Setting:
         objective: what measures instead of the specification's table or training.
         name: what messages call the run.
         code: digest of the method's source.
+        versions: of the packages that decide what the method proposes.
         oblivious: whether the method proposes the same whatever it is told.
     """
 
@@ -73,6 +74,7 @@ class Setting:
     objective: Objective | None = None
     name: str = ""
     code: str = ""
+    versions: Mapping[str, JSON] = field(default_factory=dict)
     oblivious: bool = False
 
 
@@ -125,7 +127,7 @@ class Run:
             said = {str(answer.provenance[name]) for answer in self.answers if name in answer.provenance}
             if len(said) > 1:
                 provenance[name] = sorted(said)
-        observed = {"code": self.setting.code} if self.setting.code else {}
+        observed = {"code": self.setting.code, **self.setting.versions} if self.setting.code else {}
         answer = msgspec.to_builtins(self.ended)
         return Record(self.specification.request(), answer, kind=RUN, provenance=provenance, observed=observed)
 
