@@ -156,6 +156,8 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
         try:
             if not 200 <= status < 300:
                 raise refused(content, status, self._shown, headers)
+            if type(broken).__name__ == "DecodingError":  # all of it came, and it will come so again
+                return Answer(content, faults=["bytes that are not packed as their Content-Encoding says"]), request_id
             return read_answer(content, self._shown, broken=broken is not None), request_id
         except EndpointError as error:
             if broken is not None and error.status is None:  # nor was it told

@@ -352,6 +352,12 @@ def test_what_never_ends_is_read_to_a_size(behaviour: Any, server: Server, trans
     assert len(server.asked) == 1
 
 
+def test_an_answer_that_is_packed_wrongly_is_paid_for_once(server: Server, transport: OpenAITransport) -> None:
+    server.behaviours = [says(ANSWER, Content_Encoding="gzip")]
+    assert "Content-Encoding" in str(transport.send(chat_request("one")).answer["unreadable"])
+    assert len(server.asked) == 1
+
+
 @pytest.mark.parametrize("end", [True, False])
 def test_a_whole_stream_needs_no_end_of_the_connection(end: bool, server: Server) -> None:
     server.behaviours = [leaves_open(events(*PIECES, end=end))]
