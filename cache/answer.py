@@ -104,7 +104,8 @@ def read_answer(content: bytes, shown: Callable[[str], str], *, broken: bool = F
             answer.body = body
     except (ValueError, RecursionError) as error:
         # Whatever begins and ends as an answer does was paid for.
-        if broken or '"choices"' not in text or not text.rstrip().endswith("}"):
+        ends = text.rstrip().endswith("}") or "Extra data" in str(error)
+        if broken or '"choices"' not in text or not ends:
             raise EndpointError(f"Expected JSON, got {len(text)} characters: {shown(text)}") from None
         answer.faults.append(f"no JSON ({error})")
         return answer

@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             from harness.training.checkpoint import Checkpoint
             from harness.training.train import choose, train
         except ImportError as error:
-            raise TrainingError(f"training needs torch, got: {error}; pip install 'genius-replay[train]'") from error
+            raise TrainingError(f"training needs torch, got: {error}; run `python -m pip install torch`") from error
         device, checkpoint = choose(args.device), Checkpoint(unfinished, job.key, args.checkpoint_every)
         how = {"path": args.data, "workers": args.workers, "device": device, "checkpoint": checkpoint, "say": say}
         done = supernet.train(job, **how) if isinstance(job, SupernetJob) else train(job, **how)

@@ -100,6 +100,7 @@ BROKEN = {
     "a comma too many": json.dumps(ANSWER)[:-1].encode() + b",}",
     "a raw line end": b'{"choices": [{"message": {"content": "1\n2"}}]}',
     "more behind": json.dumps(ANSWER).encode() * 2,
+    "garbage behind": json.dumps(ANSWER).encode() + b"\nOK\n",
     "deep": b'{"choices": ' + b"[" * 900 + b"]" * 900 + b"}",
     "deeper": b'{"choices": ' + b"[" * 200_000 + b"]" * 200_000 + b"}",
     "stream in Latin-1": events(piece("stop", content="x")).replace(b'"x"', b'"\xe4"'),
