@@ -74,23 +74,16 @@ def format_of(out: Path | None) -> str | None:
 
 
 def emit(text: str, out: Path | None) -> None:
-    """Write text to standard output, or to a file as a whole.
+    """Write text to standard output, or to a file as a whole; without what a terminal obeys, for files are shown too.
 
     Raises:
-        BrokenPipeError: the reader of standard output has gone.
-        ReproduceError: if it cannot be written; what was in a file before stays.
+        OSError: if standard output cannot be written.
+        ReproduceError: if a file cannot be written; what was there before stays.
     """
-    if out is not None:
-        write(text.encode(), out)
-        return
-    try:
+    if out is None:
         say(text)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise ReproduceError(
-            f"standard output: {error.strerror}; give the command another place to print to"
-        ) from error
+    else:
+        write(printable(text).encode(), out)
 
 
 def write(

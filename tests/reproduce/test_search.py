@@ -94,7 +94,7 @@ def test_on_a_table(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_budget_that_makes_a_method_random_search_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["search", "--method", "evolution-nni", "--space", "nas-bench-201", "--table", "nas-bench-201-digits"]
     assert main([*arguments, "--budget", "5", "--format", "json"]) == 0
-    random = "evolution-nni draws its first 100 architectures at random: up to a budget of 100 it is random search"
+    random = "evolution-nni draws its first 100 architectures at random: up to a budget of 100 it is random search."
     assert random in json.loads(capsys.readouterr().out)["notes"]
 
 
@@ -107,6 +107,26 @@ def test_the_package_that_decides_a_run_is_in_its_record(tmp_path: Path, capsys:
     version = metadata.version("optuna")
     assert json.loads(capsys.readouterr().out)["provenance"]["optuna"] == version
     assert [record.observed["optuna"] for record in cassette.read(into).of_kind("run")] == [version]
+
+
+def test_a_method_with_nothing_left_to_propose_ends_its_trial_with_a_remark(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """d5."""
+    pytest.importorskip("optuna")
+    (tmp_path / "a_grid.py").write_text(
+        "from optuna.samplers import GridSampler\n"
+        "from baselines.optuna_sampler import optuna_method\n"
+        "CHOICES = {str(edge): [3] if edge else [0, 1] for edge in range(6)}\n"
+        "GRID = optuna_method('grid', 'made up', lambda seed: GridSampler(CHOICES, seed=seed))\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    table = ("--space", "nas-bench-201", "--table", "nas-bench-201-digits")
+    for budget, ends in (("5", True), ("2", False)):
+        assert main(["search", "--method", "a_grid:GRID", *table, "--budget", budget, "--format", "json"]) == 0
+        printed = json.loads(capsys.readouterr().out)
+        assert len(printed["rows"]) == 2
+        assert ("Trial 1 ended after 2 evaluations: nothing was left to propose." in printed["notes"]) == ends
 
 
 @pytest.mark.parametrize("part", ["__init__", "ask", "tell"])
