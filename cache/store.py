@@ -21,7 +21,7 @@ import re
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -358,10 +358,8 @@ class Store(AbstractContextManager["Store"]):
                 folder.mkdir(parents=True, exist_ok=True)
                 files.sync(folder.parent)
             files.try_locks(folder)
-            left = {
-                path.with_suffix(".lock") for end in ("lock", "answer") for path in folder.glob(f"{DBNAME}.*.{end}")
-            }
-            files.sweep(left, _clear_room)
+            left = [*folder.glob(f"{DBNAME}.*.lock"), *folder.glob(f"{DBNAME}.*.answer")]
+            files.sweep({path.with_suffix(".lock") for path in left}, _clear_room)
             if self._path.exists():
                 self._look()
             self._refuse_loss()
@@ -371,6 +369,8 @@ class Store(AbstractContextManager["Store"]):
 
     def _look(self) -> None:
         """Refuse a file of others: diskcache would follow its settings and triggers before there is a `LinesOnly`."""
+        with closing(self._connect("rw")) as connection:  # which undoes what one who died had half made, and no more
+            connection.execute("SELECT 1 FROM sqlite_master").fetchall()
         made = dict(self._select("SELECT name, sql FROM sqlite_master"))
         for name, statement in made.items():
             if hashlib.sha256(str(statement or "").encode()).hexdigest()[:8] not in _SCHEMA:
@@ -405,12 +405,14 @@ class Store(AbstractContextManager["Store"]):
         process, connection = getattr(self._local, "reader", (0, None))
         return connection if process == os.getpid() else None
 
-    def _connect(self) -> sqlite3.Connection:
+    def _connect(self, mode: str = "ro") -> sqlite3.Connection:
         # SQLite wants a shared-memory file beside the database even to read. Where none can be made it must be told
         # that nothing changes, which is so if the folder cannot be written and no log waits to be merged.
         log = self._path.with_name(DBNAME + "-wal")
-        frozen = not os.access(self._path.parent, os.W_OK) and not (log.exists() and log.stat().st_size)
-        address = self._path.as_uri() + ("?mode=ro&immutable=1" if frozen else "?mode=ro")
+        frozen = (
+            mode == "ro" and not os.access(self._path.parent, os.W_OK) and not (log.exists() and log.stat().st_size)
+        )
+        address = self._path.as_uri() + f"?mode={mode}{'&immutable=1' if frozen else ''}"
         return sqlite3.connect(address, timeout=_PATIENCE, isolation_level=None, uri=True)
 
     def _failure(self, what: str, error: Exception) -> CacheError:

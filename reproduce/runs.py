@@ -15,7 +15,7 @@ from functools import cache, partial
 from importlib import metadata
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from baselines import catalogue
 from baselines.genius import Prompts
@@ -54,8 +54,9 @@ ANSWERS: Mapping[str, Callable[[Space], dict[str, JSON]]] = {
 }
 """How a model may answer: in prose, or held to the space by what a server takes (`docs/endpoints.md`)."""
 
-STRICT, PUBLISHED = "strict", "published"
-"""The readers: of new recordings, and of conversations that were held before there was a strict one."""
+STRICT, PUBLISHED = "strict", "published"  # readers: of new recordings, and of those from before there was this one
+
+Window: TypeAlias = "tuple[int, int] | None"
 
 DATA = {
     "mobilenetv2-se": "ImageNet (1000 classes, input 224 x 224)",
@@ -77,42 +78,31 @@ def form(answers: str) -> Form:
     return strict.LAST_LINE if answers == "free" else strict.JSON_OBJECT
 
 
-def wording(
-    space: Space,
-    answers: str,
-    window: tuple[int, int] | None,
-    table: str | None = None,
-    training: Training | None = None,
-) -> Prompts:
+def wording(space: Space, answers: str, window: Window = None, by: str | Training | None = None) -> Prompts:
     """This project's own statement of the problem that is measured.
 
     Args:
         space: what is searched.
         answers: how the model may answer, one of `ANSWERS`.
         window: bounds of the cost in millions of multiply-accumulates.
-        table: that measures; its own statement is taken if there is one.
-        training: that measures instead.
+        by: the table that measures, whose own statement is taken if there is one, or the training; None is the table
+            of the space's own benchmark.
 
     Raises:
         HarnessError: the space has no statement.
     """
-    own, scale = form(answers), training.network if training else Scale()
-    words = {
-        "conclusion": own.conclusion,
-        "cells": str(scale.cells_per_stage or CELLS_PER_STAGE),
-        "reduction": "a 2x2 average pool and a 1x1 convolution"
-        if scale.light_reduction
-        else "a residual block of stride 2",
-        "data": DATA.get(table or space.name, table or space.name),
-    }
-    if training:
-        side = f"input {training.recipe.input_size} x {training.recipe.input_size}"
-        words["data"] = f"the pictures {training.dataset} ({side})"
-        if scale.width != 1:
-            words["data"] += f", with all numbers of channels multiplied by {scale.width:g},"
+    own, scale, table = form(answers), Scale(), by if isinstance(by, str) else space.name
+    words = {"conclusion": own.conclusion, "data": DATA.get(table, table)}
+    if isinstance(by, Training):
+        scale, side = by.network, by.recipe.input_size
+        narrower = "" if scale.width == 1 else f", with all numbers of channels multiplied by {scale.width:g},"
+        words["data"] = f"the pictures {by.dataset} (input {side} x {side}){narrower}"
+    words["cells"] = str(scale.cells_per_stage or CELLS_PER_STAGE)
+    light = "a 2x2 average pool and a 1x1 convolution"
+    words["reduction"] = light if scale.light_reduction else "a residual block of stride 2"
     if window is not None:
         words |= {"low": str(window[0]), "high": str(window[1]), "costs": mobilenetv2_se.describe_costs()}
-    for name in filter(None, (table, space.name)):
+    for name in (table, space.name):
         with suppress(FileNotFoundError):
             return Prompts.load(name.replace("-", "_"), own.demand.format(n=len(space.slots)), **words)
     name = space.name.replace("-", "_")
@@ -126,24 +116,19 @@ def model(
     name: str,
     space: str,
     answers: str,
-    window: tuple[int, int] | None,
     parameters: Mapping[str, JSON],
-    table: str | None = None,
-    training: Training | None = None,
+    window: Window = None,
+    by: str | Training | None = None,
 ) -> Model:
-    """A model and all that its requests hold; the arguments are those of `wording`, and what else is sent.
+    """A model and all that its requests hold: what `wording` says, and what else is sent.
 
     Raises:
         HarnessError: there is none of this name.
     """
     searched = spaces.find(space).SPACE
-    return Model(
-        name=name,
-        parameters={**parameters, **ANSWERS[answers](searched)},
-        prompt=wording(searched, answers, window, table, training).parts,
-        answers=answers,
-        reader=STRICT,
-    )
+    prompt = wording(searched, answers, window, by).parts
+    sent = {**parameters, **ANSWERS[answers](searched)}
+    return Model(name=name, parameters=sent, prompt=prompt, answers=answers, reader=STRICT)
 
 
 def setting(specification: Specification) -> Setting:

@@ -97,8 +97,8 @@ def _content(answer: Mapping[str, Any]) -> tuple[str, Rejection | None]:
     end = str(choice.get("finish_reason") or "stop")  # without a reason it is an end
     if isinstance(withheld := answer.get("withheld"), str):
         return text, Rejection(Reason.WITHHELD, withheld)
-    if answer.get("error"):
-        return text, Rejection(Reason.FAILED, f"the endpoint says beside the answer: {str(answer['error'])[:200]}")
+    if error := answer.get("error") or choice.get("error"):
+        return text, Rejection(Reason.FAILED, f"the endpoint says beside the answer: {str(error)[:200]}")
     if end != "stop":
         other = (Reason.ANOTHER_END, f"the answer ended with {end[:40]!r}; expected 'stop'")
         return text, Rejection(*_ENDS.get(end, other))
@@ -188,11 +188,13 @@ def silence(part: Spoken) -> Rejection:
 
 
 _SPEAKS_AGAINST = re.compile(
-    r"\b(?:(?:not|\w+n['’]t)(?! (?:yet |been )*(?:tested|tried|listed|measured|evaluated|seen))|never|cannot|avoid\w*"
-    r"|reject\w*|discard\w*|for (?:example|instance)|e\.g|the form(?:at)? (?:is|would|should|looks)|often|counts?"
-    r"|frequen\w+|nicht|kein\w*|pas|jamais|nunca|не)\b|不"
-    r"|\b(?:than|instead of|unlike|except|from|was|were|compar\w+ (?:with|to)|(?:experiment|option) \d+)\W*\Z"
-    r"|\b(?:of|changing)\s*\Z",
+    # a denied verb, of which the design is the object; or a word that refers to something else
+    r"\b(?:not|never|cannot|\w+n['’]t) (?:\w+ ){0,2}?(?:use|try|take|want|pick|choose|select|propose|suggest|recommend"
+    r"|evaluate|submit|consider|go|be)\b(?: (?:this|that|the|following|design|one|again|anything|like|with))*\W*\Z"
+    r"|\b(?:not|avoid\w*|reject\w*|discard\w*|instead of|rather than|than|unlike|except|from|was|were"
+    r"|compar\w+ (?:with|to)|(?:experiment|option) \d+)\W*\Z|\b(?:of|changing)\s*\Z"
+    r"|\b(?:for (?:example|instance)|e\.g|the form(?:at)? (?:is|would|should|looks)|often|counts?|frequen\w+"
+    r"|nicht|kein\w*|pas|jamais|nunca|не)\b|不",
     re.IGNORECASE,
 )
 _SENTENCE = re.compile(r"(?<!\be\.g)[.!?;](?=\s)|[,，。！？]")

@@ -85,8 +85,8 @@ MEMBER = "architecture"
 LINE = "'Design: [..]'"
 
 LAST_LINE = Form(
-    "You may explain your choice briefly. The last line of your answer is the design: the word Design, a colon, and "
-    "one list of the {n} numbers in their order, in square brackets, with commas between them. Write nothing behind.",
+    "You may explain your choice briefly. The last line of your answer is the design: `Design: [...]`, with the {n} "
+    "numbers in their order, separated by commas, in place of the dots. Write nothing behind it.",
     "If you are sure that there is none, let the last line be `Design: none`.",
     read,
 )

@@ -178,12 +178,10 @@ def _planned(args: argparse.Namespace, table: Measure | None, how: Training | No
         return trials
     parameters = _parameters(args.parameter)
 
-    measured = table.table if table else None
-
     def model(temperature: float, number: int) -> Model:
         drawn = {} if args.seed is None else {"seed": args.seed + number}
         sent = {**parameters, "temperature": temperature, **drawn}
-        return runs.model(args.model, args.space, args.answers, window, sent, measured, how)
+        return runs.model(args.model, args.space, args.answers, sent, window, how or (table.table if table else None))
 
     return [
         structs.replace(each, model=model(temperature, each.number))

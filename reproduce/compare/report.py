@@ -19,7 +19,7 @@ from reproduce.compare.contest import Contest
 from reproduce.compare.contestants import GENIUS_BUDGET, Contestant
 from reproduce.compare.statistics import LEVEL, TEST, holm, mann_whitney, median_interval, superiority
 from reproduce.published.trials import selections
-from reproduce.report.output import MARKERS, PALETTE, new_figure, save
+from reproduce.report.output import PALETTE, new_figure, save
 from reproduce.report.report import BLANK, MISSING, Cell, Column, Report, Status, estimated, label, quoted, recomputed
 from tables.table import HeldOut
 
@@ -42,6 +42,7 @@ COLUMNS = (
     Column("genius_better", "GENIUS better"),
     Column("p", "p"),
 )
+LEAST = 1e-3  # points: what is less is no regret in a picture
 MANY = 20  # trials; of fewer the outermost 5 % cannot be told
 SIGNIFICANT = 0.05
 MARKS = {"validation": "", "test only": "*", "no split": "†"}
@@ -261,28 +262,20 @@ def _draw_panel(axis: Axes, contest: Contest, styles: Mapping[str, tuple[str, st
     drawn += [(one, "-", PALETTE[-1]) for one in contest.genius]
     floor = _floor(held_out)
     for one, line, colour in drawn:
-        name = "GENIUS" if one in contest.genius else one.name
+        name, mark = ("GENIUS", "*") if one in contest.genius else (one.name, "o")
         if one.curve is not None:
             most, mean, least = np.maximum(held_out.optimum - one.curve, floor)
             steps = range(1, len(mean) + 1)
             axis.fill_between(steps, least, most, color=colour, alpha=0.08, linewidth=0)
             axis.plot(steps, mean, color=colour, linestyle=line, linewidth=1, label=name)
+            if one in contest.genius:
+                axis.plot(steps[-1], mean[-1], color=colour, marker=mark, markersize=4)
         elif 0 not in one.selected:  # what evaluated nothing has no place on this axis
             for budget, selected in one.selected.items():
                 regret = np.maximum(held_out.optimum - held_out.test[selected], floor)
                 spread = [[regret.mean() - regret.min()], [regret.max() - regret.mean()]]
-                mark = "*" if one in contest.genius else MARKERS[len(name) % len(MARKERS)]
-                axis.errorbar(
-                    budget,
-                    regret.mean(),
-                    spread,
-                    color=colour,
-                    marker=mark,
-                    markersize=4,
-                    linewidth=0.6,
-                    linestyle="",
-                    label=name,
-                )
+                mean = float(regret.mean())
+                axis.errorbar(budget, mean, spread, fmt=mark, color=colour, markersize=4, linewidth=0.6, label=name)
     axis.set_xscale("log")
     axis.set_yscale("log")
     axis.set_ylim(bottom=0.8 * floor)
@@ -293,4 +286,4 @@ def _draw_panel(axis: Axes, contest: Contest, styles: Mapping[str, tuple[str, st
 def _floor(held_out: HeldOut) -> float:
     """Where a regret of nothing is drawn on a logarithmic axis: half a step from the best accuracy to the next."""
     test = np.unique(held_out.test)
-    return float(test[-1] - test[-2]) / 2 if len(test) > 1 else 1.0
+    return max(float(test[-1] - test[-2]) / 2 if len(test) > 1 else 0.0, LEAST)

@@ -453,6 +453,22 @@ def test_b6_a_store_of_the_first_version_goes_on_with_a_witness(tmp_path: Path) 
         assert store.verify()
 
 
+def test_what_a_process_left_that_died_while_it_made_the_store_is_undone(tmp_path: Path) -> None:
+    process = os.fork()
+    if process == 0:
+        connection = sqlite3.connect(tmp_path / "cache.db", isolation_level=None)
+        for statement in ("PRAGMA cache_size = 1", "CREATE TABLE Settings (key)", "BEGIN", "CREATE TABLE Cache (key)"):
+            connection.execute(statement)
+        for _ in range(50):
+            connection.execute("INSERT INTO Cache VALUES (zeroblob(9000))")
+        connection.execute("DROP TABLE Settings")
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(process, 0)
+    assert (tmp_path / "cache.db-journal").stat().st_size
+    with pytest.raises(CacheError, match="Expected the tables of diskcache 5, got 'Settings'"):  # as it was before
+        Store(tmp_path)
+
+
 # -- locks ---
 
 

@@ -62,6 +62,7 @@ def test_the_text_of_the_first_choice_is_heard(answer: dict[str, Any]) -> None:
         (says([{"type": "refusal", "refusal": "No."}]), Reason.REFUSED, "refused"),
         (body({"content": None, "tool_calls": [{"id": "a"}]}), Reason.TOOL_CALL, "calls a tool"),
         ({**says(LINE), "error": {"message": "overloaded"}}, Reason.FAILED, "overloaded"),
+        (says(LINE, error={"message": "overloaded"}), Reason.FAILED, "overloaded"),
         ({"choices": []}, Reason.NO_ANSWER, "has none"),
         ({"choices": True}, Reason.NO_ANSWER, "has none"),
         ({"choices": [3]}, Reason.NO_ANSWER, "has none"),
