@@ -128,6 +128,8 @@ def _searched(args: argparse.Namespace) -> Report:
         costs = how or args.model
         transport = stack.enter_context(_transport(args)) if args.model else None
         apart = transport.endpoint.removeprefix(DIGEST_PREFIX) if transport and args.fresh else ""
+        if transport and args.fresh:
+            _refuse_others(args.into, kept, transport.endpoint)
         records: Records = stack.enter_context(_store(args.store, apart)) if costs else Cassette()
         providers: dict[str, Provider | Queue] = {}
         if opened:
@@ -246,6 +248,8 @@ def _check(args: argparse.Namespace) -> None:
         raise UsageError(f"{me}: expected --seed with its trials within ±{SAFE_INTEGER}, got {args.seed}")
     if args.max_cost is not None and args.prices is None:
         raise UsageError(f"{me}: --max-cost needs --prices FILE, the price of a million tokens of each model")
+    if args.into is not None and args.into.is_dir():
+        raise UsageError(f"{me}: expected a file for --into, got the folder {args.into}; name a file in it")
     if args.into is not None and not args.into.parent.is_dir():
         raise UsageError(f"{me}: expected a folder {args.into.parent} for {args.into.name}, got none; make it first")
 
@@ -293,6 +297,15 @@ def _counted(transport: OpenAITransport) -> Iterator[OpenAITransport]:
         cost = f", {spent.cost:.4f} in money" if spent.cost else ""
         models = f", answered by {' and '.join(sorted(spent.models))}" if spent.models else ""
         warn(f"{spent.calls} requests sent, {spent.usage.tokens} tokens{cost}{models}{kept}")
+
+
+def _refuse_others(into: Path | None, kept: Cassette, endpoint: str) -> None:
+    """Refuse to use the answers of another endpoint where a recording that grows holds some."""
+    if any(record.provenance.get("endpoint") != endpoint for record in kept.of_kind(CHAT)):
+        raise UsageError(
+            f"{into}: expected answers of the endpoint named with --fresh alone, got others, or it is not known whose; "
+            "it was left as it is: name another file with --into"
+        )
 
 
 def _warn_of_others(found: Sequence[Run], endpoint: str) -> None:
