@@ -52,7 +52,7 @@ _SHORTEST_KEY = 8  # characters; a shorter one is a placeholder, and would be fo
 _BILLED = {"OPENAI_ORG_ID": "OpenAI-Organization", "OPENAI_PROJECT_ID": "OpenAI-Project"}
 # Labels are outside the key, and yet part of the body.
 _OPTIONS = (NOT_IN_KEY.keys() - {"user", "metadata", "store"}) | {"extra_body", "extra_query"}
-_CERTIFICATES = {"SSL_CERT_FILE": Path.is_file, "SSL_CERT_DIR": Path.is_dir}
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _CHATTY = ("openai", "httpx", "httpx2", "httpcore", "httpcore2")  # loggers that print URLs and headers
 _STREAM_ENDS = re.compile(rb"[\r\n]data: ?\[DONE\]\s*\Z")  # some endpoints leave the connection open behind it
 
@@ -245,7 +245,10 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
         self._versions = {"openai": openai.__version__, "python": platform.python_version()}
         silence_s = min(SILENCE_S, self._timeout_s)
         timeout = min(CONNECT_S, self._timeout_s), silence_s, silence_s, silence_s  # to connect, read, write, and wait
-        file, folder = (_certificates(variable) for variable in _CERTIFICATES)
+        file, folder = (os.environ.get(variable) or None for variable in _CERTIFICATES)
+        for variable, path in zip(_CERTIFICATES, (file, folder), strict=True):
+            if path is not None and not Path(path).exists():
+                raise CacheError(f"Expected certificates in {variable}, got none at {path}. Mend or unset it.")
         try:
             if not is_loopback(self._address.host):
                 return openai.DefaultHttpxClient(timeout=timeout, follow_redirects=False)
@@ -257,14 +260,6 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
             variables = " or ".join(sorted(name for name in os.environ if name.lower().endswith("_proxy")))
             reason = str(error) if isinstance(error, ImportError) else type(error).__name__
         raise CacheError(f"Expected something that can be used in {variables}, got: {reason}. Mend or unset it.")
-
-
-def _certificates(variable: str) -> str | None:
-    """Return whose certificates are trusted, as the environment says; raises CacheError for what is not there."""
-    value = os.environ.get(variable) or None
-    if value is not None and not _CERTIFICATES[variable](Path(value)):
-        raise CacheError(f"Expected certificates in {variable}, got none at {value}. Mend or unset it.")
-    return value
 
 
 def _attempt(began: float, status: int | None, request_id: str | None, error: object = "") -> dict[str, JSON]:

@@ -158,7 +158,7 @@ class Spent:
         """
         limits, model = self._limits, answered or asked
         with self._lock:
-            self.models[model] += 1
+            self.models.update([answered] if answered else [])
             if usage is not None:
                 self.usage = self.usage.plus(usage)
                 self.cost += limits.prices[model].of(usage) if model in limits.prices else 0.0

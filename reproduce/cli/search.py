@@ -284,7 +284,7 @@ def _store(folder: Path | None, apart: str) -> Store:
 @contextmanager
 def _counted(transport: OpenAITransport) -> Iterator[OpenAITransport]:
     """An endpoint of which it is said at the end what was spent on it, and which models answered."""
-    kept = "; all of it is kept, the same command goes on from here"
+    kept = "; what was answered is kept, the same command goes on from here"
     try:
         yield transport
         kept = ""

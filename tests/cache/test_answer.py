@@ -227,6 +227,8 @@ def test_only_texts_that_grow_are_joined_and_nothing_replaces_something() -> Non
     kept = read(
         events(
             {"id": "", "model": "", "created": 0, "choices": [], "prompt_filter_results": [{"prompt_index": 0}]},
+            {"choices": [], "citations": ["a"]},
+            {"choices": [], "citations": ["a", "b"], "prompt_filter_results": []},
             {"id": "c-1", "model": "m-1", "created": 9, "choices": piece(role="assistant", content="")["choices"]},
             {"id": "c-1", "model": "m-1", "choices": [{"index": 0, "delta": {"content": "[1,"}}]},
             {"id": "", "model": "", "created": 0, "choices": [{"index": 0, "content_filter_results": safe}]},
@@ -247,6 +249,7 @@ def test_only_texts_that_grow_are_joined_and_nothing_replaces_something() -> Non
         "model": "m-1",
         "created": 9,
         "object": "chat.completion",
+        "citations": ["a", "b"],
         "prompt_filter_results": [{"prompt_index": 0}],
         "choices": [
             {
