@@ -82,7 +82,7 @@ def test_another_file_is_refused(site: Path, home: Path) -> None:
 @pytest.mark.parametrize("installed", [0, 1])
 def test_what_is_missing_is_named_with_the_line_that_installs_it(site: Path, home: Path, installed: int) -> None:
     install(site, *[b"first", b"second"][:installed])
-    with pytest.raises(UsageError, match=rf"package made_up_part{installed} .*genius-replay\[local\]"):
+    with pytest.raises(UsageError, match=rf"package made_up_part{installed} .*llama-cpp-python\[server\]"):
         made_up(b"first", b"second").path()
     assert not home.exists()
 
