@@ -58,8 +58,5 @@ def gumbel(uniforms: Reals) -> Reals:
     return -np.log(np.maximum(-np.log1p(-uniforms), 1e-300))
 
 
-METHODS = (
-    policy_method(
-        "gdas", f"GDAS' Gumbel-softmax on a table, tau 10 to 0.1 over {HORIZON} evaluations", Gdas, version=2
-    ),
-)
+TITLE = f"GDAS' Gumbel-softmax on a table, tau 10 to 0.1 over {HORIZON} evaluations"
+METHODS = (policy_method("gdas", TITLE, Gdas, version=2),)

@@ -48,12 +48,5 @@ class ScoreFunction:
         return gradient / SAMPLES
 
 
-METHODS = (
-    policy_method(
-        "score-function",
-        "score function with leave-one-out baseline, after SNAS",
-        ScoreFunction,
-        version=1,
-        random_first=SAMPLES,
-    ),
-)
+TITLE = "score function with leave-one-out baseline, after SNAS"
+METHODS = (policy_method("score-function", TITLE, ScoreFunction, version=1, random_first=SAMPLES),)

@@ -99,9 +99,9 @@ def _verify(places: list[Path]) -> bool:
     """Check every byte; nothing is repaired."""
     damaged = False
     for place in places:
-        count, problems = _verified(place)
+        found, problems = _verified(place)
         damaged |= bool(problems)
-        say(f"{place}: problems found: {len(problems)}" if problems else f"{place}: {count} records, as written")
+        say(f"{place}: problems found: {len(problems)}" if problems else f"{place}: {found}")
         for problem in problems:
             say(f"  {problem}")
     return damaged
@@ -177,17 +177,20 @@ def _whole(beginning: str, records: Cassette) -> str:
     return keys[0]
 
 
-def _verified(place: Path) -> tuple[int, list[str]]:
+def _verified(place: Path) -> tuple[str, list[str]]:
     """Return how many records there are, and what is wrong with them."""
-    if place.is_dir():
-        with Store(place, read_only=True) as store:
-            return len(store), store.verify()
     if not place.exists():
         raise CacheError(f"Expected a cassette or a store's folder at {place}, got nothing. Name another.")
+    opened = Store(place, read_only=True) if place.is_dir() else None
     try:
-        return len(cassette.read(place, exact=True)), []
+        if opened is not None:
+            with opened as store:
+                count, seen = len(store), store.witnessed().row
+                behind = f"; the witness beside the log has seen {seen} of them, which is the least there were"
+                return f"{count} records, as written{behind if seen < count else ''}", store.verify()
+        return f"{len(cassette.read(place, exact=True))} records, as written", []
     except CacheError as error:
-        return 0, [str(error)]
+        return "", [str(error)]
 
 
 def _conversation(record: Record) -> str:

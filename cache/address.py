@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import socket
-from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import dataclass
-from urllib.parse import SplitResult, parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from cache.errors import CacheError
 from cache.key import DIGEST_PREFIX, digest_bytes
@@ -17,89 +16,64 @@ OPENAI = "https://api.openai.com/v1"
 
 _INTERFACE = "/chat/completions"
 _OTHERS = ("/completions", "/responses")  # what else ends an address of an interface instead of a base URL
-_PROXIES = ("http_proxy", "https_proxy", "all_proxy")
+_PLAIN = re.compile(r"[^\s\x00-\x20\x7f\\\"<>]+")  # what else is in a URL would be garbled
 _DIGITS = 16  # of the digest that names an endpoint
 _LONG = 16  # characters of a value in the query from which on it may be a credential: dates of versions are shorter
 
 
-@dataclass(frozen=True)
 class Address:
     """The base URL of an endpoint; it names itself by a digest alone, since it is private.
 
-    Raises:
-        CacheError: when it is made of something else; the message does not show it.
+    Attributes:
+        url: where requests go: the interface behind the path, and a query behind that.
+        host: the name or number of the machine.
+        port: that of the scheme if none is given.
+        encrypted: whether TLS is spoken.
+        name: a digest that tells endpoints apart: of scheme, host, port and path, without a password or a query.
+        secrets: what may be a credential: the password, and long values of the query.
+        private: what no message shows beside the secrets: the whole authority, the host, the query.
     """
 
-    base_url: str
+    def __init__(self, base_url: str) -> None:
+        """Read a base URL.
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "base_url", self.base_url.strip())
-        mend = "Mend the argument or OPENAI_BASE_URL."
+        Raises:
+            CacheError: it is something else; the message does not show it.
+        """
+        base_url, wrong = base_url.strip(), "another form (not shown)"
         with suppress(ValueError):
-            parts = self._parts
-            if parts.path.rstrip("/").endswith((_INTERFACE, *_OTHERS)):
-                raise CacheError(
-                    f"Expected a base URL, got one that goes on (not shown): leave out {_INTERFACE}. {mend}"
-                )
-            if "#" in self.base_url:
-                raise CacheError(
-                    f"Expected a base URL, got one with a fragment (not shown): leave out # and on. {mend}"
-                )
-            plain = self.base_url.isprintable() and not set(self.base_url) & set(' \\"<>')
-            if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and plain:
-                return
-        raise CacheError(f"Expected a base URL such as http://127.0.0.1:8000/v1, got another form (not shown). {mend}")
-
-    @property
-    def _parts(self) -> SplitResult:
-        return urlsplit(self.base_url)
-
-    @property
-    def url(self) -> str:
-        """Where requests go: the interface behind the path, and a query behind that."""
-        return self._parts._replace(path=self._parts.path.rstrip("/") + _INTERFACE).geturl()
-
-    @property
-    def host(self) -> str:
-        """The name or number of the machine."""
-        return self._parts.hostname or ""
-
-    @property
-    def port(self) -> int:
-        """The port, which may be that of the scheme."""
-        return self._parts.port or (443 if self.encrypted else 80)
-
-    @property
-    def encrypted(self) -> bool:
-        """Whether TLS is spoken."""
-        return self._parts.scheme == "https"
-
-    @property
-    def name(self) -> str:
-        """A digest that tells endpoints apart: of scheme, host, port and path, without a password or a query."""
+            parts = urlsplit(base_url)
+            path, self.host, port = parts.path.rstrip("/"), parts.hostname or "", parts.port
+            if path.endswith((_INTERFACE, *_OTHERS)):
+                wrong = f"more (not shown): leave out {_INTERFACE} at its end"
+            elif "#" in base_url:
+                wrong = "a fragment in it (not shown): leave out # and on"
+            elif parts.scheme in ("http", "https") and self.host and port != 0 and _PLAIN.fullmatch(base_url):
+                wrong = ""
+        if wrong:
+            raise CacheError(
+                f"Expected a base URL such as http://127.0.0.1:8000/v1, got {wrong}. "
+                "Mend the argument or OPENAI_BASE_URL."
+            )
+        self.encrypted = parts.scheme == "https"
+        self.port = port or (443 if self.encrypted else 80)
+        self.url = parts._replace(path=path + _INTERFACE).geturl()
         host = "localhost" if is_loopback(self.host) else self.host
-        place = f"{self._parts.scheme}://{host}:{self.port}{self._parts.path.rstrip('/')}"
-        return digest_bytes(place.encode())[: len(DIGEST_PREFIX) + _DIGITS]
+        place = digest_bytes(f"{parts.scheme}://{host}:{self.port}{path}".encode())
+        self.name = place[: len(DIGEST_PREFIX) + _DIGITS]
+        values = (value for _, value in parse_qsl(parts.query) if len(value) >= _LONG)
+        self.secrets = tuple(filter(None, (parts.password, *values)))
+        self.private = tuple(filter(None, (parts.netloc, self.host, parts.query)))
 
     @property
-    def secrets(self) -> tuple[str, ...]:
-        """What in the URL may be a credential: the password, and long values of the query."""
-        values = (value for _, value in parse_qsl(self._parts.query) if len(value) >= _LONG)
-        return tuple(filter(None, (self._parts.password, *values)))
-
-    @property
-    def private(self) -> tuple[str, ...]:
-        """What no message shows beside the secrets: the whole authority, the host, the query."""
-        return tuple(filter(None, (self._parts.netloc, self.host, self._parts.query)))
-
-    @property
-    def proxies(self) -> Collection[str]:
+    def proxies(self) -> list[str]:
         """The variables of the environment that may send requests through a proxy; none for loopback."""
         from urllib.request import proxy_bypass  # late: with it comes all of http, which a replay has no use for
 
         if is_loopback(self.host) or proxy_bypass(self.host):
-            return ()
-        return sorted(name for name, value in os.environ.items() if name.lower() in _PROXIES and value)
+            return []
+        names = ("all_proxy", "https_proxy" if self.encrypted else "http_proxy")
+        return sorted(name for name, value in os.environ.items() if name.lower() in names and value)
 
 
 def is_loopback(host: str) -> bool:

@@ -29,9 +29,9 @@ _SHOWN = 80  # characters of a name
 _FAULTS = 3  # that are named
 _END = "[DONE]"  # the last event of a stream
 _STREAM = ("data:", "event:", "id:", "retry:", ":")  # begins one
-_GROWS = {  # texts that come in pieces by definition; whatever else comes again replaces what came before
-    "arguments", "content", "data", "input", "reasoning", "reasoning_content", "refusal", "summary", "text", "thinking",
-    "transcript",
+_GROWS = {  # texts and lists that come in pieces by definition; whatever else comes again replaces what came before
+    "arguments", "content", "data", "input", "reasoning", "reasoning_content", "reasoning_details", "refusal",
+    "summary", "text", "thinking", "tool_calls", "transcript",
 }  # fmt: skip
 
 
@@ -104,7 +104,8 @@ def read_answer(content: bytes, shown: Callable[[str], str], *, broken: bool = F
             answer.body = body
     except (ValueError, RecursionError) as error:
         # Whatever begins and ends as an answer does was paid for.
-        if broken or '"choices"' not in text or not text.rstrip().endswith("}"):
+        ends = text.rstrip().endswith("}") or "Extra data" in str(error)
+        if broken or '"choices"' not in text or not ends:
             raise EndpointError(f"Expected JSON, got {len(text)} characters: {shown(text)}") from None
         answer.faults.append(f"no JSON ({error})")
         return answer
@@ -166,8 +167,8 @@ def _assemble(text: str, answer: Answer) -> str:
     *events, torn = text.replace("\r\n", "\n").replace("\r", "\n").split("\n\n")
     for position, event in enumerate((*events, torn)):
         lines = [line.removeprefix("data:").removeprefix(" ") for line in event.split("\n") if line.startswith("data:")]
-        data = "\n".join(lines)
-        if ended := data.strip() == _END:
+        data = "\n".join(lines).strip("\ufeff \t")
+        if ended := data == _END:
             break
         if not data:
             continue
@@ -212,7 +213,7 @@ def _add(chunk: object, answer: Answer, choices: dict[int, dict[str, Any]]) -> N
 
 
 def _join(whole: dict[str, Any], part: Mapping[str, Any]) -> None:
-    """Add a piece to what came before: texts that grow and lists get longer, objects are joined member by member.
+    """Add a piece to what came before: what grows gets longer, objects are joined member by member.
 
     Whatever else comes again replaces what was there, unless there is nothing in it.
     """
@@ -220,13 +221,10 @@ def _join(whole: dict[str, Any], part: Mapping[str, Any]) -> None:
         before = whole.get(name)
         if isinstance(before, dict) and isinstance(piece, dict):
             _join(before, piece)
-        elif isinstance(before, list) and isinstance(piece, list):
-            whole[name] = _joined_items(before, piece)
+        elif name in _GROWS and isinstance(before, str) and isinstance(piece, str):
+            whole[name] = before + piece
         elif name in _GROWS and isinstance(before, (str, list)) and isinstance(piece, (str, list)):
-            if isinstance(before, str) and isinstance(piece, str):
-                whole[name] = before + piece
-            else:
-                whole[name] = _parts(before) + _parts(piece)
+            whole[name] = _joined_items(_parts(before), _parts(piece))
         elif piece or before is None:
             whole[name] = piece
 

@@ -22,7 +22,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, TypeAlias
 
 from cache.address import OPENAI, Address, is_loopback
 from cache.answer import LARGEST_BYTES, Answer, read_answer
@@ -52,16 +52,13 @@ _SHORTEST_KEY = 8  # characters; a shorter one is a placeholder, and would be fo
 _BILLED = {"OPENAI_ORG_ID": "OpenAI-Organization", "OPENAI_PROJECT_ID": "OpenAI-Project"}
 # Labels are outside the key, and yet part of the body.
 _OPTIONS = (NOT_IN_KEY.keys() - {"user", "metadata", "store"}) | {"extra_body", "extra_query"}
-_CERTIFICATES = {"SSL_CERT_FILE": Path.is_file, "SSL_CERT_DIR": Path.is_dir}
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 _CHATTY = ("openai", "httpx", "httpx2", "httpcore", "httpcore2")  # loggers that print URLs and headers
 _STREAM_ENDS = re.compile(rb"[\r\n]data: ?\[DONE\]\s*\Z")  # some endpoints leave the connection open behind it
 
 
-class _Response(NamedTuple):
-    status: int
-    headers: Mapping[str, str]
-    content: bytes
-    broken: Exception | None = None  # what ended it before its end
+_Response: TypeAlias = "tuple[int, Mapping[str, str], bytes, Exception | None]"
+"""Status, headers, content, and what ended it before its end."""
 
 
 class OpenAITransport(AbstractContextManager["OpenAITransport"]):
@@ -154,8 +151,7 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
 
     def _ask(self, body: bytes) -> tuple[Answer, str | None]:
         """Return the answer and the endpoint's name for this attempt; raises EndpointError."""
-        response = self._response(body)
-        status, headers, content, broken = response
+        status, headers, content, broken = self._response(body)
         request_id = self._shown(headers.get(_REQUEST_ID, "")) or None
         try:
             if not 200 <= status < 300:
@@ -185,6 +181,8 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
         response: _Response | Exception = TimeoutError()
         with suppress(Empty):
             response = outcome.get(timeout=self._timeout_s + _GRACE_S)
+        if isinstance(response, RuntimeError):  # the transport has been closed
+            raise response
         if isinstance(response, Exception):
             raise self._unreached(response)
         self._answered = True
@@ -195,7 +193,7 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
             "Authorization": f"Bearer {self._api_key}",
             "Content-Type": "application/json",
             "Accept-Encoding": "identity",  # a small answer may be packed that is large when it is unpacked
-            **{header: os.environ[name] for name, header in _BILLED.items() if os.environ.get(name)},
+            **{header: whom for name, header in _BILLED.items() if (whom := os.environ.get(name, "").strip())},
         }
         content = bytearray()
         broken: Exception | None = None
@@ -206,11 +204,10 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
                     if len(content) > LARGEST_BYTES or _STREAM_ENDS.search(content, max(0, len(content) - SHOWN)):
                         break
                     if time.monotonic() > deadline:
-                        broken = TimeoutError()
-                        break
+                        raise TimeoutError
             except Exception as error:  # what came until then may be whole
                 broken = error
-            return _Response(response.status_code, response.headers, bytes(content), broken)
+            return response.status_code, response.headers, bytes(content), broken
 
     def _unreached(self, error: Exception) -> EndpointError:
         if isinstance(error, TimeoutError):
@@ -248,7 +245,10 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
         self._versions = {"openai": openai.__version__, "python": platform.python_version()}
         silence_s = min(SILENCE_S, self._timeout_s)
         timeout = min(CONNECT_S, self._timeout_s), silence_s, silence_s, silence_s  # to connect, read, write, and wait
-        file, folder = (_certificates(variable) for variable in _CERTIFICATES)
+        file, folder = (os.environ.get(variable) or None for variable in _CERTIFICATES)
+        for variable, path in zip(_CERTIFICATES, (file, folder), strict=True):
+            if path is not None and not Path(path).exists():
+                raise CacheError(f"Expected certificates in {variable}, got none at {path}. Mend or unset it.")
         try:
             if not is_loopback(self._address.host):
                 return openai.DefaultHttpxClient(timeout=timeout, follow_redirects=False)
@@ -257,17 +257,9 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
         except OSError as error:
             variables, reason = " or ".join(_CERTIFICATES), error.strerror
         except Exception as error:  # a proxy that is none, or whose package is missing; its text may hold a password
-            variables = " or ".join(self._address.proxies)
+            variables = " or ".join(sorted(name for name in os.environ if name.lower().endswith("_proxy")))
             reason = str(error) if isinstance(error, ImportError) else type(error).__name__
         raise CacheError(f"Expected something that can be used in {variables}, got: {reason}. Mend or unset it.")
-
-
-def _certificates(variable: str) -> str | None:
-    """Return whose certificates are trusted, as the environment says; raises CacheError for what is not there."""
-    value = os.environ.get(variable) or None
-    if value is not None and not _CERTIFICATES[variable](Path(value)):
-        raise CacheError(f"Expected certificates in {variable}, got none at {value}. Mend or unset it.")
-    return value
 
 
 def _attempt(began: float, status: int | None, request_id: str | None, error: object = "") -> dict[str, JSON]:

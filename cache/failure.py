@@ -16,25 +16,18 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import timezone
-from email.utils import parsedate_to_datetime
+from email.utils import mktime_tz, parsedate_tz
 
 from cache.address import Address
 from cache.errors import EndpointError
 from cache.limits import usage_of
 
 _PASSES = frozenset({408, 409, 425, 429})  # statuses below 500 that pass by themselves
-_READ = 16384  # bytes of an error that are read; nobody says more of it than that
+_READ = 16384  # characters of an error that are judged; nobody says more of it than that
 _PROBE_S = 5.0
-_NAMES = (
-    "error",
-    "errors",
-    "message",
-    "detail",
-    "msg",
-    "error_description",
-    "title",
-)  # what endpoints call their words
+_NAMES = ("error", "errors", "message", "detail", "msg", "error_description", "title")  # of what is said to people
+_PAGE = re.compile(r"<(html|head|body|!doctype)", re.IGNORECASE)
+_MARKUP = re.compile(r"<(script|style)\b.*?</\1>|<[^<>]*>", re.IGNORECASE | re.DOTALL)
 _TOO_LONG = re.compile(r"context[ _](length|size|window)|maximum context|(prompt|input) is too long|reduce the length")
 _NO_MONEY = re.compile(
     r"insufficient[ _](quota|credit|balance|funds)|(credit|account) balance|(no|out of|more|enough) credit"
@@ -51,21 +44,48 @@ _ADVICE = {
     404: "Check the model's name and the base URL (OPENAI_BASE_URL), which usually ends in /v1.",
     407: "Check HTTP_PROXY, HTTPS_PROXY and ALL_PROXY: the proxy wants a password.",
 }
-_CHANGE = "Change the request as the endpoint says."
 
 
 # -- what an endpoint said ---
 
 
-def words(content: bytes) -> str:
-    """Return what an error says for people: the text in its JSON, of its HTML page, or all of it; in one line."""
-    text = content[:_READ].decode("utf-8-sig", "replace")
-    found = ""
+def refused(
+    content: bytes, status: int, shown: Callable[[str], str], headers: Mapping[str, str] | None = None
+) -> EndpointError:
+    """Return what an error stands for: something that passes, or what to change first.
+
+    Its words are the texts of its JSON, of its HTML page, or all of it.
+
+    Args:
+        content: the body, or the error that stood in the place of an answer.
+        status: of HTTP; 200 for an error in the place of an answer.
+        shown: makes the endpoint's words fit to be shown.
+        headers: of HTTP.
+    """
+    headers, text = headers or {}, content.decode("utf-8-sig", "replace")
+    body, said = None, ""
     with suppress(ValueError, RecursionError):
-        found = _said(json.loads(text))
-    if not found and re.search("<(html|head|body|!doctype)", text, re.IGNORECASE):
-        found = html.unescape(re.sub(r"(?is)<(script|style)\b.*?</\1>|<[^<>]*>", " ", text))
-    return " ".join((found.strip() or text or "no word").split())
+        body = json.loads(text)
+        said = _said(body)
+    text = text[:_READ]
+    if not said:
+        said = html.unescape(_MARKUP.sub(" ", text)) if _PAGE.search(text) else text
+    match body:
+        case {"error": {"code": int(code)}} if status < 300 and 400 <= code < 600:
+            status = code  # as routers say what the endpoint behind them said
+    what = f"status {status}: " if status >= 300 else "an error in its place: "
+    what += shown(" ".join(said.split())) or "no word"
+    advice = _advice(text.lower(), status)
+    if 300 <= status < 400:
+        what = f"status {status}, a redirect to {shown(headers.get('location', 'nowhere'))}, which is not followed"
+        advice = "with a request that costs. Name that base URL."
+    return EndpointError(
+        f"Expected an answer, got {what} {advice}".rstrip(),
+        passes=not advice,
+        status=status,
+        wait_s=_retry_after_s(headers),
+        usage=usage_of(body) if isinstance(body, dict) else None,
+    )
 
 
 def _said(value: object) -> str:
@@ -76,34 +96,6 @@ def _said(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def refused(
-    content: bytes, status: int, shown: Callable[[str], str], headers: Mapping[str, str] | None = None
-) -> EndpointError:
-    """Return what an error stands for: something that passes, or what to change first.
-
-    Args:
-        content: the body, or the error that stood in the place of an answer.
-        status: of HTTP; 200 for an error in the place of an answer.
-        shown: makes the endpoint's words fit to be shown.
-        headers: of HTTP.
-    """
-    headers, body = headers or {}, None
-    with suppress(ValueError, RecursionError):
-        body = json.loads(content[:_READ])
-    match body:
-        case {"error": {"code": int(code)}} if status < 300 and 400 <= code < 600:
-            status = code  # as routers say what the endpoint behind them said
-    if 300 <= status < 400:
-        place = shown(headers.get("location", "nowhere"))
-        what = f"a redirect to {place}, which is not followed with a request that costs. Name that base URL"
-        return EndpointError(f"Expected an answer, got status {status}, {what}.", passes=False, status=status)
-    advice = _advice(content[:_READ].decode(errors="replace").lower(), status)
-    what = "an error in its place" if status < 300 else f"status {status}"
-    message = f"Expected an answer, got {what}: {shown(words(content))} {advice}".rstrip()
-    usage = usage_of(body) if isinstance(body, dict) else None
-    return EndpointError(message, not advice, status, _retry_after_s(headers), usage=usage)
-
-
 def _advice(said: str, status: int) -> str:
     """Return what to change before asking again; nothing for what passes by itself."""
     if _TOO_LONG.search(said):
@@ -111,34 +103,25 @@ def _advice(said: str, status: int) -> str:
     if _NO_MONEY.search(said):
         return _ADVICE[402]
     passes = status in _PASSES or status >= 500 or (status < 300 and _SOON.search(said))
-    return "" if passes else _ADVICE.get(status, _CHANGE)
+    return "" if passes else _ADVICE.get(status, "Change the request as the endpoint says.")
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> float | None:
     """Return the seconds that a Retry-After header asks to wait: a number, or a date; None if it says neither.
 
-    A date is taken from the response's own, whose clock it is from.
+    A date counts from the response's own, which is of the same clock.
 
     References:
         https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
     """
     said, seconds = headers.get("retry-after", ""), math.nan
-    with suppress(ValueError, TypeError, OverflowError):
-        seconds = _timestamp(said) - _timestamp(headers.get("date", ""), time.time())
+    with suppress(ValueError, OverflowError):
+        if date := parsedate_tz(said):
+            now = parsedate_tz(headers.get("date", ""))
+            seconds = mktime_tz(date) - (mktime_tz(now) if now else time.time())
     with suppress(ValueError):
         seconds = float(said)
     return max(0.0, seconds) if math.isfinite(seconds) else None
-
-
-def _timestamp(header: str, otherwise: float | None = None) -> float:
-    """Return the seconds since 1970 of a date; raises ValueError or TypeError if it is none and there is no other."""
-    try:
-        date = parsedate_to_datetime(header)
-    except (ValueError, TypeError):
-        if otherwise is None:
-            raise
-        return otherwise
-    return float(date.replace(tzinfo=date.tzinfo or timezone.utc).timestamp())
 
 
 # -- what happened on the way ---
@@ -152,7 +135,8 @@ def unreached(error: Exception, address: Address, *, before: bool) -> EndpointEr
         address: where the request went.
         before: whether this endpoint has answered before, so that it may come back.
     """
-    where = f"the proxy in {' or '.join(address.proxies)}" if address.proxies else "the base URL"
+    proxies = address.proxies
+    where = f"the proxy in {' or '.join(proxies)}" if proxies else "the base URL"
     causes = [error]
     while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None and isinstance(cause, Exception):
         causes.append(cause)
@@ -175,7 +159,7 @@ def unreached(error: Exception, address: Address, *, before: bool) -> EndpointEr
         what, passes = f"nothing at {where} in time ({kind}).", before or kind != "ConnectTimeout"
     elif kind in ("InvalidURL", "UnsupportedProtocol", "LocalProtocolError", "UnicodeError"):
         what = f"an address that cannot be asked ({kind}). Mend {where}."
-    elif not (before or address.encrypted or address.proxies) and _speaks_tls(address):
+    elif not (before or address.encrypted or proxies) and _speaks_tls(address):
         what = f"TLS at {where}, which says http. Begin it with https://."
     else:
         what, passes = f"a connection that failed ({kind}), to {where}.", before or kind != "ProxyError"
@@ -187,10 +171,8 @@ def _speaks_tls(address: Address) -> bool:
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
-        with (
-            socket.create_connection((address.host, address.port), _PROBE_S) as plain,
-            context.wrap_socket(plain, server_hostname=address.host),
-        ):
-            return True
+        with socket.create_connection((address.host, address.port), _PROBE_S) as plain:
+            context.wrap_socket(plain, server_hostname=address.host).close()
     except OSError:
         return False
+    return True

@@ -23,6 +23,7 @@ from cache.record import CHAT, Record
 KEPT = "Every answer so far is kept: the same command goes on from here."
 
 _FORM = '{"model": {"prompt": 2.5, "completion": 10}}, per million tokens'
+_MOST = 10**12  # tokens of one answer: more is no count, and could not be added up in a record
 _KEY = re.compile(rb"sha256:[0-9a-f]{64}")
 
 
@@ -58,7 +59,7 @@ def usage_of(answer: Mapping[str, JSON]) -> Usage | None:
     if total is None and (prompt is None or completion is None):
         return None
     counts = [0 if count is None else count for count in (prompt, completion, total)]
-    known = [count for count in counts if type(count) is int and count >= 0]
+    known = [count for count in counts if type(count) is int and 0 <= count <= _MOST]
     if len(known) < len(counts):
         return None
     return Usage(known[0], known[1], max(0, known[2] - known[0] - known[1]))
@@ -157,7 +158,7 @@ class Spent:
         """
         limits, model = self._limits, answered or asked
         with self._lock:
-            self.models[model] += 1
+            self.models.update([answered] if answered else [])
             if usage is not None:
                 self.usage = self.usage.plus(usage)
                 self.cost += limits.prices[model].of(usage) if model in limits.prices else 0.0
@@ -193,7 +194,8 @@ def ledger(
 ) -> dict[str, dict[str, float]]:
     """Return what records have cost together, by the name of the model in the request and by `COLUMNS`.
 
-    Money is left out where there is no price for the model. `uses` is how often a key was used.
+    Money goes by the model that answered, where it has a price, else by the one that was asked; with neither it is left
+    out. `uses` is how often a key was used.
     """
     models: dict[str, dict[str, float]] = {}
     for record in records:
@@ -213,8 +215,8 @@ def ledger(
             "saved_calls": saved,
             "saved_tokens": saved * usage.tokens,
         }
-        if model in prices:
-            cost = prices[model].of(usage)
+        if price := prices.get(str(record.answer.get("model")), prices.get(model)):
+            cost = price.of(usage)
             figures.update(cost=cost, saved_cost=saved * cost)
         entry = models.setdefault(model, {})
         for name, figure in figures.items():

@@ -6,27 +6,33 @@ stay inside SQLite, whose transactions cannot be torn, instead of diskcache's se
 past diskcache over a connection that cannot write: one prepared statement, and it works on read-only media. These are
 the tables of diskcache 5, which is checked.
 
+SQLite drops the end of a log that was damaged, and says nothing. So each row continues a digest over all lines before
+it (`Mark`), and a file beside the log, the witness, says up to where that has come. It is written after a record is on
+the disk, and does not wait for the disk itself: of a store whose power went it may say less than there is, never more.
+
 The store is a local index of cassettes: `load` builds it from them and `export` gives them back.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import diskcache
 
 from cache.cassette import Cassette, refuse_another
 from cache.errors import CacheError
 from cache.key import DIGEST_PREFIX
-from cache.nearest import nearest_key, sketch
+from cache.nearest import SKETCH_BYTES, nearest_key, sketch
 from cache.record import Record
+from genius_replay import files
 
 DBNAME = "cache.db"  # diskcache's file in a folder
 MODE_RAW = 1  # diskcache's word for a value that stands in its row; 4 is a pickle
@@ -41,8 +47,15 @@ _SETTINGS: dict[str, int | str] = {
     "sqlite_synchronous": 2,  # FULL: a commit has reached the disk when it returns
 }
 _KNOWN = {*_SETTINGS, "count", "size", "hits", "misses"}
+# How the SHA-256 of each statement begins with which diskcache 5 makes a store.
+_SCHEMA = {
+    "7dc3acae", "e3b0c442", "b1e287d8", "4f0a5302", "4a273a1d", "0d6ef5b9", "2eb9bf04", "404b74ec", "18eb18f5",
+    "613ef63f",
+}  # fmt: skip
+# SQLite's messages may quote a damaged file, which Python cannot always decode.
+_FAILURES = (OSError, sqlite3.Error, diskcache.Timeout, UnicodeDecodeError)
 _PATIENCE = 60  # seconds that a writer waits for the others
-_POLL_S = 0.01  # between two looks at a lock that another process holds
+_WITNESSED = re.compile(r"(\d+) ([0-9a-f]{64})\n")
 _FOREIGN = "Nothing here writes such a row: build the store again from its cassettes in an empty folder."
 
 
@@ -58,6 +71,22 @@ def _line(mode: object, filename: object, value: object) -> bytes:
     if mode != MODE_RAW or filename is not None or not isinstance(value, bytes):
         raise CacheError(f"Expected a line in the row, got diskcache mode {mode} (4 is a pickle). {_FOREIGN}")
     return value
+
+
+class Mark(NamedTuple):
+    """A row, and the digest that it continues over all lines so far, in hexadecimal digits; none before the first."""
+
+    row: int = 0
+    digest: str = ""
+
+    def then(self, line: bytes) -> Mark:
+        """The mark of the next row, which holds this line."""
+        return Mark(self.row + 1, hashlib.sha256(bytes.fromhex(self.digest) + line).hexdigest())
+
+    @classmethod
+    def of(cls, row: int, tag: object) -> Mark:
+        """The mark in a row's tag, behind the sketch; rows of the first version have none."""
+        return cls(row, tag[SKETCH_BYTES:].hex() if isinstance(tag, bytes) else "")
 
 
 class LinesOnly(diskcache.Disk):  # type: ignore[misc]
@@ -116,7 +145,13 @@ class Store(AbstractContextManager["Store"]):
             )
         if read_only and not self._path.exists():
             raise CacheError(f"Expected a store in {self._path.parent}, got none. Name its folder, or load a cassette.")
-        self._cache: Any = None if read_only else self._open()
+        self._cache: Any = None
+        if not read_only:
+            try:
+                self._cache = self._open()
+            except BaseException:
+                self.close()
+                raise
 
     def __exit__(self, *_: object) -> None:
         self.close()
@@ -151,7 +186,8 @@ class Store(AbstractContextManager["Store"]):
 
     def nearest(self, question: bytes) -> Record | None:
         """Return the record whose request is most similar to the canonical `question`; None if there is no record."""
-        rows = "SELECT key, tag FROM Cache WHERE raw = 1 AND typeof(key) = 'text' AND typeof(tag) = 'blob'"
+        tag = f"substr(tag, 1, {SKETCH_BYTES})"
+        rows = f"SELECT key, {tag} FROM Cache WHERE raw = 1 AND typeof(key) = 'text' AND typeof(tag) = 'blob'"
         key = nearest_key(sketch(question), self._select(rows))
         return None if key is None else self.get(key)
 
@@ -162,20 +198,29 @@ class Store(AbstractContextManager["Store"]):
     def verify(self) -> list[str]:
         """Return what is wrong with the store, one line a problem; nothing is repaired.
 
-        SQLite checks the file, and every row is verified.
+        SQLite checks the file, every row is verified, and nothing is missing that the witness has seen.
 
         Raises:
             CacheError: the file cannot be read at all.
         """
-        problems = [message for (message,) in self._select("PRAGMA integrity_check") if message != "ok"]
-        columns = "rowid, key, raw, mode, filename, value, tag, expire_time"
-        for rowid, key, raw, mode, filename, value, tag, expires in self._select(f"SELECT {columns} FROM Cache"):
+        problems = [str(message) for (message,) in self._select("PRAGMA integrity_check") if message != "ok"]
+        columns, last = "rowid, key, raw, mode, filename, value, tag, expire_time", Mark()
+        for rowid, key, raw, mode, filename, value, tag, expires in self._rows(f"SELECT {columns} FROM Cache"):
+            mark = Mark.of(rowid, tag)
             try:
-                record = Record.from_line(_line(mode, filename, value), _key(key, raw))
-                if tag != sketch(record.question) or expires is not None:
+                line = _line(mode, filename, value)
+                record = Record.from_line(line, _key(key, raw))
+                if not isinstance(tag, bytes) or tag[:SKETCH_BYTES] != sketch(record.question) or expires is not None:
                     raise CacheError(f"Expected the sketch of {key} as written, and no time to expire. {_FOREIGN}")
+                if mark.digest and mark != last.then(line):
+                    raise CacheError(f"Expected the row that was written after row {last.row}, got another. {_FOREIGN}")
             except CacheError as error:
                 problems.append(f"row {rowid}: {error}")
+            last = mark
+        try:
+            self._refuse_loss()
+        except CacheError as error:
+            problems.append(str(error))
         return problems
 
     # -- writing ---
@@ -187,9 +232,9 @@ class Store(AbstractContextManager["Store"]):
             CacheError: the store is read-only, the disk is full, or the file cannot be written; nothing was stored.
             CacheError, InvalidRequest: see `Record.to_line`.
         """
-        row = record.key, record.to_line(), sketch(record.question)  # made before others wait
-        with self._writing() as cache:
-            return self._added(cache, *row)
+        record.to_line(), sketch(record.question)  # made before others wait
+        with self._writing() as add:
+            return add(record)
 
     def load(self, cassette: Cassette) -> int:
         """Keep all records of `cassette` or, after an error, none; return how many were new.
@@ -198,57 +243,108 @@ class Store(AbstractContextManager["Store"]):
             CacheError: as in `put`, or a record answers differently than the one that is there under its key.
         """
         added = 0
-        with self._writing() as cache:
+        with self._writing() as add:
             for key, record in cassette.items():
-                if self._added(cache, key, record.to_line(), sketch(record.question)):
+                if add(record):
                     added += 1
                 elif (kept := self.get(key)) is not None:
                     refuse_another(kept, record)
         return added
 
-    def _added(self, cache: Any, key: str, line: bytes, tag: bytes) -> bool:
-        # diskcache would write over a row that somebody gave a time to expire.
-        return self._row(key) is None and bool(cache.add(key, line, tag=tag))
-
     @contextmanager
     def claim(self, key: str) -> Iterator[Path]:
         """Wait until no thread of any process holds `key`, and hold it; a process that dies lets go.
 
-        The operating system holds the lock, on a file in the folder that goes when the record is there. Beside it is
-        the path where an answer may wait (`cache.spool`).
+        The operating system holds the lock, on a file in the folder that goes with it. Beside it is the path where an
+        answer may wait (`cache.spool`).
 
         Raises:
-            CacheError: no lock can be made, or `filelock` is not installed.
+            CacheError: no lock can be made.
         """
-        try:
-            from filelock import FileLock  # late: only recording needs it
-        except ImportError:
-            raise CacheError("Expected the package filelock, got none. Run `python -m pip install filelock`.") from None
         self._writable()
         path = self._path.with_name(f"{DBNAME}.{key.removeprefix(DIGEST_PREFIX)}.lock")
-        lock = FileLock(path)
         try:
-            lock.acquire(poll_interval=_POLL_S)
+            held = files.lock(path)
         except OSError as error:
             raise self._failure("lock a key in", error) from error
-        try:
-            yield path.with_suffix(".answer")
-            if self.get(key) is not None:  # so whoever still waits on this file finds the record, and asks nobody
-                with suppress(OSError):  # some systems keep a file that is open
+        with held:
+            try:
+                yield path.with_suffix(".answer")
+            finally:
+                with suppress(OSError):
                     path.unlink()
-        finally:
-            lock.release()
 
     @contextmanager
-    def _writing(self) -> Iterator[Any]:
-        """Give diskcache in one transaction: all of it is on the disk afterwards, or nothing and a CacheError."""
+    def _writing(self) -> Iterator[Callable[[Record], bool]]:
+        """Give what adds a record in one transaction: all are on the disk afterwards, or none and a CacheError."""
         cache = self._writable()
         try:
             with cache.transact():
-                yield cache
-        except (OSError, sqlite3.Error, diskcache.Timeout) as error:
+                last = self._last()  # nobody else writes now
+
+                def add(record: Record) -> bool:
+                    nonlocal last
+                    if self._row(record.key) is not None:  # diskcache would write over one that has a time to expire
+                        return False
+                    mark, line = last.then(record.to_line()), record.to_line()
+                    tag = sketch(record.question) + bytes.fromhex(mark.digest)
+                    if cache.add(record.key, line, tag=tag):
+                        last = mark
+                    return last is mark
+
+                yield add
+        except _FAILURES as error:
             cache.close()  # a commit that failed may have left its transaction open
             raise self._failure("write", error) from error
+        self._testify()
+
+    # -- the witness ---
+
+    @property
+    def _witness(self) -> Path:
+        return self._path.with_name(f"{DBNAME}-witness")
+
+    def witnessed(self) -> Mark:
+        """Return the last row that the witness has seen; raises CacheError if it is damaged."""
+        try:
+            said = self._witness.read_bytes().strip(b"\0")  # which a file may be filled with when the power goes
+        except FileNotFoundError:
+            return Mark()
+        except OSError as error:
+            raise self._failure("read", error) from error
+        found = _WITNESSED.fullmatch(said.decode("latin-1"))
+        if said and found is None:
+            raise CacheError(
+                f"Expected a row and its digest in {self._witness}, got {said[:80]!r}. Bring the folder back from a "
+                "copy; or verify the store, and if nothing else is wrong, delete that file."
+            )
+        return Mark(int(found[1]), found[2]) if found else Mark()
+
+    def _testify(self) -> None:
+        """Let the witness see the last row, in one write that nothing halves."""
+        with suppress(CacheError, *_FAILURES), self._cache.transact():  # else it has seen less, which is true
+            if (last := self._last()).row > self.witnessed().row:
+                descriptor = os.open(self._witness, os.O_WRONLY | os.O_CREAT, 0o666)
+                try:
+                    os.write(descriptor, f"{last.row} {last.digest}\n".encode())
+                finally:
+                    os.close(descriptor)
+
+    def _last(self) -> Mark:
+        return Mark.of(*next(iter(self._select("SELECT rowid, tag FROM Cache ORDER BY rowid DESC LIMIT 1")), (0, b"")))
+
+    def _refuse_loss(self) -> None:
+        """Raise CacheError if what the witness has seen is not there."""
+        seen = self.witnessed()
+        there = self._path.exists() and self._select("SELECT 1 FROM sqlite_master WHERE name = 'Cache'")
+        rows = self._select("SELECT rowid, tag FROM Cache WHERE rowid = ?", (seen.row,)) if there else []
+        if seen.row and [Mark.of(*row) for row in rows] != [seen]:
+            raise CacheError(
+                f"Expected {seen.row} records or more in {self._path.parent}, as {self._witness.name} has seen them, "
+                f"got {len(self) if there else 0} or others: some were lost, by damage to {DBNAME}-wal, or with a file "
+                "that is older or missing. Bring the folder back from a copy, or keep what is left with `python -m "
+                "cache merge NEW.jsonl FOLDER`, and go on in another folder."
+            )
 
     # -- connections ---
 
@@ -260,21 +356,28 @@ class Store(AbstractContextManager["Store"]):
         try:
             if not folder.exists():
                 folder.mkdir(parents=True, exist_ok=True)
-                _sync(folder.parent)
+                files.sync(folder.parent)
+            files.try_locks(folder)
+            left = [*folder.glob(f"{DBNAME}.*.lock"), *folder.glob(f"{DBNAME}.*.answer")]
+            files.sweep({path.with_suffix(".lock") for path in left}, _clear_room)
             if self._path.exists():
                 self._look()
+            self._refuse_loss()
             return _Rows(folder)
-        except (OSError, sqlite3.Error, diskcache.Timeout) as error:
+        except _FAILURES as error:
             raise self._failure("open", error) from error
 
     def _look(self) -> None:
-        """Refuse a file with settings of others: diskcache would follow them before there is a `LinesOnly`."""
-        with closing(self._connect()) as connection:
-            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'Settings'").fetchall():
-                return  # whoever made it has died, or is not done
-            for name, value in connection.execute("SELECT key, value FROM Settings"):
-                if name not in _KNOWN or not re.fullmatch(r"[\w-]+", str(value)):
-                    raise CacheError(f"Expected the settings of diskcache, got {name} = {value!r}. {_FOREIGN}")
+        """Refuse a file of others: diskcache would follow its settings and triggers before there is a `LinesOnly`."""
+        with closing(self._connect("rw")) as connection:  # which undoes what one who died had half made, and no more
+            connection.execute("SELECT 1 FROM sqlite_master").fetchall()
+        made = dict(self._select("SELECT name, sql FROM sqlite_master"))
+        for name, statement in made.items():
+            if hashlib.sha256(str(statement or "").encode()).hexdigest()[:8] not in _SCHEMA:
+                raise CacheError(f"Expected the tables of diskcache 5, got {name!r}, made by {statement!r}. {_FOREIGN}")
+        for name, value in self._select("SELECT key, value FROM Settings") if "Settings" in made else ():
+            if name not in _KNOWN or not re.fullmatch(r"[\w-]+", str(value)):
+                raise CacheError(f"Expected the settings of diskcache, got {name} = {value!r}. {_FOREIGN}")
 
     def _writable(self) -> Any:
         if self._cache is None:
@@ -285,26 +388,31 @@ class Store(AbstractContextManager["Store"]):
         rows = self._select("SELECT mode, filename, value FROM Cache WHERE key = ? AND raw = 1", (key,))
         return rows[0] if rows else None
 
-    def _select(self, statement: str, values: tuple[str, ...] = ()) -> list[Any]:
-        """Return rows over this thread's connection for reading; a fork opens its own."""
+    def _select(self, statement: str, values: tuple[str | int, ...] = ()) -> list[Any]:
+        return list(self._rows(statement, values))
+
+    def _rows(self, statement: str, values: tuple[str | int, ...] = ()) -> Iterator[Any]:
+        """Yield rows over this thread's connection for reading; a fork opens its own."""
         try:
             if (connection := self._held()) is None:
                 connection = self._connect()
                 self._local.reader = os.getpid(), connection
-            return connection.execute(statement, values).fetchall()
-        except sqlite3.Error as error:
+            yield from connection.execute(statement, values)
+        except _FAILURES as error:
             raise self._failure("read", error) from error
 
     def _held(self) -> sqlite3.Connection | None:
         process, connection = getattr(self._local, "reader", (0, None))
         return connection if process == os.getpid() else None
 
-    def _connect(self) -> sqlite3.Connection:
+    def _connect(self, mode: str = "ro") -> sqlite3.Connection:
         # SQLite wants a shared-memory file beside the database even to read. Where none can be made it must be told
         # that nothing changes, which is so if the folder cannot be written and no log waits to be merged.
         log = self._path.with_name(DBNAME + "-wal")
-        frozen = not os.access(self._path.parent, os.W_OK) and not (log.exists() and log.stat().st_size)
-        address = self._path.as_uri() + ("?mode=ro&immutable=1" if frozen else "?mode=ro")
+        frozen = (
+            mode == "ro" and not os.access(self._path.parent, os.W_OK) and not (log.exists() and log.stat().st_size)
+        )
+        address = self._path.as_uri() + f"?mode={mode}{'&immutable=1' if frozen else ''}"
         return sqlite3.connect(address, timeout=_PATIENCE, isolation_level=None, uri=True)
 
     def _failure(self, what: str, error: Exception) -> CacheError:
@@ -312,16 +420,14 @@ class Store(AbstractContextManager["Store"]):
         reason = error.__context__ if isinstance(error.__context__, sqlite3.Error) else error
         return CacheError(
             f"Expected to {what} the store in {self._path.parent}, got: {reason}. Nothing was stored by this call. "
-            "Check that the disk has room and the folder can be written (or open it with read_only=True); if the file "
-            "is damaged, build the store again from its cassettes in an empty folder."
+            "Check that the disk has room and the folder can be written (or open it with read_only=True); if it is on "
+            "a network disk, which may not lock files, name a folder on a disk of this machine (of a command: --store);"
+            " if the file is damaged, build the store again from its cassettes in an empty folder."
         )
 
 
-def _sync(folder: Path) -> None:
-    """Bring a folder's entries to the disk, where folders can be opened."""
-    with suppress(PermissionError):  # Windows
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+def _clear_room(lock: Path) -> None:
+    """Remove the room for an answer that never came, which is all zeros; an answer that waits stays."""
+    answer = lock.with_suffix(".answer")
+    if answer.exists() and not answer.read_bytes().strip(b"\0"):
+        answer.unlink()

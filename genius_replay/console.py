@@ -32,9 +32,17 @@ def printable(text: str) -> str:
 
 
 def say(text: str) -> None:
-    """Print a line, or lines, to standard output, at once: what is printed grows while it is read."""
-    sys.stdout.write(_ended(printable(text)))
-    sys.stdout.flush()
+    """Print a line, or lines, to standard output, at once: what is printed grows while it is read.
+
+    Raises:
+        OSError: it cannot be written; the error names standard output.
+    """
+    try:
+        sys.stdout.write(_ended(printable(text)))
+        sys.stdout.flush()
+    except OSError as error:
+        error.filename = "standard output"
+        raise
 
 
 def warn(text: str) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -63,13 +64,61 @@ def sync(folder: Path) -> None:
 
 def _fresh(draft: Path) -> BinaryIO:
     """A new file, locked. It has one name for all who write one path, so what a killed process left is found here."""
-    while True:
-        file = draft.open("ab")
-        with suppress(OSError):  # a disk that knows no locks
-            fcntl.flock(file, fcntl.LOCK_EX)
-        with suppress(FileNotFoundError):
-            if os.path.samestat(draft.stat(), os.fstat(file.fileno())):  # else who held it has put it in place
-                if file.tell() == 0:
-                    return file
+    try:
+        while True:
+            file = lock(draft)
+            if file.tell() == 0:
+                return file
+            with file:
                 draft.unlink()
+    except OSError:  # perhaps only a disk that knows no locks
+        return draft.open("wb")
+
+
+# -- locks ---
+
+
+def lock(path: Path) -> BinaryIO:
+    """Wait until nobody holds the file at `path`, which is made if need be, and hold it until it is closed.
+
+    Whoever holds it may remove it or rename it. The operating system lets go for whoever dies.
+
+    Raises:
+        OSError: it cannot be made, or the disk knows no locks.
+    """
+    while (file := _held(path, fcntl.LOCK_EX)) is None:
+        pass
+    return file
+
+
+def sweep(paths: Iterable[Path], left: Callable[[Path], object]) -> None:
+    """Remove the locks at these paths that nobody holds, `left` being told each: whoever held it has died."""
+    for path in paths:
+        with suppress(OSError):
+            if (file := _held(path, fcntl.LOCK_EX | fcntl.LOCK_NB)) is not None:
+                with file:
+                    left(path)
+                    path.unlink()
+
+
+def try_locks(folder: Path) -> None:
+    """Raise OSError at once if files in a folder cannot be locked, as on some network disks; others would wait long."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        for function in (fcntl.flock, fcntl.lockf):  # what is used here, and what SQLite uses
+            function(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _held(path: Path, how: int) -> BinaryIO | None:
+    """The file at this path, locked; None if meanwhile it is another one."""
+    file = path.open("ab")
+    try:
+        fcntl.flock(file, how)
+        if os.path.samestat(path.stat(), os.fstat(file.fileno())):
+            return file
+    except FileNotFoundError:
+        pass
+    except BaseException:
         file.close()
+        raise
+    file.close()
+    return None

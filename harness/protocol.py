@@ -210,3 +210,10 @@ class Method:
     oblivious: bool = False
     random_first: int = 0
     packages: tuple[str, ...] = ()
+
+    def caveat(self, budget: int) -> str:
+        """What to say of the method at this budget, in evaluations, or at a larger one that is compared too."""
+        if not budget <= self.random_first > 1:
+            return ""
+        first = f"{self.name} draws its first {self.random_first} architectures at random"
+        return f"{first}: up to a budget of {self.random_first} it is random search"

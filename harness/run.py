@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ import msgspec
 
 from cache.client import Client, Tally
 from cache.key import JSON, canonical, digest_bytes
+from cache.limits import usage_of
 from cache.record import CHAT, Record
 from harness.constraints import Constraint, MacsWindow, novel
 from harness.errors import BrokenRecording, GivenUp, OptimizerError
@@ -61,6 +62,7 @@ class Setting:
         objective: what measures instead of the specification's table or training.
         name: what messages call the run.
         code: digest of the method's source.
+        versions: of the packages that decide what the method proposes.
         oblivious: whether the method proposes the same whatever it is told.
     """
 
@@ -72,6 +74,7 @@ class Setting:
     objective: Objective | None = None
     name: str = ""
     code: str = ""
+    versions: Mapping[str, JSON] = field(default_factory=dict)
     oblivious: bool = False
 
 
@@ -119,8 +122,12 @@ class Run:
 
     def record(self) -> Record:
         """The record of the run."""
-        provenance = self.answers[0].provenance if self.answers else {}
-        observed = {"code": self.setting.code} if self.setting.code else {}
+        provenance = dict(self.answers[0].provenance) if self.answers else {}
+        for name in ("endpoint", "model"):  # of which a run may have had several
+            said = {str(answer.provenance[name]) for answer in self.answers if name in answer.provenance}
+            if len(said) > 1:
+                provenance[name] = sorted(said)
+        observed = {"code": self.setting.code, **self.setting.versions} if self.setting.code else {}
         answer = msgspec.to_builtins(self.ended)
         return Record(self.specification.request(), answer, kind=RUN, provenance=provenance, observed=observed)
 
@@ -366,7 +373,5 @@ def _attempts(answer: Record) -> int:
 
 
 def _tokens(answer: Record) -> int:
-    match answer.answer:
-        case {"usage": {"total_tokens": int(total)}}:
-            return total
-    return 0
+    usage = usage_of(answer.answer)
+    return usage.tokens if usage else 0

@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from cache.errors import CacheError
 from harness.errors import HarnessError
 from harness.run import Run
@@ -171,11 +173,11 @@ def read_lock(path: Path) -> tuple[dict[str, Snapshot], list[str]]:
         UsageError: the file cannot be read.
     """
     try:
-        lock: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        lock: dict[str, Any] = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+        reasons = msgspec.convert(lock.pop(REASONS, []), list[str])
+        return msgspec.convert(lock, dict[str, dict[str, str]]), reasons
+    except (OSError, ValueError, RecursionError, msgspec.MsgspecError) as error:
         raise UsageError(f"{path}: expected a lock as JSON, got {error}; restore it with `git checkout`") from error
-    reasons: list[str] = lock.pop(REASONS, [])
-    return lock, reasons
 
 
 def moved(locked: Mapping[str, Snapshot], now: Mapping[str, Snapshot]) -> list[str]:

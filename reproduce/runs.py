@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from functools import cache, partial
+from importlib import metadata
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from baselines import catalogue
 from baselines.genius import Prompts
@@ -25,6 +26,7 @@ from cache.key import DIGEST_PREFIX, JSON, canonical, digest
 from cache.record import Record
 from harness import run, spaces
 from harness.errors import HarnessError
+from harness.loop import blaming
 from harness.objectives import Measure
 from harness.protocol import Complete, Evaluated, Method, Optimizer, Reason, Rejected, Rejection
 from harness.run import Run, Setting
@@ -52,8 +54,9 @@ ANSWERS: Mapping[str, Callable[[Space], dict[str, JSON]]] = {
 }
 """How a model may answer: in prose, or held to the space by what a server takes (`docs/endpoints.md`)."""
 
-STRICT, PUBLISHED = "strict", "published"
-"""The readers: of new recordings, and of conversations that were held before there was a strict one."""
+STRICT, PUBLISHED = "strict", "published"  # readers: of new recordings, and of those from before there was this one
+
+Window: TypeAlias = "tuple[int, int] | None"
 
 DATA = {
     "mobilenetv2-se": "ImageNet (1000 classes, input 224 x 224)",
@@ -75,42 +78,31 @@ def form(answers: str) -> Form:
     return strict.LAST_LINE if answers == "free" else strict.JSON_OBJECT
 
 
-def wording(
-    space: Space,
-    answers: str,
-    window: tuple[int, int] | None,
-    table: str | None = None,
-    training: Training | None = None,
-) -> Prompts:
+def wording(space: Space, answers: str, window: Window = None, by: str | Training | None = None) -> Prompts:
     """This project's own statement of the problem that is measured.
 
     Args:
         space: what is searched.
         answers: how the model may answer, one of `ANSWERS`.
         window: bounds of the cost in millions of multiply-accumulates.
-        table: that measures; its own statement is taken if there is one.
-        training: that measures instead.
+        by: the table that measures, whose own statement is taken if there is one, or the training; None is the table
+            of the space's own benchmark.
 
     Raises:
         HarnessError: the space has no statement.
     """
-    own, scale = form(answers), training.network if training else Scale()
-    words = {
-        "conclusion": own.conclusion,
-        "cells": str(scale.cells_per_stage or CELLS_PER_STAGE),
-        "reduction": "a 2x2 average pool and a 1x1 convolution"
-        if scale.light_reduction
-        else "a residual block of stride 2",
-        "data": DATA.get(table or space.name, table or space.name),
-    }
-    if training:
-        side = f"input {training.recipe.input_size} x {training.recipe.input_size}"
-        words["data"] = f"the pictures {training.dataset} ({side})"
-        if scale.width != 1:
-            words["data"] += f", with all numbers of channels multiplied by {scale.width:g},"
+    own, scale, table = form(answers), Scale(), by if isinstance(by, str) else space.name
+    words = {"conclusion": own.conclusion, "data": DATA.get(table, table)}
+    if isinstance(by, Training):
+        scale, side = by.network, by.recipe.input_size
+        narrower = "" if scale.width == 1 else f", with all numbers of channels multiplied by {scale.width:g},"
+        words["data"] = f"the pictures {by.dataset} (input {side} x {side}){narrower}"
+    words["cells"] = str(scale.cells_per_stage or CELLS_PER_STAGE)
+    light = "a 2x2 average pool and a 1x1 convolution"
+    words["reduction"] = light if scale.light_reduction else "a residual block of stride 2"
     if window is not None:
         words |= {"low": str(window[0]), "high": str(window[1]), "costs": mobilenetv2_se.describe_costs()}
-    for name in filter(None, (table, space.name)):
+    for name in (table, space.name):
         with suppress(FileNotFoundError):
             return Prompts.load(name.replace("-", "_"), own.demand.format(n=len(space.slots)), **words)
     name = space.name.replace("-", "_")
@@ -124,24 +116,19 @@ def model(
     name: str,
     space: str,
     answers: str,
-    window: tuple[int, int] | None,
     parameters: Mapping[str, JSON],
-    table: str | None = None,
-    training: Training | None = None,
+    window: Window = None,
+    by: str | Training | None = None,
 ) -> Model:
-    """A model and all that its requests hold; the arguments are those of `wording`, and what else is sent.
+    """A model and all that its requests hold: what `wording` says, and what else is sent.
 
     Raises:
         HarnessError: there is none of this name.
     """
     searched = spaces.find(space).SPACE
-    return Model(
-        name=name,
-        parameters={**parameters, **ANSWERS[answers](searched)},
-        prompt=wording(searched, answers, window, table, training).parts,
-        answers=answers,
-        reader=STRICT,
-    )
+    prompt = wording(searched, answers, window, by).parts
+    sent = {**parameters, **ANSWERS[answers](searched)}
+    return Model(name=name, parameters=sent, prompt=prompt, answers=answers, reader=STRICT)
 
 
 def setting(specification: Specification) -> Setting:
@@ -156,7 +143,8 @@ def setting(specification: Specification) -> Setting:
     macs = partial(spaces.counted_macs, specification.space)
     code, oblivious = code_of(method), method.oblivious
     if (asked := specification.model) is None:
-        return Setting(space, macs, _drawing(method, space, specification), code=code, oblivious=oblivious)
+        draws, versions = _drawing(method, space, specification), versions_of(method)
+        return Setting(space, macs, draws, code=code, versions=versions, oblivious=oblivious)
     if asked.reader not in (STRICT, PUBLISHED):
         raise HarnessError(f"expected the reader {STRICT} or {PUBLISHED}, got {asked.reader[:40]!r}")
     prompts = Prompts.of(asked.prompt, digits=asked.protocol.digits)
@@ -168,7 +156,11 @@ def setting(specification: Specification) -> Setting:
 def _drawing(method: Method, space: Space, specification: Specification) -> Callable[[Complete], Optimizer]:
     from harness.streams import Stream  # late: a replay of a model needs no arrays
 
-    return lambda _: method.factory(space, Stream(specification.seed, specification.number))
+    def make(_: Complete) -> Optimizer:
+        with blaming(method.name):
+            return method.factory(space, Stream(specification.seed, specification.number))
+
+    return make
 
 
 def _refuse_model(method: Method, *_: object) -> Optimizer:
@@ -178,6 +170,11 @@ def _refuse_model(method: Method, *_: object) -> Optimizer:
 def code_of(method: Method) -> str:
     """The digest of the source of this project's methods; empty for a method that states no version."""
     return "" if method.version is None else _code()
+
+
+def versions_of(method: Method) -> dict[str, str]:
+    """The versions of the packages that decide what a method proposes, by name."""
+    return {package: metadata.version(package) for package in method.packages}
 
 
 @cache
@@ -468,6 +465,8 @@ def _written(one: Recorded) -> str:
     """What is known of where the answers are from."""
     name = one.specification.label.model
     facts = (
-        f"{key} {value}" for key, value in sorted(one.record.provenance.items()) if (key, value) != ("model", name)
+        f"{key} {' and '.join(map(str, value)) if isinstance(value, list) else value}"
+        for key, value in sorted(one.record.provenance.items())
+        if (key, value) != ("model", name)
     )
     return f"{name}: {'; '.join(facts)}"

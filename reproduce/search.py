@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from baselines import catalogue
 from cache import cassette
 from cache.client import Client
 from cache.key import DIGEST_PREFIX
 from harness import spaces
 from harness.loop import Step
-from harness.protocol import MILLION, Reason, Rejected
+from harness.protocol import MILLION, Evaluated, Method, Reason, Rejected
 from harness.run import Run, accepted, foreseen
 from harness.spaces import Benchmark
 from harness.specification import Specification
@@ -62,9 +63,11 @@ def report(
     then = (Column("told", "Told then (%)"),) if told else ()
     columns = (*PLACE, Column("validation", "Validation (%)"), Column("test", "Test (%)"), *then)
     rows = tuple(row for run in found for row in _rows(run, cell, told=told))
-    said = (SELECTED, *_trainings(found), *(note for each in found for note in _conversation(each, run)), *notes)
+    method = catalogue.find(found[0].specification.method)
+    conversations = (note for each in found for note in _conversation(each, run))
+    said = (SELECTED, *_of_method(method, found), *_trainings(found), *conversations, *notes)
     title = _title(found[0].specification, run)
-    return Report("search", title, columns, rows, said, tables=dict(evidence))
+    return Report("search", title, columns, rows, said, tables=dict(evidence), versions=runs.versions_of(method))
 
 
 def again(path: Path) -> Report:
@@ -101,6 +104,18 @@ def _place(space: Space, number: int, step: Step, table: Benchmark | None = None
     macs = spaces.counted_macs(space.name, architecture, table)
     cost = recomputed_millions(macs, ".1f" if macs >= MILLION else ".3g")
     return label(number + 1), label(step.iteration), label(space.to_native(architecture)), cost
+
+
+def _of_method(method: Method, found: Sequence[Run]) -> Iterator[str]:
+    """Where the budget makes a method random search, and where it ended before the budget did."""
+    budget = found[0].specification.budget
+    if budget.evaluations and (caveat := method.caveat(budget.evaluations)):
+        yield f"{caveat}."
+    for each in found:
+        steps, evaluated = each.trajectory.steps, len(each.trajectory.evaluated)
+        if (not steps or isinstance(steps[-1].told, Evaluated)) and budget.left(evaluated, len(steps), 0):
+            trial = each.specification.number + 1
+            yield f"Trial {trial} ended after {evaluated} evaluations: nothing was left to propose."
 
 
 def _trainings(found: Sequence[Run]) -> list[str]:

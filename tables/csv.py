@@ -19,13 +19,11 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 import numpy as np
 
 from tables import own
-from tables.errors import TableError
 from tables.own import Key, Refuse
 from tables.source import OWN, Measure, Origin, Source
 from tables.space import Architecture, Space
@@ -64,7 +62,7 @@ def read(
     Raises:
         TableError: the file is no complete table; names the line and what to mend.
     """
-    refuse = partial(_refuse, place or name)
+    refuse = own.refuser(place or name)
     titles, rows = _rows(data, refuse)
     keys = [Key(f"line {row.line}", row.text) for row in rows]
     if space is None:
@@ -114,7 +112,7 @@ def _rows(data: bytes, refuse: Refuse) -> tuple[list[str], list[_Row]]:
 
 def _lines(text: str, refuse: Refuse) -> Iterator[tuple[int, list[str]]]:
     """Number and entries of every line that is not empty."""
-    header = text.partition("\n")[0]
+    header = next(iter(text.splitlines()), "")
     delimiter = next((each for each in ";\t" if each in header), ",")
     reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter)
     try:
@@ -169,7 +167,3 @@ def _lines_of(found: Sequence[Architecture], rows: Sequence[_Row], refuse: Refus
                 same = "a seed of its own in" if title == SEED else f"the same {title} in"
                 refuse(f"line {row.line}", f"expected {same} every line of {row.text!r}")
     return lines
-
-
-def _refuse(name: str, place: str, problem: str) -> NoReturn:
-    raise TableError(f"{name}{', ' * bool(place)}{place}: {problem}; nothing was built, mend the file")

@@ -9,7 +9,6 @@ its choices in them, it is that space.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, NoReturn, TypeAlias
@@ -17,7 +16,7 @@ from typing import NamedTuple, NoReturn, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from tables.errors import InvalidArchitecture
+from tables.errors import InvalidArchitecture, TableError
 from tables.space import Architecture, Group, Notation, Slot, Space
 
 
@@ -38,10 +37,21 @@ _SEPARATOR = re.compile(r"[,;]|\s+")
 _PARTS = tuple(map(re.compile, (r"[\w.\-]+", r"[\w.]+", r"[^\W_]+", r"[A-Za-z]+|\d")))
 """What stands in the slots of a notation, from the longest on: parts with dashes, dots, underscores; single digits."""
 
-LONGEST = 10_000
-"""Characters of a key."""
+LONGEST, LONGEST_PROBLEM = 10_000, 1_000
+"""Characters of a key, and of what is said of one."""
 
+_PUNCTUATION = re.compile(r"[^\w\s,;]|_")
 _NUMBER = re.compile(r"\d+\.\d+|\d+(\.\d+)?[eE][+-]?\d+")
+
+
+def refuser(name: str, remedy: str = "mend the file") -> Refuse:
+    """What refuses a file of this name; a problem that quotes too much of it is cut."""
+
+    def refuse(place: str, problem: str) -> NoReturn:
+        shown = problem if len(problem) <= LONGEST_PROBLEM else f"{problem[:LONGEST_PROBLEM]}…"
+        raise TableError(f"{name}{', ' * bool(place)}{place}: {shown}; nothing was built, {remedy}")
+
+    return refuse
 
 
 def read(keys: Sequence[Key], name: str, spaces: Iterable[Space], refuse: Refuse) -> tuple[Space, list[Architecture]]:
@@ -61,19 +71,25 @@ def read(keys: Sequence[Key], name: str, spaces: Iterable[Space], refuse: Refuse
             return space, found
     written = [_symbols(key.text) for key in keys]
     if problem := _problem(keys, written):
-        for whole in (True, False):
-            for part in _PARTS:
-                if read := _notation(keys, part, name, whole):
-                    return read
-        refuse(*problem)
+        texts = [key.text for key in keys]
+        readings = [reading for part in _PARTS if (reading := _notation(texts, part, name))]
+        if not readings:
+            refuse(*problem)
+        return next((each for each in readings if each[0].size == len(set(texts))), readings[0])
     digits = all(len(symbol) == 1 and symbol in "0123456789" for symbols in written for symbol in symbols)
     return _inferred(written, ("" if digits else " ").join("{}" for _ in written[0]), name)
 
 
 def read_in(keys: Sequence[Key], space: Space, refuse: Refuse) -> list[Architecture]:
     """The architecture of each key of a space that is known: its own keys, or its symbols."""
-    _refuse_numbers(keys, refuse)
-    return [_architecture(key, space, refuse) for key in keys]
+    found = []
+    for place, text in keys:
+        try:
+            found.append(_architecture(text, space))
+        except InvalidArchitecture as error:
+            _refuse_numbers(keys, refuse)
+            refuse(place, f"no architecture of this table ({error})")
+    return found
 
 
 def refuse_incomplete(space: Space, found: Iterable[Architecture], refuse: Refuse) -> None:
@@ -140,11 +156,9 @@ def _problem(keys: Sequence[Key], written: _Written) -> tuple[str, str] | None:
             return place, f"expected {max(length, 1)} symbols as in {first.place}, got {len(symbols)}"
     for number, symbols in enumerate(zip(*written, strict=True), start=1):
         if len(set(symbols)) == 1:
-            return (
-                first.place,
-                f"symbol {number} is {symbols[0][:200]!r} in every line, which is no choice; leave it out",
-            )
-    if length == 1 and any(len(symbol) > 1 for (symbol,) in written):
+            same = f"symbol {number} is {symbols[0][:200]!r} in every line"
+            return first.place, f"{same}, which is no choice; leave it out"
+    if length == 1 and not all(symbol.isdecimal() and len(symbol) == 1 for (symbol,) in written):
         return first.place, (
             f"expected architectures of several slots, got {len(keys)} names such as {first.text[:200]!r} that show "
             "none, so that nothing could be searched; write an architecture as its symbols with blanks between them"
@@ -152,25 +166,19 @@ def _problem(keys: Sequence[Key], written: _Written) -> tuple[str, str] | None:
     return None
 
 
-def _notation(
-    keys: Sequence[Key], part: re.Pattern[str], name: str, whole: bool
-) -> tuple[Space, list[Architecture]] | None:
-    """Keys of one notation with such parts; if it is `whole`, with every combination of the parts that differ."""
-    texts = [key.text for key in keys]
-    if not all(text.isprintable() and re.search(r"[^\w\s,;]|_", text) and not set(text) & set("{}") for text in texts):
-        return None
-    if len({part.sub("{}", text) for text in texts}) > 1:
+def _notation(texts: Sequence[str], part: re.Pattern[str], name: str) -> tuple[Space, list[Architecture]] | None:
+    """Keys that differ in two or more of such parts, and in nothing else; None if they are others."""
+    if not _PUNCTUATION.search(texts[0]) or len({part.sub("{}", text) for text in texts}) > 1:
         return None
     written = [part.findall(text) for text in texts]
     differ = [len(set(symbols)) > 1 for symbols in zip(*written, strict=True)]
-    constants = iter(zip(written[0], differ, strict=True))
-    template = part.sub(lambda _: "{}" if (at := next(constants))[1] else at[0], texts[0])
+    parts = iter(zip(written[0], differ, strict=True))
+    template = part.sub(lambda _: "{}" if (at := next(parts))[1] else at[0], texts[0])
     slots = [[symbol for symbol, differs in zip(symbols, differ, strict=True) if differs] for symbols in written]
+    if template.count("{") != sum(differ) or sum(differ) < 2 or not all(text.isprintable() for text in texts):
+        return None  # also where keys have braces of their own
     if any(len(symbol) > 1 and symbol[0] == "0" and symbol.isdigit() for symbols in slots for symbol in symbols):
         return None  # "02" is two digits, not a number
-    combinations = math.prod(len(set(symbols)) for symbols in zip(*slots, strict=True))
-    if sum(differ) < 2 or (whole and combinations != len(set(texts))):
-        return None
     return _inferred(slots, template, name)
 
 
@@ -186,12 +194,9 @@ def _inferred(written: _Written, template: str, name: str) -> tuple[Space, list[
     return space, [tuple(at[symbol] for at, symbol in zip(numbers, symbols, strict=True)) for symbols in written]
 
 
-def _architecture(key: Key, space: Space, refuse: Refuse) -> Architecture:
-    """The architecture that is written so, as symbols or as the space's own key."""
+def _architecture(text: str, space: Space) -> Architecture:
+    """The architecture that is written so, as symbols or as the space's own key; raises InvalidArchitecture."""
     try:
-        return space.from_symbols(_symbols(key.text), key.text)
+        return space.from_symbols(_symbols(text), text)
     except InvalidArchitecture:
-        try:
-            return space.from_native(key.text)
-        except InvalidArchitecture as error:
-            refuse(key.place, f"no architecture of this table ({error})")
+        return space.from_native(text)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tables import own
-from tables.errors import InvalidArchitecture, TableError
+from tables.errors import InvalidArchitecture
 from tables.own import Key
 from tables.source import OWN, Measure, Origin, Source
 from tables.space import Space
@@ -86,10 +86,7 @@ def read(data: bytes, name: str, *, spaces: Iterable[Space] = (), place: str = "
     Raises:
         TableError: the file is of no such form, or no complete table.
     """
-
-    def refuse(key: str, problem: str) -> NoReturn:
-        raise TableError(f"{place or name}{', ' * bool(key)}{key}: {problem}; nothing was built, mend the file")
-
+    refuse = own.refuser(place or name)
     by_key = _parse(data, partial(refuse, ""))
     first = next(iter(by_key.values()), None)
     fields = set(first) if isinstance(first, dict) else set()
@@ -203,4 +200,4 @@ def _key_of(row: int, source: Source) -> str:
 
 def _refuse(source: Source, problem: str) -> NoReturn:
     """Raise TableError with the problem and the way out."""
-    raise TableError(f"{source.name}: {problem}; nothing was built, {source.origin.remedy}")
+    own.refuser(source.name, source.origin.remedy)("", problem)

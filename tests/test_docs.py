@@ -26,7 +26,7 @@ def printed(command: str) -> str:
         assert main([*shlex.split(command), "--format", "md"]) == 0
         out.seek(0)
     lines = out.read().splitlines()
-    kept = [line for line in lines if not line.startswith(("## ", "- genius-replay "))]
+    kept = [line for line in lines if not line.startswith(("## ", "- genius-replay ")) and "computed anew" not in line]
     if command.startswith("supernets"):  # its table is long, and its notes sum it up
         kept = [line for line in kept if line.startswith("- ")]
     return "\n" + "\n".join(kept).strip() + "\n\n"

@@ -1,4 +1,4 @@
-"""Free text → architecture: the only reader of what a language model writes (`harness.text.notation` writes).
+"""Free text → architecture: the reader of conversations that were held in prose (`harness.text.notation` writes).
 
 A reply is cut by one regular expression, made from the space, into headings that name a group or its slots, lists, and
 everything else. A *design* is either one list with an entry for every slot, or one list behind the heading of each
@@ -152,9 +152,9 @@ def _quoted(space: Space, text: str, design: _Design) -> bool:
 
 
 def _revised(lead: str) -> bool:
-    """Whether the sentence that leads to a design announces it as the one that is proposed."""
-    sentence = re.split(r"[.!?\n]", lead.rstrip())[-1]
-    return bool(_REVISION.search(sentence)) and not _REFERENCE.search(sentence)
+    """Whether the two sentences that lead to a design announce it as the one that is proposed."""
+    said = [sentence for sentence in re.split(r"[.!?\n]", lead) if sentence.strip()][-2:]
+    return any(map(_REVISION.search, said)) and not any(map(_REFERENCE.search, said))
 
 
 def _goes_on(rest: str) -> bool:

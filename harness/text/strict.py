@@ -85,8 +85,8 @@ MEMBER = "architecture"
 LINE = "'Design: [..]'"
 
 LAST_LINE = Form(
-    "You may explain your choice briefly. The last line of your answer is the design: the word Design, a colon, and "
-    "one list of the {n} numbers in their order, in square brackets, with commas between them. Write nothing behind.",
+    "You may explain your choice briefly. The last line of your answer is the design: `Design: [...]`, with the {n} "
+    "numbers in their order, separated by commas, in place of the dots. Write nothing behind it.",
     "If you are sure that there is none, let the last line be `Design: none`.",
     read,
 )
@@ -97,10 +97,8 @@ JSON_OBJECT = Form(
     read_json,
 )
 
-_DRESS = r"[*_`]*"
-_LINE = re.compile(
-    rf"{_DRESS}Design{_DRESS}:{_DRESS}[ \t]*{_DRESS}(?:(?P<list>\[(?P<entries>[^\[\]]*)\])|(?P<none>none)){_DRESS}"
-)
+_DRESS = "[*_`]*"  # bold or code in Markdown
+_LINE = re.compile(rf"{_DRESS}Design{_DRESS}:[*_` \t]*(?:(?P<list>\[(?P<entries>[^\[\]]*)\])|(?P<none>none)){_DRESS}")
 _NAMED = re.compile(r"\bdesign\b\W{0,8}?[:：]", re.IGNORECASE)
 _STATED = re.compile(r"(?im:^\W{0,12}design\W{0,8}?[:：]\W{0,8}?(?:[\[［【]|none\b))")
 

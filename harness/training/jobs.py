@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 from functools import cache, cached_property
 from pathlib import Path
-from typing import ClassVar, Generic, Literal, TypeAlias, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeAlias, TypeVar
 
 import msgspec
 
@@ -50,14 +50,23 @@ class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What every part of a job and of its result is: immutable, without unknown fields, written with its defaults."""
 
 
-def converted(content: object, kind: type[T], what: str) -> T:
-    """The JSON as a value of `kind`.
+def keepable(measured: object) -> Any:
+    """What was measured in a form that a record can hold: floats that JSON writes as integers beyond 2**53 as text."""
+    if isinstance(measured, float) and 2**53 <= abs(measured) < 1e21:
+        return repr(measured)
+    if isinstance(measured, Mapping):
+        return {name: keepable(each) for name, each in measured.items()}
+    return [keepable(each) for each in measured] if isinstance(measured, (list, tuple)) else measured
+
+
+def converted(content: object, kind: type[T], what: str, *, strict: bool = True) -> T:
+    """The JSON as a value of `kind`; what is not `strict` may hold numbers as text.
 
     Raises:
         InvalidJob: it is of another form; what contradicts itself raises what `kind` says.
     """
     try:
-        return msgspec.convert(content, kind)
+        return msgspec.convert(content, kind, strict=strict)
     except msgspec.ValidationError as error:
         if error.__cause__ is not None:  # a part that refused its values
             raise error.__cause__ from None
@@ -197,7 +206,7 @@ class Training(Spec, frozen=True, dict=True):
         side = self.recipe.input_size
         if self.space == SPACE.name and not self.network.light_reduction and side % 4:
             raise InvalidJob(  # the two branches of a reduction would not meet, or fill up as they should not
-                f"{SPACE.name} halves pictures twice: expected a side of 4n pixels, got {side}; mend the recipe"
+                f"{SPACE.name} halves pictures twice and expects a side that 4 divides, got {side}: mend the recipe"
             )
 
     def job(self, architecture: Architecture) -> Job:
@@ -429,7 +438,7 @@ class Done(Data, Generic[J, O], frozen=True):
         """The record of the job, for the store; `Record.to_line` of it is the file a worker leaves."""
         return Record(
             request=self.job.request(),
-            answer=msgspec.to_builtins(self.outcome),
+            answer=keepable(msgspec.to_builtins(self.outcome)),
             kind=self.job.kind,
             provenance={"source": self.job.source},
             observed=msgspec.to_builtins(self.observed),
@@ -446,7 +455,7 @@ class Done(Data, Generic[J, O], frozen=True):
         made, came, _ = (field.type for field in msgspec.structs.fields(cls))
         if record.kind != made.kind:
             raise NotThisJob(f"expected a record of kind {made.kind}, got {record.kind}: ask for a job's key")
-        outcome = converted(record.answer, came, "answer")
+        outcome = converted(record.answer, came, "answer", strict=False)
         return cls(made.from_request(record.request), outcome, converted(record.observed, Observed, "observed"))
 
 

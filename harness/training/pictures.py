@@ -10,7 +10,7 @@ import hashlib
 import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import torch
 from torch import Tensor
@@ -166,46 +166,31 @@ class _Reader(MapStyle[_Read]):
 
     def read(self, asked: Iterable[list[_Asked]]) -> Iterator[Batch]:
         """One batch a list; raises Unwell if the processes that read die, and what the folder raises."""
-        loader: DataLoader[_Read] = DataLoader(
-            self,
-            batch_sampler=asked,
-            num_workers=self._workers,
-            pin_memory=self._device.type == "cuda",
-            collate_fn=_collated,
-        )
         mean, std = (255 * torch.tensor(each, device=self._device) for each in (IMAGENET_MEAN, IMAGENET_STD))
-        batches = iter(loader)
-        while True:
-            try:
-                batch = next(batches)
-            except StopIteration:
-                return
-            except (RuntimeError, OSError) as error:
-                if not self._workers:
-                    raise
-                raise Unwell(
-                    f"expected {self._workers} processes to read pictures, got: {_last_line(error)}; they need room in "
-                    "/dev/shm: make it larger (docker run --shm-size), or read in one process with --workers 0"
-                ) from error
-            if isinstance(batch, TrainingError):
-                raise batch
-            images, labels = batch
+        for images, labels in self._loaded(asked):
             moved = images.to(self._device, non_blocking=True).float().sub_(mean).div_(std)
             yield moved.permute(0, 3, 1, 2), labels.to(self._device, non_blocking=True)
 
+    def _loaded(self, asked: Iterable[list[_Asked]]) -> Iterator[Batch]:
+        pinned = self._device.type == "cuda"
+        try:
+            for batch in DataLoader(
+                self, batch_sampler=asked, num_workers=self._workers, pin_memory=pinned, collate_fn=_collated
+            ):
+                if isinstance(batch, TrainingError):
+                    raise batch
+                yield batch
+        except (RuntimeError, OSError) as error:
+            said = str(error).strip().rpartition("\n")[2]  # above it stands another process's traceback
+            raise Unwell(
+                f"expected {self._workers} processes to read pictures, got: {said}; they need room in /dev/shm: make "
+                "it larger (docker run --shm-size), or read without them: --workers 0"
+            ) from error
 
-def _collated(read: list[_Read]) -> Batch | TrainingError:
+
+def _collated(read: list[_Read]) -> Any:
     """A batch, or why there is none."""
-    for each in read:
-        if isinstance(each, TrainingError):
-            return each
-    batch: Batch = tuple(default_collate(read))
-    return batch
-
-
-def _last_line(error: Exception) -> str:
-    """What went wrong, of a message that may hold the traceback of another process."""
-    return str(error).strip().rpartition("\n")[2] or type(error).__name__
+    return next((each for each in read if isinstance(each, TrainingError)), None) or default_collate(read)
 
 
 class InFiles:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from genius_replay.console import say, warn
 from reproduce.data import is_fetched, manifest
 from reproduce.errors import ReproduceError
 from reproduce.paper.registry import ITEMS, Item
+from reproduce.report.escaping import as_json, as_markdown
 from reproduce.report.output import DRAWN, emit
 from reproduce.report.rendering import render
 from reproduce.report.report import Status, provenance
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
         lines.append(
             f"| **{name}** {item.title.partition(';')[0]} | {' | '.join(map(str, counts))} | {' '.join(links)} |"
         )
-    lines += ["", *(f"Failed: {failure}" for failure in failed)]
+    lines += ["", *(f"Failed: {as_markdown(failure)}" for failure in failed)]
     absent = [entry.name for entry in manifest() if not is_fetched(entry)]
     if absent:
         lines += [
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
         lines += ["", "No figures were drawn; `python -m pip install matplotlib` brings matplotlib."]
     lines += ["", *(f"- {name}: {value}" for name, value in provenance().items())]
     emit("\n".join(lines) + "\n", args.out / "index.md")
-    emit(json.dumps(provenance(), indent=1) + "\n", args.out / "provenance.json")
+    emit(as_json(provenance()), args.out / "provenance.json")
     say(str(args.out / "index.md"))
     warn("\n".join(failed))
     return 2 if failed else 0

@@ -11,7 +11,7 @@ import json
 
 from reproduce import check
 from reproduce.errors import DataMissing, UsageError
-from reproduce.report.output import emit
+from reproduce.report.output import emit, write
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
             raise UsageError(f'{len(moved)} values would move; say why: check --update --reason "…"')
         kept = [*reasons, *([f"{len(moved)} values: {args.reason}"] if moved else [])]
         lock = {**locked, **now, check.REASONS: kept}
-        emit(json.dumps(lock, ensure_ascii=False, indent=1, sort_keys=True) + "\n", check.LOCK)
+        write((json.dumps(lock, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode(), check.LOCK)
         lines = [*moved, f"lock.json written: {len(moved)} values moved, new: {', '.join(new) or 'nothing'}"]
     else:
         pinned = sum(len(locked[section]) for section in now if section in locked)

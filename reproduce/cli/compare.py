@@ -57,13 +57,16 @@ def run(args: argparse.Namespace) -> int:
             raise UsageError(f"compare: expected positive budgets and trials, got {number}")
     names = args.table or [name for name in BENCHMARKS if benchmarks.at_hand(name)]
     chosen = args.methods or [name for name, method in catalogue.METHODS.items() if method.arrays is not None]
-    methods = [catalogue.find(name) for name in (*chosen, *args.optimiser)]
+    methods = [catalogue.find(name) for name in dict.fromkeys((*chosen, *args.optimiser))]
     rules = Rules(tuple(sorted(set(args.budget))), args.count, args.trials, args.seed)
     recordings = {"": [run for path in runs.committed() for run in runs.read(path)]}
     named = Counter(path.name for path in args.recording)  # two files of one name keep their folders
     own = {f" ({path.name if named[path.name] == 1 else path})": runs.of_models(path) for path in args.recording}
     with _kept() as records:
-        contests = [contest(name, methods, rules, records, recordings | own, oracle=args.oracle) for name in names]
+        contests = [
+            contest(name, methods, rules, records, recordings | own, oracle=args.oracle)
+            for name in dict.fromkeys(names)
+        ]
     remarks = [*_elsewhere(own, contests), *_no_model(args.recording)]
     quotes = "genius" in chosen and args.table is None and GENIUS_BUDGET in rules.budgets
     compared = report(contests, args.count, quotes=quotes, remarks=remarks)

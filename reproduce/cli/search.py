@@ -24,7 +24,7 @@ from cache.cassette import Cassette
 from cache.client import Client, Provider, Queue, Records
 from cache.endpoint import OpenAITransport
 from cache.errors import CacheError
-from cache.key import JSON
+from cache.key import DIGEST_PREFIX, JSON, SAFE_INTEGER
 from cache.limits import Limits, read_prices
 from cache.record import CHAT
 from cache.store import Store
@@ -33,7 +33,7 @@ from genius_replay.options import given
 from harness import spaces
 from harness.loop import Before, Budget
 from harness.objectives import FIGURES, Measure
-from harness.run import perform_all
+from harness.run import Run, perform_all
 from harness.spaces import mobilenetv2_se
 from harness.specification import Model, Specification
 from harness.training import estimates
@@ -87,6 +87,7 @@ def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
     model = parser.add_argument_group("language model, for genius; the key is taken from OPENAI_API_KEY")
     model.add_argument("--model", metavar="NAME", help="as the endpoint calls it")
     model.add_argument("--base-url", metavar="URL", help="such as http://127.0.0.1:8000/v1; else OPENAI_BASE_URL")
+    model.add_argument("--fresh", action="store_true", help="use no answer that another endpoint gave before")
     model.add_argument("--temperature", type=float, nargs="+", default=[0.0], metavar="T")
     model.add_argument(
         "--window", type=int, nargs=2, metavar=("LOW", "HIGH"), help=f"of the cost in millions; {WINDOWED} needs one"
@@ -134,18 +135,16 @@ def _searched(args: argparse.Namespace) -> Report:
     kept = _kept(args.into)
     with ExitStack() as stack:
         costs = how or args.model
-        records: Records = (
-            stack.enter_context(Store(args.store) if args.store else store("answers")) if costs else Cassette()
-        )
+        transport = stack.enter_context(_transport(args)) if args.model else None
+        apart = transport.endpoint.removeprefix(DIGEST_PREFIX) if transport and args.fresh else ""
+        records: Records = stack.enter_context(_store(args.store, apart)) if costs else Cassette()
         providers: dict[str, Provider | Queue] = {}
         if opened:
             providers[FIGURES] = runs.figures(opened, spaces.find(args.space).SPACE)
         else:
             providers[TRAINING] = training.provider(args)
-        if args.model:
-            prices = read_prices(args.prices) if args.prices else {}
-            limits = Limits(args.max_calls, args.max_tokens, args.max_cost, prices)
-            providers[CHAT] = stack.enter_context(_transport(args.base_url, limits)).send
+        if transport:
+            providers[CHAT] = stack.enter_context(_counted(transport)).send
         if args.run:
             records = runs.Overlay(cassette.read(imagenet.cassette_path(args.run)), records)
         records = runs.Overlay(kept, records)
@@ -156,6 +155,8 @@ def _searched(args: argparse.Namespace) -> Report:
         found = perform_all(planned, client, runs.setting, *([_progress(planned)] if args.model else []))
         for one in found:
             records.put(one.record())
+        if transport:
+            _warn_of_others(found, transport.endpoint)
     if args.into is not None:
         cassette.grow(args.into, (record for one in found for record in one.records))
         warn(f"{args.into}: replay it with `python -m reproduce search --from {args.into}`")
@@ -186,12 +187,10 @@ def _planned(args: argparse.Namespace, table: Measure | None, how: Training | No
         return trials
     parameters = _parameters(args.parameter)
 
-    measured = table.table if table else None
-
     def model(temperature: float, number: int) -> Model:
         drawn = {} if args.seed is None else {"seed": args.seed + number}
         sent = {**parameters, "temperature": temperature, **drawn}
-        return runs.model(args.model, args.space, args.answers, window, sent, measured, how)
+        return runs.model(args.model, args.space, args.answers, sent, window, how or (table.table if table else None))
 
     return [
         structs.replace(each, model=model(temperature, each.number))
@@ -259,6 +258,8 @@ def _check(args: argparse.Namespace) -> None:
             f"{me}: expected --window LOW HIGH for {WINDOWED}, whose problem states it, and for no other space; "
             "GENIUS' own was 270 330"
         )
+    if not abs((args.seed or 0) + args.trials) <= SAFE_INTEGER:
+        raise UsageError(f"{me}: expected --seed with its trials within ±{SAFE_INTEGER}, got {args.seed}")
     if args.max_cost is not None and args.prices is None:
         raise UsageError(f"{me}: --max-cost needs --prices FILE, the price of a million tokens of each model")
     if args.into is not None and not args.into.parent.is_dir():
@@ -285,18 +286,39 @@ def _parameters(written: Sequence[str]) -> Mapping[str, JSON]:
 # -- the endpoint ---
 
 
+def _transport(args: argparse.Namespace) -> OpenAITransport:
+    """The endpoint with its ceilings."""
+    prices = read_prices(args.prices) if args.prices else {}
+    return OpenAITransport(args.base_url, limits=Limits(args.max_calls, args.max_tokens, args.max_cost, prices))
+
+
+def _store(folder: Path | None, apart: str) -> Store:
+    """Where answers are kept: the user's store or a named one, or one in it for an endpoint alone."""
+    return Store(folder / apart) if folder else store(f"answers/{apart}" if apart else "answers")
+
+
 @contextmanager
-def _transport(base_url: str | None, limits: Limits) -> Iterator[OpenAITransport]:
-    """The endpoint with its ceilings; at the end it is said what was spent."""
-    kept = "; all of it is kept, the same command goes on from here"
-    with OpenAITransport(base_url, limits=limits) as transport:
-        try:
-            yield transport
-            kept = ""
-        finally:
-            spent = transport.spent
-            cost = f", {spent.cost:.4f} in money" if spent.cost else ""
-            warn(f"{spent.calls} requests sent, {spent.usage.tokens} tokens{cost}{kept}")
+def _counted(transport: OpenAITransport) -> Iterator[OpenAITransport]:
+    """An endpoint of which it is said at the end what was spent on it, and which models answered."""
+    kept = "; what was answered is kept, the same command goes on from here"
+    try:
+        yield transport
+        kept = ""
+    finally:
+        spent = transport.spent
+        cost = f", {spent.cost:.4f} in money" if spent.cost else ""
+        models = f", answered by {' and '.join(sorted(spent.models))}" if spent.models else ""
+        warn(f"{spent.calls} requests sent, {spent.usage.tokens} tokens{cost}{models}{kept}")
+
+
+def _warn_of_others(found: Sequence[Run], endpoint: str) -> None:
+    """Say how many answers are not from this endpoint, or not known to be: equal requests have equal keys anywhere."""
+    answers = [record.provenance.get("endpoint") for one in found for record in one.answers]
+    if others := sum(name != endpoint for name in answers):
+        warn(
+            f"{others} of {len(answers)} answers were kept before, from another endpoint than the one named, or it is "
+            "not known from which; to ask this one, give the same command with --fresh"
+        )
 
 
 def _progress(planned: Sequence[Specification]) -> Callable[[int], Before]:

@@ -23,6 +23,7 @@ import argparse
 import os
 import socket
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -158,7 +159,9 @@ def serve(model: LocalModel, *, port: int, context: int, threads: int) -> None:
     )
 
     async def for_this_model(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
-        asked = (await request.json()).get("model") if request.method == "POST" else model.identifier
+        asked = model.identifier if request.method != "POST" else None
+        with suppress(ValueError, RecursionError, AttributeError):  # a body that is no JSON object names no model
+            asked = asked or (await request.json()).get("model")
         if asked == model.identifier:
             return await answer(request)
         message = f"expected a request for {model.identifier}, which is served here, got one for {asked}"

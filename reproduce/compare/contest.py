@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -121,15 +120,13 @@ def _summary(
     request: dict[str, JSON] = {
         "form": FORM,
         "digest": opened.table.digest,  # the same source may be read otherwise
-        "packages": dict(_versions(method)),
+        "packages": dict(runs.versions_of(method)),
         **msgspec.to_builtins(runs.measure(opened)),
         "method": method.name,
         "version": method.version,
         "space": space.name,
-        "budgets": list(rules.budgets),
-        "count": rules.count,
+        **msgspec.to_builtins(rules),
         "trials": trials,
-        "seed": rules.seed,
     }
     code = runs.code_of(method)
     made_by: dict[str, JSON] = {"code": code, "numpy": np.__version__}
@@ -166,10 +163,6 @@ def _selections(method: Method, space: Space, opened: Opened, rules: Rules, tria
     return {"selected": selected, "curve": curve, "reached": courses.reached.tolist()}
 
 
-def _versions(method: Method) -> dict[str, str]:
-    return {package: metadata.version(package) for package in method.packages}
-
-
 def _contestant(method: Method, answer: Mapping[str, Any], rules: Rules) -> Iterator[Contestant]:
     """The method with its trials that evaluated something; nobody if none did."""
     reached = np.array(answer["reached"])
@@ -177,7 +170,7 @@ def _contestant(method: Method, answer: Mapping[str, Any], rules: Rules) -> Iter
         selected = {budget: np.array(answer["selected"][str(budget)])[reached > 0] for budget in rules.budgets}
         spent = {budget: np.minimum(reached[reached > 0], budget) for budget in rules.budgets}
         curve = np.array(answer["curve"])[:, : int(np.sort(spent[max(rules.budgets)])[(some - 1) // 2])]
-        yield Contestant(method.name, selected, spent, curve, packages=_versions(method))
+        yield Contestant(method.name, selected, spent, curve, packages=runs.versions_of(method))
 
 
 def _shortfalls(method: Method, answer: Mapping[str, Any], rules: Rules) -> Iterator[str]:
@@ -190,15 +183,12 @@ def _shortfalls(method: Method, answer: Mapping[str, Any], rules: Rules) -> Iter
             f"{method.name}: {short} of {len(reached)} trials end before {most} {rules.count}, half of all at "
             f"{int(np.median(reached))} or less; what they selected by then stands in the rows of larger budgets"
         )
-    if method.random_first >= min(rules.budgets) and method.random_first > 1:
-        yield (
-            f"{method.name} draws its first {method.random_first} architectures at random: up to a budget of "
-            f"{method.random_first} it is random search"
-        )
+    if caveat := method.caveat(min(rules.budgets)):
+        yield caveat
 
 
 def open_table(name: str) -> tuple[Opened, Space]:
-    """A table with its space: one of `BENCHMARKS`, or a file (`tables.files`).
+    """A table with its space: one of `BENCHMARKS`, or a CSV file of architectures and accuracies.
 
     Raises:
         UsageError: if there is no table and no file of this name.

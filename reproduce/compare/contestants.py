@@ -28,7 +28,7 @@ FEW = 6  # trials; of fewer the range is drawn, not quartiles
 SHARED = 1 / 3  # of the shorter course: designs in common from which on two trials are not independent
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Contestant:
     """Who searched a table.
 

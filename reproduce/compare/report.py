@@ -19,7 +19,7 @@ from reproduce.compare.contest import Contest
 from reproduce.compare.contestants import GENIUS_BUDGET, Contestant
 from reproduce.compare.statistics import LEVEL, TEST, holm, mann_whitney, median_interval, superiority
 from reproduce.published.trials import selections
-from reproduce.report.output import MARKERS, PALETTE, new_figure, save
+from reproduce.report.output import PALETTE, new_figure, save
 from reproduce.report.report import BLANK, MISSING, Cell, Column, Report, Status, estimated, label, quoted, recomputed
 from tables.table import HeldOut
 
@@ -42,6 +42,7 @@ COLUMNS = (
     Column("genius_better", "GENIUS better"),
     Column("p", "p"),
 )
+LEAST = 1e-3  # points: what is less is no regret in a picture
 MANY = 20  # trials; of fewer the outermost 5 % cannot be told
 SIGNIFICANT = 0.05
 MARKS = {"validation": "", "test only": "*", "no split": "†"}
@@ -76,7 +77,7 @@ def _row(contest: Contest, contestant: Contestant, budget: int, selected: NDArra
     test = held_out.test[selected]
     mean = float(test.mean())
     regrets = (held_out.test_at_validation_optimum - mean, held_out.optimum - mean)
-    alike = bool((selected == selected[0]).all())
+    alike = bool((test == test[0]).all())
     low, high = (recomputed(float(np.quantile(test, q)), ".2f") if len(test) >= MANY else BLANK for q in (0.05, 0.95))
     median = float(np.median(test))
     return (
@@ -130,7 +131,8 @@ def _against_genius(
     """How a GENIUS trial fares against a method at GENIUS' own budget, and the p of the test."""
     if budget != GENIUS_BUDGET or not contest.genius or contestant in contest.genius:
         return BLANK, BLANK
-    p = mann_whitney(_ours(contest), test[:1] if (test == test[0]).all() else test)
+    once = contestant in contest.recorded and (test == test[0]).all()  # asked again, a model may just repeat itself
+    p = mann_whitney(_ours(contest), test[:1] if once else test)
     cell = Cell(p, _p(p).removeprefix("= "), Status.RECOMPUTED)
     return recomputed(superiority(_ours(contest), test), ".2f"), cell
 
@@ -143,18 +145,21 @@ def _p(value: float) -> str:
 
 
 def _legend(contests: Sequence[Contest], count: str) -> Iterator[str]:
-    first = "architectures evaluated for the first time" if count == "unique" else "evaluations"
+    first = "architectures (keys, not networks) evaluated for the first time" if count == "unique" else "evaluations"
     yield f"A budget counts {first}, “reached” what the trials spent of it; no table here has training times."
     yield (
         f"In brackets: an interval of the median that covers it with at least {100 * LEVEL:.0f} % whatever the "
-        "distribution, of few trials with what stands behind it. Trials that all select alike count as one."
+        "distribution, of few trials with what stands behind it. Trials that are all alike have none, and runs of a "
+        "model count as one."
     )
     yield (
         f"“GENIUS better”: the share of pairs of trials in which GENIUS' is better; p: {TEST}. The verdicts below have "
         f"this p corrected for the number of tables (Holm), and hold at {SIGNIFICANT}."
     )
-    measures = {contest.opened.table.measure.value for contest in contests}
-    yield from (f"{MARKS[measure]} a search on this table sees: {measure}" for measure in measures if MARKS[measure])
+    measures = dict.fromkeys(contest.opened.table.measure.value for contest in contests)
+    yield from (
+        f"A table marked {MARKS[measure]}: a search on it sees {measure}" for measure in measures if MARKS[measure]
+    )
     for contest in contests:
         held_out = contest.opened.held_out
         if (gap := held_out.optimum - held_out.test_at_validation_optimum) >= 0.005:
@@ -176,7 +181,10 @@ def _claims(contests: Sequence[Contest]) -> Iterator[str]:
                 test = contest.opened.held_out.test[method.selected[GENIUS_BUDGET]]
                 against.setdefault(method.name, []).append((contest, test))
     for name, faced in against.items():
-        gaps = ", ".join(f"{contest.name} {_ours(contest).mean() - test.mean():+.2f}" for contest, test in faced)
+        gaps = ", ".join(
+            f"{contest.name} {_ours(contest).mean() - test.mean():+.2f}".replace("-0.00", "+0.00")
+            for contest, test in faced
+        )
         yield f"GENIUS less {name}, mean test accuracy at {GENIUS_BUDGET} evaluations in points: {gaps}."
         whole = _verdict(faced, [mann_whitney(_ours(contest), test) for contest, test in faced])
         once = _verdict(faced, [_counted_once(contest, test) for contest, test in faced])
@@ -256,28 +264,20 @@ def _draw_panel(axis: Axes, contest: Contest, styles: Mapping[str, tuple[str, st
     drawn += [(one, "-", PALETTE[-1]) for one in contest.genius]
     floor = _floor(held_out)
     for one, line, colour in drawn:
-        name = "GENIUS" if one in contest.genius else one.name
+        name, mark = ("GENIUS", "*") if one in contest.genius else (one.name, "o")
         if one.curve is not None:
             most, mean, least = np.maximum(held_out.optimum - one.curve, floor)
             steps = range(1, len(mean) + 1)
             axis.fill_between(steps, least, most, color=colour, alpha=0.08, linewidth=0)
             axis.plot(steps, mean, color=colour, linestyle=line, linewidth=1, label=name)
+            if one in contest.genius:
+                axis.plot(steps[-1], mean[-1], color=colour, marker=mark, markersize=4)
         elif 0 not in one.selected:  # what evaluated nothing has no place on this axis
             for budget, selected in one.selected.items():
                 regret = np.maximum(held_out.optimum - held_out.test[selected], floor)
                 spread = [[regret.mean() - regret.min()], [regret.max() - regret.mean()]]
-                mark = "*" if one in contest.genius else MARKERS[len(name) % len(MARKERS)]
-                axis.errorbar(
-                    budget,
-                    regret.mean(),
-                    spread,
-                    color=colour,
-                    marker=mark,
-                    markersize=4,
-                    linewidth=0.6,
-                    linestyle="",
-                    label=name,
-                )
+                mean = float(regret.mean())
+                axis.errorbar(budget, mean, spread, fmt=mark, color=colour, markersize=4, linewidth=0.6, label=name)
     axis.set_xscale("log")
     axis.set_yscale("log")
     axis.set_ylim(bottom=0.8 * floor)
@@ -288,4 +288,4 @@ def _draw_panel(axis: Axes, contest: Contest, styles: Mapping[str, tuple[str, st
 def _floor(held_out: HeldOut) -> float:
     """Where a regret of nothing is drawn on a logarithmic axis: half a step from the best accuracy to the next."""
     test = np.unique(held_out.test)
-    return float(test[-1] - test[-2]) / 2 if len(test) > 1 else 1.0
+    return max(float(test[-1] - test[-2]) / 2 if len(test) > 1 else 0.0, LEAST)

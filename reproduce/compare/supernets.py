@@ -112,7 +112,10 @@ def report(paths: Sequence[Path] = (COMMITTED,)) -> Report:
     digests = {path.stem: cassette.read(path).digest for path in paths}
     if opened is not None:
         digests[opened.table.name] = opened.table.digest
-    return Report("supernets", title, COLUMNS, rows, tuple(_notes(groups, opened)), tables=digests)
+    versions: dict[str, str] = {}
+    for searched in (searched for group in groups for searched in group.searches):
+        versions |= {f"trained with {name}": version for name, version in searched.observed.versions.items()}
+    return Report("supernets", title, COLUMNS, rows, tuple(_notes(groups, opened)), tables=digests, versions=versions)
 
 
 def _row(group: Group, searched: Searched, opened: Opened | None) -> tuple[Cell, ...]:

@@ -8,10 +8,11 @@ Standard deviations divide by the number of trials.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.spaces.nas_bench_201 import SPACE
 from reproduce import benchmarks
@@ -122,11 +123,23 @@ def table1(name: str) -> Report:
             found = [(accuracy, 0.0) for one in at_hand for accuracy in one.figures(cell)]
             notes.append(f"{method} is one cell: {SPACE.to_native(cell)}")
         if found is not None:
-            notes += [
-                f"{method}, {column.title}: the paper prints {_text(*paper)}, computed {_text(*truth)}"
-                for paper, truth, column in zip(figures, found, columns[1:], strict=True)
-                if _text(*paper) != _text(*truth)
+            odd = [
+                n for n, pair in enumerate(zip(figures, found, strict=True)) if len({_text(*one) for one in pair}) > 1
             ]
+            notes += [
+                f"{method}, {columns[1 + n].title}: the paper prints {_text(*figures[n])}, computed {_text(*found[n])}"
+                for n in odd
+            ]
+            if method == GENIUS:
+                notes += [note for n in odd for note in _misread(columns[1 + n].title, n, figures[n])]
+            elif len(odd) > 1 and len(fit := np.flatnonzero(_fits(figures, at_hand)[odd].all(axis=0))) == 1:
+                other = at_hand[0].table.architecture_at(int(fit[0]))
+                tests = ", ".join(f"{one.figures(other)[1]:.2f}" for one in at_hand)
+                which = ", ".join(f"{columns[1 + n].title.removesuffix(' (%)')} {figures[n][0]:.2f}" for n in odd)
+                notes.append(
+                    f"{method} mixes two cells: {which} are those of {SPACE.to_native(other)} alone, whose test "
+                    f"accuracies are {tests}"
+                )
         status = Status.QUOTED if found is None else Status.RECOMPUTED
         cells = (Cell(mean, _text(mean, std), status, std) for mean, std in found or figures)
         rows.append((quoted(method), *cells))
@@ -154,12 +167,36 @@ def _only_cell(figures: Sequence[tuple[float, float]], opened: Sequence[Opened])
     """The cell that a method always found: the only one to have the most of its figures, and more than half of them."""
     if any(std != 0 for _, std in figures):
         return None
-    sides = [side for one in opened for side in (one.table.accuracy, one.held_out.test)]
-    fits = np.sum([np.round(side, 2) == mean for side, (mean, _) in zip(sides, figures, strict=True)], axis=0)  # (n,)
+    fits = _fits(figures, opened).sum(axis=0)
     best = np.flatnonzero(fits == fits.max())
     if len(best) > 1 or 2 * fits.max() <= len(figures):
         return None
     return opened[0].table.architecture_at(int(best[0]))
+
+
+def _fits(figures: Sequence[tuple[float, float]], opened: Sequence[Opened]) -> NDArray[np.bool_]:
+    """(figures, n) which of the printed means each cell has."""
+    sides = [side for one in opened for side in (one.table.accuracy, one.held_out.test)]
+    return np.array([np.round(side, 2) == mean for side, (mean, _) in zip(sides, figures, strict=True)])
+
+
+def _misread(what: str, number: int, printed: tuple[float, float]) -> Iterator[str]:
+    """From which slips of two digits of one trial's figure a printed mean and deviation of GENIUS follow.
+
+    Args:
+        what: the figure is called.
+        number: of the figure in its row.
+        printed: mean and standard deviation.
+    """
+    table, split = divmod(number, len(SPLITS))
+    told = [best.printed[split] for best in best_of_trials(tuple(CELLS)[table], None)]
+    for trial, figure in enumerate(told):
+        digits = f"{figure:.2f}"
+        for at in range(len(digits) - 1):
+            slip = float(digits[:at] + digits[at + 1] + digits[at] + digits[at + 2 :])
+            read = [*told[:trial], slip, *told[trial + 1 :]]
+            if slip != figure and _text(float(np.mean(read)), float(np.std(read))) == _text(*printed):
+                yield f"{_text(*printed)} in {what} follows if trial {trial + 1}'s {figure:.2f} is read as {slip:.2f}"
 
 
 def _text(mean: float, std: float) -> str:

@@ -14,7 +14,8 @@ from genius_replay.console import printable
 _BREAKS = re.compile(r"[^\S ]+")  # all white space but the space itself
 _FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠]")
 """With these a spreadsheet begins a formula (OWASP, CSV injection); the last four are the wide forms of the first."""
-_MARKDOWN = str.maketrans({"\\": "\\\\", "&": "&amp;", "<": "&lt;", "|": "\\|", "*": "\\*"})
+_MARKDOWN = re.compile(r"[\\<~]|\*(?=\S)|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])|(?<=\])\(")
+_ENTITIES = {"<": "&lt;", "&": "&amp;"}
 _LATEX = str.maketrans(
     {
         "\\": r"\textbackslash{}",
@@ -39,8 +40,13 @@ def as_line(text: str) -> str:
 
 
 def as_markdown(text: str) -> str:
-    """A line of Markdown or a cell of its tables, without tags, entities, links and pictures; code spans stay."""
-    return as_line(text).translate(_MARKDOWN).replace("](", "]\\(")
+    """A line of Markdown without tags, entities, links, pictures and emphasis; code between backticks stays code."""
+    return _MARKDOWN.sub(lambda found: _ENTITIES.get(found[0], f"\\{found[0]}"), as_line(text))
+
+
+def as_markdown_cell(text: str) -> str:
+    """A cell of a table in Markdown."""
+    return as_markdown(text).replace("|", "\\|")
 
 
 def as_csv(value: Any) -> Any:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from genius_replay import files
-from genius_replay.console import say
+from genius_replay.console import printable, say
 from reproduce.errors import ReproduceError, UsageError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def show(report: Report, form: str | None, out: Path | None, draw: Callable[[Pat
         UsageError: if the file's suffix stands for no form.
         ReproduceError: if the file cannot be written; what was there before stays.
     """
-    if draw is not None and form is None and out is not None and out.suffix in DRAWN:
+    if draw is not None and form is None and out is not None and out.suffix.lower() in DRAWN:
         draw(out)
         return
     form = form or format_of(out)
@@ -74,23 +74,16 @@ def format_of(out: Path | None) -> str | None:
 
 
 def emit(text: str, out: Path | None) -> None:
-    """Write text to standard output, or to a file as a whole.
+    """Write text to standard output, or to a file as a whole; without what a terminal obeys, for files are shown too.
 
     Raises:
-        BrokenPipeError: the reader of standard output has gone.
-        ReproduceError: if it cannot be written; what was in a file before stays.
+        OSError: if standard output cannot be written.
+        ReproduceError: if a file cannot be written; what was there before stays.
     """
-    if out is not None:
-        write(text.encode(), out)
-        return
-    try:
+    if out is None:
         say(text)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise ReproduceError(
-            f"standard output: {error.strerror}; give the command another place to print to"
-        ) from error
+    else:
+        write(printable(text).encode(), out)
 
 
 def write(
@@ -132,10 +125,19 @@ def save(figure: Figure, path: Path) -> None:
     Raises:
         ReproduceError: if it cannot be drawn or the file cannot be written; what was there before stays.
     """
-    stamp = {".png": "Software", ".svg": "Date", ".pdf": "CreationDate"}[path.suffix]
+    from matplotlib.text import Text  # there, since there is a figure
+
+    ticks = {
+        text for axes in figure.axes for axis in (axes.xaxis, axes.yaxis) for text in axis.get_ticklabels(which="both")
+    }
+    for text in figure.findobj(Text):
+        if isinstance(text, Text) and text not in ticks:  # a dollar sign in a name begins no formula
+            text.set_parse_math(False)
+            text.set_text(printable(text.get_text()))
+    stamp = {".png": "Software", ".svg": "Date", ".pdf": "CreationDate"}[path.suffix.lower()]
     drawn = io.BytesIO()
     try:
-        figure.savefig(drawn, format=path.suffix[1:], metadata={stamp: None})
+        figure.savefig(drawn, format=path.suffix[1:].lower(), metadata={stamp: None})
     except ValueError as error:  # such as a date in SOURCE_DATE_EPOCH that is none
         raise ReproduceError(f"{path}: matplotlib refuses to draw it: {error}") from error
     write(drawn.getvalue(), path)

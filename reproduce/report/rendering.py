@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from itertools import groupby, zip_longest
 from textwrap import wrap
 
-from reproduce.report.escaping import as_csv, as_json, as_latex, as_line, as_markdown
+from reproduce.report.escaping import as_csv, as_json, as_latex, as_line, as_markdown, as_markdown_cell
 from reproduce.report.report import Report, Status
 
 WIDTH = 80  # characters of a line where no terminal says otherwise
+NARROWEST = 40  # whatever a terminal says
 SHORT, LONG = 24, 44  # characters up to which a cell is never broken, and from which on it is before a table is
 _GAP = "  "
 _GLUE = "\N{NO-BREAK SPACE}"  # before a mark
@@ -24,6 +25,7 @@ def on_terminal(report: Report) -> None:
     from rich.text import Text
 
     console = Console()
+    console.width = max(console.width, NARROWEST)
     for line in plain(report, console.width).splitlines():
         text = Text(line)
         for status, style in _STYLES.items():  # a cell is words with one space between, and its mark
@@ -126,7 +128,7 @@ def _lines(row: Sequence[str], widths: Sequence[int]) -> list[str]:
 
 def markdown(report: Report) -> str:
     """A GitHub table."""
-    grid = _marked(report, as_markdown)
+    grid = _marked(report, as_markdown_cell)
     grid.insert(1, ["---"] * len(report.columns))
     lines = [f"| {' | '.join(row)} |" for row in grid]
     notes = [f"- {as_markdown(note)}" for note in (*report.notes, report.origin)]

@@ -22,7 +22,7 @@ MEASURED = [(each.name, each.space.name) for each in benchmarks.BENCHMARKS.value
 
 def wording(table: str | None, space: str, answers: str = "free", training: Training | None = None) -> Prompts:
     window = (270, 330) if space == "mobilenetv2-se" else None
-    return runs.wording(spaces.find(space).SPACE, answers, window, table, training)
+    return runs.wording(spaces.find(space).SPACE, answers, window, training or table)
 
 
 @pytest.mark.parametrize("answers", runs.ANSWERS)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 from cache.key import JSON
@@ -55,6 +57,40 @@ def cuts(body: JSON) -> Behaviour:
     return behave
 
 
+def drips(body: bytes, *, headers: bool = False) -> Behaviour:
+    """Send a byte now and then, of the body or already of the headers, and never come to an end."""
+
+    def behave(handler: Handler) -> None:
+        handler.close_connection = True
+        if not headers:
+            handler.send_response(200)
+            handler.send_header("Content-Length", str(len(body) + 10**6))
+            handler.end_headers()
+            handler.wfile.write(body)
+        else:
+            handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+        with suppress(OSError):
+            while not handler.server.over.wait(0.1):
+                handler.wfile.write(b" ")
+
+    return behave
+
+
+def hangs_up(handler: Handler) -> None:
+    """Close the connection without a word."""
+    handler.close_connection = True
+
+
+def leaves_open(body: bytes) -> Behaviour:
+    """Send a whole stream and keep the connection open behind it."""
+
+    def behave(handler: Handler) -> None:
+        handler.give(body, 200, {"Content-Length": str(len(body) + 1)})
+        silent(handler)
+
+    return behave
+
+
 def silent(handler: Handler) -> None:
     """Say nothing until the test is over."""
     handler.server.over.wait(10)
@@ -67,13 +103,21 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self) -> None:
+    def __init__(self, certificate: Path | None = None) -> None:
+        """Speak TLS if there is a certificate, in a file with its key."""
         super().__init__(("127.0.0.1", 0), Handler)
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self.socket = context.wrap_socket(self.socket, server_side=True)
         self.behaviours: list[Behaviour] = [says(completion("[1, 2]"))]
         self.asked: list[dict[str, Any]] = []  # the bodies
         self.headers: list[dict[str, str]] = []
         self.over = threading.Event()
         self.lock = threading.Lock()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: clients that go away, or speak another protocol, are what is tested."""
 
     @property
     def url(self) -> str:
@@ -86,6 +130,13 @@ class Handler(BaseHTTPRequestHandler):
 
     server: Server
     protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self.server.asked.append({"method": "GET"})
+        self.give(b"{}", 200, {})
+
+    def do_CONNECT(self) -> None:
+        self.do_GET()
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -109,9 +160,9 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def running() -> Iterator[Server]:
+def running(certificate: Path | None = None) -> Iterator[Server]:
     """A server that runs until the block ends."""
-    with Server() as server:
+    with Server(certificate) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:

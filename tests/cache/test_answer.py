@@ -100,6 +100,7 @@ BROKEN = {
     "a comma too many": json.dumps(ANSWER)[:-1].encode() + b",}",
     "a raw line end": b'{"choices": [{"message": {"content": "1\n2"}}]}',
     "more behind": json.dumps(ANSWER).encode() * 2,
+    "garbage behind": json.dumps(ANSWER).encode() + b"\nOK\n",
     "deep": b'{"choices": ' + b"[" * 900 + b"]" * 900 + b"}",
     "deeper": b'{"choices": ' + b"[" * 200_000 + b"]" * 200_000 + b"}",
     "stream in Latin-1": events(piece("stop", content="x")).replace(b'"x"', b'"\xe4"'),
@@ -226,6 +227,8 @@ def test_only_texts_that_grow_are_joined_and_nothing_replaces_something() -> Non
     kept = read(
         events(
             {"id": "", "model": "", "created": 0, "choices": [], "prompt_filter_results": [{"prompt_index": 0}]},
+            {"choices": [], "citations": ["a"]},
+            {"choices": [], "citations": ["a", "b"], "prompt_filter_results": []},
             {"id": "c-1", "model": "m-1", "created": 9, "choices": piece(role="assistant", content="")["choices"]},
             {"id": "c-1", "model": "m-1", "choices": [{"index": 0, "delta": {"content": "[1,"}}]},
             {"id": "", "model": "", "created": 0, "choices": [{"index": 0, "content_filter_results": safe}]},
@@ -246,6 +249,7 @@ def test_only_texts_that_grow_are_joined_and_nothing_replaces_something() -> Non
         "model": "m-1",
         "created": 9,
         "object": "chat.completion",
+        "citations": ["a", "b"],
         "prompt_filter_results": [{"prompt_index": 0}],
         "choices": [
             {

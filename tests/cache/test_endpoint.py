@@ -3,19 +3,39 @@
 from __future__ import annotations
 
 import logging
+import shutil
+import subprocess
+import time
 import traceback
 from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cache.answer import LARGEST_BYTES
 from cache.client import Reply
 from cache.endpoint import ATTEMPTS, OpenAITransport
 from cache.errors import CacheError, EndpointError, InvalidRequest
 from cache.key import JSON
 from cache.limits import Limits, Price, Usage
 from tests.cache.records import chat_request
-from tests.cache.server import Behaviour, Server, completion, cuts, events, fails, running, says, silent
+from tests.cache.server import (
+    Behaviour,
+    Handler,
+    Server,
+    completion,
+    cuts,
+    drips,
+    events,
+    fails,
+    hangs_up,
+    leaves_open,
+    running,
+    says,
+    silent,
+)
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.network]
 
@@ -179,6 +199,166 @@ def test_no_server_at_all(server: Server, clock: Clock) -> None:
     assert clock.waited == []
 
 
+# -- on the way ---
+
+ELSEWHERE = "http://endpoint.invalid/v1"  # a name that no resolver has
+
+
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "HTTPS_PROXY"])
+@pytest.mark.parametrize("proxy", ["a server", "socks5://127.0.0.1:1", "nonsense://127.0.0.1:1"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.0.0.2"])
+def test_a1_loopback_is_never_asked_through_a_proxy(
+    variable: str, proxy: str, host: str, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    url = server.url.replace("127.0.0.1", host)
+    if host == "127.0.0.2":
+        url = server.url  # bound to one address alone
+    with running() as other:
+        monkeypatch.setenv(variable, other.url if proxy == "a server" else proxy)
+        with OpenAITransport(url, KEY) as transport:
+            assert transport.send(chat_request("one")).answer == ANSWER
+        assert other.asked == []
+
+
+def test_other_hosts_are_asked_through_the_proxy(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", server.url)
+    with OpenAITransport(ELSEWHERE, KEY) as transport:
+        assert transport.send(chat_request("one")).answer == ANSWER
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("ALL_PROXY", "socks5://127.0.0.1:1"),
+        ("HTTPS_PROXY", "nonsense://me:password@127.0.0.1:1"),
+        ("SSL_CERT_FILE", "/nowhere/at.pem"),
+        ("SSL_CERT_FILE", __file__),
+        ("SSL_CERT_DIR", "/nowhere"),
+    ],
+)
+def test_a2_an_environment_that_cannot_be_used_is_named(
+    variable: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if value.startswith("socks5") and find_spec("socksio"):
+        pytest.skip("the package for socks proxies is installed")
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(CacheError, match=variable) as caught:
+        OpenAITransport("https://endpoint.invalid/v1", KEY)
+    assert "password" not in str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for 127.0.0.1 that nobody signed, with its key."""
+    path = tmp_path_factory.mktemp("tls") / "both.pem"
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl makes the certificate")
+    names = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *names]
+    subprocess.run([*command, "-keyout", path, "-out", f"{path}.crt"], check=True, capture_output=True)
+    path.write_bytes(path.read_bytes() + Path(f"{path}.crt").read_bytes())
+    return path
+
+
+def fails_once(url: str, match: str, clock: Clock) -> None:
+    with OpenAITransport(url, KEY, sleep=clock.sleep) as transport, pytest.raises(EndpointError, match=match) as caught:
+        transport.send(chat_request("one"))
+    assert clock.waited == []
+    assert url.split("/")[2] not in str(caught.value)
+
+
+def test_a3_each_failure_has_its_own_sentence_and_is_not_met_again(
+    server: Server, certificate: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with running(certificate) as encrypted:
+        url = encrypted.url.replace("http:", "https:")
+        fails_once(url, "a certificate that is not trusted .*SSL_CERT_FILE", clock)
+        fails_once(encrypted.url, "TLS at the base URL, which says http. Begin it with https://", clock)
+        assert encrypted.asked == []
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        with OpenAITransport(url, KEY) as transport:
+            assert transport.send(chat_request("one")).answer == ANSWER
+    fails_once(server.url.replace("http:", "https:"), "no TLS at the base URL .*begin it with http://", clock)
+    fails_once(ELSEWHERE, "no address for the host of the base URL", clock)
+    fails_once(f"http://{'x' * 70}.invalid/v1", "an address that cannot be asked|no address for the host", clock)
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    fails_once(ELSEWHERE, "a closed port at the proxy in HTTP_PROXY", clock)
+
+
+def test_an_endpoint_that_was_reached_may_come_back(server: Server, clock: Clock) -> None:
+    server.behaviours = [hangs_up, says(ANSWER)]
+    with OpenAITransport(server.url, KEY, sleep=clock.sleep) as transport:
+        transport.send(chat_request("one"))
+        server.shutdown()
+        server.server_close()
+        server.behaviours = [hangs_up]
+        with pytest.raises(EndpointError, match=f"attempt {ATTEMPTS}, the last one"):
+            transport.send(chat_request("two"))
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a6_no_redirect_is_followed(status: int, server: Server, transport: OpenAITransport) -> None:
+    server.behaviours = [says(b"", status, Location=f"{server.url}/elsewhere")]
+    with pytest.raises(EndpointError, match=r"a redirect to .*not followed") as caught:
+        transport.send(chat_request("one"))
+    assert len(server.asked) == 1
+    assert not caught.value.passes
+
+
+@pytest.mark.parametrize("query", ["?api-version=1", "?a=1&b=2"])
+def test_a7_a_query_stands_behind_the_path(query: str, server: Server) -> None:
+    paths = []
+
+    def behave(handler: Handler) -> None:
+        paths.append(handler.path)
+        says(ANSWER)(handler)
+
+    server.behaviours = [behave]
+    with OpenAITransport(f" {server.url}/{query}\r\n", KEY) as transport:
+        transport.send(chat_request("one"))
+    assert paths == [f"/v1/chat/completions{query}"]
+
+
+def test_the_words_of_an_error_are_shown_without_what_a_terminal_obeys(
+    server: Server, transport: OpenAITransport
+) -> None:
+    server.behaviours = [says("<html><p>no \x1b]52;c;x\x07 \u202e".encode(), 400, x_request_id="a")]
+    with pytest.raises(EndpointError, match=r"status 400: no \\x1b\]52;c;x\\x07 \\u202e Change") as caught:
+        transport.send(chat_request("one"))
+    assert caught.value.request_id == "a"
+
+
+@pytest.mark.parametrize("behaviour", [drips(b'{"choices":'), drips(b"", headers=True)], ids=["body", "headers"])
+def test_an_answer_that_drips_has_a_deadline(behaviour: Behaviour, server: Server, clock: Clock) -> None:
+    server.behaviours = [behaviour, says(ANSWER)]
+    began = time.monotonic()
+    with OpenAITransport(server.url, KEY, timeout_s=1, sleep=clock.sleep) as transport:
+        first, _second = attempts_of(transport.send(chat_request("one")))
+    assert "a whole answer within 1 s, got none" in first["error"]
+    assert time.monotonic() - began < 20
+
+
+@pytest.mark.parametrize("behaviour", [says, lambda body: fails(400, body.decode())], ids=["answer", "error"])
+def test_what_never_ends_is_read_to_a_size(behaviour: Any, server: Server, transport: OpenAITransport) -> None:
+    server.behaviours = [behaviour(b'{"choices": "' + b"x" * 2 * LARGEST_BYTES)]
+    if behaviour is says:
+        assert "more than" in str(transport.send(chat_request("one")).answer["unreadable"])
+    else:
+        with pytest.raises(EndpointError, match="status 400") as caught:
+            transport.send(chat_request("one"))
+        assert len(str(caught.value)) < 1000
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("end", [True, False])
+def test_a_whole_stream_needs_no_end_of_the_connection(end: bool, server: Server) -> None:
+    server.behaviours = [leaves_open(events(*PIECES, end=end))]
+    with OpenAITransport(server.url, KEY, timeout_s=60 if end else 1) as transport:
+        assert len(attempts_of(transport.send(chat_request("one", n=2, stream=True)))) == 1
+
+
 # -- streams ---
 
 
@@ -293,12 +473,93 @@ def test_a_ceiling_on_money_needs_a_price(server: Server) -> None:
     assert server.asked == []
 
 
-def test_a_ceiling_that_cannot_be_watched_stops_after_the_answer(server: Server) -> None:
-    server.behaviours = [says({**ANSWER, "usage": None})]
+@pytest.mark.parametrize(
+    "usage",
+    [
+        None,
+        {},
+        7,
+        {"prompt_tokens": 7},
+        {"prompt_tokens": -1000, "completion_tokens": 3},
+        {"prompt_tokens": False, "completion_tokens": 3},
+        {"prompt_tokens": 7.0, "completion_tokens": 3},
+        {"prompt_tokens": "7", "completion_tokens": 3},
+        {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": -10},
+        {"prompt_tokens": 2**60, "completion_tokens": 3},
+    ],
+    ids=str,
+)
+def test_a_ceiling_that_cannot_be_watched_stops_after_the_answer(usage: JSON, server: Server) -> None:
+    server.behaviours = [says({**ANSWER, "usage": usage})]
+    for limits in ({"tokens": 1000}, {"cost": 1, "prices": {"test-1": Price(1, 1), "test-1a": Price(1, 1)}}):
+        with spending(server, **limits) as transport:
+            transport.send(chat_request("one"))
+            with pytest.raises(CacheError, match="include_usage"):
+                transport.send(chat_request("one"))
+    with spending(server, calls=3) as transport:
+        assert [transport.send(chat_request("one")).answer["usage"] is None for _ in range(2)] == [usage is None] * 2
+
+
+@pytest.mark.parametrize(
+    ("usage", "tokens"),
+    [
+        ({"prompt_tokens": 7, "completion_tokens": 3}, 10),
+        ({"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 50}, 50),
+        ({"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 5}, 10),
+        ({"total_tokens": 5}, 5),
+    ],
+)
+def test_tokens_are_the_larger_of_the_total_and_the_sum(usage: JSON, tokens: int, server: Server) -> None:
+    server.behaviours = [says({**ANSWER, "usage": usage})]
     with spending(server, tokens=1000) as transport:
         transport.send(chat_request("one"))
-        with pytest.raises(CacheError, match="include_usage"):
-            transport.send(chat_request("one"))
+        assert transport.spent.usage.tokens == tokens
+
+
+def test_a12_tokens_of_discarded_answers_are_counted(server: Server) -> None:
+    usage: JSON = {"prompt_tokens": 900, "completion_tokens": 100}
+    server.behaviours = [
+        says({"error": {"message": "overloaded"}, "usage": usage}),
+        says({**ANSWER, "choices": [{"message": {"content": None}, "finish_reason": "length"}], "usage": usage}),
+        says(ANSWER),
+    ]
+    with spending(server, tokens=1500) as transport:
+        transport.send(chat_request("one"))
+        assert transport.spent.usage.tokens == 2000
+        with pytest.raises(CacheError, match="at most 1500 tokens in this run, used 2000"):
+            transport.send(chat_request("two"))
+
+
+def test_a13_the_model_that_answers_is_the_one_that_is_paid(server: Server) -> None:
+    server.behaviours = [says({**ANSWER, "model": "dear"}), says({**ANSWER, "model": "test-1"})]
+    prices = {"test-1": Price(1, 1), "dear": Price(100, 100)}
+    with spending(server, cost=1, prices=prices) as transport:
+        transport.send(chat_request("one"))
+        transport.send(chat_request("two"))
+        assert transport.spent.cost == pytest.approx(1.01e-3)
+        assert transport.spent.models == {"dear": 1, "test-1": 1}
+    server.behaviours = [says({**ANSWER, "model": "dearer"})]
+    with spending(server, cost=1, prices=prices) as transport:
+        transport.send(chat_request("one"))
+        with pytest.raises(CacheError, match="a price for 'dearer', which answered in the place of 'test-1', got none"):
+            transport.send(chat_request("two"))
+
+
+@pytest.mark.parametrize("ceiling", [{"cost": float("nan")}, {"tokens": -1}, {"calls": -1}])
+def test_a_ceiling_that_nothing_reaches_is_refused(ceiling: dict[str, Any]) -> None:
+    with pytest.raises(CacheError, match="Expected a ceiling from 0 on"):
+        Limits(**ceiling)
+
+
+@pytest.mark.parametrize("model", [7, None, ["a"], {"b": 1}, "", "\x1b[2J"])
+def test_a15_nothing_about_an_answer_is_lost_to_an_odd_model(model: JSON, server: Server) -> None:
+    server.behaviours = [says({**ANSWER, "model": model, "owned_by": {"odd": [1]}, "system_fingerprint": 7})]
+    with spending(server, tokens=1000) as transport:
+        reply = transport.send(chat_request("one"))
+    assert reply.answer["model"] == model
+    assert ("model" in reply.provenance) == isinstance(model, str)
+    assert reply.provenance["endpoint"] == transport.endpoint
+    assert server.url not in str(reply)
 
 
 # -- credentials ---

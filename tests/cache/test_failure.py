@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cache.failure import refused, words
+from cache.failure import refused
 
 
 @pytest.mark.parametrize(
@@ -31,13 +31,14 @@ from cache.failure import refused, words
         ),
         ("\ufeff" + json.dumps({"error": "behind a mark"}), "behind a mark"),
         ("", "no word"),
-        ("[" * 50000, "[" * 16384),
+        ("[" * 50000, "[" * 300),
     ],
 )
 def test_the_words_of_an_error_are_shown_in_whatever_form_they_come(body: Any, said: str) -> None:  # a4
     content = body if isinstance(body, str) else json.dumps(body)
-    assert words(content.encode()) == said
-    assert str(refused(content.encode(), 400, str)).startswith(f"Expected an answer, got status 400: {said} ")
+    assert str(refused(content.encode(), 400, lambda text: text[:300])).startswith(
+        f"Expected an answer, got status 400: {said} "
+    )
 
 
 @pytest.mark.parametrize(

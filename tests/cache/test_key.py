@@ -124,7 +124,7 @@ def test_what_is_not_json_is_refused_by_its_place(value: JSON, named: str) -> No
 def test_nesting_without_end_is_refused() -> None:
     value: list[JSON] = []
     value.append(value)
-    with pytest.raises(InvalidRequest, match="nested without end"):
+    with pytest.raises(InvalidRequest, match="nested too deeply"):
         canonical(value)
 
 

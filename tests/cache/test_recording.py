@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import resource
 import signal
 import threading
 from collections.abc import Iterator, Mapping
@@ -23,7 +24,7 @@ from cache.endpoint import OpenAITransport
 from cache.errors import CacheError, EndpointError
 from cache.key import JSON, NOT_IN_KEY, request_key
 from cache.limits import Limits
-from cache.record import CHAT
+from cache.record import CHAT, Record
 from cache.store import Store
 from tests.cache.records import chat_request
 from tests.cache.server import Handler, Server, completion, cuts, events, fails, running, says, silent
@@ -202,6 +203,84 @@ def test_a_planted_key_reaches_no_record(key: str, server: Server, tmp_path: Pat
         assert store.verify() == []
     assert len(server.asked) == 3
     assert all(key.encode() not in path.read_bytes() for path in tmp_path.iterdir())
+
+
+# -- a store that fails when an answer is there ---
+
+
+def full(*_: object) -> bool:
+    raise CacheError("Expected room, got a disk that is full. Make room.")
+
+
+def test_what_cannot_be_kept_waits_and_is_not_asked_for_again(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Store(tmp_path) as store, transport(server) as endpoint:
+        for _ in range(3):  # as often as the command is given again
+            with monkeypatch.context() as failing:
+                failing.setattr(Store, "put", full)
+                with pytest.raises(CacheError, match="a disk that is full"):
+                    Client(store, {CHAT: endpoint.send}).ask(CHAT, REQUESTS[0])
+        client = Client(store, {CHAT: endpoint.send})
+        record = client.ask(CHAT, REQUESTS[0])
+        assert (record.text, client.tally) == ("[1, 2]", Tally(requests=1, hits=1))
+        assert store.get(record.key) == record
+    assert len(server.asked) == 1
+    assert [path.name for path in tmp_path.iterdir() if path.suffix in (".answer", ".lock")] == []
+
+
+def test_what_is_left_of_somebody_who_died_while_asking_is_no_answer(server: Server, tmp_path: Path) -> None:
+    key = request_key(REQUESTS[0], kind=CHAT, sample=0)
+    for content in (bytes(2**18), b"", b'{"digest": "torn', Record(REQUESTS[1], completion("[3]")).to_line()):
+        with Store(tmp_path) as store, transport(server) as endpoint:
+            with store.claim(key) as path:
+                assert isinstance(path, Path)
+                path.write_bytes(content)
+            assert Client(store, {CHAT: endpoint.send}).ask(CHAT, REQUESTS[0]).text == "[1, 2]"
+        for each in tmp_path.iterdir():
+            each.unlink()
+    assert len(server.asked) == 4
+
+
+def test_without_room_for_an_answer_nothing_is_asked(server: Server, tmp_path: Path) -> None:
+    def ask() -> None:
+        with Store(tmp_path) as store, transport(server) as endpoint:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (2**17, 2**17))
+            with pytest.raises(CacheError, match=r"Expected room for an answer in .*Make room first"):
+                Client(store, {CHAT: endpoint.send}).ask(CHAT, REQUESTS[0])
+
+    join(fork(ask))
+    assert server.asked == []
+    assert not list(tmp_path.glob("*.answer"))
+
+
+def test_nothing_waits_where_an_attempt_fails(server: Server, tmp_path: Path) -> None:
+    server.behaviours = [fails(400)]
+    with Store(tmp_path) as store, transport(server) as endpoint, pytest.raises(EndpointError):
+        Client(store, {CHAT: endpoint.send}).ask(CHAT, REQUESTS[0])
+    assert not list(tmp_path.glob("*.answer"))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"choices": true}',
+        b'{"choices": [{"message": {"content": null}}], "usage": {"total_tokens": -1}, "model": [1]}',
+        b'{"choices": [], "choices": []}',
+        b'{"choices": ' + b"[" * 200_000 + b"]" * 200_000 + b"}",
+        '{"choices": [{"message": {"content": "\u00e4"}}]}'.encode("latin-1"),
+    ],
+    ids=["true", "null", "twice", "deep", "Latin-1"],
+)
+def test_what_is_no_good_answer_is_paid_for_once(body: bytes, server: Server, tmp_path: Path) -> None:
+    server.behaviours = [says(body)]
+    with Store(tmp_path) as store, transport(server) as endpoint:
+        client = Client(store, {CHAT: endpoint.send})
+        first = client.ask(CHAT, REQUESTS[0])
+        assert client.ask(CHAT, REQUESTS[0]) == first
+        assert "choices" in first.answer or "unreadable" in first.answer
+        assert store.verify() == []
+    assert len(server.asked) == 1
 
 
 # -- the key over the parameters that the client of openai knows ---

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -193,7 +194,7 @@ def test_means_keep_their_standard_deviation(capsys: pytest.CaptureFixture[str])
     assert round(float(genius["cifar10_test_std"]), 2) == 0.09
 
 
-@pytest.mark.parametrize("columns", [60, 300])
+@pytest.mark.parametrize("columns", [0, 1, 60, 80, 300])
 def test_nothing_is_cut_on_a_terminal(
     columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -203,6 +204,25 @@ def test_nothing_is_cut_on_a_terminal(
     text = capsys.readouterr().out
     assert "…" not in text
     assert "30.87±16.40" in text
+
+
+@pytest.mark.parametrize("name", ["table3", "table4"])
+def test_the_ablations_are_whole_without_a_fetch(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = _json(capsys, name)["rows"]
+    assert isinstance(rows, list)
+    assert len(rows) == 5
+    assert all(cell["status"] != "missing" for row in rows for cell in row.values())
+
+
+def test_a_terminal_shows_whole_words_of_every_heading(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert main(["table4"]) == 0
+    text = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out)
+    assert {word for column in ITEMS["table4"].report().columns for word in column.title.split()} <= set(text.split())
+    assert all(len(line) <= 80 for line in text.splitlines())
 
 
 def test_a_home_that_is_a_file(

@@ -111,6 +111,15 @@ def test_a_download_is_verified_and_then_left_alone(server: Server, entry: Publi
     assert server.asked == 2
 
 
+def test_a1_a_server_on_this_machine_is_asked_without_a_proxy(
+    server: Server, entry: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("no_proxy")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    assert fetch_one(entry).outcome == "downloaded"
+    assert server.asked == 1
+
+
 def test_one_content_under_two_paths_is_downloaded_once(server: Server, entry: Published) -> None:
     twin = made_up("twin", url=server.url)
     results = fetch([entry, twin], force=True)

@@ -300,7 +300,7 @@ def test_the_recordings_of_the_project_replay(path: Path) -> None:
 
 
 def strict(answers: str = "free", **parameters: JSON) -> Specification:
-    model = runs.model("made-up", SPACE.name, answers, None, {"temperature": 1.0, **parameters})
+    model = runs.model("made-up", SPACE.name, answers, {"temperature": 1.0, **parameters})
     return structs.replace(planned(), model=model)
 
 

@@ -10,6 +10,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from PIL import Image
 from baselines import catalogue
 from cache import cassette
 from cache.record import Record
+from cache.store import Store
 from harness.loop import Budget, Problem, run
 from harness.protocol import Rejected
 from harness.spaces import nas_bench_201
@@ -29,6 +31,7 @@ from harness.training.recipes import DIGITS
 from reproduce import benchmarks
 from reproduce.__main__ import main
 from reproduce.cli import training
+from reproduce.data import home
 from reproduce.published import imagenet
 from tables.space import Architecture
 from tests.harness.training.instant import Instant, made_up
@@ -86,6 +89,59 @@ def test_on_a_table(capsys: pytest.CaptureFixture[str]) -> None:
         assert row["test"]["value"] in (None, standing.test)
         assert row["macs"]["value"] < 1_000_000  # of the small networks of this table, not of CIFAR-10's
     assert sum(row["test"]["value"] is not None for row in found) == 2
+
+
+def test_a_budget_that_makes_a_method_random_search_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["search", "--method", "evolution-nni", "--space", "nas-bench-201", "--table", "nas-bench-201-digits"]
+    assert main([*arguments, "--budget", "5", "--format", "json"]) == 0
+    random = "evolution-nni draws its first 100 architectures at random: up to a budget of 100 it is random search."
+    assert random in json.loads(capsys.readouterr().out)["notes"]
+
+
+def test_the_package_that_decides_a_run_is_in_its_record(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """d12."""
+    pytest.importorskip("optuna")
+    arguments = ["search", "--method", "tpe", "--space", "nas-bench-201", "--table", "nas-bench-201-digits"]
+    into = tmp_path / "tpe.jsonl"
+    assert main([*arguments, "--budget", "3", "--into", str(into), "--format", "json"]) == 0
+    version = metadata.version("optuna")
+    assert json.loads(capsys.readouterr().out)["provenance"]["optuna"] == version
+    assert [record.observed["optuna"] for record in cassette.read(into).of_kind("run")] == [version]
+
+
+def test_a_method_with_nothing_left_to_propose_ends_its_trial_with_a_remark(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """d5."""
+    pytest.importorskip("optuna")
+    (tmp_path / "a_grid.py").write_text(
+        "from optuna.samplers import GridSampler\n"
+        "from baselines.optuna_sampler import optuna_method\n"
+        "CHOICES = {str(edge): [3] if edge else [0, 1] for edge in range(6)}\n"
+        "GRID = optuna_method('grid', 'made up', lambda seed: GridSampler(CHOICES, seed=seed))\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    table = ("--space", "nas-bench-201", "--table", "nas-bench-201-digits")
+    for budget, ends in (("5", True), ("2", False)):
+        assert main(["search", "--method", "a_grid:GRID", *table, "--budget", budget, "--format", "json"]) == 0
+        printed = json.loads(capsys.readouterr().out)
+        assert len(printed["rows"]) == 2
+        assert ("Trial 1 ended after 2 evaluations: nothing was left to propose." in printed["notes"]) == ends
+
+
+@pytest.mark.parametrize("part", ["__init__", "ask", "tell"])
+def test_an_optimiser_that_fails_is_named(
+    part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parts = {"__init__": "self, space, stream", "ask": "self", "tell": "self, trial"}
+    bodies = {"__init__": "pass", "ask": "return Proposal((0,) * 6)", "tell": "pass", part: "return nowhere"}
+    lines = [f"    def {name}({given}):\n        {bodies[name]}" for name, given in parts.items()]
+    text = "\n".join(["from harness.protocol import Proposal", "class Mine:", *lines])
+    (tmp_path / f"failing_{part}.py").write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    arguments = ["search", "--method", f"failing_{part}:Mine", "--space", "nas-bench-201", "--budget", "3"]
+    assert main([*arguments, "--table", "nas-bench-201-digits"]) == 2
+    assert "NameError: name 'nowhere' is not defined" in capsys.readouterr().err
 
 
 # -- by training ---
@@ -151,6 +207,69 @@ def test_a_failure_ends_the_search_and_keeps_the_rest(executor: Instant, capsys:
     assert main(["jobs", "retry", failing[0].key]) == 0
     assert main(arguments) == 0
     assert [len(each) for each in executor.rounds] == [3, 1]
+
+
+def test_a_training_that_never_fits_is_told_as_not_measured_and_the_search_goes_on(
+    executor: Instant, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Case e22: the search could not end, and nothing was written."""
+    executor.how = "exit code 75"
+    executor.fails = lambda job: job in executor.rounds[0][1:2]
+    into = tmp_path / "mine.jsonl"
+    arguments = ("--method", "local-search", *TRAIN, "--budget", "4", "--trials", "2")
+    found = rows(capsys, *arguments, "--into", str(into))
+    assert [row["trial"]["value"] for row in found] == [1] * 4 + [2] * 4
+    (failed,) = executor.rounds[0][1:2]
+    assert failed.architecture not in [row["architecture"]["value"] for row in found]
+    assert main(["search", "--from", str(into)]) == 0
+    said = capsys.readouterr().out
+    assert f"Not measured, trial 2: {failed.architecture}: 3 attempts came to nothing, the last said: the dog" in said
+    assert sorted(values(rows(capsys, "--from", str(into)), "architecture")) == sorted(values(found, "architecture"))
+    rounds = len(executor.rounds)
+    assert values(rows(capsys, *arguments), "architecture") == values(found, "architecture")
+    assert executor.rounds[rounds:] == [[failed]]  # asked for again, and given up in the queue
+    with Store(home() / "answers") as store:
+        assert {record.kind for key in store.keys() if (record := store.get(key))} == {KIND, "run"}  # noqa: SIM118
+
+
+def test_where_nothing_can_be_trained_the_search_ends(executor: Instant, capsys: pytest.CaptureFixture[str]) -> None:
+    executor.how, executor.fails = "killed by SIGKILL", lambda _: True
+    assert main(["search", "--method", "random", *TRAIN, "--budget", "3"]) == 2
+    assert capsys.readouterr().err.count("the dog ate the pictures") == 3
+    assert len(executor.rounds) == 1
+
+
+def test_a_training_that_diverges_never_wins(
+    executor: Instant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Case e4."""
+    arguments = ("--method", "random", *TRAIN, "--budget", "4")
+    winner = max(rows(capsys, *arguments), key=lambda row: row["validation"]["value"])["architecture"]["value"]
+    monkeypatch.setenv("GENIUS_REPLAY_HOME", str(tmp_path / "another"))
+    executor.diverges = lambda job: job.architecture == winner
+    into = tmp_path / "mine.jsonl"
+    found = rows(capsys, *arguments, "--into", str(into))
+    assert len(found) == 4
+    assert winner not in [row["architecture"]["value"] for row in found]
+    for again in (arguments, ("--from", str(into))):
+        assert main(["search", *again]) == 0
+        said = capsys.readouterr().out
+        assert f"Not measured, trial 1: {winner}: a loss of its training was not finite." in said
+    assert main(["jobs", "--format", "json"]) == 0
+    remarks = [row["remark"]["value"] for row in json.loads(capsys.readouterr().out)["rows"]]
+    assert sorted(filter(None, remarks)) == ["not measured: a loss is not finite"]
+
+
+def test_results_of_another_code_are_said(
+    executor: Instant, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Case e16: an old result under a key that now gives another."""
+    arguments = ["search", "--method", "random", *TRAIN, "--budget", "3"]
+    assert main(arguments) == 0
+    assert "another version of the code" not in capsys.readouterr().out
+    monkeypatch.setattr("reproduce.search.code_digest", lambda: "sha256:edited")
+    assert main(arguments) == 0
+    assert "3 of 3 trainings were made by another version of the code than is here." in capsys.readouterr().out
 
 
 def test_a_method_that_draws_elsewhere_is_found_out(
@@ -277,9 +396,9 @@ def test_the_page_on_training_shows_what_is_printed(
         printed = capsys.readouterr().out.splitlines()
         shown = re.search(r"```text\n(.*?)```", page, re.DOTALL)
         assert shown is not None
-        until_macs = shown[1].index("Validation")  # what follows is of a real training
-        heads = [line[:until_macs].rstrip(" ●◐") for line in shown[1].splitlines()]
-        assert [line[:until_macs].rstrip(" ●◐") for line in printed[2:10]] == heads
+        of_training = shown[1].index("\n#  MACs")  # what follows is of a real training
+        heads = shown[1][:of_training].splitlines()
+        assert printed[2 : 2 + len(heads)] == heads
     assert [len(each) for each in executor.rounds] == [6]
 
 
@@ -387,6 +506,24 @@ def test_one_real_training_on_a_folder_of_pictures(pictures: Path, capsys: pytes
         (("--method", "random", *TRAIN, "--epochs", "0"), "epochs from 1 on"),
         (("--method", "random", *TRAIN, "--validation", "0"), "expects pictures that validate"),
         (("--method", "random", *TRAIN, "--width", "0"), "width above 0"),
+        (
+            ("--method", "random", *TRAIN, "--batch-size", "2", "--validation", "0.2495", "--dry-run"),
+            "batches of two pictures",
+        ),
+        (("--method", "random", *TRAIN, "--input-size", "3", "--dry-run"), "input_size from 4 on"),
+        (("--method", "random", *TRAIN, "--input-size", "9", "--dry-run"), "a side that 4 divides, got 9"),
+        (("--method", "random", *TRAIN, "--recipe", "genius-imagenet", "--dry-run"), "crop-flip or none"),
+        (("--method", "random", *TRAIN, "--executor", "slurm", "--slurm", "mem"), "expected --slurm KEY=VALUE"),
+        (("--method", "random", *TRAIN, "--executor", "slurm", "--slurm", "array=3"), "have options of their own"),
+        (("--method", "random", *TRAIN, "--workers", "-1"), "expected --workers from 0 on"),
+        (
+            ("--method", "random", "--space", "nas-bench-201", "--table", "nas-bench-201-digits", "--epochs", "3"),
+            "--epochs is for trainings: add --objective train, or leave it out",
+        ),
+        (
+            ("--method", "random", "--table", "nas-bench-201-digits", "--slurm", "mem=1G", "--executor", "slurm"),
+            "--executor, --slurm is for trainings",
+        ),
     ],
 )
 def test_wrong_use(arguments: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -100,6 +100,21 @@ def test_a_space_reads_its_own_keys_and_its_symbols(written: str) -> None:
     assert source.space.slots[0].choices == ("small", "large")
 
 
+def test_numbers_are_keys_of_a_space_that_counts_so() -> None:
+    space = Space("one", "One", (Group("All", (Slot("Width", tuple(f"{n} channels" for n in range(12))),)),))
+    data = "\n".join(["architecture,accuracy", *(f"[{n}],{50 + n}" for n in range(12))])
+    assert read(data.encode(), "mine", space)[1]["accuracy"].tolist() == list(range(50, 62))
+    with pytest.raises(TableError, match="line 3: no architecture of this table"):
+        read(data.replace("[1]", "[x]").encode(), "mine", space)
+
+
+@pytest.mark.parametrize("broken", ["1,61", "01.0,61"])
+def test_a_space_names_lost_zeros_too(broken: str) -> None:  # d8
+    data = f"architecture,accuracy\n00,60\n{broken}\n10,62\n11,63\n".encode()
+    with pytest.raises(TableError, match=r"line 3: (expected 2 symbols .* lost its leading zeros|.* got the number)"):
+        read(data, "mine", _space("0 1", "0 1"))
+
+
 def test_a_space_tells_what_an_incomplete_file_lacks() -> None:
     with pytest.raises(TableError, match="2 of 6 architectures are missing, the first is '0-2'"):
         read(WITH_TEST, "mine", _space("0 1", "0 1 2"))
@@ -148,6 +163,7 @@ def test_a_file_that_is_no_table_is_refused_with_the_line(text: str, says: str) 
         pytest.param(
             "architecture,accuracy\nnet-1,6\nnet-2,7\n", "got 2 names such as 'net-1' that show none", id="d1 ids"
         ),
+        pytest.param("architecture,accuracy\na,6\nb,7\nc,8\n", "got 3 names such as 'a'", id="d1 letters"),
         pytest.param("architecture,accuracy\na3f9,6\nb771,7\n", "got 2 names such as 'a3f9'", id="d1 hashes"),
         pytest.param(
             "architecture,accuracy\n|a~0|+|a~1|,6\n|b~0|+|a~1|,7\n|a~0|+|b~1|,7\n",

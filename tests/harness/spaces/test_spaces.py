@@ -56,6 +56,17 @@ def test_identities_of_nas_bench_macro_commute_behind_the_first_layer_of_a_stage
     assert len({network(key) for key in ("22012220", "22102220", "20212220", "02212220", "22212022")}) == 5
 
 
+@pytest.mark.parametrize("name", [name for name, each in BENCHMARKS.items() if each.by_network])
+def test_tables_that_count_by_network_have_one_row_a_network(name: str, fetched: Path) -> None:
+    opened, space = open_benchmark(name), BENCHMARKS[name].space
+    assert opened.table.runs is not None
+    rows: dict[object, set[tuple[float, ...]]] = {}
+    for row, architecture in enumerate(all_architectures(space)):
+        rows.setdefault(space.network(architecture), set()).add(tuple(opened.table.runs[row].tolist()))
+    assert len(rows) == space.networks
+    assert {len(each) for each in rows.values()} == {1}
+
+
 def test_architectures_of_one_network_were_published_with_one_accuracy(fetched: Path) -> None:
     table = open_benchmark("nas-bench-macro").table
     of_network: dict[object, set[float]] = {}

@@ -72,6 +72,12 @@ class Draw:
             "**Reasoning**\n\nThe design that I chose is simple: it grows.\n\n",
             "I cannot be sure, but this should do better. Here is my design:\n",
             "In the required format:\n\n",
+            "I avoid pooling in this design:\n",
+            "I don't see a better one than this:\n",
+            "I will not repeat Experiment 1, so here is another:\n",
+            "- node 1 is not changed\n",
+            "This one was not tested yet:\n",
+            "Cheap at first (not too cheap), rich at the end\n",
             "You're right, I apologize. Here is the corrected design:\n",
         )
 
@@ -134,6 +140,8 @@ def negation(draw: Draw) -> Meant:
     said = draw.one(
         "Do not use {}",
         "I would never propose {}",
+        "I would not go with the following design: {}",
+        "It should not be {}",
         "I cannot propose {}",
         "You should avoid {}",
         "We don't want {}",
@@ -168,7 +176,8 @@ def partial_revision(draw: Draw) -> Meant:
 
 def made_up_turn(draw: Draw) -> Meant:
     said = draw.one(draw.line(draw.a), draw.flat(draw.a), draw.json(draw.a))
-    return Meant("made-up turn", draw.space, said + draw.turn() + draw.line(draw.b), draw.a)
+    thought = draw.one("", "", "<think>Hm.</think>\n")
+    return Meant("made-up turn", draw.space, said + draw.turn() + thought + draw.line(draw.b), draw.a)
 
 
 def made_up_experiment(draw: Draw) -> Meant:

@@ -107,7 +107,7 @@ def test_designs_of_the_field_are_read_in_the_demanded_forms(field: list[dict[st
         ("Design: [３, 3, 1, 3, 3, 4]", Reason.WRONG_FORM, "which holds a fullwidth digit three ('３')"),
         ("Design: 【3, 3, 1, 3, 3, 4】", Reason.WRONG_FORM, "which holds a left black lenticular bracket ('【')"),
         ("Design： [3, 3, 1, 3, 3, 4]", Reason.WRONG_FORM, "which holds a fullwidth colon ('：')"),
-        (f"I would not use\n{LINE}", Reason.AMBIGUOUS, "the sentence that leads to the last line says 'not' of it"),
+        (f"I would not use\n{LINE}", Reason.AMBIGUOUS, "the sentence that leads to the last line says 'not use' of it"),
         (f"Experiment 2 was:\n{LINE}", Reason.AMBIGUOUS, "the sentence that leads to the last line says 'was:' of it"),
         ("I am done.\nDesign: none", Reason.CONCLUDED, "the answer says that no better design is to be found"),
     ],

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
-from harness.training.jobs import Epoch, Job, Observed, Outcome, Trained
+from harness.training.jobs import Epoch, Job, Observed, Outcome, Trained, code_digest
 from harness.training.queue import ATTEMPTS, SPEC, Queue, Status
 from harness.training.worker import RESULT
 
-OBSERVED = Observed("2026-01-01T00:00:00+00:00", seconds=36.0, device="made up", peak_memory_bytes=1)
+OBSERVED = Observed(
+    "2026-01-01T00:00:00+00:00", seconds=36.0, device="made up", peak_memory_bytes=1, code=code_digest()
+)
 
 
 def made_up(job: Job) -> Trained:
@@ -21,9 +23,11 @@ def made_up(job: Job) -> Trained:
 
 @dataclass
 class Instant:
-    """Remembers which jobs each call of `run` asked for; those in `fails` die in all their attempts."""
+    """Remembers which jobs each call of `run` asked for; those in `fails` die in all their attempts, as `how` says."""
 
     fails: Callable[[Job], bool] = lambda _: False
+    diverges: Callable[[Job], bool] = lambda _: False
+    how: str = "exit code 2"
     rounds: list[list[Job]] = field(default_factory=list)
 
     def run(self, queue: Queue, keys: Collection[str], each: Callable[[Status], object] = lambda _: None) -> None:
@@ -33,8 +37,11 @@ class Instant:
             folder = queue.status(job.key).folder
             if self.fails(job):
                 for _ in range(ATTEMPTS):
-                    queue.end(job.key, queue.begin(job.key, "here"), "exit code 2")
+                    queue.end(job.key, queue.begin(job.key, "here"), self.how)
                 (folder / "log.txt").write_text("the dog ate the pictures\n")
             else:
-                (folder / RESULT).write_bytes(made_up(job).to_record().to_line())
+                done = made_up(job)
+                if self.diverges(job):
+                    done = Trained(job, Outcome((Epoch(None, None, None),), None, None, None, None), OBSERVED)
+                (folder / RESULT).write_bytes(done.to_record().to_line())
             each(queue.status(job.key))

@@ -24,6 +24,7 @@ from harness.training.jobs import (
     Outcome,
     Scale,
     Trained,
+    Training,
 )
 from harness.training.worker import read_result
 from tables.errors import InvalidArchitecture
@@ -35,11 +36,48 @@ PERCENT = st.floats(0, 100)
 LOSS = st.none() | st.floats(0, 1e6)
 
 
+OBSERVED = Observed("2030-01-01T00:00:00+00:00", 1.5, "cpu", 1)
+
+
 def result(job: Job = JOB, validation: float | None = 50.0) -> Trained:
     outcome = Outcome((Epoch(0.5, validation, 0.25),), validation, 0.25, 75.0, None)
     return Trained(
         job, outcome, Observed("2030-01-01T00:00:00+00:00", 1.5, "cpu", 1, (3,), {"threads": 1}, {"torch": "2"})
     )
+
+
+@pytest.mark.parametrize("loss", [2.0**53, 1.2345678e17, 2.0**60, 9.99e20, 1e21, 3.4e38, 2.0**53 - 1])
+def test_whatever_is_measured_can_be_kept(loss: float, tmp_path: Path) -> None:
+    """Case e5: a network that is all but lost has a finite loss, and an accuracy that counts."""
+    trained = Trained(JOB, Outcome((Epoch(loss, 50.0, loss),), 50.0, loss, 49.0, loss), OBSERVED)
+    with Store(tmp_path) as store:
+        store.put(trained.to_record())
+    with Store(tmp_path) as store:
+        record = store.get(JOB.key)
+        assert record is not None
+        again = Trained.from_record(Record.from_line(record.to_line()))
+    assert again == trained
+    assert again.outcome.is_measured
+
+
+@pytest.mark.parametrize(
+    ("train", "validation", "test"), [(None, 1.0, 1.0), (1.0, None, 1.0), (1.0, 1.0, None)], ids=str
+)
+def test_an_older_record_of_a_training_that_diverged_is_not_measured(
+    train: float | None, validation: float | None, test: float | None
+) -> None:
+    """Case e4: six of them show 78.75 %."""
+    outcome = Outcome((Epoch(train, 78.75, validation),), 78.75, validation, 78.75, test)
+    assert not Trained.from_record(Trained(JOB, outcome, OBSERVED).to_record()).outcome.is_measured
+
+
+def test_a_side_whose_halves_do_not_meet_is_refused() -> None:
+    """Case e7: in a network of the benchmark, and wherever pictures are smaller than it halves them."""
+    for side in (1, 2, 3):
+        with pytest.raises(InvalidJob, match="expects input_size from 4 on"):
+            replace(recipes.DIGITS, input_size=side)
+    with pytest.raises(InvalidJob, match="side that 4 divides, got 6"):
+        Training("nas-bench-201", "digits", DIGEST, replace(recipes.DIGITS, input_size=6))
 
 
 @st.composite

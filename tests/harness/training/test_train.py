@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from cache.record import Record
 from harness import spaces
-from harness.errors import HarnessError, InvalidJob, NotThisJob, TrainingError
+from harness.errors import HarnessError, InvalidJob, MalformedData, NotThisJob, TrainingError, Unwell
 from harness.training import data as datasets
 from harness.training import recipes
 from harness.training.jobs import Epoch, Job, Outcome, Scale, Trained, Training, code_digest
@@ -193,6 +193,77 @@ def test_a_folder_of_pictures_trains_as_imagenet_does(tmp_path: Path, workers: i
     assert outcome == train(job, path=root, device=CPU).outcome  # the number of workers changes nothing
 
 
+@pytest.mark.parametrize("part", ["train", "val"])
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("content", [b"no picture", None])
+def test_a_picture_that_cannot_be_read_is_found_before_the_first_epoch(
+    part: str, workers: int, content: bytes | None, tmp_path: Path
+) -> None:
+    """Case e3: in the test part it was found after the last."""
+    root = fill(tmp_path, train=12, val=3)
+    path = root / part / "n02" / "1.JPEG"
+    path.write_bytes(content or path.read_bytes()[:-20])
+    recipe = replace(recipes.GENIUS_IMAGENET, epochs=1, batch_size=8, input_size=32, split=Split(0.75, 0.25))
+    digest = datasets.find("imagenet", root).digest
+    job = Training("mobilenetv2-se", "imagenet", digest, recipe, network=Scale(width=0.125)).job((0,) * 30)
+    log: list[str] = []
+    with pytest.raises(MalformedData, match=r"n02/1.JPEG: expected a whole picture, got .*; mend or remove it$"):
+        train(job, path=root, device=CPU, workers=workers, say=log.append)
+    assert log == []
+
+
+def test_what_the_folder_leaves_out_is_in_the_log(tmp_path: Path) -> None:
+    """Case e9."""
+    root = fill(tmp_path, train=12, val=3)
+    (root / "train" / "n01" / "new.webp").touch()
+    recipe = replace(recipes.GENIUS_IMAGENET, epochs=1, batch_size=8, input_size=32, split=Split(0.75, 0.25))
+    digest = datasets.find("imagenet", root).digest
+    job = Training("mobilenetv2-se", "imagenet", digest, recipe, network=Scale(width=0.125)).job((0,) * 30)
+    assert train(job, path=root, device=CPU).observed.log[0] == "left out: 1 files that end in .webp"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError(
+            "DataLoader worker (pid 7) is killed by signal: Bus error. It is possible that dataloader's workers are "
+            "out of shared memory."
+        ),
+        OSError("Caught OSError in worker 0.\nOriginal Traceback (most recent call last):\nNo space left on device"),
+    ],
+    ids=["bus error", "no space"],
+)
+def test_a_small_shared_memory_is_said_with_the_way_out(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Case e20."""
+
+    class Dying:
+        def __init__(self, *_: object, **__: object) -> None:
+            pass
+
+        def __iter__(self) -> Iterator[Batch]:
+            raise error
+
+    monkeypatch.setattr("harness.training.pictures.DataLoader", Dying)
+    root = fill(tmp_path, train=12, val=3)
+    recipe = replace(recipes.GENIUS_IMAGENET, epochs=1, batch_size=8, input_size=32, split=Split(0.75, 0.25))
+    data = prepare(datasets.find("imagenet", root), recipe, CPU, workers=2)
+    with pytest.raises(Unwell, match=r"expected 2 processes to read pictures, got: .*--workers 0") as caught:
+        next(data.test.ordered())
+    assert "Traceback" not in str(caught.value)
+
+
+def test_a_batch_of_one_picture_is_refused() -> None:
+    """Case e7: at its end, BatchNorm's own words."""
+    recipe = replace(RECIPE, batch_size=2, split=Split(0.0045, 0.25, 0.25))  # 8 of 1,797; one more is odd
+    assert len(prepare(DIGITS, recipe, CPU).train) == 8
+    with pytest.raises(
+        InvalidJob, match="expected batches of two pictures or more, but 9 pictures in batches of at most 2"
+    ):
+        prepare(DIGITS, replace(recipe, split=Split(0.005, 0.25, 0.25)), CPU)
+
+
 # -- checkpoints ---
 
 
@@ -260,13 +331,12 @@ def test_a_checkpoint_that_cannot_be_written_is_said_and_training_goes_on(tmp_pa
 def test_each_stretch_of_a_training_says_what_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Case e16: taken up under another torch, and after the code was edited."""
     path = tmp_path / "checkpoint"
-    now = code_digest()
     monkeypatch.setattr(training, "code_digest", lambda: "sha256:before")
     interrupted(JOB, path, 1)
     monkeypatch.undo()
     result = train(JOB, device=CPU, checkpoint=Checkpoint(path, JOB.key))
     first, last = result.observed.stretches
-    assert (first.code, last.code, result.observed.code) == ("sha256:before", now, code_digest())
+    assert (first.code, last.code, result.observed.code) == ("sha256:before", code_digest(), code_digest())
     assert first.versions["torch"] == torch.__version__
     (said,) = [line for line in result.observed.log if "were trained with something else" in line]
     assert said == "the first 1 epochs were trained with something else: code sha256:before"
@@ -315,6 +385,39 @@ def test_a_job_that_is_killed_and_asked_for_twice_is_trained_once(tmp_path: Path
     assert resumed.outcome == trained(job)
     assert resumed.observed.resumed_at[0] >= 3
     assert sorted(path.name for path in tmp_path.iterdir()) == ["result.json", "result.lock", "spec.json"]
+
+
+@pytest.mark.parametrize("level", ["1", "2"])
+def test_no_assert_does_work(level: str, tmp_path: Path) -> None:
+    """Case e18."""
+    (tmp_path / "spec.json").write_text(replace(JOB, recipe=replace(RECIPE, epochs=1)).to_json())
+    environment = {**os.environ, "PYTHONOPTIMIZE": level}
+    command = [sys.executable, "-m", "harness.training", str(tmp_path / "spec.json"), "--device", "cpu"]
+    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
+    assert (tmp_path / "result.json").exists()
+    for module in ("harness.training", "harness.digits"):
+        subprocess.run([sys.executable, "-m", module, "--help"], env=environment, check=True, stdout=subprocess.DEVNULL)
+
+
+def test_help_needs_no_torch() -> None:
+    hidden = "import sys; sys.modules['torch'] = None; import runpy; sys.argv = ['x', '--help']; "
+    script = hidden + "runpy.run_module('harness.training', run_name='__main__')"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("usage:")
+
+
+def test_without_torch_a_job_is_refused_in_a_line(tmp_path: Path) -> None:
+    (tmp_path / "spec.json").write_text(JOB.to_json())
+    hidden = (
+        f"import sys; sys.modules['torch'] = None; import runpy; sys.argv = ['x', {str(tmp_path / 'spec.json')!r}]; "
+    )
+    script = hidden + "runpy.run_module('harness.training', run_name='__main__')"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("training needs torch, got: ")
+    assert "pip install torch" in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_result_says_how_it_came_about(tmp_path: Path) -> None:

@@ -49,7 +49,9 @@ def test_the_best_of_a_table(fetched: Path, capsys: pytest.CaptureFixture[str]) 
 
 @pytest.mark.parametrize(
     ("table", "macs", "params"),
-    [
+    [  # d3
+        ("nas-bench-201-cifar10", (15_647_360, "15.65"), (129_306, "0.1293")),
+        ("nas-bench-201-imagenet16-120", (3_919_360, "3.919"), (136_456, "0.1365")),
         ("nas-bench-201-cifar100", (15_653_120, "15.65"), (135_156, "0.1352")),
         ("nas-bench-201-digits", (6_816, "0.006816"), (1_242, "0.001242")),
     ],
@@ -60,6 +62,28 @@ def test_costs_are_those_of_the_table(
     (row,) = _rows(capsys, table, "[4, 1, 2, 0, 4, 2]")
     assert (row["macs"]["value"], row["macs"]["text"]) == macs
     assert (row["params"]["value"], row["params"]["text"]) == params
+
+
+@pytest.mark.parametrize(
+    ("arguments", "rank", "says"),
+    [
+        (
+            ("nas-bench-macro", "22221222"),
+            7,
+            "6,561 architectures (keys), which are 3,969 networks; architectures of one",
+        ),
+        (("nas-bench-201-digits", "[3, 3, 3, 3, 3, 3]"), 1, "15,625 architectures (keys), which are 5,044 networks; "),
+        (("nas-bench-201-cifar10", "[3, 3, 3, 3, 3, 3]"), None, "which are 5,044 networks; each was trained by itself"),
+        (("channel-bench-resnet", "4444444"), None, "16,384 architectures, each a network of its own"),
+    ],
+)
+def test_ranks_say_what_they_count(
+    fetched: Path, arguments: tuple[str, str], rank: int | None, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:  # d7
+    assert main(["query", *arguments, "--format", "json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["rows"][0].get("network_rank", {"value": None})["value"] == rank
+    assert any(says in note for note in shown["notes"])
 
 
 def test_without_the_table_costs_are_still_computed(capsys: pytest.CaptureFixture[str]) -> None:

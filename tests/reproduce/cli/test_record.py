@@ -142,6 +142,51 @@ def test_a_ceiling_on_money_needs_prices(server: Server, tmp_path: Path, capsys:
     assert main(command(server, into, "--max-cost", "14", "--prices", str(prices))) == 0
 
 
+def test_answers_of_another_endpoint_are_not_passed_off_as_this_ones(
+    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command(server, tmp_path / "one.jsonl")) == 0
+    assert "--fresh" not in capsys.readouterr().err
+    with running() as other:
+        other.behaviours = [counting]
+        assert main(command(other, tmp_path / "two.jsonl")) == 0
+        assert other.asked == []
+        assert "3 of 3 answers were kept before, from another endpoint" in capsys.readouterr().err
+        for _ in range(2):
+            assert main([*command(other, tmp_path / "three.jsonl"), "--fresh"]) == 0
+            assert "answers were kept before" not in capsys.readouterr().err
+        assert len(other.asked) == 3
+    assert f":{other.server_port}" not in (tmp_path / "three.jsonl").read_text(encoding="utf-8")
+    one, three = (
+        {str(record.provenance["endpoint"]) for record in cassette.read(tmp_path / name).of_kind(CHAT)}
+        for name in ("one.jsonl", "three.jsonl")
+    )
+    assert len(one) == len(three) == 1
+    assert one != three
+
+
+def test_a13_a_run_lists_the_models_that_answered(
+    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def other(handler: Handler) -> None:
+        says({**completion("[3]"), "model": "other"})(handler)
+
+    server.behaviours = [counting, other, counting]
+    assert main(command(server, tmp_path / "mine.jsonl")) == 0
+    assert "answered by other and test-1a" in capsys.readouterr().err
+    assert main(["recordings", str(tmp_path / "mine.jsonl")]) == 0
+    assert "model other and test-1a" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("seed", [2**53, -(2**53) - 1, 10**30])
+def test_a11_a_seed_that_no_record_can_hold_is_refused(
+    seed: int, server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command(server, tmp_path / "mine.jsonl"), "--seed", str(seed)]) == 2
+    assert f"--seed with its trials within ±{2**53 - 1}" in capsys.readouterr().err
+    assert server.asked == []
+
+
 def test_a_failure_of_the_endpoint_keeps_what_was_answered(server: Server, tmp_path: Path) -> None:
     server.behaviours = [counting, fails(401, "who are you"), counting]
     assert main(command(server, tmp_path / "mine.jsonl")) == 2

@@ -203,7 +203,8 @@ class TestServing:
         serve.serve(model, port=port, context=512, threads=1)
         assert server.answered("POST", {"model": model.identifier}) == "answered"
         assert server.answered("GET", None) == "answered"
-        for other in ({"model": "made-up"}, {"model": "made-up@sha256:0"}, {}):
+        others: list[object] = [{"model": "made-up"}, {"model": "made-up@sha256:0"}, {}, [], "text", None]
+        for other in others:
             status, content = server.answered("POST", other)
             assert status == 404
             assert model.identifier in content["error"]["message"]

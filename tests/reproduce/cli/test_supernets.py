@@ -31,7 +31,7 @@ def searched(seed: int, choice: int, search: Search = JOB.search) -> Searched:
     """A search whose logits go from 0 to 2 for one operation on all edges."""
     last = tuple(2.0 if number == choice else 0.0 for number in range(5))
     outcome = SupernetOutcome(
-        SPACE.to_native((choice,) * 6), (((0.0,) * 5,) * 6, (last,) * 6), (Epoch(1.0, 50 + seed, None),)
+        SPACE.to_native((choice,) * 6), (((0.0,) * 5,) * 6, (last,) * 6), (Epoch(1.0, 50 + seed, 1.0),)
     )
     return Searched(replace(JOB, seed=seed, search=search), outcome, OBSERVED)
 
@@ -70,6 +70,12 @@ def test_a_report_counts_what_collapsed(made_up: Path) -> None:
     assert "weigh most in 2 of 3 seeds (0.09, 0.65, 0.65) and are on 0, 6, 6 of 6 edges" in notes
     assert "2 of 4 searches end in the cell of skip connections alone; `python -m reproduce fetch" in notes
     assert report.tables == {"searches": cassette.read(made_up).digest}
+
+
+def test_the_torch_that_trained_stands_below_the_report() -> None:
+    """d12."""
+    (version,) = {each.observed.versions["torch"] for each in supernets.read([supernets.COMMITTED])[0].searches}
+    assert f"trained with torch {version}" in supernets.report().origin
 
 
 def test_cells_are_looked_up_where_the_table_is_at_hand(made_up: Path, fetched: Path) -> None:

@@ -122,6 +122,20 @@ def test_the_curves_are_drawn(fetched: Path, tmp_path: Path, monkeypatch: pytest
     assert drawn.min() >= low
 
 
+def test_accuracies_that_differ_by_noise_do_not_squeeze_the_curves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("matplotlib")
+    path = tmp_path / "noise.csv"
+    lines = [f"{a}{b}{c},{50 + a + b + min(c, 2) + 1e-10 * c}" for a in range(4) for b in range(4) for c in range(4)]
+    path.write_text("architecture,accuracy\n" + "\n".join(lines) + "\n")
+    figures: list[Any] = []
+    monkeypatch.setattr("reproduce.compare.report.save", lambda figure, _: figures.append(figure))
+    assert main(["compare", *SMALL, "--table", str(path), "--methods", "local-search", "--out", "c.png"]) == 0
+    low, high = figures[0].axes[0].get_ylim()
+    assert high / low < 1e5
+
+
 def test_all_alike_is_one_trial_without_an_interval(fetched: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = _rows(capsys, "--table", "nas-bench-macro", "--methods", "random")
     alike = _select(rows, "smollm2, json-object, temperature 0", 10)

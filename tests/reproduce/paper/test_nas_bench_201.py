@@ -26,6 +26,8 @@ def test_the_genius_row_follows_from_its_trials(at_hand: bool, request: pytest.F
     assert {cell.status for cell in row[1:]} == {Status.RECOMPUTED}
     assert "GENIUS, CIFAR-10 validation (%): the paper prints 91.07±0.20, computed 91.05±0.20" in report.notes
     assert sum(note.startswith("GENIUS, ") for note in report.notes) == 1
+    slips = [note for note in report.notes if "is read as" in note]
+    assert slips == ["91.07±0.20 in CIFAR-10 validation (%) follows if trial 4's 91.01 is read as 91.10"]
 
 
 def test_methods_that_always_found_one_cell_are_looked_up(fetched: Path) -> None:
@@ -38,6 +40,15 @@ def test_methods_that_always_found_one_cell_are_looked_up(fetched: Path) -> None
     assert len(cells) == 2
     assert [cell.text for cell in rows["DrNAS"]][:2] == ["91.55±0.00", "94.36±0.00"]
     assert "DARTS, CIFAR-100 validation (%): the paper prints 38.57±0.00, computed 15.03±0.00" in report.notes
+
+
+def test_a_row_of_two_cells_is_looked_up(fetched: Path) -> None:
+    mixed = [note for note in ITEMS["table1"].report().notes if "mixes two cells" in note]
+    assert mixed == [
+        "DARTS mixes two cells: CIFAR-100 validation 38.57, ImageNet16-120 validation 18.87 are those of "
+        "|skip_connect~0|+|skip_connect~0|none~1|+|skip_connect~0|skip_connect~1|skip_connect~2| alone, whose test "
+        "accuracies are 70.92, 38.97, 18.41"
+    ]
 
 
 def test_ranks_name_the_embedded_architectures(fetched: Path) -> None:

@@ -92,3 +92,13 @@ def test_the_architectures_are_those_at_the_printed_ranks(name: str, fetched: Pa
     for trial in published_trials()[name].trials:
         for one in trial:
             assert rank[table.index_of(one.architecture)] == one.rank
+
+
+@pytest.mark.parametrize(
+    ("name", "architectures", "networks"),
+    [("table8", "8, 27, 61", "7, 22, 46"), ("table7", "19, 50, 65", "14, 37, 49")],
+)
+def test_ranks_among_networks(fetched: Path, name: str, architectures: str, networks: str) -> None:  # d7
+    notes = ITEMS[name].report().notes
+    assert f"The best ranks of the trials, {architectures} among architectures, are {networks} among networks." in notes
+    assert any("6,561 architectures (keys), which are 3,969 networks" in note for note in notes)

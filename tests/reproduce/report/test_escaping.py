@@ -7,12 +7,15 @@ import io
 import json
 import re
 import unicodedata
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reproduce.report.output import FORMATS
+from genius_replay.console import printable
+from reproduce.report.escaping import as_markdown
+from reproduce.report.output import FORMATS, new_figure, save
 from reproduce.report.rendering import render
 from reproduce.report.report import Column, Report, label
 
@@ -71,6 +74,20 @@ def test_a_spreadsheet_calculates_nothing(text: str) -> None:
     assert first.startswith("'")
 
 
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("a & b, x_1, `code_of <it>`", "a & b, x_1, `code_of &lt;it>`"),
+        ("&lt; &#60;", "&amp;lt; &amp;#60;"),
+        ("|conv~0|+|skip~1|", "|conv\\~0|+|skip\\~1|"),
+        ("__init__ *x* [1, 2]", "\\_\\_init\\_\\_ \\*x* [1, 2]"),
+        ("[a](b)", "[a]\\(b)"),
+    ],
+)
+def test_markdown_escapes_what_it_has_to_and_no_more(text: str, written: str) -> None:
+    assert as_markdown(text) == written
+
+
 def test_numbers_stay_numbers_in_csv() -> None:
     text = render(Report("n", "t", (Column("a", "A"),), ((label(-1.5),),), ()), "csv")
     assert text.splitlines()[1] == "-1.5,label"
@@ -79,6 +96,21 @@ def test_numbers_stay_numbers_in_csv() -> None:
 def test_a_cell_of_markdown_stays_one_cell() -> None:
     (row,) = [line for line in render(report("a|b\\|c"), "md").splitlines() if line.startswith("| a") and "1 |" in line]
     assert len(re.findall(r"(?<!\\)(?:\\\\)*\|", row)) == 3
+
+
+@pytest.mark.parametrize("suffix", [".svg", ".PNG", ".pdf"])
+@pytest.mark.parametrize("name", [r"$\frac{$", "$x^2$", "\x1b]52;c;aGk=\x07", "a_b^c"])
+def test_a_figure_draws_names_as_they_are(name: str, suffix: str, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    figure = new_figure(2)
+    axes = figure.subplots()
+    axes.plot([1, 100], [1, 100], label=name)
+    axes.set_yscale("log")
+    axes.set_title(name)
+    axes.legend()
+    save(figure, tmp_path / f"figure{suffix}")
+    assert axes.get_title() == printable(name)
+    assert axes.get_yticklabels()[0].get_parse_math()
 
 
 def test_latex_sets_what_looks_like_an_argument_of_a_line_end() -> None:
