@@ -9,7 +9,7 @@ function and knows of no client.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib import resources
@@ -149,9 +149,12 @@ PARTS = Prompts.__dataclass_fields__.keys() - {"digits", "as_sent", "also_sent"}
 
 
 class Genius:
-    """A language model as an optimiser: `ask` sends the conversation so far, `tell` extends it."""
+    """A language model as an optimiser: `ask` sends the conversation so far, `tell` extends it.
 
-    def __init__(self, space: Space, prompts: Prompts, complete: Complete) -> None:
+    The model may be any function of messages that returns a text.
+    """
+
+    def __init__(self, space: Space, prompts: Prompts, complete: Complete | Callable[[Sequence[Message]], str]) -> None:
         self._space = space
         self._prompts = prompts
         self._complete = complete
@@ -177,6 +180,8 @@ class Genius:
     def ask(self) -> Proposal:
         """Send the conversation and propose what the model answers."""
         completion = self._complete(self.messages())
+        if isinstance(completion, str):
+            return Proposal(reply=completion)
         return Proposal(reply=completion.text, record=completion.key)
 
     def tell(self, trial: Trial) -> None:

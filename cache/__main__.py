@@ -47,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> Parser:
-    about, *_, codes = str(__doc__).strip().split("\n")
+    written = (__doc__ or "").strip()  # nothing under python -OO
+    about, codes = written.partition("\n")[0], written.rpartition("\n")[2]
     parser = Parser(prog="python -m cache", description=about, epilog=codes)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 

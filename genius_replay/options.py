@@ -1,11 +1,20 @@
-"""A command line on which an option that is given twice loses nothing."""
+"""A command line that loses nothing: neither what is given twice, nor without a word what it has no use for."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from genius_replay.console import printable
+
+
+def given(args: argparse.Namespace, declare: Callable[[argparse.ArgumentParser], None]) -> list[str]:
+    """The options, of those that a function declares, that a command line gives another value than they have anyway."""
+    parser = argparse.ArgumentParser()
+    declare(parser)
+    others = [name for name, value in vars(parser.parse_args([])).items() if getattr(args, name) != value]
+    return [f"--{name.replace('_', '-')}" for name in others]
 
 
 class Parser(argparse.ArgumentParser):

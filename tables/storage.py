@@ -28,6 +28,7 @@ from typing import Any, NamedTuple, TypeAlias
 import h5py
 import msgspec
 import numpy as np
+from h5py import h5f, h5fd, h5p
 from numpy.typing import NDArray
 
 from genius_replay import files
@@ -190,8 +191,11 @@ def _image(source: Source, columns: Columns, source_sha256: str, compressed: boo
         datasets=tuple(datasets),
         remarks=source.remarks,
     )
-    image = io.BytesIO()
-    with h5py.File(image, "w", libver=("v110", "v110")) as file:
+    creation, access = h5p.create(h5p.FILE_CREATE), h5p.create(h5p.FILE_ACCESS)
+    creation.set_obj_track_times(False)  # of the root, which h5py can be told here alone
+    access.set_fileobj_driver(h5fd.fileobj_driver, image := io.BytesIO())
+    access.set_libver_bounds(h5f.LIBVER_V110, h5f.LIBVER_V110)
+    with h5py.File(h5f.create(b"image", h5f.ACC_TRUNC, creation, access)) as file:
         _write_attribute(file, "about", info.json)
         _write_attribute(file, "digest", info.digest)
         for name, array in stored.items():

@@ -40,7 +40,7 @@ WORKER = (sys.executable, "-m", "harness.digits", "work")
 )
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    parser = Parser(prog="python -m harness.digits", description=__doc__.partition("\n")[0])
+    parser = Parser(prog="python -m harness.digits", description="Train the private table, and check it.")
     commands = parser.add_subparsers(dest="command", required=True)
     training = commands.add_parser("train", help="train every cell under every seed, and build the table")
     training.add_argument("--into", type=Path, metavar="FOLDER", required=True, help="of the table, and of its jobs")

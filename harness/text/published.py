@@ -1,4 +1,4 @@
-"""Free text → architecture: the only reader of what a language model writes (`harness.text.notation` writes).
+"""Free text → architecture: the reader of conversations that were held in prose (`harness.text.notation` writes).
 
 A reply is cut by one regular expression, made from the space, into headings that name a group or its slots, lists, and
 everything else. A *design* is either one list with an entry for every slot, or one list behind the heading of each

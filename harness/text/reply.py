@@ -128,16 +128,12 @@ _WORDS = r"[\w:.-]{0,30}"
 _THOUGHT = (
     rf"{_WORDS}(?:think|thought|reason|reflect|scratchpad|analysis|monologue|deliberat){_WORDS}(?:\s[^<>]{{0,99}})?>"
 )
-_OPENS = re.compile(
-    rf"<{_THOUGHT}|\[THINK\]|◁think▷|<unused94>|<\|begin_of_thought\|>"
-    r"|<\|?channel\|?>|\A(?-i:\s*analysis(?=[A-Z]))",  # the harmony format, with its tokens and without
-    re.IGNORECASE,
-)
-_CLOSES = re.compile(
+_CLOSES = (
     rf"</{_THOUGHT}|\[/THINK\]|◁/think▷|<unused95>|<\|end_of_thought\|>|\.\.\.done thinking\."
-    r"|<\|channel\|>\s*final\b[^<\n]{0,40}<\|message\|>|assistantfinal",
-    re.IGNORECASE,
+    r"|<\|channel\|>\s*final\b[^<\n]{0,40}<\|message\|>|assistantfinal"  # the harmony format, with tokens and without
 )
+_OPENS = rf"<{_THOUGHT}|\[THINK\]|◁think▷|<unused94>|<\|begin_of_thought\|>|<\|?channel\|?>"
+_HARMONY = r"\A\s*analysis(?=[A-Z])"
 _TOKEN = r"<[|｜][^<>\n]{1,40}[|｜]>|</?s>|<(?:end|start)_of_turn>|<(?:eos|bos)>"
 _OPENING = re.compile(  # of the model's own turn
     rf"(?:\s*(?:{_TOKEN})(?:assistant|model)?)*(?:[\s*#\[]*assistant[ \t*\]]{{0,9}}(?::|\r?\n))?", re.IGNORECASE
@@ -146,7 +142,7 @@ _ROLE = (
     r"user|human|assistant|system|developer|observation|evaluator|environment|nutzer|benutzer|utilisateur|usuario"
     r"|пользователь|用户|用戶|助手|ユーザー"
 )
-_OTHERS = re.compile(
+_OTHERS = (
     rf"(?P<token>{_TOKEN}|\[/?INST\]|<</?SYS>>)|(?i:</?(?:{_ROLE})>)"
     # a role as the heading of a line, before a sentence, or written out within one
     rf"|(?im:^[ \t>*_#<\[(]*(?:{_ROLE})[ \t]{{0,9}}[*_\])>]*[ \t]{{0,9}}(?:[:：]|\r?$))"
@@ -156,24 +152,43 @@ _OTHERS = re.compile(
     r"|(?m:^[ \t>*_\"']*(?:This design has been tested already\.|No design could be read from this answer"
     r"|This design costs [\d.]+ million, [\d.]+ million |These designs have been trained and measured:))"
 )
+_MARKS = re.compile(rf"(?P<closes>(?i:{_CLOSES}))|(?P<opens>(?i:{_OPENS})|{_HARMONY})|(?P<other>{_OTHERS})")
 
 
 def spoken(text: str) -> Spoken:
     """The part of a text that a model says to us, without blanks around it.
 
-    It begins behind the last end of its thinking; nothing is said to us if it then thinks on and does not end. It ends
-    where a turn of another begins, or with the token that ends the model's own.
+    It begins behind the model's thinking; nothing is said to us if that does not end. It ends where a turn of another
+    begins, or with the token that ends the model's own: what the model thinks in a turn that it made up is no matter.
     """
-    start, before, behind = 0, "", ""
-    for found in _CLOSES.finditer(text):
-        start, before = found.end(), THINKING
-    if _OPENS.search(text, start):
+    marks = list(_MARKS.finditer(text))
+    first = 0  # of the marks behind the last end of a thinking that has no beginning
+    begun = False
+    for number, mark in enumerate(marks):
+        if mark["closes"] and not begun:
+            first = number
+        begun = bool(mark["opens"]) or (begun and not mark["closes"])
+    start, own, before, begun = 0, _own(text, 0), "", False
+    for mark in marks[first:]:
+        if mark["closes"]:
+            start, before, begun = mark.end(), THINKING, False
+            own = _own(text, start)
+        elif mark["opens"]:
+            begun = True
+        elif not begun and mark.start() >= own:
+            return _stripped(text, own, mark.start(), before, TOKEN if mark["token"] else TURN)
+    if begun:
         return Spoken(Span(start, start), before, UNENDED)
-    if own := _OPENING.match(text, start):
-        start = own.end()
-    end = len(text)
-    if other := _OTHERS.search(text, start):
-        end, behind = other.start(), TOKEN if other["token"] else TURN
+    return _stripped(text, own, len(text), before, "")
+
+
+def _own(text: str, start: int) -> int:
+    """Where a text goes on behind what marks the model's own turn."""
+    marked = _OPENING.match(text, start)
+    return marked.end() if marked else start
+
+
+def _stripped(text: str, start: int, end: int, before: str, behind: str) -> Spoken:
     said = text[start:end]
     start += len(said) - len(said.lstrip())
     return Spoken(Span(start, start + len(said.strip())), before, behind)

@@ -97,10 +97,8 @@ JSON_OBJECT = Form(
     read_json,
 )
 
-_DRESS = r"[*_`]*"
-_LINE = re.compile(
-    rf"{_DRESS}Design{_DRESS}:{_DRESS}[ \t]*{_DRESS}(?:(?P<list>\[(?P<entries>[^\[\]]*)\])|(?P<none>none)){_DRESS}"
-)
+_DRESS = "[*_`]*"  # bold or code in Markdown
+_LINE = re.compile(rf"{_DRESS}Design{_DRESS}:[*_` \t]*(?:(?P<list>\[(?P<entries>[^\[\]]*)\])|(?P<none>none)){_DRESS}")
 _NAMED = re.compile(r"\bdesign\b\W{0,8}?[:：]", re.IGNORECASE)
 _STATED = re.compile(r"(?im:^\W{0,12}design\W{0,8}?[:：]\W{0,8}?(?:[\[［【]|none\b))")
 

@@ -194,8 +194,8 @@ class SlurmExecutor:
                 "#SBATCH --requeue",
                 f"jobs=({' '.join(jobs)})",
                 *(f"export {name}={shlex.quote(value)}" for name, value in environment().items()),
-                f"cd {shlex.quote(str(folder))}/${{jobs[SLURM_ARRAY_TASK_ID]}} || exit 2",
-                f"{shlex.join([*self._command, SPEC])} >> {LOG} 2>&1 < /dev/null || {{ code=$?",
+                f"(cd {shlex.quote(str(folder))}/${{jobs[SLURM_ARRAY_TASK_ID]}} &&",
+                f"exec {shlex.join([*self._command, SPEC])} >> {LOG} 2>&1 < /dev/null) || {{ code=$?",
                 f'echo "{EXIT_CODE.format("$code")}"; exit $code; }}',
                 "",
             )

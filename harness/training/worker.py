@@ -40,7 +40,7 @@ def perform(spec: Path, read: Callable[[Path], S], work: Callable[[S, Path], Rec
         0 if the result is there, also from before; 2 if the job cannot be done as it stands; 75 if the machine failed
         it, so that another attempt may do (`Unwell`, a file that cannot be written, memory); 130 after Ctrl-C.
     """
-    result = spec.with_name(RESULT)
+    result = spec.parent / RESULT
     try:
         job = read(spec)
         with claim(result):  # one process a job at a time: the next finds a result

@@ -57,7 +57,10 @@ def _findings(method: str, space: str | None, table: Path | None) -> Iterator[Fi
         for remark in opened.info.remarks:
             warn(remark)
         return check(OF_TABLES, opened)
-    return check(OF_METHODS, catalogue.find(method))
+    found = catalogue.find(method)
+    if found.with_model is not None:
+        raise UsageError(f"conformance: expected a method that searches by itself, got {method}, which needs a model")
+    return check(OF_METHODS, found)
 
 
 def _space(name: str) -> SpaceModule:

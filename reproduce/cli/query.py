@@ -76,9 +76,11 @@ def report(table: str, texts: Sequence[str], top: int | None) -> Report:
     columns = COLUMNS if ranks is not None else tuple(each for each in COLUMNS if each.key != NETWORK_RANK)
     rows = tuple(_row(space, table, architecture, opened, ranks) for architecture in architectures)
     notes = []
-    if opened is None and table in BENCHMARKS:
+    if table == IMAGENET:
+        notes.append(f"No table has accuracies of {IMAGENET}, so that they and ranks are blank; costs are computed.")
+    elif opened is None:
         notes.append(f"`{benchmarks.find(table).brings}` brings the table with accuracies and ranks.")
-    elif opened is not None:
+    else:
         notes.append(f"A search on this table sees: {opened.table.measure.value}. Equal test accuracies share ranks.")
         notes.append(benchmarks.what_counts(table))
         if space.networks is not None:

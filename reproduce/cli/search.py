@@ -13,6 +13,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from math import inf
 from pathlib import Path
 
 from msgspec import structs
@@ -28,6 +29,7 @@ from cache.limits import Limits, read_prices
 from cache.record import CHAT
 from cache.store import Store
 from genius_replay.console import warn
+from genius_replay.options import given
 from harness import spaces
 from harness.loop import Before, Budget
 from harness.objectives import FIGURES, Measure
@@ -65,14 +67,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     what.add_argument("--trials", type=int, default=1, metavar="N", help="independent ones, for each temperature")
     what.add_argument("--seed", type=int, metavar="N", help="of the method; to a model sent as N plus the trial")
+    what.add_argument(
+        "--proposals",
+        type=int,
+        metavar="N",
+        help="of a trial, rejected ones too (default with --model: twice the budget)",
+    )
+    _add_model_arguments(parser)
+    training.add_arguments(parser)
+    output = parser.add_argument_group("output")
+    output.add_argument("--into", type=Path, metavar="FILE.jsonl", help="keep what was used")
+    output.add_argument("--store", type=Path, metavar="FOLDER", help="of all answers (default: the user's)")
+    output.add_argument("--dry-run", action="store_true", help="train nothing: print the jobs known, and hours")
+    output.add_argument("--from", type=Path, metavar="FILE.jsonl", dest="source", help="replay one; names all else")
+    add_output_arguments(parser)
+
+
+def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
     model = parser.add_argument_group("language model, for genius; the key is taken from OPENAI_API_KEY")
     model.add_argument("--model", metavar="NAME", help="as the endpoint calls it")
     model.add_argument("--base-url", metavar="URL", help="such as http://127.0.0.1:8000/v1; else OPENAI_BASE_URL")
     model.add_argument("--fresh", action="store_true", help="use no answer that another endpoint gave before")
     model.add_argument("--temperature", type=float, nargs="+", default=[0.0], metavar="T")
-    model.add_argument(
-        "--proposals", type=int, metavar="N", help="answers a run, rejected ones too (default: twice the budget)"
-    )
     model.add_argument(
         "--window", type=int, nargs=2, metavar=("LOW", "HIGH"), help=f"of the cost in millions; {WINDOWED} needs one"
     )
@@ -89,13 +105,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ceiling.add_argument(
         "--prices", type=Path, metavar="FILE", help='{"model": {"prompt": 2.5, "completion": 10}}, per million tokens'
     )
-    training.add_arguments(parser)
-    output = parser.add_argument_group("output")
-    output.add_argument("--into", type=Path, metavar="FILE.jsonl", help="keep what was used")
-    output.add_argument("--store", type=Path, metavar="FOLDER", help="of all answers (default: the user's)")
-    output.add_argument("--dry-run", action="store_true", help="train nothing: print the jobs known, and hours")
-    output.add_argument("--from", type=Path, metavar="FILE.jsonl", dest="source", help="replay one; names all else")
-    add_output_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -128,6 +137,8 @@ def _searched(args: argparse.Namespace) -> Report:
         costs = how or args.model
         transport = stack.enter_context(_transport(args)) if args.model else None
         apart = transport.endpoint.removeprefix(DIGEST_PREFIX) if transport and args.fresh else ""
+        if transport and args.fresh:
+            _refuse_others(args.into, kept, transport.endpoint)
         records: Records = stack.enter_context(_store(args.store, apart)) if costs else Cassette()
         providers: dict[str, Provider | Queue] = {}
         if opened:
@@ -206,14 +217,21 @@ def _kept(into: Path | None) -> Cassette:
 def _check(args: argparse.Namespace) -> None:
     """Refuse what does not fit together, and fill in what follows from the rest."""
     me = args.command
-    for name in ("budget", "trials", "proposals"):
+    for name in ("budget", "trials", "proposals", "max_calls", "max_tokens", "max_cost"):
         number = getattr(args, name)
-        if number is not None and number < 1:
-            raise UsageError(f"{me}: expected a positive --{name}, got {number}")
+        if number is not None and not 0 < number < inf:
+            raise UsageError(f"{me}: expected a positive --{name.replace('_', '-')}, got {number}")
+    if not all(0 <= temperature < inf for temperature in args.temperature):
+        raise UsageError(f"{me}: expected every --temperature from 0 on, got {' '.join(map(str, args.temperature))}")
     if args.source is not None:
-        if args.method or args.space or args.run or args.model or args.into or args.dry_run:
-            raise UsageError(f"{me}: --from FILE.jsonl says by itself what is searched; leave out the rest")
+        rest = set(given(args, add_arguments)) - {"--source", "--format", "--out"}
+        if rest:
+            raise UsageError(
+                f"{me}: --from FILE.jsonl says by itself what is searched; leave out {', '.join(sorted(rest))}"
+            )
         return
+    if not args.model and (options := given(args, _add_model_arguments)):
+        raise UsageError(f"{me}: {', '.join(options)} is for a language model: add --model NAME, or leave it out")
     if me == "record" and not (args.model and args.into):
         raise UsageError("record: expected --model NAME --space NAME --into FILE.jsonl")
     args.method = args.method or (GENIUS if args.model or args.run else None)
@@ -246,6 +264,8 @@ def _check(args: argparse.Namespace) -> None:
         raise UsageError(f"{me}: expected --seed with its trials within ±{SAFE_INTEGER}, got {args.seed}")
     if args.max_cost is not None and args.prices is None:
         raise UsageError(f"{me}: --max-cost needs --prices FILE, the price of a million tokens of each model")
+    if args.into is not None and args.into.is_dir():
+        raise UsageError(f"{me}: expected a file for --into, got the folder {args.into}; name a file in it")
     if args.into is not None and not args.into.parent.is_dir():
         raise UsageError(f"{me}: expected a folder {args.into.parent} for {args.into.name}, got none; make it first")
 
@@ -293,6 +313,15 @@ def _counted(transport: OpenAITransport) -> Iterator[OpenAITransport]:
         cost = f", {spent.cost:.4f} in money" if spent.cost else ""
         models = f", answered by {' and '.join(sorted(spent.models))}" if spent.models else ""
         warn(f"{spent.calls} requests sent, {spent.usage.tokens} tokens{cost}{models}{kept}")
+
+
+def _refuse_others(into: Path | None, kept: Cassette, endpoint: str) -> None:
+    """Refuse to use the answers of another endpoint where a recording that grows holds some."""
+    if any(record.provenance.get("endpoint") != endpoint for record in kept.of_kind(CHAT)):
+        raise UsageError(
+            f"{into}: expected answers of the endpoint named with --fresh alone, got others, or it is not known whose; "
+            "it was left as it is: name another file with --into"
+        )
 
 
 def _warn_of_others(found: Sequence[Run], endpoint: str) -> None:

@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from cache.key import DIGEST_PREFIX
 from cache.record import Record
 from genius_replay.console import warn
+from genius_replay.options import given
 from harness import spaces
 from harness.errors import InvalidJob
 from harness.training import recipes
@@ -69,12 +70,10 @@ def add_arguments(parser: argparse.ArgumentParser, *, dataset: str = "digits") -
 
 def refuse(args: argparse.Namespace) -> None:
     """Refuse options of `add_arguments` where nothing is trained; raises UsageError."""
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
-    given = [name for name, value in vars(parser.parse_args([])).items() if getattr(args, name) != value]
-    if given:
-        options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
-        raise UsageError(f"{args.command}: {options} is for trainings: add --objective train, or leave it out")
+    if options := given(args, add_arguments):
+        raise UsageError(
+            f"{args.command}: {', '.join(options)} is for trainings: add --objective train, or leave it out"
+        )
 
 
 def described(args: argparse.Namespace, space: str, *, searched: bool = True) -> Training:

@@ -157,7 +157,9 @@ def _legend(contests: Sequence[Contest], count: str) -> Iterator[str]:
         f"this p corrected for the number of tables (Holm), and hold at {SIGNIFICANT}."
     )
     measures = dict.fromkeys(contest.opened.table.measure.value for contest in contests)
-    yield from (f"{MARKS[measure]} a search on this table sees: {measure}" for measure in measures if MARKS[measure])
+    yield from (
+        f"A table marked {MARKS[measure]}: a search on it sees {measure}" for measure in measures if MARKS[measure]
+    )
     for contest in contests:
         held_out = contest.opened.held_out
         if (gap := held_out.optimum - held_out.test_at_validation_optimum) >= 0.005:

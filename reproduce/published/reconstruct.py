@@ -16,15 +16,17 @@ from collections.abc import Sequence
 import msgspec
 
 from cache import cassette
+from cache.errors import CacheError
 from cache.record import Record
-from genius_replay.console import warn
+from genius_replay.console import ending
 from genius_replay.options import Parser
 from reproduce.data import read_published
-from reproduce.errors import DataMissing
+from reproduce.errors import DataMissing, ReproduceError
 from reproduce.published import imagenet, trials
 from reproduce.published.imagenet import Embedded, Transcript
 from reproduce.published.replay import reconstruct
 from reproduce.published.trials import Trials
+from reproduce.report.output import write
 
 SOURCE = "github.com/mingkai-zheng/GENIUS at 97361d30b2da337edd0c8e1ed71b7c88b4a85d38; figures only"
 
@@ -63,16 +65,13 @@ def records_of_trials(table: Trials) -> list[Record]:
     ]
 
 
+@ending(ReproduceError, CacheError)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the embedded files."""
     parser = Parser(prog="python -m reproduce.published.reconstruct", description=__doc__)
     parser.add_argument("what", choices=("figures", "cassettes"))
     if parser.parse_args(arguments).what == "figures":
-        try:
-            imagenet.RUNS.write_text(figures(), encoding="utf-8")
-        except DataMissing as error:
-            warn(str(error))
-            return 2
+        write(figures().encode(), imagenet.RUNS)
         return 0
     for name, run in imagenet.embedded().items():
         cassette.write(imagenet.cassette_path(name), records(run))

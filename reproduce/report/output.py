@@ -46,7 +46,7 @@ def show(report: Report, form: str | None, out: Path | None, draw: Callable[[Pat
         UsageError: if the file's suffix stands for no form.
         ReproduceError: if the file cannot be written; what was there before stays.
     """
-    if draw is not None and form is None and out is not None and out.suffix in DRAWN:
+    if draw is not None and form is None and out is not None and out.suffix.lower() in DRAWN:
         draw(out)
         return
     form = form or format_of(out)
@@ -134,10 +134,10 @@ def save(figure: Figure, path: Path) -> None:
         if isinstance(text, Text) and text not in ticks:  # a dollar sign in a name begins no formula
             text.set_parse_math(False)
             text.set_text(printable(text.get_text()))
-    stamp = {".png": "Software", ".svg": "Date", ".pdf": "CreationDate"}[path.suffix]
+    stamp = {".png": "Software", ".svg": "Date", ".pdf": "CreationDate"}[path.suffix.lower()]
     drawn = io.BytesIO()
     try:
-        figure.savefig(drawn, format=path.suffix[1:], metadata={stamp: None})
+        figure.savefig(drawn, format=path.suffix[1:].lower(), metadata={stamp: None})
     except ValueError as error:  # such as a date in SOURCE_DATE_EPOCH that is none
         raise ReproduceError(f"{path}: matplotlib refuses to draw it: {error}") from error
     write(drawn.getvalue(), path)

@@ -48,7 +48,7 @@ class Status(Enum):
         return status
 
 
-EXTRAS = ("std", "low", "high")
+EXTRAS = ("std", "low", "high", "level")
 """What a cell may have beside its value."""
 
 

@@ -74,6 +74,17 @@ def test_a_proposal_holds_the_reply_and_the_key_of_its_record() -> None:
     assert Genius(WIDTHS, PROMPTS, Model()).ask() == Proposal(reply="reply 1", record="key 1")
 
 
+def test_a_function_of_messages_is_a_model_too() -> None:
+    def model(messages: Sequence[Message]) -> str:
+        return "Design: [1, 3, 4, 1, 2]" if len(messages) == 2 else f"Design: {len(messages)}"
+
+    prompts = replace(PROMPTS, form=strict.LAST_LINE.demand)
+    problem = Problem(WIDTHS, sum, (novel,), Always72(), strict.read)
+    trajectory = run(Genius(WIDTHS, prompts, model), problem, Budget(proposals=3))
+    assert [step.trial.architecture for step in trajectory.steps] == [FIRST, FIRST, None]
+    assert trajectory.records == ()
+
+
 def test_the_first_request_is_the_system_message_and_the_problem() -> None:
     assert texts(Genius(WIDTHS, PROMPTS, Model())) == [("system", "You design."), ("user", "Problem.")]
 

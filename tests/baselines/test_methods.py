@@ -22,7 +22,7 @@ from harness.protocol import Exhausted, Method, Proposal, Trial
 from harness.streams import Stream
 from tables.space import Space
 from tables.table import HeldOut, Table
-from tests.baselines.made_up import Problem, evaluated, problem_of, problems, proposed, rejected, space_of
+from tests.baselines.made_up import Problem, evaluated, problem_of, problems, proposed, rejected
 from tests.tables.made_up import CELLS, build, published
 
 SMALL = problem_of((2, 3), (4,), (3, 2))
@@ -153,7 +153,7 @@ def test_poisoned_test_accuracies_change_nothing(tmp_path: Path) -> None:
     clean = build(json.dumps(published(CELLS)).encode(), CELLS, tmp_path / "clean")
     poisoned = build(json.dumps(entries).encode(), CELLS, tmp_path / "poisoned")
     assert not np.array_equal(HeldOut.open(clean).test, HeldOut.open(poisoned).test)
-    space = replace(space_of((2,), (2, 2), (2, 2, 2)), name="cells")
+    space = replace(CELLS.space, largest=(1,) * len(CELLS.space.slots))
     for method in METHODS.values():
         found = [
             search(method, space, Table.open(path), Budget(evaluations=20), range(3), 0) for path in (clean, poisoned)

@@ -499,7 +499,7 @@ def test_one_real_training_on_a_folder_of_pictures(pictures: Path, capsys: pytes
         (("--method", "random", "--space", "nowhere", "--objective", "train"), "no space is called 'nowhere'"),
         (("--method", "random", *TRAIN, "--budget", "0"), "positive --budget"),
         (("--method", "random", *TRAIN, "--into", "no/such/folder/x.jsonl"), "expected a folder no/such/folder"),
-        (("--from", "x.jsonl", "--method", "random"), "leave out the rest"),
+        (("--from", "x.jsonl", "--method", "random"), "leave out --method"),
         (("--from", "x.jsonl"), "Expected a cassette"),
         (("--method", "random", *TRAIN, "--dataset", "cifar10"), "--data PATH"),
         (("--method", "random", *TRAIN, "--recipe", "mine"), "no recipe is called 'mine'"),

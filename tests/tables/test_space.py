@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -119,6 +120,15 @@ def test_the_gbnf_grammar_derives_every_architecture_as_json(space: Space, data:
 @pytest.mark.parametrize("symbols", ["1,1,1,1", "1,1,1,1,1,1", "0,1,1,1,1", "3,1,1,1,1", "1, 1, 1, 1, 1"])
 def test_the_gbnf_grammar_derives_nothing_else(symbols: str) -> None:
     assert not derives(WIDTHS.gbnf(), f'{{"architecture":[{symbols}]}}')
+
+
+def test_an_integer_of_any_library_is_a_choice() -> None:
+    found = WIDTHS.validate([np.int64(1), np.uint8(2), *np.array([3, 0, 1])])
+    assert found == (1, 2, 3, 0, 1)
+    assert {type(choice) for choice in found} == {int}
+    for other in (np.True_, True, 1.0, np.float64(1), "1", None, np.array([1, 2])):
+        with pytest.raises(InvalidArchitecture, match="expects a choice from 0 to 1, got"):
+            WIDTHS.validate([other, 2, 3, 0, 1])  # type: ignore[list-item]
 
 
 def admits(schema: dict[str, Any], value: object) -> bool:

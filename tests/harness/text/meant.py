@@ -176,7 +176,8 @@ def partial_revision(draw: Draw) -> Meant:
 
 def made_up_turn(draw: Draw) -> Meant:
     said = draw.one(draw.line(draw.a), draw.flat(draw.a), draw.json(draw.a))
-    return Meant("made-up turn", draw.space, said + draw.turn() + draw.line(draw.b), draw.a)
+    thought = draw.one("", "", "<think>Hm.</think>\n")
+    return Meant("made-up turn", draw.space, said + draw.turn() + thought + draw.line(draw.b), draw.a)
 
 
 def made_up_experiment(draw: Draw) -> Meant:

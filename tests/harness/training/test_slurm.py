@@ -197,8 +197,8 @@ def test_what_is_asked_of_slurm(programs: Path, tmp_path: Path) -> None:
         assert f"#SBATCH --{line}" in script
     assert "export OMP_NUM_THREADS=1" in script
     assert script[-3:] == [
-        f"cd {queue.folder}/${{jobs[SLURM_ARRAY_TASK_ID]}} || exit 2",
-        "train --data 'a b' spec.json >> log.txt 2>&1 < /dev/null || { code=$?",
+        f"(cd {queue.folder}/${{jobs[SLURM_ARRAY_TASK_ID]}} &&",
+        "exec train --data 'a b' spec.json >> log.txt 2>&1 < /dev/null) || { code=$?",
         'echo "exit code $code"; exit $code; }',
     ]
 

@@ -34,11 +34,13 @@ pytest.importorskip("sklearn", reason="the digits need scikit-learn: install the
 from torch import Tensor, nn  # noqa: E402 - needs torch
 
 from harness.training import data as datasets  # noqa: E402
-from harness.training import networks  # noqa: E402
+from harness.training import networks, supernet  # noqa: E402
 from harness.training.__main__ import main  # noqa: E402
 from harness.training.checkpoint import Checkpoint  # noqa: E402
 from harness.training.networks.nas_bench_201 import Cell  # noqa: E402
+from harness.training.pictures import Part  # noqa: E402
 from harness.training.supernet import MixedEdge, Supernet, straight_through, train, unrolled_gradient  # noqa: E402
+from harness.training.train import evaluate  # noqa: E402
 
 CPU = torch.device("cpu")
 ZEROS = DIGEST_PREFIX + "0" * 64
@@ -234,6 +236,23 @@ def test_a_search_that_diverges_says_so(job: SupernetJob) -> None:
 
 
 # -- the command ---
+
+
+def test_a_search_that_diverges_in_its_last_step_has_no_result(
+    job: SupernetJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Case e4: 84.4 %, of a network of NaN; every loss before was finite."""
+
+    def spoilt(network: nn.Module, part: Part) -> object:
+        for weight in network.parameters():
+            weight.data.fill_(float("nan"))
+        return evaluate(network, part)
+
+    monkeypatch.setattr(supernet, "evaluate", spoilt)
+    with pytest.raises(TrainingError, match="expected finite losses and logits in epoch 1"):
+        train(replace(job, recipe=replace(job.recipe, epochs=1)), torch.device("cpu"))
+    with pytest.raises(InvalidJob, match="a search with shared weights expects finite losses"):
+        SupernetOutcome(SPACE.to_native((1,) * 6), (), (Epoch(1.0, 84.4, None),))
 
 
 def test_a_search_goes_on_after_a_kill_and_leaves_the_same_answer(job: SupernetJob, tmp_path: Path) -> None:

@@ -387,6 +387,39 @@ def test_a_job_that_is_killed_and_asked_for_twice_is_trained_once(tmp_path: Path
     assert sorted(path.name for path in tmp_path.iterdir()) == ["result.json", "result.lock", "spec.json"]
 
 
+@pytest.mark.parametrize("level", ["1", "2"])
+def test_no_assert_does_work(level: str, tmp_path: Path) -> None:
+    """Case e18."""
+    (tmp_path / "spec.json").write_text(replace(JOB, recipe=replace(RECIPE, epochs=1)).to_json())
+    environment = {**os.environ, "PYTHONOPTIMIZE": level}
+    command = [sys.executable, "-m", "harness.training", str(tmp_path / "spec.json"), "--device", "cpu"]
+    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
+    assert (tmp_path / "result.json").exists()
+    for module in ("harness.training", "harness.digits"):
+        subprocess.run([sys.executable, "-m", module, "--help"], env=environment, check=True, stdout=subprocess.DEVNULL)
+
+
+def test_help_needs_no_torch() -> None:
+    hidden = "import sys; sys.modules['torch'] = None; import runpy; sys.argv = ['x', '--help']; "
+    script = hidden + "runpy.run_module('harness.training', run_name='__main__')"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("usage:")
+
+
+def test_without_torch_a_job_is_refused_in_a_line(tmp_path: Path) -> None:
+    (tmp_path / "spec.json").write_text(JOB.to_json())
+    hidden = (
+        f"import sys; sys.modules['torch'] = None; import runpy; sys.argv = ['x', {str(tmp_path / 'spec.json')!r}]; "
+    )
+    script = hidden + "runpy.run_module('harness.training', run_name='__main__')"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("training needs torch, got: ")
+    assert "pip install torch" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 def test_a_result_says_how_it_came_about(tmp_path: Path) -> None:
     spec = tmp_path / "spec.json"
     spec.write_text(JOB.to_json())

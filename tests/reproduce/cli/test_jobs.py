@@ -82,7 +82,9 @@ def test_a_job_of_a_space_of_another_checkout_is_listed_too(capsys: pytest.Captu
     queue = queued(HOW.job(CELLS[0]), HOW.job(CELLS[1]))
     spec = queue.statuses()[0].folder / "spec.json"
     spec.write_text(spec.read_text().replace('"nas-bench-201"', '"their-space"'))
-    rows = [(row["space"]["value"], row["architecture"]["value"]) for row in listed(capsys)["rows"]]
+    found = listed(capsys)["rows"]
+    assert sum("no space is called 'their-space'" in (row["remark"]["value"] or "") for row in found) == 1
+    rows = [(row["space"]["value"], row["architecture"]["value"]) for row in found]
     key = nas_bench_201.SPACE.to_native(CELLS[1])
     assert sorted(rows, key=str) == [("nas-bench-201", key), (None, "no training in a space that is known here")]
 

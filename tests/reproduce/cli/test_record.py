@@ -103,6 +103,22 @@ def test_b4_another_answer_to_what_is_recorded_is_refused(
     assert into.read_bytes() == before
 
 
+def test_b4_a_recording_of_another_endpoint_does_not_grow_by_fresh_answers(
+    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    into = tmp_path / "mine.jsonl"
+    for _ in range(2):
+        assert main(command(server, into, "--fresh")) == 0
+    assert len(server.asked) == 3
+    before = into.read_bytes()
+    with running() as other:
+        other.behaviours = [counting]
+        assert main(command(other, into, "--fresh")) == 2
+        assert "name another file with --into" in capsys.readouterr().err
+        assert not other.asked
+    assert into.read_bytes() == before
+
+
 @pytest.mark.parametrize("content", [b"", b"my notes\n", b"[" * 200_000, b"\xff\x00\n", b'{"cassette":2}\n'])
 def test_b4_a_file_that_is_no_recording_is_left_as_it_is(
     server: Server, tmp_path: Path, content: bytes, capsys: pytest.CaptureFixture[str]
@@ -221,6 +237,7 @@ def test_a_killed_process_loses_nothing(server: Server, tmp_path: Path) -> None:
         (["--parameter", "top_p=1", "--parameter", "top_p=0"], "each once"),
         (["--parameter", "x=" + "[" * 200_000], "expected --parameter NAME=JSON"),
         (["--into", "nowhere/mine.jsonl"], "make it first"),
+        (["--into", "."], "expected a file for --into, got the folder"),
     ],
 )
 def test_what_does_not_fit_is_said_before_anything_is_asked(

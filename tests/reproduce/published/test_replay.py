@@ -19,7 +19,7 @@ from harness.run import perform, request
 from reproduce.data import conversations, embedded_only, read_published
 from reproduce.errors import DataMissing, UsageError
 from reproduce.paper.registry import ITEMS
-from reproduce.published import reconstruct
+from reproduce.published import imagenet, reconstruct
 from reproduce.published.imagenet import (
     RUNS,
     cassette_path,
@@ -76,9 +76,19 @@ def test_the_figures_are_those_of_the_conversations(fetched: Path) -> None:
     assert reconstruct.figures() == RUNS.read_text(encoding="utf-8")
 
 
-def test_figures_need_conversations() -> None:
+def test_figures_need_conversations(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(DataMissing, match="fetch 329M"):
         reconstruct.figures()
+    assert reconstruct.main(["figures"]) == 2
+    assert "fetch 329M" in capsys.readouterr().err
+
+
+def test_figures_that_cannot_be_written_are_one_line(
+    fetched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(imagenet, "RUNS", tmp_path / "no" / "such" / "file.json")
+    assert reconstruct.main(["figures"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_every_published_answer_comes_out_of_the_records(fetched: Path) -> None:

@@ -98,7 +98,7 @@ def test_a_cell_of_markdown_stays_one_cell() -> None:
     assert len(re.findall(r"(?<!\\)(?:\\\\)*\|", row)) == 3
 
 
-@pytest.mark.parametrize("suffix", [".svg", ".png", ".pdf"])
+@pytest.mark.parametrize("suffix", [".svg", ".PNG", ".pdf"])
 @pytest.mark.parametrize("name", [r"$\frac{$", "$x^2$", "\x1b]52;c;aGk=\x07", "a_b^c"])
 def test_a_figure_draws_names_as_they_are(name: str, suffix: str, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")

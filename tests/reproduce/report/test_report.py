@@ -13,7 +13,7 @@ from reproduce.paper import printed
 from reproduce.paper.registry import ITEMS
 from reproduce.report.output import FORMATS
 from reproduce.report.rendering import render
-from reproduce.report.report import BLANK, Column, Report, label, recomputed
+from reproduce.report.report import BLANK, EXTRAS, Cell, Column, Report, Status, label, recomputed
 
 
 @pytest.mark.parametrize(
@@ -97,3 +97,8 @@ def test_every_table_fits_into_80_columns(name: str, at_hand: bool, request: pyt
     words = set(title_and_table.split())
     assert words >= {word for row in report.rows for cell in row for word in cell.text.split()}
     assert words >= {word for column in report.columns for word in column.title.split()}
+
+
+def test_what_stands_beside_a_value_has_a_name_that_columns_keep_free() -> None:
+    cell = Cell(1.0, "1", Status.RECOMPUTED, std=0.5, interval=(0.0, 2.0, 0.95))
+    assert tuple(cell.extras) == EXTRAS
