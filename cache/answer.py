@@ -23,6 +23,7 @@ from cache.redaction import WITHHELD, redact, withhold
 LARGEST_BYTES = 16 * 2**20  # of an answer; a long one with the probabilities of every token has a few of them
 
 _RAW_BYTES = 2**16  # that are kept of a larger one
+_GZIP = b"\x1f\x8b"
 _DIGITS = 17  # of an integer; one that is longer is too large, and no work
 _MARGIN = 200  # lists around a body that can still be written: whoever does so later may stand deeper in the stack
 _SHOWN = 80  # characters of a name
@@ -95,6 +96,9 @@ def read_answer(content: bytes, shown: Callable[[str], str], *, broken: bool = F
     answer = Answer(content)
     if len(content) > LARGEST_BYTES:
         answer.faults.append(f"more than {LARGEST_BYTES} bytes")
+    elif content.startswith(_GZIP):
+        answer.faults.append("bytes that are packed without saying so")
+    if answer.faults:
         return answer
     said = text = _decoded(answer).lstrip("\ufeff \t\r\n")
     try:
@@ -105,6 +109,8 @@ def read_answer(content: bytes, shown: Callable[[str], str], *, broken: bool = F
     except (ValueError, RecursionError) as error:
         # Whatever begins and ends as an answer does was paid for.
         ends = text.rstrip().endswith("}") or "Extra data" in str(error)
+        if text.startswith("<") and not broken:  # a page: of whoever stands before the endpoint, or of another place
+            raise refused(content, 200, shown) from None
         if broken or '"choices"' not in text or not ends:
             raise EndpointError(f"Expected JSON, got {len(text)} characters: {shown(text)}") from None
         answer.faults.append(f"no JSON ({error})")
@@ -164,10 +170,9 @@ def _assemble(text: str, answer: Answer) -> str:
         https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
     """
     said, ended, choices = "", False, dict[int, dict[str, Any]]()
-    *events, torn = text.replace("\r\n", "\n").replace("\r", "\n").split("\n\n")
-    for position, event in enumerate((*events, torn)):
-        lines = [line.removeprefix("data:").removeprefix(" ") for line in event.split("\n") if line.startswith("data:")]
-        data = "\n".join(lines).strip("\ufeff \t")
+    events = text.replace("\r\n", "\n").replace("\r", "\n").split("\n\n")
+    *whole, torn = [piece for event in events for piece in _data(event)]
+    for position, data in enumerate((*whole, torn)):
         if ended := data == _END:
             break
         if not data:
@@ -176,7 +181,7 @@ def _assemble(text: str, answer: Answer) -> str:
         try:
             chunk = _json(data, answer)
         except ValueError:
-            if position < len(events):
+            if position < len(whole):
                 answer.faults.append("an event that is no JSON")
             continue
         _add(chunk, answer, choices)
@@ -192,6 +197,18 @@ def _assemble(text: str, answer: Answer) -> str:
     if choices or "choices" in answer.body:
         answer.body["choices"] = [choices[index] for index in sorted(choices)]
     return said
+
+
+def _data(event: str) -> list[str]:
+    """Return the data of an event; of each line where they are no JSON together: some end an event with its line."""
+    lines = [line.removeprefix("data:").strip("\ufeff \t") for line in event.split("\n") if line.startswith("data:")]
+    joined = "\n".join(lines)
+    if len(lines) > 1:
+        try:
+            json.loads(joined)
+        except (ValueError, RecursionError):
+            return lines
+    return [joined]
 
 
 def _add(chunk: object, answer: Answer, choices: dict[int, dict[str, Any]]) -> None:

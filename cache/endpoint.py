@@ -132,7 +132,11 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
         model = str(request.get("model"))
         attempts: list[dict[str, JSON]] = []
         while True:
-            self.spent.reserve(model)
+            try:
+                self.spent.reserve(model)
+            except CacheError as ceiling:
+                before = [f"The last attempt: {attempt['error']}" for attempt in attempts[-1:]]
+                raise CacheError(" ".join([str(ceiling), *before])) from None
             began = time.perf_counter()
             try:
                 answer, request_id = self._ask(json.dumps(request).encode())

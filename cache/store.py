@@ -198,7 +198,8 @@ class Store(AbstractContextManager["Store"]):
     def verify(self) -> list[str]:
         """Return what is wrong with the store, one line a problem; nothing is repaired.
 
-        SQLite checks the file, every row is verified, and nothing is missing that the witness has seen.
+        SQLite checks the file, every row is verified, nothing in it is of others, nothing is missing that the witness
+        has seen.
 
         Raises:
             CacheError: the file cannot be read at all.
@@ -217,10 +218,11 @@ class Store(AbstractContextManager["Store"]):
             except CacheError as error:
                 problems.append(f"row {rowid}: {error}")
             last = mark
-        try:
-            self._refuse_loss()
-        except CacheError as error:
-            problems.append(str(error))
+        for refuse in (self._refuse_foreign, self._refuse_loss):
+            try:
+                refuse()
+            except CacheError as error:
+                problems.append(str(error))
         return problems
 
     # -- writing ---
@@ -361,16 +363,16 @@ class Store(AbstractContextManager["Store"]):
             left = [*folder.glob(f"{DBNAME}.*.lock"), *folder.glob(f"{DBNAME}.*.answer")]
             files.sweep({path.with_suffix(".lock") for path in left}, _clear_room)
             if self._path.exists():
-                self._look()
+                with closing(self._connect("rw")) as connection:  # undoes what one who died had half made, and no more
+                    connection.execute("SELECT 1 FROM sqlite_master").fetchall()
+                self._refuse_foreign()
             self._refuse_loss()
             return _Rows(folder)
         except _FAILURES as error:
             raise self._failure("open", error) from error
 
-    def _look(self) -> None:
+    def _refuse_foreign(self) -> None:
         """Refuse a file of others: diskcache would follow its settings and triggers before there is a `LinesOnly`."""
-        with closing(self._connect("rw")) as connection:  # which undoes what one who died had half made, and no more
-            connection.execute("SELECT 1 FROM sqlite_master").fetchall()
         made = dict(self._select("SELECT name, sql FROM sqlite_master"))
         for name, statement in made.items():
             if hashlib.sha256(str(statement or "").encode()).hexdigest()[:8] not in _SCHEMA:

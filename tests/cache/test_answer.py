@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 from typing import Any
 
@@ -101,6 +102,7 @@ BROKEN = {
     "a raw line end": b'{"choices": [{"message": {"content": "1\n2"}}]}',
     "more behind": json.dumps(ANSWER).encode() * 2,
     "garbage behind": json.dumps(ANSWER).encode() + b"\nOK\n",
+    "packed without saying so": gzip.compress(json.dumps(ANSWER).encode()),
     "deep": b'{"choices": ' + b"[" * 900 + b"]" * 900 + b"}",
     "deeper": b'{"choices": ' + b"[" * 200_000 + b"]" * 200_000 + b"}",
     "stream in Latin-1": events(piece("stop", content="x")).replace(b'"x"', b'"\xe4"'),
@@ -169,7 +171,8 @@ def test_a_member_with_the_name_of_a_credential_is_withheld_too() -> None:
         ([{"error": {"message": "bad"}}], False),
         ({"error": {"message": "x", "code": 429}}, True),
         ({"error": {"message": "Rate limit exceeded, try again later"}}, True),
-        (b"<html>", True),
+        (b"<html>Please log in</html>", False),
+        (b"<html>502 Bad Gateway</html>", True),
         (b"", True),
         (b'{"choices": [', True),
         (b"[" * 200_000, True),
@@ -210,6 +213,12 @@ def test_tokens_of_what_is_thrown_away_are_told() -> None:  # a12
 def test_a_stream_is_whole_by_its_end_or_by_a_reason_to_finish(chunks: Any, end: bool, finish: str | None) -> None:
     found = choice(*chunks, end=end)  # a8
     assert (found["message"]["content"], found["finish_reason"]) == ("x", finish)
+
+
+@pytest.mark.parametrize("end", [True, False])
+def test_events_may_end_with_their_line(end: bool) -> None:
+    content = events(piece(content="x"), piece("stop", content="y"), end=end)
+    assert read(content.replace(b"\n\n", b"\n")) == read(content)
 
 
 def test_what_breaks_off_behind_the_end_of_an_answer_is_no_loss() -> None:

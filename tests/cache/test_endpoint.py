@@ -107,7 +107,7 @@ def test_a_request_is_sent_as_it_is_and_its_answer_comes_back_verbatim(
         ([fails(429, Retry_After="7")], ["status 429: not now"]),
         ([fails(500), fails(503, "busy")], ["status 500: not now", "status 503: busy"]),
         ([cuts(ANSWER)], ["a connection that failed (RemoteProtocolError)"]),
-        ([says(b"<html>log in</html>")], ["characters: <html>log in</html>"]),
+        ([says(b"<html>502 Bad Gateway</html>")], ["an error in its place: 502 Bad Gateway"]),
         ([says(b'{"choices": [')], ['characters: {"choices": [']),
         ([says({"error": {"message": "overloaded"}})], ["an error in its place: overloaded"]),
     ],
@@ -471,6 +471,15 @@ def test_every_attempt_is_a_call(server: Server) -> None:
     with spending(server, calls=3) as transport, pytest.raises(CacheError, match="at most 3 calls"):
         transport.send(chat_request("one"))
     assert len(server.asked) == 3
+
+
+def test_a_ceiling_does_not_hide_why_it_was_reached(server: Server, clock: Clock) -> None:
+    server.behaviours = [fails(503, "loading the model")]
+    with (
+        OpenAITransport(server.url, KEY, limits=Limits(calls=2), sleep=clock.sleep) as transport,
+        pytest.raises(CacheError, match=r"at most 2 calls in this run, used 2.*status 503: loading the model"),
+    ):
+        transport.send(chat_request("one"))
 
 
 def test_a_ceiling_on_money_needs_a_price(server: Server) -> None:

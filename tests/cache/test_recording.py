@@ -136,7 +136,7 @@ FAULTS = {
     "429 with Retry-After": fails(429, Retry_After="1"),
     "500": fails(500),
     "cut": cuts(completion("[1, 2]")),
-    "no JSON": says(b"<html>"),
+    "no JSON": says(b"<html>502 Bad Gateway</html>"),
     "an error in its place": says({"error": "overloaded"}),
     "time-out": silent,
     "stream that ends early": says(events({"choices": [{"index": 0, "delta": {"content": "["}}]}, end=False)),

@@ -317,6 +317,7 @@ def test_b5_tables_and_triggers_of_others_are_refused_before_they_act(
         Store(tmp_path / "store")
     with Store(tmp_path / "store", read_only=True) as reader:
         assert reader.get(RECORD.key) == RECORD
+        assert "Expected the tables of diskcache 5, got" in "".join(reader.verify())
 
 
 @pytest.mark.parametrize("name", ["../mine", "/etc/hostname", "mine", "a/b/mine", ""])
