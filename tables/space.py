@@ -98,7 +98,10 @@ class Space:
             )
         for slot, cardinality, choice in zip(self.slots, self.cardinalities, architecture, strict=True):
             try:
-                fits = not isinstance(choice, bool) and 0 <= index(choice) < cardinality
+                truth = (
+                    isinstance(choice, bool) or str(getattr(choice, "dtype", "")) == "bool"
+                )  # numpy 1's have an index
+                fits = not truth and 0 <= index(choice) < cardinality
             except TypeError:  # no integer of any library
                 fits = False
             if not fits:
