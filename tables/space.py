@@ -98,9 +98,8 @@ class Space:
             )
         for slot, cardinality, choice in zip(self.slots, self.cardinalities, architecture, strict=True):
             try:
-                truth = (
-                    isinstance(choice, bool) or str(getattr(choice, "dtype", "")) == "bool"
-                )  # numpy 1's have an index
+                # A truth value of numpy 1 has an index.
+                truth = isinstance(choice, bool) or str(getattr(choice, "dtype", "")) == "bool"
                 fits = not truth and 0 <= index(choice) < cardinality
             except TypeError:  # no integer of any library
                 fits = False
