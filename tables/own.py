@@ -116,7 +116,7 @@ def in_percent(accuracies: Mapping[str, NDArray[np.float64]], place: str, refuse
         if 2 * low > values.size:
             remarks.append(f"{low} of {values.size} figures of {what} are at most 1 %: fractions among percentages?")
     varied = [values.ravel() for values in accuracies.values() if np.ptp(values) > 0]
-    if len(varied) == 2 and np.corrcoef(varied)[0, 1] < -0.5:
+    if len(varied) == 2 and np.asarray(np.corrcoef(varied))[0, 1] < -0.5:
         remarks.append("accuracy and test order the architectures the opposite way: are the figures of one errors?")
     return tuple(remarks)
 
