@@ -68,12 +68,8 @@ class Cell:
     @property
     def extras(self) -> dict[str, float]:
         """What there is beside the value, by the names in `EXTRAS`."""
-        extras = {} if self.std is None else {"std": self.std}
-        return (
-            extras
-            if self.interval is None
-            else extras | dict(zip(("low", "high", "level"), self.interval, strict=True))
-        )
+        beside = (self.std, *(self.interval or (None,) * 3))
+        return {name: value for name, value in zip(EXTRAS, beside, strict=True) if value is not None}
 
     def to_json(self) -> dict[str, Value]:
         """All of it."""
