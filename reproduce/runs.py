@@ -135,7 +135,7 @@ def setting(specification: Specification) -> Setting:
     """The values that a specification names.
 
     Raises:
-        HarnessError: there is none of this name.
+        HarnessError: there is none of this name, or the method asks no model and the specification has one.
         UnfitMethod: the method is handed a model, and the specification has none.
     """
     space = spaces.find(specification.space).SPACE
@@ -147,8 +147,9 @@ def setting(specification: Specification) -> Setting:
         return Setting(space, macs, draws, code=code, versions=versions, oblivious=oblivious)
     if asked.reader not in (STRICT, PUBLISHED):
         raise HarnessError(f"expected the reader {STRICT} or {PUBLISHED}, got {asked.reader[:40]!r}")
+    if (make := method.with_model) is None:
+        raise HarnessError(f"{method.name} asks no model, and one is named; leave out --model")
     prompts = Prompts.of(asked.prompt, digits=asked.protocol.digits)
-    make = method.with_model or partial(_refuse_model, method)
     read, hear = (form(asked.answers).read, heard) if asked.reader == STRICT else (published.read, verbatim)
     return Setting(space, macs, partial(make, space, prompts), read, hear, code=code, oblivious=oblivious)
 
@@ -161,10 +162,6 @@ def _drawing(method: Method, space: Space, specification: Specification) -> Call
             return method.factory(space, Stream(specification.seed, specification.number))
 
     return make
-
-
-def _refuse_model(method: Method, *_: object) -> Optimizer:
-    raise HarnessError(f"{method.name} asks no model, and one is named; leave out --model")
 
 
 def code_of(method: Method) -> str:

@@ -29,7 +29,7 @@ from tables.source import OWN, Measure, Origin, Source
 from tables.space import Architecture, Space
 from tables.storage import Columns
 
-HEADERS = (["architecture", "accuracy"], ["architecture", "accuracy", "test"])
+HEADERS = "architecture,accuracy or architecture,accuracy,test"
 ACCURACIES = {"accuracy": "runs", "test": "test_runs"}
 """Columns of accuracies, with that of the single trainings behind each in a table."""
 COSTS = ("params", "flops")
@@ -100,9 +100,8 @@ def _rows(data: bytes, refuse: Refuse) -> tuple[list[str], list[_Row]]:
     first, *titles = [title.strip().lower() for title in header] or [""]
     known = {*ACCURACIES, *COSTS, SEED}
     if first != "architecture" or "accuracy" not in titles or len({*titles} & known) < len(titles):
-        expected = " or ".join(",".join(titles) for titles in HEADERS)
         further = f"{', '.join(COSTS)} and {SEED} may follow"
-        refuse(f"line {number}", f"expected the header {expected}, got {','.join(header)[:200]!r}; {further}")
+        refuse(f"line {number}", f"expected the header {HEADERS}, got {','.join(header)[:200]!r}; {further}")
     rows = [_row(number, entries, titles, refuse) for number, entries in lines]
     if not rows:
         refuse(f"line {number}", "expected a line for every architecture, got none")

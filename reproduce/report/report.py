@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 from cache.client import Tally
+from genius_replay import PACKAGES
 from reproduce import __version__
 
 Value: TypeAlias = str | int | float | None
 COVERS = 0.95  # what an interval covers of which nothing else is said
 LISTED = 6  # runs of one file that are named one by one
-PACKAGES = ("baselines", "cache", "harness", "reproduce", "tables")
 
 
 class Status(Enum):
