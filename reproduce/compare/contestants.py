@@ -82,9 +82,10 @@ def genius(name: str, space: Space, opened: Opened, remarks: list[str]) -> Itera
         if benchmark != name:
             continue
         whole = published_trials()[table].trials if table in published_trials() else None
+        courses = whole or [(cell,) for cell in best]
         group, reached, curve = [*range(len(best))], {}, None
         for one, other in combinations(range(len(best)), 2):
-            if why := _in_common((whole[one], whole[other]) if whole else ((best[one],), (best[other],)), bool(whole)):
+            if why := _in_common(courses[one], courses[other], known=whole is not None):
                 group = [group[one] if each == group[other] else each for each in group]
                 remarks.append(f"GENIUS, {table}: trials {one + 1} and {other + 1} {why}; they are not independent")
         if whole:
@@ -94,10 +95,10 @@ def genius(name: str, space: Space, opened: Opened, remarks: list[str]) -> Itera
         yield Contestant(f"GENIUS, {table}", selected, reached, curve, group)
 
 
-def _in_common(trials: Sequence[Sequence[Proposed]], known: bool) -> str:
+def _in_common(one: Sequence[Proposed], other: Sequence[Proposed], *, known: bool) -> str:
     """What two trials share that independent ones would not; of trials whose course is not known only the best cell."""
-    one, other = ({proposed.architecture for proposed in trial} for trial in trials)
-    shared, shorter = len(one & other), min(len(one), len(other))
+    designs, others = ({proposed.architecture for proposed in trial} for trial in (one, other))
+    shared, shorter = len(designs & others), min(len(designs), len(others))
     if shared < SHARED * shorter:
         return ""
     return f"share {shared} of {shorter} designs" if known else "end in one cell, and their courses are not published"
