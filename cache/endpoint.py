@@ -137,7 +137,8 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
             try:
                 answer, request_id = self._ask(json.dumps(request).encode())
             except EndpointError as error:
-                self.spent.lose(model, error.usage)
+                if error.usage is not None:
+                    self.spent.count(model, "", error.usage)
                 attempts.append(_attempt(began, error.status, error.request_id, error))
                 self._sleep(_pause_s(error, attempts))
             else:

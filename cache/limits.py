@@ -65,6 +65,12 @@ def usage_of(answer: Mapping[str, JSON]) -> Usage | None:
     return Usage(known[0], known[1], max(0, known[2] - known[0] - known[1]))
 
 
+def attempts_at(record: Record) -> list[Mapping[str, JSON]]:
+    """Return what a record says of the attempts at its answer; nothing if it was published or reconstructed."""
+    attempts = record.observed.get("attempts")
+    return [attempt for attempt in attempts if isinstance(attempt, Mapping)] if isinstance(attempts, list) else []
+
+
 class Price(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a million tokens of a model cost, in whatever currency the ceiling is in."""
 
@@ -149,11 +155,11 @@ class Spent:
             self.calls += 1
 
     def count(self, asked: str, answered: str, usage: Usage | None) -> None:
-        """Add what an answer was billed for.
+        """Add what an answer was billed for, or an attempt that brought none.
 
         Args:
             asked: the model in the request.
-            answered: the model that the answer names, which is the one that is paid; empty if it names none.
+            answered: the model that the answer names, which is the one that is paid; empty if none is named.
             usage: of the answer; None if the endpoint did not say, or nothing that can be believed.
         """
         limits, model = self._limits, answered or asked
@@ -172,13 +178,6 @@ class Spent:
                     f"Expected a price for {model!r}, which answered in the place of {asked!r}, got none: the ceiling "
                     f"cannot be watched. Add it to the price table: {_FORM}."
                 )
-
-    def lose(self, asked: str, usage: Usage | None) -> None:
-        """Add what an attempt was billed for that brought no answer, if the endpoint said so."""
-        if usage is not None:
-            with self._lock:
-                self.usage = self.usage.plus(usage)
-                self.cost += self._limits.prices[asked].of(usage) if asked in self._limits.prices else 0.0
 
 
 # -- the ledger ---
@@ -202,13 +201,12 @@ def ledger(
         if record.kind != CHAT:  # what else is kept has no price a token
             continue
         model = str(record.request.get("model"))
-        attempts = record.observed.get("attempts")
-        told = [attempt for attempt in attempts if isinstance(attempt, Mapping)] if isinstance(attempts, list) else []
-        latencies = [attempt.get("latency_s") for attempt in told]
-        usage, saved = usage_of(record.answer) or Usage(), max(0, uses.get(record.key, 0) - bool(told))
+        attempts = attempts_at(record)
+        latencies = [attempt.get("latency_s") for attempt in attempts]
+        usage, saved = usage_of(record.answer) or Usage(), max(0, uses.get(record.key, 0) - bool(attempts))
         figures = {
             "records": 1,
-            "calls": len(told),
+            "calls": len(attempts),
             "prompt": usage.prompt,
             "completion": usage.completion,
             "seconds": sum((latency for latency in latencies if isinstance(latency, (int, float))), 0.0),

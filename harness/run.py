@@ -20,7 +20,7 @@ import msgspec
 
 from cache.client import Client, Tally
 from cache.key import JSON, canonical, digest_bytes
-from cache.limits import usage_of
+from cache.limits import Usage, attempts_at, usage_of
 from cache.record import CHAT, Record
 from harness.constraints import Constraint, MacsWindow, novel
 from harness.errors import BrokenRecording, GivenUp, OptimizerError
@@ -116,8 +116,8 @@ class Run:
             evaluated=len(self.trajectory.evaluated),
             rejected={reason.value: count for reason, count in sorted(Counter(rejected).items())},
             answers=len(self.answers),
-            attempts=sum(map(_attempts, self.answers)),
-            tokens=sum(map(_tokens, self.answers)),
+            attempts=sum(len(attempts_at(answer)) or 1 for answer in self.answers),
+            tokens=sum((usage_of(answer.answer) or Usage()).tokens for answer in self.answers),
         )
 
     def record(self) -> Record:
@@ -227,10 +227,10 @@ def perform_all(
             wanted[n] = tuple(architecture for architecture in ahead if architecture is not None)
     going_on = list(range(len(specifications)))
     while True:
-        jobs = [job(specifications[n], architecture) for n, missing in wanted.items() for architecture in missing]
-        asked.update(dict(jobs))
+        jobs = dict(job(specifications[n], architecture) for n, missing in wanted.items() for architecture in missing)
+        asked.update(jobs)
         try:
-            client.ask_all(TRAINING, [request for key, request in dict(jobs).items() if key not in given_up])
+            client.ask_all(TRAINING, list(jobs.values()))
         except GivenUp as error:
             given_up |= error.reasons
             if len(given_up) >= HOPELESS and len(given_up) == len(asked):
@@ -363,15 +363,3 @@ def _refuse_another_course(before: Run | None, again: Run) -> None:
             f"{again.specification.method}: expected run {again.specification.number + 1} to propose what it proposed "
             "before, got something else; all randomness must come from the stream (`python -m reproduce conformance`)"
         )
-
-
-def _attempts(answer: Record) -> int:
-    match answer.observed:
-        case {"attempts": [*tried]}:
-            return len(tried)
-    return 1
-
-
-def _tokens(answer: Record) -> int:
-    usage = usage_of(answer.answer)
-    return usage.tokens if usage else 0

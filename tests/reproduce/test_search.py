@@ -471,6 +471,7 @@ def test_genius_to_its_end_with_real_trainings(
 
 
 def test_one_real_training_on_a_folder_of_pictures(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("torch", reason="it trains: install the extra `train`")
     arguments = ("--method", "random", "--space", "mobilenetv2-se", *GENIUS[4:], "--data", str(pictures), *SHRUNK)
     (row,) = rows(capsys, *arguments, "--budget", "1")
     assert row["validation"]["value"] * 16 / 100 == int(row["validation"]["value"] * 16 / 100)  # of 16 pictures
