@@ -6,7 +6,6 @@ run (`harness.run`), which says by itself what was selected.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
@@ -22,7 +21,7 @@ from baselines.genius import Prompts
 from cache import cassette
 from cache.cassette import Cassette
 from cache.client import Client, Provider, Records, Reply, Request
-from cache.key import DIGEST_PREFIX, JSON, canonical, digest
+from cache.key import DIGEST_PREFIX, JSON, canonical, digest, digest_bytes
 from cache.record import Record
 from harness import run, spaces
 from harness.errors import HarnessError
@@ -182,10 +181,7 @@ def _code() -> str:
         *Path(catalogue.__file__).parent.glob("*.py"),
         *(harness / f"{name}.py" for name in ("arrays", "loop", "protocol", "streams")),
     ]
-    digest = hashlib.sha256()
-    for path in sorted(sources):
-        digest.update(path.read_bytes())
-    return DIGEST_PREFIX + digest.hexdigest()
+    return digest_bytes(b"".join(path.read_bytes() for path in sorted(sources)))
 
 
 def measure(opened: Opened) -> Measure:

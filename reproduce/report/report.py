@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 from cache.client import Tally
+from cache.key import digest_bytes
 from genius_replay import PACKAGES
 from reproduce import __version__
 
@@ -238,8 +238,6 @@ def provenance() -> dict[str, str]:
 def code_digest() -> str:
     """SHA-256 over the source files of the packages, by path."""
     root = Path(__file__).parents[2]
-    digest = hashlib.sha256()
-    for package in PACKAGES:
-        for path in sorted((root / package).rglob("*.py")):
-            digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return f"sha256:{digest.hexdigest()}"
+    paths = (path for package in PACKAGES for path in sorted((root / package).rglob("*.py")))
+    sources = ((path.relative_to(root).as_posix().encode(), path.read_bytes()) for path in paths)
+    return digest_bytes(b"".join(name + b"\0" + content + b"\0" for name, content in sources))
