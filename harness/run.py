@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from typing import NamedTuple
 
 import msgspec
 
@@ -29,6 +28,7 @@ from harness.objectives import Asked, Figures
 from harness.protocol import (
     MILLION,
     Complete,
+    Completion,
     Evaluated,
     Message,
     Optimizer,
@@ -76,13 +76,6 @@ class Setting:
     code: str = ""
     versions: Mapping[str, JSON] = field(default_factory=dict)
     oblivious: bool = False
-
-
-class _Said(NamedTuple):
-    """An answer as a method sees it (`harness.protocol.Completion`)."""
-
-    text: str
-    key: str
 
 
 @dataclass(frozen=True)
@@ -178,7 +171,7 @@ def perform(
         place = f"run {setting.name or specification.name}, iteration {iteration}, turn {turn}"
         before(iteration, turn)
 
-    def complete(messages: Sequence[Message]) -> _Said:
+    def complete(messages: Sequence[Message]) -> Completion:
         sample = specification.number + SAMPLES * asked.count(messages)
         asked.append(messages)
         answer = client.ask(CHAT, request(specification, messages), sample=sample, where=place)
@@ -186,7 +179,7 @@ def perform(
         heard = setting.hear(answer.answer)
         if heard.rejection:
             unread[answer.key] = heard.rejection
-        return _Said(heard.text, answer.key)
+        return Completion(heard.text, answer.key)
 
     source = specification.table or specification.training
     measuring = Asked(client, setting.space, source, wait, given_up or {}) if source else None
