@@ -111,12 +111,12 @@ def _rows(data: bytes, refuse: Refuse) -> tuple[list[str], list[_Row]]:
 
 
 def _lines(text: str, refuse: Refuse) -> Iterator[tuple[int, list[str]]]:
-    """Number and entries of every line that is not empty."""
+    """Number and entries of every line that is not blank; spreadsheets write separators alone."""
     header = next(iter(text.splitlines()), "")
     delimiter = next((each for each in ";\t" if each in header), ",")
     reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter)
     try:
-        yield from ((reader.line_num, entries) for entries in reader if entries)
+        yield from ((reader.line_num, entries) for entries in reader if any(map(str.strip, entries)))
     except csv.Error as error:
         refuse(f"line {reader.line_num}", f"not CSV ({error})")
 
