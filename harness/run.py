@@ -18,7 +18,7 @@ from functools import cached_property, partial
 import msgspec
 
 from cache.client import Client, Tally
-from cache.key import JSON, canonical, digest_bytes
+from cache.key import JSON, digest
 from cache.limits import Usage, attempts_at, usage_of
 from cache.record import CHAT, Record
 from harness.constraints import Constraint, MacsWindow, novel
@@ -102,7 +102,7 @@ class Run:
         figures = None if selected is None else self.figures.get(selected)
         rejected = (step.told.rejection.reason for step in self.trajectory.steps if isinstance(step.told, Rejected))
         return Ended(
-            course=course_digest(self.trajectory),
+            course=digest(course(self.trajectory)),
             selected=None if selected is None else self.setting.space.to_native(selected),
             told=figures and figures.told,
             test=figures and figures.test,
@@ -322,7 +322,10 @@ _REASONS: Mapping[str, Reason] = {
 
 
 def course(trajectory: Trajectory) -> list[dict[str, JSON]]:
-    """Every step of a run: what was proposed, its outcome, and the key of the record that it was read from."""
+    """Every step of a run: what was proposed, its outcome, and the key of the record that it was read from.
+
+    The record of a run pins the digest of this.
+    """
     return [
         {
             "iteration": step.iteration,
@@ -335,11 +338,6 @@ def course(trajectory: Trajectory) -> list[dict[str, JSON]]:
         }
         for step in trajectory.steps
     ]
-
-
-def course_digest(trajectory: Trajectory) -> str:
-    """What a run's record pins of it: a digest of every step with the key of its record."""
-    return digest_bytes(canonical(course(trajectory)))
 
 
 def _constraints(specification: Specification) -> tuple[Constraint, ...]:
