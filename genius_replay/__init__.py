@@ -26,7 +26,8 @@ def refuse_namesakes() -> None:
                 f"expected the package {name} of this project, {_HOME / name}, got {places[0]}; rename that, work in "
                 "another folder, or use the command genius-replay, which does not look where you work"
             )
-            if sys.argv[0] != "-m":  # so Python calls a command of `python -m` while it is looked for
+            # So Python calls a command of `python -m` while it is looked for, and as its file once that is found.
+            if sys.argv[0] != "-m" and not any(Path(sys.argv[0]).is_relative_to(_HOME / own) for own in _PACKAGES):
                 raise ImportError(message)
             sys.stderr.write(f"{message}\n")
             raise SystemExit(2)

@@ -35,6 +35,17 @@ def test_a_namesake_is_named(name: str, made: str, command: tuple[str, ...], tmp
     assert "genius-replay" in done.stderr
 
 
+@pytest.mark.parametrize("name", ["reproduce", "tables"])
+def test_a_data_folder_is_harmless_or_named(name: str, tmp_path: Path) -> None:
+    """An installation that is edited in place finds the folder first, and the command itself in both."""
+    (tmp_path / name).mkdir()
+    done = subprocess.run(
+        [sys.executable, "-m", "reproduce", "list"], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert done.returncode in (0, 2)
+    assert done.stderr.count("\n") == (done.returncode == 2)
+
+
 def test_in_a_program_a_namesake_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "tables.py").touch()
     done = _python("-c", "import reproduce", cwd=tmp_path)
