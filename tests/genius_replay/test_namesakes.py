@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from itertools import product
@@ -63,3 +64,12 @@ def test_the_console_script_does_not_look_where_one_works(name: str, tmp_path: P
     done = subprocess.run([script, "list"], capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 0, done.stderr
     assert "table2" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "command", [("tables", "info", "x"), ("reproduce", "query", "x", "y"), ("harness.digits", "-h")]
+)
+def test_ctrl_c_while_modules_are_imported_leaves_no_traceback(command: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "msgspec.py").write_text("raise KeyboardInterrupt\n")
+    done = _python("-m", *command, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "interrupted\n")
