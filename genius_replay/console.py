@@ -17,7 +17,7 @@ INTERRUPTED = 130  # what a shell reports for a command that Ctrl-C ended
 # C0 and C1 without tab and line feed, the controls of writing direction, halves of surrogate pairs.
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
-_READABLE = str.maketrans("●◐◔○·–—−─×→±…“”‘’", "crdqm----x>/.\"\"''")
+_READABLE = str.maketrans("●◐◔○·–—−─×→±…“”‘’⟦⟧", "crdqm----x>/.\"\"''[]")
 """One letter of ASCII for each that this project prints beside it; a mark of a report is the letter that LaTeX has."""
 
 Errors: TypeAlias = tuple[type[Exception], ...]

@@ -78,15 +78,16 @@ def _fresh(draft: Path) -> BinaryIO:
 # -- locks ---
 
 
-def lock(path: Path) -> BinaryIO:
+def lock(path: Path, *, wait: bool = True) -> BinaryIO:
     """Wait until nobody holds the file at `path`, which is made if need be, and hold it until it is closed.
 
     Whoever holds it may remove it or rename it. The operating system lets go for whoever dies.
 
     Raises:
-        OSError: it cannot be made, or the disk knows no locks.
+        BlockingIOError: somebody holds it, where this does not `wait`.
+        OSError: it cannot be made, which the error's `filename` tells, or the disk knows no locks.
     """
-    while (file := _held(path, fcntl.LOCK_EX)) is None:
+    while (file := _held(path, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)) is None:
         pass
     return file
 

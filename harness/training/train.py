@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import torch
 from torch import nn
@@ -264,16 +265,12 @@ def stretch(job: Spec, device: torch.device) -> Stretch:
 
 def observed(device: torch.device, checkpoint: Checkpoint, log: Sequence[str] = ()) -> Observed:
     """What may differ between two trainings of a job, of one that has just ended."""
-    now = checkpoint.now
     return Observed(
         finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         seconds=round(checkpoint.elapsed(), 3),
-        device=now.device,
         peak_memory_bytes=peak_memory(device),
         resumed_at=checkpoint.resumed_at,
-        settings=now.settings,
-        versions=now.versions,
         log=tuple(log),
-        code=now.code,
         earlier=checkpoint.earlier,
+        **msgspec.structs.asdict(checkpoint.now),
     )

@@ -25,7 +25,7 @@ from cache.client import Client, Provider, Queue, Records
 from cache.endpoint import OpenAITransport
 from cache.errors import CacheError
 from cache.key import DIGEST_PREFIX, JSON, SAFE_INTEGER
-from cache.limits import Limits, read_prices
+from cache.limits import PRICES, Limits, read_prices
 from cache.record import CHAT
 from cache.store import Store
 from genius_replay.console import warn
@@ -102,9 +102,7 @@ def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
     ceiling.add_argument("--max-calls", type=int, metavar="N")
     ceiling.add_argument("--max-tokens", type=int, metavar="N", help="prompt and completion, of the whole command")
     ceiling.add_argument("--max-cost", type=float, metavar="MONEY", help="needs --prices")
-    ceiling.add_argument(
-        "--prices", type=Path, metavar="FILE", help='{"model": {"prompt": 2.5, "completion": 10}}, per million tokens'
-    )
+    ceiling.add_argument("--prices", type=Path, metavar="FILE", help=PRICES)
 
 
 def run(args: argparse.Namespace) -> int:

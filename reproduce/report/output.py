@@ -34,7 +34,12 @@ def add_output_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format", choices=FORMATS, help="default: by the suffix of --out, colour on a terminal, else text"
     )
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write here instead of printing")
+    parser.add_argument("--out", type=destination, metavar="FILE", help="write here instead of printing")
+
+
+def destination(written: str) -> Path | None:
+    """Where to write; "-" is standard output, as everywhere."""
+    return None if written == "-" else Path(written)
 
 
 def show(report: Report, form: str | None, out: Path | None, draw: Callable[[Path], None] | None = None) -> None:
