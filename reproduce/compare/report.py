@@ -205,11 +205,12 @@ def _verdict(faced: Sequence[tuple[Contest, NDArray[np.float64]]], values: Seque
 
 def _counted_once(contest: Contest, test: NDArray[np.float64]) -> float:
     """The largest p if of trials that are not independent only one is taken, whichever."""
-    groups: dict[tuple[str, int], list[float]] = {}
-    grouped = [(one.name, group) for one in contest.genius for group in one.group]
-    for group, accuracy in zip(grouped, _ours(contest), strict=True):
-        groups.setdefault(group, []).append(accuracy)
-    return max(mann_whitney(np.array(chosen), test) for chosen in product(*groups.values()))
+    groups: dict[tuple[int, int], list[float]] = {}
+    places = [(n, group) for n, one in enumerate(contest.genius) for group in one.group]
+    for place, accuracy in zip(places, _ours(contest), strict=True):
+        groups.setdefault(place, []).append(accuracy)
+    in_order = [groups[place] for place in sorted(groups)]
+    return max(mann_whitney(np.array(chosen), test) for chosen in product(*in_order))
 
 
 def _remarks(contests: Sequence[Contest]) -> Iterator[str]:
