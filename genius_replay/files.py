@@ -7,7 +7,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -78,15 +78,16 @@ def _fresh(draft: Path) -> BinaryIO:
 # -- locks ---
 
 
-def lock(path: Path) -> BinaryIO:
+def lock(path: Path, *, wait: bool = True) -> BinaryIO:
     """Wait until nobody holds the file at `path`, which is made if need be, and hold it until it is closed.
 
     Whoever holds it may remove it or rename it. The operating system lets go for whoever dies.
 
     Raises:
-        OSError: it cannot be made, or the disk knows no locks.
+        BlockingIOError: somebody holds it, where this does not `wait`.
+        OSError: it cannot be made, which the error's `filename` tells, or the disk knows no locks.
     """
-    while (file := _held(path, fcntl.LOCK_EX)) is None:
+    while (file := _held(path, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)) is None:
         pass
     return file
 
@@ -110,15 +111,11 @@ def try_locks(folder: Path) -> None:
 
 def _held(path: Path, how: int) -> BinaryIO | None:
     """The file at this path, locked; None if meanwhile it is another one."""
-    file = path.open("ab")
-    try:
+    with ExitStack() as closing:
+        file = closing.enter_context(path.open("ab"))
         fcntl.flock(file, how)
-        if os.path.samestat(path.stat(), os.fstat(file.fileno())):
-            return file
-    except FileNotFoundError:
-        pass
-    except BaseException:
-        file.close()
-        raise
-    file.close()
+        with suppress(FileNotFoundError):
+            if os.path.samestat(path.stat(), os.fstat(file.fileno())):
+                closing.pop_all()  # it stays open, and so locked
+                return file
     return None

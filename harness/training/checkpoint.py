@@ -20,9 +20,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from genius_replay import files
 from harness.errors import NotThisJob
 from harness.training.jobs import Epoch, Stretch
-from harness.training.worker import EVERY_S, Say, quiet, replacing
+from harness.training.worker import EVERY_S, Say, quiet
 
 _DIGEST = hashlib.sha256().digest_size  # bytes
 
@@ -74,8 +75,7 @@ class Checkpoint:
         content = io.BytesIO()
         np.savez(content, state=np.array(json.dumps(state)), **arrays)
         try:
-            with replacing(self.path) as temporary:
-                temporary.write_bytes(hashlib.sha256(content.getbuffer()).digest() + content.getbuffer())
+            files.write(self.path, hashlib.sha256(content.getbuffer()).digest() + content.getbuffer())
         except OSError as error:
             self.say(f"{self.path}: expected to write a checkpoint, got: {error.strerror}; training goes on without it")
         else:

@@ -122,13 +122,15 @@ def run(args: argparse.Namespace) -> int:
 def _searched(args: argparse.Namespace) -> Report:
     """Search as the command line says, keep what was used, and report it."""
     opened = how = None
-    evidence: dict[str, str]
+    providers: dict[str, Provider | Queue]
     if args.objective == "table":
         opened = benchmarks.open_benchmark(benchmarks.of_space(args.space, args.table))
         evidence = {opened.table.name: opened.table.digest}
+        providers = {FIGURES: runs.figures(opened, spaces.find(args.space).SPACE)}
     else:
         how = training.described(args, args.space)
         evidence = {how.dataset: how.digest}
+        providers = {TRAINING: training.provider(args)}
     planned = _planned(args, runs.measure(opened) if opened else None, how)
     kept = _kept(args.into)
     with ExitStack() as stack:
@@ -138,11 +140,6 @@ def _searched(args: argparse.Namespace) -> Report:
         if transport and args.fresh:
             _refuse_others(args.into, kept, transport.endpoint)
         records: Records = stack.enter_context(_store(args.store, apart)) if costs else Cassette()
-        providers: dict[str, Provider | Queue] = {}
-        if opened:
-            providers[FIGURES] = runs.figures(opened, spaces.find(args.space).SPACE)
-        else:
-            providers[TRAINING] = training.provider(args)
         if transport:
             providers[CHAT] = stack.enter_context(_counted(transport)).send
         if args.run:

@@ -111,6 +111,12 @@ def load(path: Path) -> Arrays:
             f"{', '.join(sorted(content)) or 'nothing'}; add what is missing"
         )
     pictures, labels = zip(*((content[x], content[y]) for x, y in (TRAIN, TEST) if x in content), strict=True)
+    for (x, y), shown, named in zip((TRAIN, TEST), pictures, labels, strict=False):
+        if np.shape(shown)[:1] != np.shape(named)[:1]:
+            raise MalformedData(
+                f"{path}: expected a label in {y} for each picture in {x}, got shapes {np.shape(named)} and "
+                f"{np.shape(shown)}; write them anew together"
+            )
     try:
         numbers = np.concatenate(labels).astype(np.int64, casting="safe")
         own_test = len(labels[1]) if len(labels) == 2 else 0
