@@ -27,7 +27,7 @@ from cache import cassette
 from cache.cassette import Cassette
 from cache.errors import CacheError
 from cache.key import DIGEST_PREFIX, JSON, canonical
-from cache.limits import COLUMNS, keys_in, ledger, read_prices
+from cache.limits import COLUMNS, PRICES, keys_in, ledger, read_prices
 from cache.nearest import messages, unified
 from cache.record import CHAT, Record
 from cache.store import Store
@@ -68,8 +68,8 @@ def _parser() -> Parser:
     command(_merge, "path", "places")
     command(_sync, "store", "cassettes")
     spent = command(_ledger, "places")
-    prices, used_by = '{"model": {"prompt": 2.5, "completion": 10}}, per million', "trajectories that name keys"
-    spent.add_argument("--prices", type=Path, metavar="FILE", help=prices)
+    used_by = "trajectories that name keys"
+    spent.add_argument("--prices", type=Path, metavar="FILE", help=PRICES)
     spent.add_argument("--used-by", type=Path, metavar="FILE", help=used_by, nargs="+", default=[])
     return parser
 

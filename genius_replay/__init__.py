@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 _HOME = Path(__file__).resolve().parents[1]
-_PACKAGES = ("baselines", "cache", "harness", "reproduce", "tables")
+PACKAGES = ("baselines", "cache", "harness", "reproduce", "tables")
 
 
 @cache
@@ -18,7 +18,7 @@ def refuse_namesakes() -> None:
     Raises:
         ImportError: one does; where `python -m` looks for a command, its one line and exit code 2 instead.
     """
-    for name in _PACKAGES:
+    for name in PACKAGES:
         found = find_spec(name)
         places = [*(found.submodule_search_locations or [str(found.origin)])] if found else ["nothing"]
         if Path(places[0]).resolve() != _HOME / name:

@@ -7,7 +7,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -109,15 +109,11 @@ def try_locks(folder: Path) -> None:
 
 def _held(path: Path, how: int) -> BinaryIO | None:
     """The file at this path, locked; None if meanwhile it is another one."""
-    file = path.open("ab")
-    try:
+    with ExitStack() as closing:
+        file = closing.enter_context(path.open("ab"))
         fcntl.flock(file, how)
-        if os.path.samestat(path.stat(), os.fstat(file.fileno())):
-            return file
-    except FileNotFoundError:
-        pass
-    except BaseException:
-        file.close()
-        raise
-    file.close()
+        with suppress(FileNotFoundError):
+            if os.path.samestat(path.stat(), os.fstat(file.fileno())):
+                closing.pop_all()  # it stays open, and so locked
+                return file
     return None

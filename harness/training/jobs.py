@@ -89,8 +89,7 @@ class Spec(Data, frozen=True, dict=True):
 
     def request(self) -> dict[str, JSON]:
         """The job as JSON: the request of its record, and what its file holds."""
-        content: dict[str, JSON] = msgspec.to_builtins(self)
-        return content
+        return dict(msgspec.to_builtins(self))
 
     @cached_property
     def key(self) -> str:

@@ -270,4 +270,5 @@ def observed(device: torch.device, checkpoint: Checkpoint, log: Sequence[str] = 
         resumed_at=checkpoint.resumed_at,
         log=tuple(log),
         earlier=checkpoint.earlier,
+        **msgspec.structs.asdict(checkpoint.now),
     )

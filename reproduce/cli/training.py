@@ -39,6 +39,9 @@ DIGITS = DIGEST_PREFIX + "03d6893f478b843f55eb4b7ec06ca2df043eff9a8b8b0dd1eb68cb
 _RECIPES = {"digits": "digits", "imagenet": "genius-imagenet"}
 _RECIPE = "nas-bench-201"  # of other data sets: the one for small colour pictures that holds some back for validation
 
+_OF_SLURM = ("--partition", "--gres", "--cpus", "--minutes", "--slurm")
+_OF_LOCAL = ("--processes",)
+
 
 # -- the command line ---
 
@@ -80,9 +83,13 @@ def described(args: argparse.Namespace, space: str, *, searched: bool = True) ->
     """What the command line says; what is `searched` with it needs a validation accuracy.
 
     Raises:
+        UsageError: an option would be ignored.
         HarnessError, TrainingError, InvalidJob: a name or a number does not fit, or nothing builds the networks.
         TrainingError, MalformedData: the data are not there (`harness.training.data.find`).
     """
+    elsewhere = _OF_SLURM if args.executor == "local" else _OF_LOCAL
+    if ignored := [option for option in given(args, add_arguments) if option in elsewhere]:
+        raise UsageError(f"{args.command}: {', '.join(ignored)} is not for --executor {args.executor}; leave it out")
     if spaces.find(space).FACTS.network is None:
         raise InvalidJob(f"{space} names no function that builds its networks: name it as `network` in its FACTS")
     recipe = recipes.find(args.recipe or _RECIPES.get(args.dataset, _RECIPE))
@@ -107,6 +114,10 @@ def digest_of(name: str, path: Path | None, recipe: Recipe) -> str:
     from harness.training.data.dataset import check
 
     if name == "digits":
+        if path is not None:
+            raise UsageError(
+                f"the digits lie nowhere, and --data {path} would be ignored: leave it out, or name --dataset"
+            )
         check(recipe, count=PICTURES[name], own_test=0, folder=False)
         return DIGITS
     found = data.find(name, path)

@@ -204,15 +204,11 @@ def _verdict(faced: Sequence[tuple[Contest, NDArray[np.float64]]], values: Seque
 
 def _counted_once(contest: Contest, test: NDArray[np.float64]) -> float:
     """The largest p if of trials that are not independent only one is taken, whichever."""
-    groups: list[frozenset[int]] = []
-    for one in contest.genius:
-        first = sum(map(len, groups))
-        own = [frozenset({first + trial}) for trial in range(len(one.selected[GENIUS_BUDGET]))]
-        for pair in (frozenset(first + trial for trial in pair) for pair in one.dependent):
-            together = frozenset().union(*(group for group in own if group & pair))
-            own = [*(group for group in own if not group & pair), together]
-        groups += own
-    return max(mann_whitney(_ours(contest)[list(chosen)], test) for chosen in product(*groups))
+    groups: dict[tuple[str, int], list[float]] = {}
+    grouped = [(one.name, group) for one in contest.genius for group in one.group]
+    for group, accuracy in zip(grouped, _ours(contest), strict=True):
+        groups.setdefault(group, []).append(accuracy)
+    return max(mann_whitney(np.array(chosen), test) for chosen in product(*groups.values()))
 
 
 def _remarks(contests: Sequence[Contest]) -> Iterator[str]:

@@ -182,7 +182,7 @@ def altered(kind: type[Table] = Table, *, index: int | None = None, value: float
 
 def writable() -> Table:
     table = table_of(UNEVEN)
-    return Table(Path("made-up.h5"), table.info, table.accuracy.copy())
+    return Table(Path("made-up.h5"), table.info, {"accuracy": table.accuracy.copy()})
 
 
 BROKEN_TABLES = [
