@@ -263,7 +263,6 @@ def stretch(job: Spec, device: torch.device) -> Stretch:
 def observed(device: torch.device, checkpoint: Checkpoint, log: Sequence[str] = ()) -> Observed:
     """What may differ between two trainings of a job, of one that has just ended."""
     return Observed(
-        **msgspec.structs.asdict(checkpoint.now),
         finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         seconds=round(checkpoint.elapsed(), 3),
         peak_memory_bytes=peak_memory(device),
