@@ -87,11 +87,9 @@ def lock(path: Path, *, wait: bool = True) -> BinaryIO:
 def sweep(paths: Iterable[Path], left: Callable[[Path], object]) -> None:
     """Remove the locks at these paths that nobody holds, `left` being told each: whoever held it has died."""
     for path in paths:
-        with suppress(OSError):
-            if (file := _held(path, fcntl.LOCK_EX | fcntl.LOCK_NB)) is not None:
-                with file:
-                    left(path)
-                    path.unlink()
+        with suppress(OSError), lock(path, wait=False):
+            left(path)
+            path.unlink()
 
 
 def try_locks(folder: Path) -> None:
