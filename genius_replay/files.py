@@ -79,9 +79,14 @@ def lock(path: Path, *, wait: bool = True) -> BinaryIO:
         BlockingIOError: somebody holds it, where this does not `wait`.
         OSError: it cannot be made, which the error's `filename` tells, or the disk knows no locks.
     """
-    while (file := _held(path, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)) is None:
-        pass
-    return file
+    while True:
+        with ExitStack() as closing:
+            file = closing.enter_context(path.open("ab"))
+            fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with suppress(FileNotFoundError):
+                if os.path.samestat(path.stat(), os.fstat(file.fileno())):  # else another one stands there meanwhile
+                    closing.pop_all()  # it stays open, and so locked
+                    return file
 
 
 def sweep(paths: Iterable[Path], left: Callable[[Path], object]) -> None:
@@ -97,15 +102,3 @@ def try_locks(folder: Path) -> None:
     with tempfile.TemporaryFile(dir=folder) as file:
         for function in (fcntl.flock, fcntl.lockf):  # what is used here, and what SQLite uses
             function(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-def _held(path: Path, how: int) -> BinaryIO | None:
-    """The file at this path, locked; None if meanwhile it is another one."""
-    with ExitStack() as closing:
-        file = closing.enter_context(path.open("ab"))
-        fcntl.flock(file, how)
-        with suppress(FileNotFoundError):
-            if os.path.samestat(path.stat(), os.fstat(file.fileno())):
-                closing.pop_all()  # it stays open, and so locked
-                return file
-    return None
