@@ -391,13 +391,12 @@ class Stretch(Data, frozen=True):
     code: str = ""
 
 
-class Observed(Data, frozen=True):
-    """What may differ between two trainings of one job.
+class Observed(Stretch, frozen=True, kw_only=True):
+    """What may differ between two trainings of one job: the last stretch, and what is of all of them.
 
     Attributes:
         finished: when, in UTC, ISO 8601.
         seconds: of wall clock, over all attempts whose checkpoints were taken up.
-        device, settings, versions, code: of the last stretch, as in `Stretch`.
         peak_memory_bytes: of the GPU, or without one of the process.
         resumed_at: the epochs, counted from 0, before which a checkpoint was taken up.
         log: what was printed.
@@ -406,13 +405,9 @@ class Observed(Data, frozen=True):
 
     finished: str
     seconds: float
-    device: str
     peak_memory_bytes: int
     resumed_at: tuple[int, ...] = ()
-    settings: Mapping[str, bool | int | str] = {}
-    versions: Mapping[str, str] = {}
     log: tuple[str, ...] = ()
-    code: str = ""
     earlier: tuple[Stretch, ...] = ()
 
     @property

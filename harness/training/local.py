@@ -1,6 +1,6 @@
 """Jobs on this machine: one process a GPU, or without GPUs one a core.
 
-A GPU is given to a process by CUDA_VISIBLE_DEVICES, so that a worker sees one device and calls it 0. Without GPUs the
+A GPU is given to a process by CUDA_VISIBLE_DEVICES, so that a worker sees one device and calls it 0. Without GPUs
 there is a process a core, and each computes with one thread.
 
 A place, a GPU or a core, is a lock that a worker holds as long as it lives, whoever started it: the masters of one
@@ -19,7 +19,7 @@ import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -41,7 +41,7 @@ _CGROUPS, _OWN_CGROUP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 def gpus() -> tuple[str, ...]:
     """The GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them; asks the driver, not torch."""
     if "CUDA_VISIBLE_DEVICES" in os.environ:
-        return visible_gpus(os.environ)
+        return visible_gpus()
     if shutil.which("nvidia-smi") is None:
         return ()
     # Not by index: the driver counts along the bus, CUDA by speed.
@@ -54,9 +54,9 @@ def gpus() -> tuple[str, ...]:
     return tuple(line.strip() for line in asked.stdout.splitlines() if _UUID.fullmatch(line.strip()))
 
 
-def visible_gpus(environment: Mapping[str, str]) -> tuple[str, ...]:
+def visible_gpus() -> tuple[str, ...]:
     """The GPUs that CUDA_VISIBLE_DEVICES names."""
-    names = environment.get("CUDA_VISIBLE_DEVICES", "").replace(" ", "").split(",")
+    names = os.environ.get("CUDA_VISIBLE_DEVICES", "").replace(" ", "").split(",")
     return tuple(name for name in names if name not in ("", "-1", "NoDevFiles"))
 
 

@@ -251,14 +251,13 @@ class Queue:
         folder = self._folder(key)
         number = max((attempt.number for attempt in _read_attempts(folder)), default=0) + 1
         while True:
-            try:
+            with suppress(FileExistsError):  # of another master, at the same time
                 _path(folder, number).touch(exist_ok=False)
-            except FileExistsError:  # another master, at the same time
-                number += 1
-                continue
-            attempt = Attempt(number, time.time(), where)
-            _write_attempt(folder, attempt)
-            return attempt
+                break
+            number += 1
+        attempt = Attempt(number, time.time(), where)
+        _write_attempt(folder, attempt)
+        return attempt
 
     def end(self, key: str, attempt: Attempt, how: str) -> None:
         """Note how an attempt ended."""

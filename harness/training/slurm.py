@@ -23,18 +23,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness.errors import HarnessError
-from harness.training.queue import (
-    EXIT_CODE,
-    LOG,
-    SPEC,
-    UNSEEN,
-    WORKER,
-    Attempt,
-    Queue,
-    State,
-    Status,
-    environment,
-)
+from harness.training.queue import EXIT_CODE, LOG, SPEC, UNSEEN, WORKER, Attempt, Queue, State, Status, environment
 
 _WHERE = "Slurm task "
 _OUTPUT = "slurm"  # folder in the queue's: what Slurm itself has to say about a task

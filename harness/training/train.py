@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import platform
 import resource
 import sys
@@ -65,11 +64,9 @@ def fit(
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             total += loss.detach() * len(labels)
-        validation, validation_loss = None, None
-        if len(data.validation):
-            with autocast:
-                validation, validation_loss = evaluate(network, data.validation)
-        epochs.append(Epoch(finite(total.item() / len(data.train)), validation, validation_loss))
+        with autocast:
+            measured = evaluate(network, data.validation)
+        epochs.append(Epoch(finite(total.item() / len(data.train)), *measured))
         say(_line(epoch + 1, recipe.epochs, epochs[-1]))
         if epochs[-1].train_loss is None:
             break
@@ -100,7 +97,7 @@ def learning_rate(recipe: Recipe, progress: float) -> float:
 
 @torch.no_grad()
 def evaluate(network: nn.Module, part: Part) -> tuple[float, float] | tuple[None, None]:
-    """Accuracy in percent and mean cross-entropy; None if that is not finite."""
+    """Accuracy in percent and mean cross-entropy; None if that is not finite, or there are no pictures."""
     network.eval()
     device = next(network.parameters()).device
     correct, total = torch.zeros((), dtype=torch.int64, device=device), torch.zeros((), device=device)
@@ -108,7 +105,7 @@ def evaluate(network: nn.Module, part: Part) -> tuple[float, float] | tuple[None
         logits = network(images)
         correct += (logits.argmax(1) == labels).sum()
         total += cross_entropy(logits, labels, reduction="sum")
-    loss = finite(total.item() / len(part))
+    loss = finite(total.item() / len(part)) if len(part) else None
     return (None, None) if loss is None else (100 * correct.item() / len(part), loss)
 
 
@@ -238,7 +235,7 @@ def device_name(device: torch.device) -> str:
     """Of a GPU what its driver calls it, else the processor."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    missed = ", without the GPU that CUDA_VISIBLE_DEVICES names" if visible_gpus(os.environ) else ""
+    missed = ", without the GPU that CUDA_VISIBLE_DEVICES names" if visible_gpus() else ""
     return f"CPU {platform.processor() or platform.machine()}{missed}"
 
 
