@@ -15,7 +15,7 @@ PACKAGES = ("baselines", "cache", "harness", "reproduce", "tables")
 def _is_command() -> bool:
     """Whether a command of this project runs: `python -m` calls it so while it is looked for, then by its file."""
     called = Path(*sys.argv[:1])
-    return called.name in ("-m", "genius-replay") or any(called.is_relative_to(_HOME / name) for name in _PACKAGES)
+    return called.name in ("-m", "genius-replay") or any(called.is_relative_to(_HOME / name) for name in PACKAGES)
 
 
 def _uncaught(kind: type[BaseException], *error: Any) -> None:
