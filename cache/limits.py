@@ -18,11 +18,13 @@ import msgspec
 
 from cache.errors import CacheError
 from cache.key import JSON
+from cache.nearest import listed
 from cache.record import CHAT, Record
 
 KEPT = "Every answer so far is kept: the same command goes on from here."
+PRICES = '{"model": {"prompt": 2.5, "completion": 10}}, per million tokens'
+"""The form of a price table."""
 
-_FORM = '{"model": {"prompt": 2.5, "completion": 10}}, per million tokens'
 _MOST = 10**12  # tokens of one answer: more is no count, and could not be added up in a record
 _KEY = re.compile(rb"sha256:[0-9a-f]{64}")
 
@@ -65,6 +67,11 @@ def usage_of(answer: Mapping[str, JSON]) -> Usage | None:
     return Usage(known[0], known[1], max(0, known[2] - known[0] - known[1]))
 
 
+def attempts_at(record: Record) -> list[Mapping[str, JSON]]:
+    """Return what a record says of the attempts at its answer; nothing if it was published or reconstructed."""
+    return [attempt for attempt in listed("attempts", record.observed) if isinstance(attempt, Mapping)]
+
+
 class Price(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a million tokens of a model cost, in whatever currency the ceiling is in."""
 
@@ -86,7 +93,7 @@ def read_prices(path: Path) -> dict[str, Price]:
     try:
         return msgspec.json.decode(path.read_bytes(), type=dict[str, Price])
     except (OSError, ValueError, msgspec.MsgspecError) as error:
-        raise CacheError(f"Expected a price table {_FORM} in {path}, got {error}. Mend or name the file.") from None
+        raise CacheError(f"Expected a price table {PRICES} in {path}, got {error}. Mend or name the file.") from None
 
 
 @dataclass(frozen=True)
@@ -138,7 +145,7 @@ class Spent:
         """
         limits = self._limits
         if limits.cost is not None and model not in limits.prices:
-            raise CacheError(f"Expected a price for {model!r}, got none. Add it to the price table: {_FORM}.")
+            raise CacheError(f"Expected a price for {model!r}, got none. Add it to the price table: {PRICES}.")
         with self._lock:
             used_up = (self.calls, limits.calls), (self.usage.tokens, limits.tokens), (self.cost, limits.cost)
             for (used, ceiling), unit in zip(used_up, ("calls", "tokens", "in money"), strict=True):
@@ -149,11 +156,11 @@ class Spent:
             self.calls += 1
 
     def count(self, asked: str, answered: str, usage: Usage | None) -> None:
-        """Add what an answer was billed for.
+        """Add what an answer was billed for, or an attempt that brought none.
 
         Args:
             asked: the model in the request.
-            answered: the model that the answer names, which is the one that is paid; empty if it names none.
+            answered: the model that the answer names, which is the one that is paid; empty if none is named.
             usage: of the answer; None if the endpoint did not say, or nothing that can be believed.
         """
         limits, model = self._limits, answered or asked
@@ -170,15 +177,8 @@ class Spent:
             if limits.cost is not None and model not in limits.prices:
                 self._uncounted = (
                     f"Expected a price for {model!r}, which answered in the place of {asked!r}, got none: the ceiling "
-                    f"cannot be watched. Add it to the price table: {_FORM}."
+                    f"cannot be watched. Add it to the price table: {PRICES}."
                 )
-
-    def lose(self, asked: str, usage: Usage | None) -> None:
-        """Add what an attempt was billed for that brought no answer, if the endpoint said so."""
-        if usage is not None:
-            with self._lock:
-                self.usage = self.usage.plus(usage)
-                self.cost += self._limits.prices[asked].of(usage) if asked in self._limits.prices else 0.0
 
 
 # -- the ledger ---
@@ -202,13 +202,12 @@ def ledger(
         if record.kind != CHAT:  # what else is kept has no price a token
             continue
         model = str(record.request.get("model"))
-        attempts = record.observed.get("attempts")
-        told = [attempt for attempt in attempts if isinstance(attempt, Mapping)] if isinstance(attempts, list) else []
-        latencies = [attempt.get("latency_s") for attempt in told]
-        usage, saved = usage_of(record.answer) or Usage(), max(0, uses.get(record.key, 0) - bool(told))
+        attempts = attempts_at(record)
+        latencies = [attempt.get("latency_s") for attempt in attempts]
+        usage, saved = usage_of(record.answer) or Usage(), max(0, uses.get(record.key, 0) - bool(attempts))
         figures = {
             "records": 1,
-            "calls": len(told),
+            "calls": len(attempts),
             "prompt": usage.prompt,
             "completion": usage.completion,
             "seconds": sum((latency for latency in latencies if isinstance(latency, (int, float))), 0.0),

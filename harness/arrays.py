@@ -56,12 +56,9 @@ def search(
                 proposals = _as_arrays(method.arrays, space, table.accuracy, budget, chunk, seed)
         else:
             proposals = _one_by_one(method, space, objective, budget, chunk, seed)
-        found.append(Courses(proposals, *_incumbents(proposals, table.accuracy, budget)))
-    return Courses(
-        _stack([part.proposals for part in found]),
-        np.vstack([part.incumbents for part in found]),
-        np.concatenate([part.reached for part in found]),
-    )
+        found.append((proposals, *_incumbents(proposals, table.accuracy, budget)))
+    courses, incumbents, reached = zip(*found, strict=True)
+    return Courses(_stack(courses), np.vstack(incumbents), np.concatenate(reached))
 
 
 def _one_by_one(

@@ -15,6 +15,7 @@ from cache.errors import CacheError
 from genius_replay.console import ending
 from genius_replay.options import Parser
 from harness.errors import HarnessError
+from reproduce import __version__
 from reproduce.errors import ReproduceError
 from reproduce.paper.registry import ITEMS
 from reproduce.report.output import add_output_arguments, show
@@ -49,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Replays GENIUS (arXiv 2304.10970) without a key or a network, and prints the paper's tables.",
         epilog="Exit codes: 0 done, 1 a difference was found, 2 wrong use or missing data.",
     )
+    parser.add_argument("--version", action="version", version=f"genius-replay {__version__}")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     called = next((argument for argument in arguments if not argument.startswith("-")), None)
     for name, item in ITEMS.items():

@@ -9,6 +9,7 @@ its choices in them, it is that space.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, NoReturn, TypeAlias
@@ -41,7 +42,10 @@ LONGEST, LONGEST_PROBLEM = 10_000, 1_000
 """Characters of a key, and of what is said of one."""
 
 _PUNCTUATION = re.compile(r"[^\w\s,;]|_")
-_NUMBER = re.compile(r"\d+\.\d+|\d+(\.\d+)?[eE][+-]?\d+")
+_NUMBER = re.compile(r"\d+\.\d+|\d+([.,]\d*)?[eE][+-]?\d+", re.ASCII)
+_GROUPED = re.compile(r"\d{1,3}([., ]\d{3})+", re.ASCII)
+_MONTH = r"(jan|feb|m[aä]r|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz])\.?"
+_DATE = re.compile(rf"\d+[-. ]+{_MONTH}|{_MONTH}[-. ]+\d+|(19|20)\d\d-\d\d-\d\d( [\d:]+)?", re.IGNORECASE)
 
 
 def refuser(name: str, remedy: str = "mend the file") -> Refuse:
@@ -109,8 +113,12 @@ def in_percent(accuracies: Mapping[str, NDArray[np.float64]], place: str, refuse
         what = column if column == "accuracy" else f"{column} accuracy"
         if low == values.size:
             refuse(place, f"no {what} is above 1, but percentages are expected; multiply them by 100")
-        if 2 * low > values.size:
+        # Where there are a hundred classes or more, real accuracies begin about 1 and go on from there.
+        if 2 * low > values.size or (low and not np.any((values > 1) & (values <= 5))):
             remarks.append(f"{low} of {values.size} figures of {what} are at most 1 %: fractions among percentages?")
+    varied = [values.ravel() for values in accuracies.values() if np.ptp(values) > 0]
+    if len(varied) == 2 and np.asarray(np.corrcoef(varied))[0, 1] < -0.5:
+        remarks.append("accuracy and test order the architectures the opposite way: are the figures of one errors?")
     return tuple(remarks)
 
 
@@ -124,17 +132,31 @@ def _all_of(space: Space, keys: Sequence[Key]) -> list[Architecture] | None:
 
 
 def _refuse_numbers(keys: Sequence[Key], refuse: Refuse) -> None:
-    """Refuse keys that a spreadsheet or a data frame took for numbers: they have lost zeros, or gained a point."""
-    cure = "spreadsheets and data frames make numbers of keys: keep that column as text, and write the file anew"
-    if all(key.text.isascii() and key.text.isdigit() for key in keys):
+    """Refuse keys that a spreadsheet or a data frame took for numbers or dates."""
+    cure = "spreadsheets and data frames change keys: keep that column as text, and write the file anew"
+    others = [key for key in keys if not (key.text.isascii() and key.text.isdigit())]
+    if not others:
         longest = max(keys, key=lambda key: len(key.text))
         for place, text in keys:
             if len(text) < len(longest.text):
                 expected = f"expected {len(longest.text)} symbols as in {longest.place}, got {len(text)}"
                 refuse(place, f"{expected}: {text[:200]!r} seems to have lost its leading zeros; {cure}")
-    elif all(_NUMBER.fullmatch(key.text) or key.text.isdigit() for key in keys):
-        place, text = next(key for key in keys if not key.text.isdigit())
+    elif all(_NUMBER.fullmatch(key.text) for key in others) or _are_grouped([key.text for key in keys]):
+        place, text = others[0]
         refuse(place, f"expected the key of an architecture, got the number {text[:200]!r}; {cure}")
+    elif date := next((key for key in others if _DATE.fullmatch(key.text)), None):
+        refuse(date.place, f"expected the key of an architecture, got the date {date.text!r}; {cure}")
+
+
+def _are_grouped(texts: Sequence[str]) -> bool:
+    """Whether keys in digits were written with marks at the thousands: without these they show every combination.
+
+    Lists of sizes, such as "128,256", look so too, but their digits do not combine freely.
+    """
+    if not all(map(_GROUPED.fullmatch, texts)):
+        return False
+    digits = [re.sub(r"\D", "", text) for text in texts]
+    return math.prod(len(set(column)) for column in zip(*digits, strict=False)) == len(set(digits))
 
 
 def _symbols(text: str) -> tuple[str, ...]:

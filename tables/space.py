@@ -98,7 +98,9 @@ class Space:
             )
         for slot, cardinality, choice in zip(self.slots, self.cardinalities, architecture, strict=True):
             try:
-                fits = not isinstance(choice, bool) and 0 <= index(choice) < cardinality
+                # A truth value of numpy 1 has an index.
+                truth = isinstance(choice, bool) or str(getattr(choice, "dtype", "")) == "bool"
+                fits = not truth and 0 <= index(choice) < cardinality
             except TypeError:  # no integer of any library
                 fits = False
             if not fits:

@@ -88,11 +88,10 @@ def _content(answer: Mapping[str, Any]) -> tuple[str, Rejection | None]:
     match answer:
         case {"unreadable": str(why)}:
             return "", Rejection(Reason.UNREADABLE, why)
-    choices = answer.get("choices")
-    choice = choices[0] if isinstance(choices, list) and choices else None
-    message = choice.get("message") if isinstance(choice, dict) else None
-    if not isinstance(choice, dict) or not isinstance(message, dict):
-        return "", Rejection(Reason.NO_ANSWER, "expected a choice with a message, the answer has none")
+        case {"choices": [{"message": {**message}, **choice}, *_]}:
+            pass
+        case _:
+            return "", Rejection(Reason.NO_ANSWER, "expected a choice with a message, the answer has none")
     text, refused = _texts(message.get("content"))
     end = str(choice.get("finish_reason") or "stop")  # without a reason it is an end
     if isinstance(withheld := answer.get("withheld"), str):

@@ -11,7 +11,7 @@ from genius_replay.console import warn
 from reproduce.data import Published, conversations, is_fetched, read_published
 from reproduce.errors import DataMissing, ReproduceError, UsageError
 from reproduce.published.audit import FileAudit, as_json, as_text, audit
-from reproduce.report.output import emit
+from reproduce.report.output import destination, emit
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "files", nargs="*", metavar="FILE", help="runs such as 329M, or paths of conversations (default: all fetched)"
     )
     parser.add_argument("--format", choices=("text", "json"), default="text")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write here instead of printing")
+    parser.add_argument("--out", type=destination, metavar="FILE", help="write here instead of printing")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -21,11 +21,10 @@ from cache.key import DIGEST_PREFIX
 from cache.record import Record
 from genius_replay.console import warn
 from genius_replay.options import given
-from harness import spaces
 from harness.errors import InvalidJob
 from harness.training import recipes
 from harness.training.estimates import PICTURES
-from harness.training.jobs import Scale, Trained, Training
+from harness.training.jobs import Scale, Trained, Training, builder
 from harness.training.local import LocalExecutor, gpus
 from harness.training.queue import WORKER, Executor, Provider, Queue
 from harness.training.recipes import Recipe
@@ -38,6 +37,9 @@ DIGITS = DIGEST_PREFIX + "03d6893f478b843f55eb4b7ec06ca2df043eff9a8b8b0dd1eb68cb
 
 _RECIPES = {"digits": "digits", "imagenet": "genius-imagenet"}
 _RECIPE = "nas-bench-201"  # of other data sets: the one for small colour pictures that holds some back for validation
+
+_OF_SLURM = ("--partition", "--gres", "--cpus", "--minutes", "--slurm")
+_OF_LOCAL = ("--processes",)
 
 
 # -- the command line ---
@@ -80,11 +82,14 @@ def described(args: argparse.Namespace, space: str, *, searched: bool = True) ->
     """What the command line says; what is `searched` with it needs a validation accuracy.
 
     Raises:
+        UsageError: an option would be ignored.
         HarnessError, TrainingError, InvalidJob: a name or a number does not fit, or nothing builds the networks.
         TrainingError, MalformedData: the data are not there (`harness.training.data.find`).
     """
-    if spaces.find(space).FACTS.network is None:
-        raise InvalidJob(f"{space} names no function that builds its networks: name it as `network` in its FACTS")
+    elsewhere = _OF_SLURM if args.executor == "local" else _OF_LOCAL
+    if ignored := [option for option in given(args, add_arguments) if option in elsewhere]:
+        raise UsageError(f"{args.command}: {', '.join(ignored)} is not for --executor {args.executor}; leave it out")
+    builder(space)  # refused here, before data are read
     recipe = recipes.find(args.recipe or _RECIPES.get(args.dataset, _RECIPE))
     for name in ("epochs", "batch_size", "input_size"):
         if getattr(args, name) is not None:
@@ -107,6 +112,10 @@ def digest_of(name: str, path: Path | None, recipe: Recipe) -> str:
     from harness.training.data.dataset import check
 
     if name == "digits":
+        if path is not None:
+            raise UsageError(
+                f"the digits lie nowhere, and --data {path} would be ignored: leave it out, or name --dataset"
+            )
         check(recipe, count=PICTURES[name], own_test=0, folder=False)
         return DIGITS
     found = data.find(name, path)

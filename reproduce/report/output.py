@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from reproduce.report.report import Report
 
 DRAWN = (".png", ".svg", ".pdf")
-FORMATS = ("text", "md", "csv", "json", "latex")
 SUFFIXES = {".txt": "text", ".md": "md", ".csv": "csv", ".json": "json", ".tex": "latex"}
+FORMATS = tuple(SUFFIXES.values())
 
 WIDTH = 3.4  # inches: one column of a two-column page
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -34,7 +34,12 @@ def add_output_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format", choices=FORMATS, help="default: by the suffix of --out, colour on a terminal, else text"
     )
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write here instead of printing")
+    parser.add_argument("--out", type=destination, metavar="FILE", help="write here instead of printing")
+
+
+def destination(written: str) -> Path | None:
+    """Where to write; "-" is standard output, as everywhere."""
+    return None if written == "-" else Path(written)
 
 
 def show(report: Report, form: str | None, out: Path | None, draw: Callable[[Path], None] | None = None) -> None:

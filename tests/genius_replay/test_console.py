@@ -102,9 +102,9 @@ def test_a_reader_that_goes_away_ends_a_command_well() -> None:
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1"])
 def test_what_an_encoding_does_not_have_is_another_letter_or_escaped(encoding: str) -> None:
-    done = _prints("● ◐ ☃", "", PYTHONIOENCODING=encoding)
+    done = _prints("● ◐ ⟦5⟧ ☃", "", PYTHONIOENCODING=encoding)
     assert done.returncode == 1
-    assert done.stdout == "c r \\u2603"
+    assert done.stdout == "c r [5] \\u2603"
     assert done.stderr == ""
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from reproduce import __version__
 from reproduce.__main__ import COMMANDS, main
 from reproduce.benchmarks import PUBLISHED
 from reproduce.paper.registry import ITEMS
@@ -109,6 +110,18 @@ def test_no_such_table(capsys: pytest.CaptureFixture[str]) -> None:
 def test_out_into_a_folder_that_does_not_exist(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["table2", "--out", str(tmp_path / "no" / "file")]) == 2
     assert "name another file" in capsys.readouterr().err
+
+
+def test_a_dash_is_standard_output(capsys: pytest.CaptureFixture[str]) -> None:  # f12
+    assert main(["table6", "--format", "csv", "--out", "-"]) == 0
+    assert capsys.readouterr().out.startswith("backbone,")
+    assert not Path("-").exists()
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:  # f12
+    with pytest.raises(SystemExit) as stopped:
+        main(["--version"])
+    assert (stopped.value.code, capsys.readouterr().out) == (0, f"genius-replay {__version__}\n")
 
 
 @pytest.mark.parametrize("damage", ["truncated", "edited"])

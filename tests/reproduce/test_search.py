@@ -471,6 +471,7 @@ def test_genius_to_its_end_with_real_trainings(
 
 
 def test_one_real_training_on_a_folder_of_pictures(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("torch", reason="it trains: install the extra `train`")
     arguments = ("--method", "random", "--space", "mobilenetv2-se", *GENIUS[4:], "--data", str(pictures), *SHRUNK)
     (row,) = rows(capsys, *arguments, "--budget", "1")
     assert row["validation"]["value"] * 16 / 100 == int(row["validation"]["value"] * 16 / 100)  # of 16 pictures
@@ -515,6 +516,12 @@ def test_one_real_training_on_a_folder_of_pictures(pictures: Path, capsys: pytes
         (("--method", "random", *TRAIN, "--recipe", "genius-imagenet", "--dry-run"), "crop-flip or none"),
         (("--method", "random", *TRAIN, "--executor", "slurm", "--slurm", "mem"), "expected --slurm KEY=VALUE"),
         (("--method", "random", *TRAIN, "--executor", "slurm", "--slurm", "array=3"), "have options of their own"),
+        (("--method", "random", *TRAIN, "--minutes", "5", "--dry-run"), "--minutes is not for --executor local"),
+        (
+            ("--method", "random", *TRAIN, "--executor", "slurm", "--processes", "2", "--dry-run"),
+            "--processes is not for --executor slurm",
+        ),
+        (("--method", "random", *TRAIN, "--data", "x", "--dry-run"), "--data x would be ignored"),
         (("--method", "random", *TRAIN, "--workers", "-1"), "expected --workers from 0 on"),
         (
             ("--method", "random", "--space", "nas-bench-201", "--table", "nas-bench-201-digits", "--epochs", "3"),

@@ -159,6 +159,22 @@ def test_a_file_that_is_no_table_is_refused_with_the_line(text: str, says: str) 
         ),
         pytest.param("architecture,accuracy\n1.0,60\n10.0,61\n", "got the number '1.0'; spreadsheets", id="d8 float"),
         pytest.param("architecture,accuracy\n2.22E+07,6\n2.22E+06,7\n", "the number '2.22E.07'", id="d8 exponent"),
+        pytest.param("architecture,accuracy\n1.E+01,6\n1.E+02,7\n", "the number '1.E.01'", id="d8 point"),
+        pytest.param('architecture,accuracy\n"1,1E+01",6\n"1,2E+01",7\n', "the number '1,1E.01'", id="d8 comma"),
+        *(
+            pytest.param(
+                "\n".join(
+                    ["architecture,accuracy", *(f'"{a}{mark}11{b}",{a * b + 6}' for a in (1, 2) for b in (1, 2))]
+                ),
+                f"got the number '1{mark}111'",
+                id=f"d8 thousands {mark!r}",
+            )
+            for mark in ",. "
+        ),
+        pytest.param("architecture,accuracy\n1-1,6\n01. Feb,7\n", "the date '01. Feb'", id="d8 date"),
+        pytest.param("architecture,accuracy\n1-13,6\nMar-14,7\n", "the date 'Mar-14'", id="d8 month"),
+        pytest.param("architecture,accuracy\n2001-01-02 00:00:00,6\n2001-01-03,7\n", "the date", id="d8 day"),
+        pytest.param("architecture,accuracy\n٠٠,6\n٠١,7\n", "got 2 names such as '٠٠'", id="keys of other digits"),
         pytest.param("architecture,accuracy\nnet a,6\nnet b,7\n", "symbol 1 is 'net' in every line", id="constant"),
         pytest.param(
             "architecture,accuracy\nnet-1,6\nnet-2,7\n", "got 2 names such as 'net-1' that show none", id="d1 ids"
@@ -290,7 +306,29 @@ def test_costs_are_kept(tmp_path: Path) -> None:
 def test_fractions_among_percentages_are_remarked(tmp_path: Path) -> None:  # d6
     data = b"architecture,accuracy,test\n0,70,69\n1,0.71,0.7\n2,0.72,70\n"
     table = Table.open(build(*read(data, "mine"), data, tmp_path))
-    assert table.info.remarks == ("2 of 3 figures of accuracy are at most 1 %: fractions among percentages?",)
+    assert table.info.remarks == (
+        "2 of 3 figures of accuracy are at most 1 %: fractions among percentages?",
+        "1 of 3 figures of test accuracy are at most 1 %: fractions among percentages?",
+    )
+
+
+@pytest.mark.parametrize(("first", "remarks"), [("0.7", 1), ("0", 1), ("2", 0), ("1\n02,1.2", 0)])
+def test_a_few_fractions_far_below_the_percentages_are_remarked(first: str, remarks: int) -> None:  # d6
+    rows = first if "\n" in first else f"{first}\n02,72"
+    source, _ = read(f"architecture,accuracy\n00,{rows}\n01,71\n10,70\n11,73\n12,74\n".encode(), "mine")
+    assert len(source.remarks) == remarks
+
+
+def test_errors_beside_accuracies_are_remarked() -> None:
+    lines = [f"{a}{b},{90 + 3 * a + b},{10 - 3 * a - b}" for a, b in product(range(3), repeat=2)]
+    source, _ = read("\n".join(["architecture,accuracy,test", *lines]).encode(), "mine")
+    assert [remark.split(":")[1] for remark in source.remarks] == [" are the figures of one errors?"]
+
+
+def test_sizes_that_look_like_thousands_are_read() -> None:
+    lines = [f'"{a},{b}",{50 + n}' for n, (a, b) in enumerate(product((128, 256), repeat=2))]
+    source, _ = read("\n".join(["architecture,accuracy", *lines]).encode(), "mine")
+    assert [slot.choices for slot in source.space.slots] == [("128", "256")] * 2
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t"])

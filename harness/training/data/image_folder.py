@@ -157,6 +157,8 @@ def load(root: Path) -> Folder:
             f"{root / TRAIN}: expected two classes or more, each with pictures ({', '.join(SUFFIXES)}), got "
             f"{len(classes)}, without pictures: {', '.join(empty[:5]) or 'none'}; remove folders that are no classes"
         )
+    if untested := len(classes) - len(set(labels[len(files) - own_test :])):
+        left_out[f"classes in {TEST}, which has no pictures of them"] = untested
     said = "" if not left_out else f"left out: {', '.join(f'{count} {what}' for what, count in left_out.items())}"
     said = said.encode("ascii", "backslashreplace").decode()  # an ending may be of any bytes
     return Folder(root, files, sizes, np.array(labels, np.int64), tuple(classes), own_test, said)

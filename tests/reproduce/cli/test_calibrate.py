@@ -78,6 +78,7 @@ def test_what_was_trained_as_published_is_a_calibration(
 
 
 def test_a_real_rehearsal(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("torch", reason="it trains: install the extra `train`")
     subset = os.environ.get(CIFAR_VARIABLE)
     data = ("--dataset", "arrays", "--data", subset) if subset else ("--dataset", "digits", "--recipe", "digits")
     found = calibrated(capsys, "--n", "2", "--scale", "0.02", *data)

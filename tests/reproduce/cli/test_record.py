@@ -254,6 +254,7 @@ def test_a_file_for_the_answers_is_asked_for(capsys: pytest.CaptureFixture[str])
 
 
 def test_a_search_by_training_replays_without_torch(server: Server, tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="it trains: install the extra `train`")
     into = tmp_path / "mine.jsonl"
     model = ["record", "--model", "made-up", "--base-url", server.url, "--space", "nas-bench-201", "--iterations", "2"]
     small = ["--width", "0.25", "--cells-per-stage", "1", "--light-reduction", "--epochs", "1", "--processes", "1"]

@@ -71,7 +71,9 @@ def test_a_file_that_somebody_writes_is_in_use(tmp_path: Path, monkeypatch: pyte
         ({"x_train": X, "y_train": Y, "x_test": X}, "and x_test and y_test or neither"),
         ({"x_train": X / 255, "y_train": Y}, "got float64"),
         ({"x_train": X, "y_train": Y / 2}, "Cannot cast"),
-        ({"x_train": X, "y_train": Y[:2]}, "expected 4 labels"),
+        ({"x_train": X, "y_train": Y[:2]}, "expected a label in y_train for each picture"),
+        # As many labels as pictures in all, but those of the test part begin among those of the training part.
+        ({"x_train": X, "y_train": Y[:3], "x_test": X[:1], "y_test": Y[:2]}, "got shapes .3,. and .4,"),
         ({"x_train": X, "y_train": Y, "x_test": X[:, :4, :4], "y_test": Y}, "must match"),
         ({"x_train": X, "y_train": "text"}, "a.h5"),
         ({"x_train/x": X, "y_train": Y}, "expected an HDF5 file of arrays"),

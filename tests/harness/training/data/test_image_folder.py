@@ -128,6 +128,12 @@ def test_classes_without_pictures_and_a_single_class_are_refused(classes: tuple[
         image_folder.load(tmp_path)
 
 
+def test_a_class_that_is_never_tested_is_said(tmp_path: Path) -> None:
+    (fill(tmp_path) / "val" / "n02").rename(tmp_path / "n02")
+    folder = image_folder.load(tmp_path)
+    assert folder.left_out == "left out: 1 classes in val, which has no pictures of them"
+
+
 def test_what_is_left_out_is_counted_and_said(tmp_path: Path) -> None:
     """Case e9."""
     whole = image_folder.load(fill(tmp_path))
