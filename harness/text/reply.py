@@ -225,7 +225,7 @@ _SPEAKS_AGAINST = re.compile(
     r"|nicht|kein\w*|bisher|schon|pas|jamais|nunca|n[ãa]o|evita\w*|non(?!-)|niet|nie|не)\b|éviter|不|ない|ません|마세요",
     re.IGNORECASE,
 )
-_FIGURE = re.compile(r"\n\W*(?:\w+ )?accuracy\b[^\n]*\Z", re.IGNORECASE)
+_FIGURE = re.compile(r"\n[^\w\n]{0,20}(?:\w+ )?accuracy\b[^\n]*\Z", re.IGNORECASE)
 _SENTENCE = re.compile(r"(?<!\be\.g)[.!?;](?=\s)|[,，。！？]")
 _WHOLE = re.compile(r"(?<!\be\.g)[.!?。！？]\Z")
 _BULLET = re.compile(r"[ \t]*(?:[-*•+]|\d+[.)])[ \t]")

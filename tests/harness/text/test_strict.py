@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -181,3 +182,13 @@ def test_no_text_breaks_a_reader(text: str) -> None:
     for read in READERS.values():
         for each in (text, f"{text}\n{LINE}", f"{LINE}{text}", f'{{"architecture": {text}'):
             assert isinstance(read(SPACE, each), Reading | Rejection)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["\n", "\n ### ", "\n accuracy", "<think", "< / ", "experiment 1 (", "not this that ", "<a b=", "<|think", "[|"],
+)
+def test_the_time_to_read_grows_with_the_text_and_not_with_its_square(piece: str) -> None:
+    began = time.process_time()
+    strict.read(SPACE, piece * (20_000 // len(piece)) + f"\n{LINE}")
+    assert time.process_time() - began < 0.5
