@@ -48,7 +48,7 @@ def made_up(shape: tuple[int, ...], seed: int) -> tuple[Space, Table]:
     accuracies += 0.25 * rng.normal(size=space.size)
     accuracies = 80 + (accuracies - accuracies.mean()) / accuracies.std()
     info = TableInfo(SCHEMA_VERSION, "made-up", Measure.VALIDATION, "percent", slots, Origin("", "", "", ""), "", ())
-    return space, Table(Path("nowhere.h5"), info, accuracies)
+    return space, Table(Path("nowhere.h5"), info, {"accuracy": accuracies})
 
 
 def regret(name: str, rate: float, trials: int = TRIALS, seeds: range = SEEDS) -> float:

@@ -95,7 +95,7 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
         key = api_key or os.environ.get("OPENAI_API_KEY", "")
         self._api_key = _checked_key(key.strip(), needed=not named)
         self._secrets = [one for one in (self._api_key, *self._address.secrets) if len(one) >= _SHORTEST_KEY]
-        self._timeout_s = timeout_s
+        self._timeout_s, self._silence_s = timeout_s, min(SILENCE_S, timeout_s)
         self.spent = Spent(limits or Limits())
         self.endpoint = self._address.name
         self._answered = False  # at any time, whatever it said
@@ -200,7 +200,9 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
         }
         content = bytearray()
         broken: Exception | None = None
-        with self._connected().stream("POST", self._address.url, content=body, headers=headers) as response:
+        if self._process != os.getpid():  # a fork: the connections are its parent's
+            self._client, self._process = self._connect(), os.getpid()
+        with self._client.stream("POST", self._address.url, content=body, headers=headers) as response:
             try:
                 for chunk in response.iter_bytes():
                     content += chunk
@@ -216,8 +218,7 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
         if isinstance(error, TimeoutError):
             return EndpointError(f"Expected a whole answer within {self._timeout_s:g} s, got none.")
         if type(error).__name__ == "ReadTimeout":
-            silence_s = min(SILENCE_S, self._timeout_s)
-            return EndpointError(f"Expected an answer, got nothing for {silence_s:g} s.")
+            return EndpointError(f"Expected an answer, got nothing for {self._silence_s:g} s.")
         return unreached(error, self._address, before=self._answered)
 
     def _observed(self, answer: Mapping[str, JSON], attempts: list[dict[str, JSON]]) -> dict[str, JSON]:
@@ -234,11 +235,6 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
         """Return what an endpoint says beside its answer, without key, base URL, and what a terminal obeys."""
         return printable(withhold(text, [*self._secrets, *self._address.private])[:SHOWN])
 
-    def _connected(self) -> openai.DefaultHttpxClient:
-        if self._process != os.getpid():  # a fork: the connections are its parent's
-            self._client, self._process = self._connect(), os.getpid()
-        return self._client
-
     def _connect(self) -> openai.DefaultHttpxClient:
         """Return a client that follows no redirect; on loopback it knows no proxy, whatever the environment says."""
         try:
@@ -246,8 +242,7 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
         except ImportError:
             raise CacheError("Expected the package openai, got none. Run `python -m pip install openai`.") from None
         self._versions = {"openai": openai.__version__, "python": platform.python_version()}
-        silence_s = min(SILENCE_S, self._timeout_s)
-        timeout = min(CONNECT_S, self._timeout_s), silence_s, silence_s, silence_s  # to connect, read, write, and wait
+        timeout = openai.Timeout(self._silence_s, connect=min(CONNECT_S, self._timeout_s))
         file, folder = (os.environ.get(variable) or None for variable in _CERTIFICATES)
         for variable, path in zip(_CERTIFICATES, (file, folder), strict=True):
             if path is not None and not Path(path).exists():

@@ -18,11 +18,13 @@ import msgspec
 
 from cache.errors import CacheError
 from cache.key import JSON
+from cache.nearest import listed
 from cache.record import CHAT, Record
 
 KEPT = "Every answer so far is kept: the same command goes on from here."
+PRICES = '{"model": {"prompt": 2.5, "completion": 10}}, per million tokens'
+"""The form of a price table."""
 
-_FORM = '{"model": {"prompt": 2.5, "completion": 10}}, per million tokens'
 _MOST = 10**12  # tokens of one answer: more is no count, and could not be added up in a record
 _KEY = re.compile(rb"sha256:[0-9a-f]{64}")
 
@@ -67,8 +69,7 @@ def usage_of(answer: Mapping[str, JSON]) -> Usage | None:
 
 def attempts_at(record: Record) -> list[Mapping[str, JSON]]:
     """Return what a record says of the attempts at its answer; nothing if it was published or reconstructed."""
-    attempts = record.observed.get("attempts")
-    return [attempt for attempt in attempts if isinstance(attempt, Mapping)] if isinstance(attempts, list) else []
+    return [attempt for attempt in listed("attempts", record.observed) if isinstance(attempt, Mapping)]
 
 
 class Price(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -92,7 +93,7 @@ def read_prices(path: Path) -> dict[str, Price]:
     try:
         return msgspec.json.decode(path.read_bytes(), type=dict[str, Price])
     except (OSError, ValueError, msgspec.MsgspecError) as error:
-        raise CacheError(f"Expected a price table {_FORM} in {path}, got {error}. Mend or name the file.") from None
+        raise CacheError(f"Expected a price table {PRICES} in {path}, got {error}. Mend or name the file.") from None
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,7 @@ class Spent:
         """
         limits = self._limits
         if limits.cost is not None and model not in limits.prices:
-            raise CacheError(f"Expected a price for {model!r}, got none. Add it to the price table: {_FORM}.")
+            raise CacheError(f"Expected a price for {model!r}, got none. Add it to the price table: {PRICES}.")
         with self._lock:
             used_up = (self.calls, limits.calls), (self.usage.tokens, limits.tokens), (self.cost, limits.cost)
             for (used, ceiling), unit in zip(used_up, ("calls", "tokens", "in money"), strict=True):
@@ -176,7 +177,7 @@ class Spent:
             if limits.cost is not None and model not in limits.prices:
                 self._uncounted = (
                     f"Expected a price for {model!r}, which answered in the place of {asked!r}, got none: the ceiling "
-                    f"cannot be watched. Add it to the price table: {_FORM}."
+                    f"cannot be watched. Add it to the price table: {PRICES}."
                 )
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 _HOME = Path(__file__).resolve().parents[1]
-_PACKAGES = ("baselines", "cache", "harness", "reproduce", "tables")
+PACKAGES = ("baselines", "cache", "harness", "reproduce", "tables")
 
 
 def _is_command() -> bool:
     """Whether a command of this project runs: `python -m` calls it so while it is looked for, then by its file."""
     called = Path(*sys.argv[:1])
-    return called.name in ("-m", "genius-replay") or any(called.is_relative_to(_HOME / name) for name in _PACKAGES)
+    return called.name in ("-m", "genius-replay") or any(called.is_relative_to(_HOME / name) for name in PACKAGES)
 
 
 def _uncaught(kind: type[BaseException], *error: Any) -> None:
@@ -37,7 +37,7 @@ def refuse_namesakes() -> None:
     Raises:
         ImportError: one does; for a command of this project it is one line and exit code 2.
     """
-    for name in _PACKAGES:
+    for name in PACKAGES:
         found = find_spec(name)
         places = [*(found.submodule_search_locations or [str(found.origin)])] if found else ["nothing"]
         if Path(places[0]).resolve() != _HOME / name:

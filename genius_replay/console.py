@@ -7,10 +7,10 @@ import io
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from functools import wraps
-from typing import Protocol, TypeAlias
+from typing import ParamSpec, TypeAlias
 
 INTERRUPTED = 130  # what a shell reports for a command that Ctrl-C ended
 
@@ -54,14 +54,13 @@ def _ended(text: str) -> str:
     return text if text.endswith("\n") or not text else f"{text}\n"
 
 
-class Main(Protocol):
-    """Runs a command line, that of this process by default, and returns its exit code."""
-
-    def __call__(self, arguments: Sequence[str] | None = None, /) -> int: ...  # noqa: D102
+Arguments = ParamSpec("Arguments")
 
 
-def ending(*wrong: type[Exception], damage: Errors = (), interrupted: str = "interrupted") -> Callable[[Main], Main]:
-    """Make a function that runs a command end as all commands do.
+def ending(
+    *wrong: type[Exception], damage: Errors = (), interrupted: str = "interrupted"
+) -> Callable[[Callable[Arguments, int]], Callable[Arguments, int]]:
+    """Make a function that runs a command, and returns its exit code, end as all commands do.
 
     Args:
         wrong: errors of wrong use, missing data or failed writing, beside OSError: printed, exit code 2.
@@ -71,14 +70,14 @@ def ending(*wrong: type[Exception], damage: Errors = (), interrupted: str = "int
     A reader of standard output that goes away ends the command with 0; output that cannot be written with 2.
     """
 
-    def decorate(main: Main) -> Main:
+    def decorate(main: Callable[Arguments, int]) -> Callable[Arguments, int]:
         @wraps(main)
-        def ended(arguments: Sequence[str] | None = None) -> int:
+        def ended(*arguments: Arguments.args, **options: Arguments.kwargs) -> int:
             _make_writable()
             handled: Errors = (OSError, *wrong)
             try:
                 try:
-                    return main(arguments)
+                    return main(*arguments, **options)
                 finally:
                     sys.stdout.flush()  # here, because what fails when Python ends is reported by Python
             except KeyboardInterrupt:

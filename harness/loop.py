@@ -176,11 +176,16 @@ def blaming(who: str) -> Iterator[None]:
     except (HarnessError, CacheError, TableError):
         raise
     except Exception as error:
-        where = traceback.extract_tb(error.__traceback__)[-1]
         raise OptimizerError(
-            f"{who}: expected an optimiser that searches to the end of its budget, got {type(error).__name__}: {error} "
-            f"({where.filename}, line {where.lineno}); `python -m reproduce conformance` tries it step by step"
+            f"{who}: expected an optimiser that searches to the end of its budget, got {raised(error)}; "
+            "`python -m reproduce conformance` tries it step by step"
         ) from error
+
+
+def raised(error: Exception) -> str:
+    """What an exception of a user's code says, and where it was raised."""
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({where.filename}, line {where.lineno})"
 
 
 def run(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, TypedDict
 
 from harness.errors import HarnessError
 from tables.space import Architecture, Space
@@ -35,23 +35,15 @@ class Message(TypedDict):
     content: str
 
 
-class Completion(Protocol):
-    """A model's answer: its text, and the key of the record it came from."""
+class Completion(NamedTuple):
+    """A model's answer to the last message: what it said to us, and the key under which request and answer are kept."""
 
-    @property
-    def text(self) -> str:
-        """What the model wrote."""
-
-    @property
-    def key(self) -> str:
-        """The content hash under which request and answer are stored."""
+    text: str
+    key: str
 
 
-class Complete(Protocol):
-    """Sends messages to a language model, or to a recording of one."""
-
-    def __call__(self, messages: Sequence[Message]) -> Completion:
-        """Return the answer to the last message."""
+Complete: TypeAlias = Callable[[Sequence[Message]], Completion]
+"""Sends messages to a language model, or to a recording of one."""
 
 
 @dataclass(frozen=True)

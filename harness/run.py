@@ -14,12 +14,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from typing import NamedTuple
 
 import msgspec
 
 from cache.client import Client, Tally
-from cache.key import JSON, canonical, digest_bytes
+from cache.key import JSON, digest
 from cache.limits import Usage, attempts_at, usage_of
 from cache.record import CHAT, Record
 from harness.constraints import Constraint, MacsWindow, novel
@@ -29,6 +28,7 @@ from harness.objectives import Asked, Figures
 from harness.protocol import (
     MILLION,
     Complete,
+    Completion,
     Evaluated,
     Message,
     Optimizer,
@@ -78,13 +78,6 @@ class Setting:
     oblivious: bool = False
 
 
-class _Said(NamedTuple):
-    """An answer as a method sees it (`harness.protocol.Completion`)."""
-
-    text: str
-    key: str
-
-
 @dataclass(frozen=True)
 class Run:
     """A run as it was performed: what happened, the records it used, and the figures of what it evaluated."""
@@ -109,7 +102,7 @@ class Run:
         figures = None if selected is None else self.figures.get(selected)
         rejected = (step.told.rejection.reason for step in self.trajectory.steps if isinstance(step.told, Rejected))
         return Ended(
-            course=course_digest(self.trajectory),
+            course=digest(course(self.trajectory)),
             selected=None if selected is None else self.setting.space.to_native(selected),
             told=figures and figures.told,
             test=figures and figures.test,
@@ -178,7 +171,7 @@ def perform(
         place = f"run {setting.name or specification.name}, iteration {iteration}, turn {turn}"
         before(iteration, turn)
 
-    def complete(messages: Sequence[Message]) -> _Said:
+    def complete(messages: Sequence[Message]) -> Completion:
         sample = specification.number + SAMPLES * asked.count(messages)
         asked.append(messages)
         answer = client.ask(CHAT, request(specification, messages), sample=sample, where=place)
@@ -186,7 +179,7 @@ def perform(
         heard = setting.hear(answer.answer)
         if heard.rejection:
             unread[answer.key] = heard.rejection
-        return _Said(heard.text, answer.key)
+        return Completion(heard.text, answer.key)
 
     source = specification.table or specification.training
     measuring = Asked(client, setting.space, source, wait, given_up or {}) if source else None
@@ -329,7 +322,10 @@ _REASONS: Mapping[str, Reason] = {
 
 
 def course(trajectory: Trajectory) -> list[dict[str, JSON]]:
-    """Every step of a run: what was proposed, its outcome, and the key of the record that it was read from."""
+    """Every step of a run: what was proposed, its outcome, and the key of the record that it was read from.
+
+    The record of a run pins the digest of this.
+    """
     return [
         {
             "iteration": step.iteration,
@@ -342,11 +338,6 @@ def course(trajectory: Trajectory) -> list[dict[str, JSON]]:
         }
         for step in trajectory.steps
     ]
-
-
-def course_digest(trajectory: Trajectory) -> str:
-    """What a run's record pins of it: a digest of every step with the key of its record."""
-    return digest_bytes(canonical(course(trajectory)))
 
 
 def _constraints(specification: Specification) -> tuple[Constraint, ...]:

@@ -117,8 +117,7 @@ class Specification(Data, frozen=True, kw_only=True):
 
     def request(self) -> dict[str, JSON]:
         """The specification as the request of the run's record."""
-        content: dict[str, JSON] = msgspec.to_builtins(self)
-        return content
+        return dict(msgspec.to_builtins(self))
 
     @classmethod
     def of(cls, record: Record) -> Specification:

@@ -82,16 +82,13 @@ class Streams:
 
     def uniform(self, count: int, rows: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
         """The next `count` numbers in [0, 1) of every trial, or of these, as (trials, count); only they move on."""
-        keys, drawn = (self._keys, self._drawn) if rows is None else (self._keys[rows], self._drawn[rows])
-        steps: NDArray[np.uint64] = np.add.outer(drawn, np.arange(1, count + 1, dtype=np.uint64))
+        these = slice(None) if rows is None else rows
+        steps: NDArray[np.uint64] = np.add.outer(self._drawn[these], np.arange(1, count + 1, dtype=np.uint64))
         steps *= np.uint64(_GAMMA)
-        steps += keys[:, None]
+        steps += self._keys[these, None]
         bits = _mix_array(steps)
         bits >>= np.uint64(11)
-        if rows is None:
-            self._drawn += np.uint64(count)
-        else:
-            self._drawn[rows] += np.uint64(count)
+        self._drawn[these] += np.uint64(count)
         numbers: NDArray[np.float64] = np.multiply(bits, _UNIT)
         return numbers
 

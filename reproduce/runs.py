@@ -6,7 +6,6 @@ run (`harness.run`), which says by itself what was selected.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
@@ -22,7 +21,7 @@ from baselines.genius import Prompts
 from cache import cassette
 from cache.cassette import Cassette
 from cache.client import Client, Provider, Records, Reply, Request
-from cache.key import DIGEST_PREFIX, JSON, canonical, digest
+from cache.key import DIGEST_PREFIX, JSON, canonical, digest, digest_bytes
 from cache.record import Record
 from harness import run, spaces
 from harness.errors import HarnessError
@@ -135,7 +134,7 @@ def setting(specification: Specification) -> Setting:
     """The values that a specification names.
 
     Raises:
-        HarnessError: there is none of this name.
+        HarnessError: there is none of this name, or the method asks no model and the specification has one.
         UnfitMethod: the method is handed a model, and the specification has none.
     """
     space = spaces.find(specification.space).SPACE
@@ -147,8 +146,9 @@ def setting(specification: Specification) -> Setting:
         return Setting(space, macs, draws, code=code, versions=versions, oblivious=oblivious)
     if asked.reader not in (STRICT, PUBLISHED):
         raise HarnessError(f"expected the reader {STRICT} or {PUBLISHED}, got {asked.reader[:40]!r}")
+    if (make := method.with_model) is None:
+        raise HarnessError(f"{method.name} asks no model, and one is named; leave out --model")
     prompts = Prompts.of(asked.prompt, digits=asked.protocol.digits)
-    make = method.with_model or partial(_refuse_model, method)
     read, hear = (form(asked.answers).read, heard) if asked.reader == STRICT else (published.read, verbatim)
     return Setting(space, macs, partial(make, space, prompts), read, hear, code=code, oblivious=oblivious)
 
@@ -161,10 +161,6 @@ def _drawing(method: Method, space: Space, specification: Specification) -> Call
             return method.factory(space, Stream(specification.seed, specification.number))
 
     return make
-
-
-def _refuse_model(method: Method, *_: object) -> Optimizer:
-    raise HarnessError(f"{method.name} asks no model, and one is named; leave out --model")
 
 
 def code_of(method: Method) -> str:
@@ -185,10 +181,7 @@ def _code() -> str:
         *Path(catalogue.__file__).parent.glob("*.py"),
         *(harness / f"{name}.py" for name in ("arrays", "loop", "protocol", "streams")),
     ]
-    digest = hashlib.sha256()
-    for path in sorted(sources):
-        digest.update(path.read_bytes())
-    return DIGEST_PREFIX + digest.hexdigest()
+    return digest_bytes(b"".join(path.read_bytes() for path in sorted(sources)))
 
 
 def measure(opened: Opened) -> Measure:

@@ -29,7 +29,7 @@ from tables.source import OWN, Measure, Origin, Source
 from tables.space import Architecture, Space
 from tables.storage import Columns
 
-HEADERS = (["architecture", "accuracy"], ["architecture", "accuracy", "test"])
+HEADERS = "architecture,accuracy or architecture,accuracy,test"
 ACCURACIES = {"accuracy": "runs", "test": "test_runs"}
 """Columns of accuracies, with that of the single trainings behind each in a table."""
 COSTS = ("params", "flops")
@@ -71,10 +71,9 @@ def read(
         found = own.read_in(keys, space, refuse)
     lines = _lines_of(found, rows, refuse)
     own.refuse_incomplete(space, lines, refuse)
-    in_order = [[rows[line] for line in lines[architecture]] for architecture in sorted(lines)]
-    held = {
-        title: np.array([[row.numbers[title] for row in each] for each in in_order]) for title in titles
-    }  # (n, lines)
+    in_order = [lines[architecture] for architecture in sorted(lines)]
+    # By title, (n, lines).
+    held = {title: np.array([[row.numbers[title] for row in each] for each in in_order]) for title in titles}
     told = {title: held[title] for title in ACCURACIES if title in titles}
     remarks = own.in_percent(told, keys[0].place, refuse)
     columns = {"file_order": np.array([space.index_of(architecture) for architecture in lines])}
@@ -101,9 +100,8 @@ def _rows(data: bytes, refuse: Refuse) -> tuple[list[str], list[_Row]]:
     first, *titles = [title.strip().lower() for title in header] or [""]
     known = {*ACCURACIES, *COSTS, SEED}
     if first != "architecture" or "accuracy" not in titles or len({*titles} & known) < len(titles):
-        expected = " or ".join(",".join(titles) for titles in HEADERS)
         further = f"{', '.join(COSTS)} and {SEED} may follow"
-        refuse(f"line {number}", f"expected the header {expected}, got {','.join(header)[:200]!r}; {further}")
+        refuse(f"line {number}", f"expected the header {HEADERS}, got {','.join(header)[:200]!r}; {further}")
     rows = [_row(number, entries, titles, refuse) for number, entries in lines]
     if not rows:
         refuse(f"line {number}", "expected a line for every architecture, got none")
@@ -144,26 +142,23 @@ def _number(text: str, title: str, place: str, refuse: Refuse) -> float:
     return int(text)
 
 
-def _lines_of(found: Sequence[Architecture], rows: Sequence[_Row], refuse: Refuse) -> dict[Architecture, list[int]]:
-    """The lines of each architecture in the order of the file, by their places in `rows`: as many for each."""
-    lines: dict[Architecture, list[int]] = {}
-    for at, architecture in enumerate(found):
-        lines.setdefault(architecture, []).append(at)
+def _lines_of(found: Sequence[Architecture], rows: Sequence[_Row], refuse: Refuse) -> dict[Architecture, list[_Row]]:
+    """The lines of each architecture in the order of the file: as many for each."""
+    lines: dict[Architecture, list[_Row]] = {}
+    for architecture, row in zip(found, rows, strict=True):
+        lines.setdefault(architecture, []).append(row)
     counts = Counter(map(len, lines.values()))
     usual = max(counts, key=lambda count: (counts[count], -count))
-    for at, architecture in enumerate(found):
-        each = [rows[line] for line in lines[architecture]]
-        before, row = each[0], rows[at]
+    for architecture, row in zip(found, rows, strict=True):
+        each, place = lines[architecture], f"line {row.line}"
         if len(each) > usual and row is each[usual]:
             several = f", of {usual} lines each" if usual > 1 else "; where all have several, they are read as runs"
-            refuse(f"line {row.line}", f"{row.text!r} is there already, in line {before.line}{several}")
+            refuse(place, f"{row.text!r} is there already, in line {each[0].line}{several}")
         if len(each) < usual:
-            refuse(
-                f"line {row.line}", f"expected {usual} lines of {row.text!r} as of others, one a seed, got {len(each)}"
-            )
+            refuse(place, f"expected {usual} lines of {row.text!r} as of others, one a seed, got {len(each)}")
         for title in (SEED, *COSTS):
             values = {other.numbers.get(title) for other in each}
             if title in row.numbers and len(values) != (len(each) if title == SEED else 1):
                 same = "a seed of its own in" if title == SEED else f"the same {title} in"
-                refuse(f"line {row.line}", f"expected {same} every line of {row.text!r}")
+                refuse(place, f"expected {same} every line of {row.text!r}")
     return lines

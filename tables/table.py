@@ -32,21 +32,15 @@ class Table:
     the order of `Space.index_of`: the first slot is the most significant.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        info: TableInfo,
-        accuracy: NDArray[np.float64],
-        columns: Mapping[str, NDArray[Any]] | None = None,
-    ) -> None:
+    def __init__(self, path: Path, info: TableInfo, columns: Mapping[str, NDArray[Any]]) -> None:
         self.info = info
-        self.accuracy = accuracy
+        self.accuracy: NDArray[np.float64] = columns["accuracy"]
         """(n,) percent; what it was measured on is `measure`."""
         self.space = Space(info.name, info.name, (Group("Slots", info.slots),))
         """The slots as the file lists them; the space it belongs to may know more (groups, notation)."""
         self.cardinalities = self.space.cardinalities
         self._path = path
-        self._columns = columns or {}
+        self._columns = columns
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], *, whole: bool = False) -> Table:
@@ -54,10 +48,8 @@ class Table:
 
         Raises as `tables.storage.load` does.
         """
-        info, columns = load(
-            Path(path), [name for name in COLUMN_KINDS if _may_be_told(name)] if whole else ["accuracy"]
-        )
-        return cls(Path(path), info, columns["accuracy"], columns)
+        names = [name for name in COLUMN_KINDS if _may_be_told(name)] if whole else ["accuracy"]
+        return cls(Path(path), *load(Path(path), names))
 
     def __len__(self) -> int:
         return self.accuracy.size

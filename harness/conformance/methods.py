@@ -18,18 +18,17 @@ import os
 import subprocess
 import sys
 import tempfile
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
-from itertools import product
+from itertools import product, zip_longest
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 from harness.arrays import free, search
 from harness.constraints import Constraint
 from harness.errors import OptimizerError
-from harness.loop import Budget, Objective, Problem, run
+from harness.loop import Budget, Objective, Problem, raised, run
 from harness.objectives import TabularObjective
 from harness.protocol import Evaluated, Factory, Method, Proposal, Reason, Rejection
 from harness.streams import Stream, Streams
@@ -64,8 +63,7 @@ def check(properties: Iterable[Property[Subject]], subject: Subject) -> Iterator
         try:
             reason = holds(subject)
         except Exception as error:
-            where = traceback.extract_tb(error.__traceback__)[-1]
-            reason = f"{type(error).__name__}: {error} ({where.filename}, line {where.lineno})"
+            reason = raised(error)
         yield Finding(holds.__name__.replace("_", " "), reason is None, reason or "")
 
 
@@ -310,10 +308,8 @@ OF_METHODS: tuple[Property[Method], ...] = (
 
 def _first_difference(these: Sequence[object], those: Sequence[object]) -> int | None:
     """The first position at which two sequences differ, None if they are equal."""
-    for position, (this, that) in enumerate(zip(these, those, strict=False)):
-        if this != that:
-            return position
-    return None if len(these) == len(those) else min(len(these), len(those))
+    pairs = enumerate(zip_longest(these, those))
+    return next((position for position, (this, that) in pairs if this != that), None)
 
 
 def _address(method: Method) -> tuple[str, str] | None:

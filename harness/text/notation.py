@@ -72,11 +72,9 @@ def _entries(text: str) -> list[str]:
 
 def _look_up(entries: Sequence[str], vocabulary: _Vocabulary) -> Architecture | None:
     """The architecture whose choices are written like this, or None."""
-    if len(entries) != len(vocabulary):
-        return None
-    if not all(entry in written for entry, written in zip(entries, vocabulary, strict=True)):
-        return None
-    return tuple(written.index(entry) for entry, written in zip(entries, vocabulary, strict=True))
+    with suppress(ValueError):  # an entry that is not there, or another number of them
+        return tuple(written.index(entry) for entry, written in zip(entries, vocabulary, strict=True))
+    return None
 
 
 def _problem(space: Space, vocabularies: Sequence[_Vocabulary], entries: Sequence[str]) -> str:

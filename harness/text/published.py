@@ -68,7 +68,13 @@ _ASIDE = re.compile(r"\b(?:inputs?|sources?|predecessors?|parents?)\W{0,3}\Z", r
 _LABEL = re.compile(  # right before a list
     r"(?:\w+ *=|\bdesign\W{0,3}:|\{\s*\"\w+\"\s*:|\d+\.|[-*#>|])[-*#>|_` ]*\Z", re.IGNORECASE
 )
-_DENIED = re.compile(r"\W{0,5}(?:is|was|does|ist|est)?(?:n't|[ \t]+not)\b", re.IGNORECASE)  # right behind one
+_DENIED = re.compile(  # right behind one: it is not meant, or was tested
+    r"\W{0,5}(?:is|was|does|ist|est)?(?:n't|[ \t]+not)\b"
+    r"|(?:\s*\])?[\]})\"'`*]{0,3}[ \t]*(?:[,;(:|→-]|[=-]>)?[ \t]*"
+    r"(?:was|had|has (?:been|a)|would be too|fails|failed|no\b|rejected|(?:already )?tested|wurde|已经"
+    r"|(?:[a-z]+ ){0,2}(?:accuracy\b|\d{1,2}(?:\.\d+)? ?%))",
+    re.IGNORECASE,
+)
 _EXPERIMENT = re.compile(r"\bexperiment\s*#?\d+\b[^.,\n]*\Z|^\W*experiment\s*#?\d+\W*\Z", re.IGNORECASE | re.MULTILINE)
 _CONCLUSION = re.compile(
     r"\bno (further|more|additional|other) improvements?\b|\b(cannot|can't|can not) be (further )?improved\b"

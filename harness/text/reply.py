@@ -88,11 +88,10 @@ def _content(answer: Mapping[str, Any]) -> tuple[str, Rejection | None]:
     match answer:
         case {"unreadable": str(why)}:
             return "", Rejection(Reason.UNREADABLE, why)
-    choices = answer.get("choices")
-    choice = choices[0] if isinstance(choices, list) and choices else None
-    message = choice.get("message") if isinstance(choice, dict) else None
-    if not isinstance(choice, dict) or not isinstance(message, dict):
-        return "", Rejection(Reason.NO_ANSWER, "expected a choice with a message, the answer has none")
+        case {"choices": [{"message": {**message}, **choice}, *_]}:
+            pass
+        case _:
+            return "", Rejection(Reason.NO_ANSWER, "expected a choice with a message, the answer has none")
     text, refused = _texts(message.get("content"))
     end = str(choice.get("finish_reason") or "stop")  # without a reason it is an end
     if isinstance(withheld := answer.get("withheld"), str):
@@ -126,33 +125,41 @@ THINKING, UNENDED = "the model's thinking", "thinking that the model does not en
 TURN, TOKEN = "a turn that the model made up", "the end of its turn"
 _WORDS = r"[\w:.-]{0,30}"
 _THOUGHT = (
-    rf"{_WORDS}(?:think|thought|reason|reflect|scratchpad|analysis|monologue|deliberat){_WORDS}(?:\s[^<>]{{0,99}})?>"
+    rf"{_WORDS}(?:think|thought|reason|reflect|scratchpad|analysis|monologue|deliberat|思考){_WORDS}"
+    r"(?:\s[^<>]{0,99})?(?:>|&gt;)"
 )
+_TOKENS = rf"{_WORDS}(?:think|thought|reason|inner_(?:pre|suf)fix){_WORDS}[|｜]>"
 _CLOSES = (
-    rf"</{_THOUGHT}|\[/THINK\]|◁/think▷|<unused95>|<\|end_of_thought\|>|\.\.\.done thinking\."
+    rf"(?:<|&lt;)\s?/\s?{_THOUGHT}|<[|｜](?:/|end|(?=inner_s)){_TOKENS}|\[/THINK\]|◁/think▷|<unused95>|<channel\|>"
+    r"|\.\.\.done thinking\."
     r"|<\|channel\|>\s*final\b[^<\n]{0,40}<\|message\|>|assistantfinal"  # the harmony format, with tokens and without
 )
-_OPENS = rf"<{_THOUGHT}|\[THINK\]|◁think▷|<unused94>|<\|begin_of_thought\|>|<\|?channel\|?>"
-_HARMONY = r"\A\s*analysis(?=[A-Z])"
-_TOKEN = r"<[|｜][^<>\n]{1,40}[|｜]>|</?s>|<(?:end|start)_of_turn>|<(?:eos|bos)>"
+_OPENS = rf"(?:<|&lt;)\s?{_THOUGHT}|<[|｜]{_TOKENS}|\[THINK\]|◁think▷|<unused94>|<\|channel\|?>"
+_BEGINS = r"\A\s*(?:analysis(?=[A-Z])|Thinking\.\.\.[ \t]*\n)"
+_TOKEN = (
+    r"<[|｜][^<>\n]{1,40}[|｜]>|\[\|\w{1,20}\|\]|</?s>|<(?:end|start)_of_turn>|<(?:eos|bos|sop|eop|_user|_bot)>"
+    r"|<(?:unused|reserved_|extra_id_)\d+>|\[gMASK\]"
+)
 _OPENING = re.compile(  # of the model's own turn
     rf"(?:\s*(?:{_TOKEN})(?:assistant|model)?)*(?:[\s*#\[]*assistant[ \t*\]]{{0,9}}(?::|\r?\n))?", re.IGNORECASE
 )
 _ROLE = (
-    r"user|human|assistant|system|developer|observation|evaluator|environment|nutzer|benutzer|utilisateur|usuario"
-    r"|пользователь|用户|用戶|助手|ユーザー"
+    r"user|human|assistant|system|developer|observation|evaluator|environment|tool|tool_responses?|tool_result"
+    r"|function_results?|system message|researcher|interviewer|customer|prompt|feedback|q|me|nutzer|benutzer"
+    r"|utilisateur|usuario|usuário|utente|pengguna|пользователь|用户|用戶|助手|ユーザー|사용자|المستخدم"
 )
 _OTHERS = (
     rf"(?P<token>{_TOKEN}|\[/?INST\]|<</?SYS>>)|(?i:</?(?:{_ROLE})>)"
     # a role as the heading of a line, before a sentence, or written out within one
     rf"|(?im:^[ \t>*_#<\[(]*(?:{_ROLE})[ \t]{{0,9}}[*_\])>]*[ \t]{{0,9}}(?:[:：]|\r?$))"
     r"|(?m:^(?:user|human|assistant)[ \t]+(?=[\"'A-Z]))|(?<!\w)(?:User|Human|USER|HUMAN|ASSISTANT)[ \t]?:"
-    r"|(?im:^[ \t]*#{1,6}[ \t]*(?:user|human|instruction)\b)"
+    r"|(?im:^[ \t]*#{1,6}[ \t]*(?:user|human|instruction)\b|^[ \t{]*\"?role\"?[ \t]*:[ \t\"]*user\b|^instruction:)"
     # what this project's own prompts say
     r"|(?m:^[ \t>*_\"']*(?:This design has been tested already\.|No design could be read from this answer"
-    r"|This design costs [\d.]+ million, [\d.]+ million |These designs have been trained and measured:))"
+    r"|This design costs [\d.]+ million, [\d.]+ million |These designs have been trained and measured:"
+    r"|You(?:r \w+)? (?:said|has|had|reached|achieve[sd]) [^\n]{0,40}\d|The accuracy of this \w+ is ))"
 )
-_MARKS = re.compile(rf"(?P<closes>(?i:{_CLOSES}))|(?P<opens>(?i:{_OPENS})|{_HARMONY})|(?P<other>{_OTHERS})")
+_MARKS = re.compile(rf"(?P<closes>(?i:{_CLOSES}))|(?P<opens>(?i:{_OPENS})|{_BEGINS})|(?P<other>{_OTHERS})")
 
 
 def spoken(text: str) -> Spoken:
@@ -205,13 +212,20 @@ def silence(part: Spoken) -> Rejection:
 _SPEAKS_AGAINST = re.compile(
     # a denied verb, of which the design is the object; or a word that refers to something else
     r"\b(?:not|never|cannot|\w+n['’]t) (?:\w+ ){0,2}?(?:use|try|take|want|pick|choose|select|propose|suggest|recommend"
-    r"|evaluate|submit|consider|go|be)\b(?: (?:this|that|the|following|design|one|again|anything|like|with))*\W*\Z"
-    r"|\b(?:not|avoid\w*|reject\w*|discard\w*|instead of|rather than|than|unlike|except|from|was|were"
-    r"|compar\w+ (?:with|to)|(?:experiment|option) \d+)\W*\Z|\b(?:of|changing)\s*\Z"
+    r"|evaluate|submit|consider|go|be|do|write|answer|repeat)\b"
+    r"(?: (?:this|that|the|following|design|one|again|anything|like|with))*\W*\Z"
+    r"|\b(?:not|avoid\w*|reject\w*|discard\w*|instead of|unlike|except|anything but)"
+    r"(?: (?:the|this|that|these|following|one|ones|design|option|choice))*\W*\Z"
+    r"|\b(?:rather than|than|from|was|were|wrote|said|compar\w+ (?:with|to)"
+    r"|(?:experiment|option|trial|run) ?#?\d+(?: \([^()]*\))?)\W*\Z|\b(?:of|changing)\s*\Z"
+    # what a design is called that is not proposed
+    r"|\A\W*(?:(?:the|an?|my|your) )?(?:parent|baseline|old|original|previous|(?:last|current) best"
+    r"|best(?: \w+)? so far|bad|poor|wrong|invalid|worst|tested|already tested|discarded|rejected|example)\b"
     r"|\b(?:for (?:example|instance)|e\.g|the form(?:at)? (?:is|would|should|looks)|often|counts?|frequen\w+"
-    r"|nicht|kein\w*|pas|jamais|nunca|не)\b|不",
+    r"|nicht|kein\w*|bisher|schon|pas|jamais|nunca|n[ãa]o|evita\w*|non(?!-)|niet|nie|не)\b|éviter|不|ない|ません|마세요",
     re.IGNORECASE,
 )
+_FIGURE = re.compile(r"\n\W*(?:\w+ )?accuracy\b[^\n]*\Z", re.IGNORECASE)
 _SENTENCE = re.compile(r"(?<!\be\.g)[.!?;](?=\s)|[,，。！？]")
 _WHOLE = re.compile(r"(?<!\be\.g)[.!?。！？]\Z")
 _BULLET = re.compile(r"[ \t]*(?:[-*•+]|\d+[.)])[ \t]")
@@ -223,7 +237,7 @@ def spoken_against(before: str) -> str:
     Args:
         before: the text before the design. What leads to it is its last line, unless that is a whole sentence.
     """
-    line = before.rstrip()
+    line = _FIGURE.sub("", before.rstrip()).rstrip()  # of an experiment; what it is of stands before it
     line = line[max(line.rfind("\n"), line.rfind("\r")) + 1 :]
     if _WHOLE.search(line) or (_BULLET.match(line) and line[-1] not in ":：,"):
         return ""

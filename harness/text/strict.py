@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
@@ -52,15 +53,20 @@ def read(space: Space, text: str) -> Reading | Rejection:
         return _not_a_line(line, before)
     if others := len(_STATED.findall(before)):
         return Rejection(Reason.AMBIGUOUS, f"expected one line {LINE}, got {others + 1}")
+    if within := _within(before):
+        return Rejection(Reason.WRONG_FORM, f"expected the last line outside of {within}, which does not end before it")
     if disowned := spoken_against(before):
         return Rejection(Reason.AMBIGUOUS, f"the sentence that leads to the last line says {disowned!r} of it")
     if found["none"]:
         return Rejection(Reason.CONCLUDED, "the answer says that no better design is to be found")
     if odd := _foreign(line):
         return Rejection(Reason.WRONG_FORM, f"expected a list in plain characters, got {_shown(line)}{odd}")
-    entries = [_number(entry.strip(" \t")) for entry in found["entries"].split(",")]
+    inner = found["entries"].strip(" \t")
+    entries = [_number(entry.strip(" \t")) for entry in inner.split(",")] if inner else []
+    if len(entries) != len(space.slots) and (words := [entry for entry in entries if isinstance(entry, str)]):
+        return Rejection(Reason.WRONG_FORM, f"expected numbers with commas between them, got {_shown(words[0])}")
     span = Span(start + place + found.start("list"), start + place + found.end("list"))
-    return _design(space, entries if found["entries"].strip(" \t") else [], span)
+    return _design(space, entries, span)
 
 
 def read_json(space: Space, text: str) -> Reading | Rejection:
@@ -103,6 +109,19 @@ _NAMED = re.compile(r"\bdesign\b\W{0,8}?[:：]", re.IGNORECASE)
 _STATED = re.compile(r"(?im:^\W{0,12}design\W{0,8}?[:：]\W{0,8}?(?:[\[［【]|none\b))")
 
 
+_TAG = re.compile(r"<(/?)([^\W\d][\w:-]{0,40})(?:\s[^<>=]{0,99}=[^<>]{0,99})?>")
+_ALONE = {"br", "hr", "img", "li", "p"}  # tags that need no end
+
+
+def _within(before: str) -> str:
+    """What a text begins and does not end, a tag or a code fence; a model speaks in it for whatever it stands for."""
+    open_tags = Counter[str]()
+    for end, name in _TAG.findall(before):
+        open_tags[name] += -1 if end else 1
+    tags = [f"<{name}>" for name, count in open_tags.items() if count > 0 and name.lower() not in _ALONE]
+    return tags[0] if tags else "a code fence" if before.count("```") % 2 else ""
+
+
 def _number(entry: str) -> int | str:
     """An entry as a number, if it is written as one."""
     return int(entry) if re.fullmatch("0|[1-9][0-9]{0,8}", entry) else entry
@@ -143,9 +162,9 @@ def _not_a_line(line: str, before: str) -> Rejection:
     if named is None:
         return Rejection(Reason.NOTHING_FOUND, f"expected the last line to be {LINE}, got {got}")
     rest = line[named.end() :].strip(" \t*_`")
-    if not line.strip("*_`").startswith("Design"):
+    if not line.strip("*_`").startswith("Design") or named[0].strip("Design*_`") != ":":
         return Rejection(Reason.WRONG_FORM, f"expected the last line to begin with 'Design:', got {got}")
-    if not rest.startswith("[") or "：" in named[0]:
+    if not rest.startswith("["):
         return Rejection(Reason.WRONG_FORM, f"expected a list in square brackets behind 'Design:', got {got}")
     inner, closed, behind = rest[1:].partition("]")
     if "[" in inner:

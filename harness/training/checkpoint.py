@@ -9,7 +9,6 @@ import hashlib
 import io
 import json
 import time
-import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,9 +19,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from genius_replay import files
 from harness.errors import NotThisJob
 from harness.training.jobs import Epoch, Stretch
-from harness.training.worker import EVERY_S, Say, quiet, replacing
+from harness.training.worker import EVERY_S, Say, quiet
 
 _DIGEST = hashlib.sha256().digest_size  # bytes
 
@@ -74,8 +74,7 @@ class Checkpoint:
         content = io.BytesIO()
         np.savez(content, state=np.array(json.dumps(state)), **arrays)
         try:
-            with replacing(self.path) as temporary:
-                temporary.write_bytes(hashlib.sha256(content.getbuffer()).digest() + content.getbuffer())
+            files.write(self.path, hashlib.sha256(content.getbuffer()).digest() + content.getbuffer())
         except OSError as error:
             self.say(f"{self.path}: expected to write a checkpoint, got: {error.strerror}; training goes on without it")
         else:
@@ -105,7 +104,7 @@ class Checkpoint:
                     tensor.copy_(torch.from_numpy(arrays[name]))
                 curve = msgspec.convert(state["curve"], list[Epoch])
                 self.earlier = msgspec.convert(state["stretches"], tuple[Stretch, ...])
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError, EOFError, zipfile.BadZipFile) as error:
+        except (ValueError, KeyError, TypeError, RuntimeError) as error:
             raise NotThisJob(
                 f"{self.path}: expected a checkpoint, got: {error}; delete it, to train from the beginning"
             ) from error

@@ -74,6 +74,18 @@ def converted(content: object, kind: type[T], what: str, *, strict: bool = True)
         raise InvalidJob(f"{what}: expected {fields}, each in its form, got: {error}; mend the file") from error
 
 
+def builder(space: str) -> str:
+    """The function of `harness.training.networks` that builds a space's networks, as "module.function".
+
+    Raises:
+        HarnessError: no space has this name.
+        InvalidJob: nothing builds its networks.
+    """
+    if (function := spaces.find(space).FACTS.network) is None:
+        raise InvalidJob(f"{space} names no function that builds its networks: name it as `network` in its FACTS")
+    return function
+
+
 # -- what is to be done ---
 
 S = TypeVar("S", bound="Spec")
@@ -89,8 +101,7 @@ class Spec(Data, frozen=True, dict=True):
 
     def request(self) -> dict[str, JSON]:
         """The job as JSON: the request of its record, and what its file holds."""
-        content: dict[str, JSON] = msgspec.to_builtins(self)
-        return content
+        return dict(msgspec.to_builtins(self))
 
     @cached_property
     def key(self) -> str:
@@ -392,13 +403,12 @@ class Stretch(Data, frozen=True):
     code: str = ""
 
 
-class Observed(Data, frozen=True):
-    """What may differ between two trainings of one job.
+class Observed(Stretch, frozen=True, kw_only=True):
+    """What may differ between two trainings of one job: the last stretch, and what is of all of them.
 
     Attributes:
         finished: when, in UTC, ISO 8601.
         seconds: of wall clock, over all attempts whose checkpoints were taken up.
-        device, settings, versions, code: of the last stretch, as in `Stretch`.
         peak_memory_bytes: of the GPU, or without one of the process.
         resumed_at: the epochs, counted from 0, before which a checkpoint was taken up.
         log: what was printed.
@@ -407,13 +417,9 @@ class Observed(Data, frozen=True):
 
     finished: str
     seconds: float
-    device: str
     peak_memory_bytes: int
     resumed_at: tuple[int, ...] = ()
-    settings: Mapping[str, bool | int | str] = {}
-    versions: Mapping[str, str] = {}
     log: tuple[str, ...] = ()
-    code: str = ""
     earlier: tuple[Stretch, ...] = ()
 
     @property

@@ -1,6 +1,6 @@
 """Jobs on this machine: one process a GPU, or without GPUs one a core.
 
-A GPU is given to a process by CUDA_VISIBLE_DEVICES, so that a worker sees one device and calls it 0. Without GPUs the
+A GPU is given to a process by CUDA_VISIBLE_DEVICES, so that a worker sees one device and calls it 0. Without GPUs
 there is a process a core, and each computes with one thread.
 
 A place, a GPU or a core, is a lock that a worker holds as long as it lives, whoever started it: the masters of one
@@ -19,15 +19,16 @@ import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import FrameType
+from typing import BinaryIO
 
 from harness.errors import HarnessError
 from harness.training.queue import EXIT_CODE, SPEC, WORKER, Attempt, Queue, State, Status, environment
-from harness.training.worker import lock_now
+from harness.training.worker import lock
 
 _PATIENCE_S = 10  # between SIGTERM and SIGKILL for workers that are no longer wanted
 _POLL_S = 0.05  # between two looks at the processes, and at jobs that run elsewhere
@@ -40,7 +41,7 @@ _CGROUPS, _OWN_CGROUP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 def gpus() -> tuple[str, ...]:
     """The GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them; asks the driver, not torch."""
     if "CUDA_VISIBLE_DEVICES" in os.environ:
-        return visible_gpus(os.environ)
+        return visible_gpus()
     if shutil.which("nvidia-smi") is None:
         return ()
     # Not by index: the driver counts along the bus, CUDA by speed.
@@ -53,9 +54,9 @@ def gpus() -> tuple[str, ...]:
     return tuple(line.strip() for line in asked.stdout.splitlines() if _UUID.fullmatch(line.strip()))
 
 
-def visible_gpus(environment: Mapping[str, str]) -> tuple[str, ...]:
+def visible_gpus() -> tuple[str, ...]:
     """The GPUs that CUDA_VISIBLE_DEVICES names."""
-    names = environment.get("CUDA_VISIBLE_DEVICES", "").replace(" ", "").split(",")
+    names = os.environ.get("CUDA_VISIBLE_DEVICES", "").replace(" ", "").split(",")
     return tuple(name for name in names if name not in ("", "-1", "NoDevFiles"))
 
 
@@ -147,13 +148,14 @@ class LocalExecutor:
     def _start(self, queue: Queue, status: Status) -> _Worker | None:
         """A worker at the job, or None if every place is taken."""
         host = socket.gethostname()
-        gpu, place = self._free(queue.folder / _PLACES, host)
-        if place is None:
+        free = self._free(queue.folder / _PLACES, host)
+        if free is None:
             return None
+        gpu, place = free
         variables = {**os.environ, **environment(), **({"CUDA_VISIBLE_DEVICES": gpu} if gpu else {})}
         attempt = queue.begin(status.key, f"{host} {gpu}".strip())
         try:
-            with status.log.open("ab") as log:
+            with place, status.log.open("ab") as log:
                 process = subprocess.Popen(
                     [*self._command, SPEC],
                     cwd=status.folder,
@@ -161,24 +163,22 @@ class LocalExecutor:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
-                    pass_fds=(place,),  # the worker has the place from now on
+                    pass_fds=(place.fileno(),),  # the worker has the place from now on
                     start_new_session=True,  # Ctrl-C reaches the master alone, which then ends its workers
                 )
         except OSError as error:
             queue.withdraw(status.key, attempt)
             raise HarnessError(f"expected to start {' '.join(self._command)}, got {error}; mend the command") from error
-        finally:
-            os.close(place)
         return _Worker(status.key, process, attempt)
 
-    def _free(self, folder: Path, host: str) -> tuple[str, int | None]:
-        """A place that nobody has, as its GPU (empty for a core) and the descriptor of its lock; else no descriptor."""
+    def _free(self, folder: Path, host: str) -> tuple[str, BinaryIO] | None:
+        """A place that nobody has, as its GPU (empty for a core) and its lock; None if there is none."""
         folder.mkdir(exist_ok=True)
         for number, gpu in enumerate(self.places):
             name = f"{host}-{gpu or number}".replace(os.sep, "-")
-            if (place := lock_now(folder / name)) is not None:
-                return gpu, place
-        return "", None
+            with suppress(BlockingIOError):
+                return gpu, lock(folder / name, wait=False)
+        return None
 
 
 def _how(code: int) -> str:

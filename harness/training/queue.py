@@ -21,7 +21,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
@@ -36,9 +35,10 @@ import harness
 from cache.client import Reply, Request
 from cache.key import DIGEST_PREFIX
 from cache.record import Record
+from genius_replay import files
 from harness.errors import GivenUp, HarnessError, NotThisJob, TrainingError
 from harness.training.jobs import Spec, of_request
-from harness.training.worker import RESULT, UNWELL, WRONG, cancellation, is_held, read_result, replacing
+from harness.training.worker import RESULT, UNWELL, WRONG, cancellation, is_held, read_result
 
 WORKER = (sys.executable, "-m", "harness.training")
 """Does one training or search; `spec.json` is appended, and it runs in the job's folder."""
@@ -155,7 +155,7 @@ class Queue:
         with suppress(OSError, UnicodeDecodeError):
             if (folder / SPEC).read_text(encoding="utf-8") == text:
                 return job.key
-        _write(folder / SPEC, text.encode())
+        files.write(folder / SPEC, text.encode())
         return job.key
 
     def keys(self) -> list[str]:
@@ -251,14 +251,13 @@ class Queue:
         folder = self._folder(key)
         number = max((attempt.number for attempt in _read_attempts(folder)), default=0) + 1
         while True:
-            try:
+            with suppress(FileExistsError):  # of another master, at the same time
                 _path(folder, number).touch(exist_ok=False)
-            except FileExistsError:  # another master, at the same time
-                number += 1
-                continue
-            attempt = Attempt(number, time.time(), where)
-            _write_attempt(folder, attempt)
-            return attempt
+                break
+            number += 1
+        attempt = Attempt(number, time.time(), where)
+        _write_attempt(folder, attempt)
+        return attempt
 
     def end(self, key: str, attempt: Attempt, how: str) -> None:
         """Note how an attempt ended."""
@@ -310,11 +309,6 @@ def environment() -> dict[str, str]:
 # -- files ---
 
 
-def _write(path: Path, content: bytes) -> None:
-    with replacing(path, f".{os.getpid()}-{threading.get_ident()}") as draft:
-        draft.write_bytes(content)
-
-
 def _added(spec: Path) -> float | None:
     """When a job came, in seconds since 1970: 0 where that cannot be seen; None if there is no job."""
     try:
@@ -330,7 +324,7 @@ def _path(folder: Path, number: int) -> Path:
 
 
 def _write_attempt(folder: Path, attempt: Attempt) -> None:
-    _write(_path(folder, attempt.number), msgspec.json.encode(attempt) + b"\n")
+    files.write(_path(folder, attempt.number), msgspec.json.encode(attempt) + b"\n")
 
 
 def _read_attempts(folder: Path) -> Iterator[Attempt]:

@@ -17,23 +17,13 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from harness.errors import HarnessError
-from harness.training.queue import (
-    EXIT_CODE,
-    LOG,
-    SPEC,
-    UNSEEN,
-    WORKER,
-    Attempt,
-    Queue,
-    State,
-    Status,
-    environment,
-)
+from harness.training.queue import EXIT_CODE, LOG, SPEC, UNSEEN, WORKER, Attempt, Queue, State, Status, environment
 
 _WHERE = "Slurm task "
 _OUTPUT = "slurm"  # folder in the queue's: what Slurm itself has to say about a task
@@ -230,11 +220,10 @@ def _environment() -> dict[str, str]:
 
 def _array_size() -> int:
     """How many tasks an array may have on this cluster."""
-    try:
-        found = _LIMIT.search(_ask("scontrol", "show", "config").stdout)
-    except OSError:  # not everybody installs it
-        found = None
-    return max(1, min(_ARRAY, int(found[1]))) if found else _ARRAY
+    with suppress(OSError):  # not everybody installs it
+        if found := _LIMIT.search(_ask("scontrol", "show", "config").stdout):
+            return max(1, min(_ARRAY, int(found[1])))
+    return _ARRAY
 
 
 def _refuse_endless_waiting(queue: Queue, tasks: Mapping[str, _Task], alive: Mapping[str, str]) -> None:
@@ -262,11 +251,9 @@ def _submitted(status: Status, alive: Collection[str]) -> dict[str, _Task] | Non
 
 def _last_words(output: Path) -> str:
     """What Slurm said of a task at last, such as that its time was up; a file without a word is removed."""
-    try:
+    with suppress(FileNotFoundError):
         lines = output.read_text(encoding="utf-8", errors="replace").split("\n")
-    except FileNotFoundError:
-        lines = []
-    if words := [line for line in lines if line.strip()]:
-        return words[-1]
-    output.unlink(missing_ok=True)
+        if words := [line for line in lines if line.strip()]:
+            return words[-1]
+        output.unlink()
     return "it left Slurm's queue"

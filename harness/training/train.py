@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import platform
 import resource
 import sys
@@ -12,6 +11,7 @@ from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import torch
 from torch import nn
@@ -64,11 +64,9 @@ def fit(
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             total += loss.detach() * len(labels)
-        validation, validation_loss = None, None
-        if len(data.validation):
-            with autocast:
-                validation, validation_loss = evaluate(network, data.validation)
-        epochs.append(Epoch(finite(total.item() / len(data.train)), validation, validation_loss))
+        with autocast:
+            measured = evaluate(network, data.validation)
+        epochs.append(Epoch(finite(total.item() / len(data.train)), *measured))
         say(_line(epoch + 1, recipe.epochs, epochs[-1]))
         if epochs[-1].train_loss is None:
             break
@@ -99,7 +97,7 @@ def learning_rate(recipe: Recipe, progress: float) -> float:
 
 @torch.no_grad()
 def evaluate(network: nn.Module, part: Part) -> tuple[float, float] | tuple[None, None]:
-    """Accuracy in percent and mean cross-entropy; None if that is not finite."""
+    """Accuracy in percent and mean cross-entropy; None if that is not finite, or there are no pictures."""
     network.eval()
     device = next(network.parameters()).device
     correct, total = torch.zeros((), dtype=torch.int64, device=device), torch.zeros((), device=device)
@@ -107,7 +105,7 @@ def evaluate(network: nn.Module, part: Part) -> tuple[float, float] | tuple[None
         logits = network(images)
         correct += (logits.argmax(1) == labels).sum()
         total += cross_entropy(logits, labels, reduction="sum")
-    loss = finite(total.item() / len(part))
+    loss = finite(total.item() / len(part)) if len(part) else None
     return (None, None) if loss is None else (100 * correct.item() / len(part), loss)
 
 
@@ -237,7 +235,7 @@ def device_name(device: torch.device) -> str:
     """Of a GPU what its driver calls it, else the processor."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    missed = ", without the GPU that CUDA_VISIBLE_DEVICES names" if visible_gpus(os.environ) else ""
+    missed = ", without the GPU that CUDA_VISIBLE_DEVICES names" if visible_gpus() else ""
     return f"CPU {platform.processor() or platform.machine()}{missed}"
 
 
@@ -264,16 +262,12 @@ def stretch(job: Spec, device: torch.device) -> Stretch:
 
 def observed(device: torch.device, checkpoint: Checkpoint, log: Sequence[str] = ()) -> Observed:
     """What may differ between two trainings of a job, of one that has just ended."""
-    now = checkpoint.now
     return Observed(
         finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         seconds=round(checkpoint.elapsed(), 3),
-        device=now.device,
         peak_memory_bytes=peak_memory(device),
         resumed_at=checkpoint.resumed_at,
-        settings=now.settings,
-        versions=now.versions,
         log=tuple(log),
-        code=now.code,
         earlier=checkpoint.earlier,
+        **msgspec.structs.asdict(checkpoint.now),
     )

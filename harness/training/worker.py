@@ -11,12 +11,13 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeAlias
+from typing import BinaryIO, TypeAlias
 
 from cache.errors import CacheError
 from cache.record import Record
+from genius_replay import files
 from genius_replay.console import INTERRUPTED, say, warn
 from harness.errors import HarnessError, NotThisJob, Unwell
 from harness.training.jobs import S
@@ -49,9 +50,7 @@ def perform(spec: Path, read: Callable[[Path], S], work: Callable[[S, Path], Rec
                 say(f"{result}: the result is there already")
                 return 0
             unfinished = result.with_suffix(".checkpoint")
-            line = work(job, unfinished).to_line()
-            with replacing(result) as temporary:
-                temporary.write_bytes(line)
+            files.write(result, work(job, unfinished).to_line())
             unfinished.unlink(missing_ok=True)
     except (Unwell, OSError, MemoryError) as error:
         warn(str(error) or "expected more memory than there is")
@@ -86,23 +85,6 @@ def read_result(path: Path, key: str) -> Record:
         raise NotThisJob(f"{path}: expected the result of {key}, got: {error} Or delete it, to train again.") from error
 
 
-@contextmanager
-def replacing(path: Path, draft: str = "") -> Iterator[Path]:
-    """A temporary file beside `path` that takes its place, whole and on the disk, once it is written.
-
-    Its name is always the same, so what a killed process left is written over; `draft` sets apart those who may write
-    at the same time.
-    """
-    temporary = path.with_name(f".{path.name}{draft}.tmp")
-    try:
-        yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 # -- the claim ---
 
 
@@ -116,8 +98,7 @@ def claim(result: Path) -> Iterator[None]:
         HarnessError: the job is cancelled.
         Unwell: its folder allows no lock.
     """
-    with ExitStack() as held:
-        held.callback(os.close, lock(_lock(result)))
+    with lock(_lock(result)):
         mark = cancellation(result)
         if mark.exists():
             raise HarnessError(f"{mark}: expected a job to do, got one that was cancelled; retry it to have it done")
@@ -131,34 +112,15 @@ def claim(result: Path) -> Iterator[None]:
             watch.join()  # an interpreter that ends under a running thread may crash
 
 
-def lock(path: Path) -> int:
-    """Lock a file, which is made; the lock lasts until all who have its descriptor, which is returned, have closed it.
+def lock(path: Path, *, wait: bool = True) -> BinaryIO:
+    """Lock a file, which is made; the lock lasts until all who have it open, children included, have closed it.
 
     Raises:
+        BlockingIOError: somebody has it, where this does not `wait`.
         Unwell: the file cannot be made, or its disk knows no locks.
     """
-    return _locked(path, fcntl.LOCK_EX)
-
-
-def lock_now(path: Path) -> int | None:
-    """The same without waiting: None if somebody has it."""
-    try:
-        return _locked(path, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return None
-
-
-def _locked(path: Path, operation: int) -> int:
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    except OSError as error:
-        raise Unwell(f"{path.parent}: expected a folder to lock, got {error}; make it writable") from error
-    try:
-        _flock(descriptor, operation, path)
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor
+    with _locking(path):
+        return files.lock(path, wait=wait)
 
 
 def is_held(result: Path) -> bool:
@@ -170,26 +132,27 @@ def is_held(result: Path) -> bool:
         OSError: the lock cannot be read.
         Unwell: its disk knows no locks.
     """
+    path = _lock(result)
     try:
-        descriptor = os.open(path := _lock(result), os.O_RDONLY)
+        with path.open("rb") as file, _locking(path):
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False
-    try:
-        _flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB, path)
     except BlockingIOError:
         return True
-    finally:
-        os.close(descriptor)
     return False
 
 
-def _flock(descriptor: int, operation: int, path: Path) -> None:
-    """Lock a file; raises BlockingIOError if somebody has it, Unwell if its disk knows no locks."""
+@contextmanager
+def _locking(path: Path) -> Iterator[None]:
+    """Say what to do where a file cannot be locked: raises Unwell for it, and BlockingIOError if somebody has it."""
     try:
-        fcntl.flock(descriptor, operation)
+        yield
     except BlockingIOError:
         raise
     except OSError as error:
+        if error.filename is not None:
+            raise Unwell(f"{path.parent}: expected a folder to lock, got {error}; make it writable") from error
         raise Unwell(
             f"{path}: expected a disk that knows locks (flock), got: {error.strerror}; without them a dead worker "
             "looks like a living one: mount it with them, or name another disk with GENIUS_REPLAY_HOME"

@@ -25,7 +25,7 @@ from cache.client import Client, Provider, Queue, Records
 from cache.endpoint import OpenAITransport
 from cache.errors import CacheError
 from cache.key import DIGEST_PREFIX, JSON, SAFE_INTEGER
-from cache.limits import Limits, read_prices
+from cache.limits import PRICES, Limits, read_prices
 from cache.record import CHAT
 from cache.store import Store
 from genius_replay.console import warn
@@ -102,9 +102,7 @@ def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
     ceiling.add_argument("--max-calls", type=int, metavar="N")
     ceiling.add_argument("--max-tokens", type=int, metavar="N", help="prompt and completion, of the whole command")
     ceiling.add_argument("--max-cost", type=float, metavar="MONEY", help="needs --prices")
-    ceiling.add_argument(
-        "--prices", type=Path, metavar="FILE", help='{"model": {"prompt": 2.5, "completion": 10}}, per million tokens'
-    )
+    ceiling.add_argument("--prices", type=Path, metavar="FILE", help=PRICES)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -124,13 +122,15 @@ def run(args: argparse.Namespace) -> int:
 def _searched(args: argparse.Namespace) -> Report:
     """Search as the command line says, keep what was used, and report it."""
     opened = how = None
-    evidence: dict[str, str]
+    providers: dict[str, Provider | Queue]
     if args.objective == "table":
         opened = benchmarks.open_benchmark(benchmarks.of_space(args.space, args.table))
         evidence = {opened.table.name: opened.table.digest}
+        providers = {FIGURES: runs.figures(opened, spaces.find(args.space).SPACE)}
     else:
         how = training.described(args, args.space)
         evidence = {how.dataset: how.digest}
+        providers = {TRAINING: training.provider(args)}
     planned = _planned(args, runs.measure(opened) if opened else None, how)
     kept = _kept(args.into)
     with ExitStack() as stack:
@@ -140,11 +140,6 @@ def _searched(args: argparse.Namespace) -> Report:
         if transport and args.fresh:
             _refuse_others(args.into, kept, transport.endpoint)
         records: Records = stack.enter_context(_store(args.store, apart)) if costs else Cassette()
-        providers: dict[str, Provider | Queue] = {}
-        if opened:
-            providers[FIGURES] = runs.figures(opened, spaces.find(args.space).SPACE)
-        else:
-            providers[TRAINING] = training.provider(args)
         if transport:
             providers[CHAT] = stack.enter_context(_counted(transport)).send
         if args.run:

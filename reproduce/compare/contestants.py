@@ -37,7 +37,7 @@ class Contestant:
         reached: for each budget how much of it every trial spent, where that is known.
         curve: lower end, mean and upper end of the trials' test accuracies in percent after each unit of the largest
             budget; the ends are quartiles, or of few trials the lowest and the highest.
-        dependent: trials, by position, that are not independent of one another.
+        group: of each trial; those of one group are not independent of one another.
         packages: by name, the versions that decide what was proposed.
     """
 
@@ -45,7 +45,7 @@ class Contestant:
     selected: Mapping[int, NDArray[np.int64]]  # (trials,)
     reached: Mapping[int, NDArray[np.int64]] = field(default_factory=dict)  # (trials,)
     curve: NDArray[np.float64] | None = None  # (3, budget)
-    dependent: tuple[frozenset[int], ...] = ()
+    group: Sequence[int] = ()  # (trials,)
     packages: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -82,22 +82,23 @@ def genius(name: str, space: Space, opened: Opened, remarks: list[str]) -> Itera
         if benchmark != name:
             continue
         whole = published_trials()[table].trials if table in published_trials() else None
-        dependent, reached, curve = [], {}, None
-        for one, other in combinations(range(len(best)), 2):
-            if why := _in_common((whole[one], whole[other]) if whole else ((best[one],), (best[other],)), bool(whole)):
-                dependent.append(frozenset((one, other)))
+        courses = whole or [(cell,) for cell in best]
+        group, reached, curve = [*range(len(best))], {}, None
+        for number, (one, other) in enumerate(combinations(range(len(best)), 2), start=len(best)):
+            if why := _in_common(courses[one], courses[other], known=whole is not None):
+                group = [number if each in (group[one], group[other]) else each for each in group]
                 remarks.append(f"GENIUS, {table}: trials {one + 1} and {other + 1} {why}; they are not independent")
         if whole:
             reached = {GENIUS_BUDGET: np.array([len(trial) for trial in whole])}
             curve = band(np.array([_course(trial, space, opened) for trial in whole]))
         selected = {GENIUS_BUDGET: np.array([space.index_of(one.architecture) for one in best])}
-        yield Contestant(f"GENIUS, {table}", selected, reached, curve, tuple(dependent))
+        yield Contestant(f"GENIUS, {table}", selected, reached, curve, group)
 
 
-def _in_common(trials: Sequence[Sequence[Proposed]], known: bool) -> str:
+def _in_common(one: Sequence[Proposed], other: Sequence[Proposed], *, known: bool) -> str:
     """What two trials share that independent ones would not; of trials whose course is not known only the best cell."""
-    one, other = ({proposed.architecture for proposed in trial} for trial in trials)
-    shared, shorter = len(one & other), min(len(one), len(other))
+    designs, others = ({proposed.architecture for proposed in trial} for trial in (one, other))
+    shared, shorter = len(designs & others), min(len(designs), len(others))
     if shared < SHARED * shorter:
         return ""
     return f"share {shared} of {shorter} designs" if known else "end in one cell, and their courses are not published"

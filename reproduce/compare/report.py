@@ -205,15 +205,12 @@ def _verdict(faced: Sequence[tuple[Contest, NDArray[np.float64]]], values: Seque
 
 def _counted_once(contest: Contest, test: NDArray[np.float64]) -> float:
     """The largest p if of trials that are not independent only one is taken, whichever."""
-    groups: list[frozenset[int]] = []
-    for one in contest.genius:
-        first = sum(map(len, groups))
-        own = [frozenset({first + trial}) for trial in range(len(one.selected[GENIUS_BUDGET]))]
-        for pair in (frozenset(first + trial for trial in pair) for pair in one.dependent):
-            together = frozenset().union(*(group for group in own if group & pair))
-            own = [*(group for group in own if not group & pair), together]
-        groups += own
-    return max(mann_whitney(_ours(contest)[list(chosen)], test) for chosen in product(*groups))
+    groups: dict[tuple[int, int], list[float]] = {}
+    places = [(n, group) for n, one in enumerate(contest.genius) for group in one.group]
+    for place, accuracy in zip(places, _ours(contest), strict=True):
+        groups.setdefault(place, []).append(accuracy)
+    in_order = [groups[place] for place in sorted(groups)]
+    return max(mann_whitney(np.array(chosen), test) for chosen in product(*in_order))
 
 
 def _remarks(contests: Sequence[Contest]) -> Iterator[str]:

@@ -76,8 +76,7 @@ def _relabelled(trials: int, ours: int) -> NDArray[np.int64]:
 
 def holm(values: Sequence[float]) -> list[float]:
     """These p corrected for being several (Holm 1979), in their order."""
-    corrected, least = [1.0] * len(values), 0.0
-    for done, position in enumerate(sorted(range(len(values)), key=values.__getitem__)):
-        least = max(least, min(1.0, values[position] * (len(values) - done)))
-        corrected[position] = least
-    return corrected
+    count, order = len(values), np.argsort(values)
+    corrected = np.empty(count)
+    corrected[order] = np.maximum.accumulate(np.minimum(np.asarray(values)[order] * np.arange(count, 0, -1), 1.0))
+    return [float(p) for p in corrected]

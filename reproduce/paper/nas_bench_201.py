@@ -123,9 +123,7 @@ def table1(name: str) -> Report:
             found = [(accuracy, 0.0) for one in at_hand for accuracy in one.figures(cell)]
             notes.append(f"{method} is one cell: {SPACE.to_native(cell)}")
         if found is not None:
-            odd = [
-                n for n, pair in enumerate(zip(figures, found, strict=True)) if len({_text(*one) for one in pair}) > 1
-            ]
+            odd = [n for n, figure in enumerate(figures) if _text(*figure) != _text(*found[n])]
             notes += [
                 f"{method}, {columns[1 + n].title}: the paper prints {_text(*figures[n])}, computed {_text(*found[n])}"
                 for n in odd

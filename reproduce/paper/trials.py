@@ -49,13 +49,8 @@ def report(name: str) -> Report:
         notes.append(benchmarks.what_counts(trials.space))
         if (ranks := benchmarks.network_ranks(trials.space, opened)) is not None:
             best = [min(trial, key=lambda one: one.rank) for trial in trials.trials]
-            keys, networks = (
-                ", ".join(map(str, each))
-                for each in (
-                    [one.rank for one in best],
-                    [ranks[opened.table.index_of(one.architecture)] for one in best],
-                )
-            )
+            keys = ", ".join(str(one.rank) for one in best)
+            networks = ", ".join(str(ranks[opened.table.index_of(one.architecture)]) for one in best)
             notes.append(f"The best ranks of the trials, {keys} among architectures, are {networks} among networks.")
     title = f"Table {name[5:]}. {SETTINGS[name]}: accuracy and rank by iteration (arXiv 2304.10970)"
     digests = {trials.space: opened.table.digest} if opened else {}

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from reproduce.report.report import Report
 
 DRAWN = (".png", ".svg", ".pdf")
-FORMATS = ("text", "md", "csv", "json", "latex")
 SUFFIXES = {".txt": "text", ".md": "md", ".csv": "csv", ".json": "json", ".tex": "latex"}
+FORMATS = tuple(SUFFIXES.values())
 
 WIDTH = 3.4  # inches: one column of a two-column page
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,12 +11,13 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 from cache.client import Tally
+from cache.key import digest_bytes
+from genius_replay import PACKAGES
 from reproduce import __version__
 
 Value: TypeAlias = str | int | float | None
 COVERS = 0.95  # what an interval covers of which nothing else is said
 LISTED = 6  # runs of one file that are named one by one
-PACKAGES = ("baselines", "cache", "harness", "reproduce", "tables")
 
 
 class Status(Enum):
@@ -68,12 +68,8 @@ class Cell:
     @property
     def extras(self) -> dict[str, float]:
         """What there is beside the value, by the names in `EXTRAS`."""
-        extras = {} if self.std is None else {"std": self.std}
-        return (
-            extras
-            if self.interval is None
-            else extras | dict(zip(("low", "high", "level"), self.interval, strict=True))
-        )
+        beside = (self.std, *(self.interval or (None,) * 3))
+        return {name: value for name, value in zip(EXTRAS, beside, strict=True) if value is not None}
 
     def to_json(self) -> dict[str, Value]:
         """All of it."""
@@ -242,8 +238,6 @@ def provenance() -> dict[str, str]:
 def code_digest() -> str:
     """SHA-256 over the source files of the packages, by path."""
     root = Path(__file__).parents[2]
-    digest = hashlib.sha256()
-    for package in PACKAGES:
-        for path in sorted((root / package).rglob("*.py")):
-            digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return f"sha256:{digest.hexdigest()}"
+    paths = (path for package in PACKAGES for path in sorted((root / package).rglob("*.py")))
+    sources = ((path.relative_to(root).as_posix().encode(), path.read_bytes()) for path in paths)
+    return digest_bytes(b"".join(name + b"\0" + content + b"\0" for name, content in sources))

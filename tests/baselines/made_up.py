@@ -41,7 +41,7 @@ def table_of(space: Space, accuracies: NDArray[np.float64]) -> Table:
     """A table that was never built from a file."""
     origin = Origin("made up", "1", "none", "none")
     info = TableInfo(SCHEMA_VERSION, "made-up", Measure.VALIDATION, "percent", space.slots, origin, "", ())
-    return Table(Path("nowhere.h5"), info, accuracies)
+    return Table(Path("nowhere.h5"), info, {"accuracy": accuracies})
 
 
 def problem_of(*groups: tuple[int, ...], seed: int = 0) -> Problem:

@@ -13,7 +13,7 @@ from baselines import genius
 from baselines.genius import Genius, Prompts
 from harness.constraints import MacsWindow, novel
 from harness.loop import Budget, Problem, run
-from harness.protocol import Evaluated, Message, Proposal, Reason, Rejected, Rejection, Trial, Unmeasured
+from harness.protocol import Completion, Evaluated, Message, Proposal, Reason, Rejected, Rejection, Trial, Unmeasured
 from harness.spaces import mobilenetv2_se
 from harness.text import strict
 from reproduce import runs
@@ -36,21 +36,15 @@ FIRST: Architecture = (0, 2, 3, 0, 1)
 SECOND: Architecture = (1, 1, 1, 1, 1)
 
 
-@dataclass(frozen=True)
-class Answer:
-    text: str
-    key: str
-
-
 @dataclass
 class Model:
     """Answers with a number, and remembers every request."""
 
     requests: list[list[Message]] = field(default_factory=list)
 
-    def __call__(self, messages: Sequence[Message]) -> Answer:
+    def __call__(self, messages: Sequence[Message]) -> Completion:
         self.requests.append([*messages])
-        return Answer(f"reply {len(self.requests)}", f"key {len(self.requests)}")
+        return Completion(f"reply {len(self.requests)}", f"key {len(self.requests)}")
 
 
 class Always72:
@@ -246,9 +240,9 @@ def test_own_prompts_leave_nothing_unfilled_in_a_whole_run() -> None:
     replies = iter([written[0], written[1], written[2], "No idea.", written[3], written[4]])
     requests: list[Message] = []
 
-    def complete(messages: Sequence[Message]) -> Answer:
+    def complete(messages: Sequence[Message]) -> Completion:
         requests.extend(messages)
-        return Answer(next(replies), "key")
+        return Completion(next(replies), "key")
 
     prompts = runs.wording(space, "free", (270, 330))
     constraints = (MacsWindow(270, 330), novel)

@@ -178,8 +178,8 @@ def parts(dataset: Dataset, split: Split) -> Parts:
     """
     count = len(dataset.labels) - dataset.own_test
     sizes(count, dataset.own_test, split)
-    prefix = hashlib.sha256(f"{dataset.digest}/{split.seed}/".encode())
-    drawn: Any = sorted(range(count), key=lambda number: _continued(prefix, number))
+    prefix = f"{dataset.digest}/{split.seed}"
+    drawn: Any = sorted(range(count), key=lambda number: hashlib.sha256(f"{prefix}/{number}".encode()).digest())
     train, validation, test = (np.sort(np.array(part, np.int64)) for part in np.split(drawn, _ends(count, split))[:3])
     if dataset.own_test:
         test = np.arange(count, len(dataset.labels))
@@ -232,10 +232,3 @@ def _ends(count: int, split: Split) -> NDArray[np.int64]:
     """Where the parts that train, validate and test end among `count` pictures that are drawn."""
     ends: NDArray[np.int64] = np.rint(np.cumsum((split.train, split.validation, split.test)) * count).astype(np.int64)
     return ends
-
-
-def _continued(prefix: Any, number: int) -> bytes:
-    hashed = prefix.copy()
-    hashed.update(str(number).encode())
-    digest: bytes = hashed.digest()
-    return digest

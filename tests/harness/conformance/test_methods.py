@@ -60,9 +60,9 @@ class ProposesOutsideTheSpace(Honest):
         return Proposal((self.space.cardinalities[0], *self.next[1:]))
 
 
-class ProposesNumpyIntegers(Honest):
+class ProposesFloats(Honest):
     def ask(self) -> Proposal:
-        return Proposal(tuple(np.array(self.next)))
+        return Proposal(tuple(np.array(self.next, float)))
 
 
 class ProposesTuples(Honest):
@@ -202,7 +202,7 @@ METHODS = (Method("by a function", "", lambda space, stream: CannotBePickled(spa
 
 BROKEN = [
     (ProposesOutsideTheSpace, conformance.proposes_only_valid_architectures, "Layer 1 expects a choice from 0 to 1"),
-    (ProposesNumpyIntegers, conformance.proposes_only_valid_architectures, "Layer 1 expects a choice from 0 to 1, got"),
+    (ProposesFloats, conformance.proposes_only_valid_architectures, "Layer 1 expects a choice from 0 to 1, got"),
     (ProposesTuples, conformance.proposes_only_valid_architectures, r"return Proposal\(architecture\)"),
     (ProposesNothing, conformance.proposes_only_valid_architectures, "needs an architecture or a reply"),
     (EvaluatesOnItsOwn, conformance.respects_the_budget, "expected 1 evaluations, those of its proposals, got 2"),
@@ -218,7 +218,7 @@ BROKEN = [
 ]
 BREAKS_MORE = (
     ProposesOutsideTheSpace,
-    ProposesNumpyIntegers,
+    ProposesFloats,
     ProposesTuples,
     ProposesNothing,
     NeverRepeats,

@@ -177,12 +177,12 @@ def altered(kind: type[Table] = Table, *, index: int | None = None, value: float
     if index is not None:
         accuracy[index] = value
     accuracy.flags.writeable = False
-    return kind(Path("made-up.h5"), table.info, accuracy[:rows])
+    return kind(Path("made-up.h5"), table.info, {"accuracy": accuracy[:rows]})
 
 
 def writable() -> Table:
     table = table_of(UNEVEN)
-    return Table(Path("made-up.h5"), table.info, table.accuracy.copy())
+    return Table(Path("made-up.h5"), table.info, {"accuracy": table.accuracy.copy()})
 
 
 BROKEN_TABLES = [

@@ -82,7 +82,7 @@ class Draw:
         )
 
     def thinking(self, text: str) -> str:
-        tag = self.one("think", "thinking", "Thinking", "reasoning", "thought", "REFLECTION", "seed:think")
+        tag = self.one("think", "thinking", "Thinking", "reasoning", "thought", "REFLECTION", "seed:think", "思考")
         return self.one(
             f"<{tag}>\n{text}\n</{tag}>\n",
             f"{text}\n</{tag}>\n\n",
@@ -90,6 +90,12 @@ class Draw:
             f"analysisWell. {text}assistantfinal",
             f"[THINK]{text}[/THINK]",
             f"◁think▷{text}◁/think▷",
+            f"<|START_THINKING|>{text}<|END_THINKING|>",
+            f"<|thinking|>{text}<|/thinking|>",
+            f"<|inner_prefix|>{text}<|inner_suffix|>",
+            f"<|channel>thought\n{text}\n<channel|>",
+            f"&lt;think&gt;{text}&lt;/think&gt;\n",
+            f"Thinking...\n{text}\n...done thinking.\n\n",
         )
 
     def turn(self) -> str:
@@ -105,6 +111,17 @@ class Draw:
             "\nThis design has been tested already. Propose another one.\n",
             "\n\n用户：再来一个\n\n助手：",
             "<end_of_turn>\n<start_of_turn>user\nNext<end_of_turn>\n<start_of_turn>model\n",
+            "\n\nQ: Another one?\nA:\n",
+            "\n\nTool: 93.2 %\n\nFinal design:\n",
+            "\n<tool_response>93.2</tool_response>\nFinal design:\n",
+            "\n[|user|]Next[|endofturn|]\n[|assistant|]\n",
+            "\n<extra_id_1>User\nNext\n<extra_id_1>Assistant\n",
+            '\n\n{"role": "user", "content": "Next"}\n',
+            "\n\nInstruction: Next\nResponse:\n",
+            "\n\nYour design has an accuracy of 92.1 %.\n\nImproved design:\n",
+            "\n\nThe accuracy of this design is 93.1 %.\n\nRevised design:\n",
+            "\n\nUtente: avanti\n\nAssistente:\n",
+            "\n\n사용자: 다음\n",
         )
 
 
@@ -124,7 +141,25 @@ def obedient_json(draw: Draw) -> Meant:
 
 def reference(draw: Draw) -> Meant:
     b = draw.one(draw.line(draw.b), f"\n{draw.line(draw.b)}", draw.any(draw.b), f"\n{draw.any(draw.b)}")
-    said = draw.one("Experiment 2 was: {}", "Experiment 2:{}", "The form would be, for example: {}", "e.g. {}")
+    said = draw.one(
+        "Experiment 2 was: {}",
+        "Experiment 2:{}",
+        "Experiment 2 (best): {}",
+        "Experiment #2: {}",
+        "The form would be, for example: {}",
+        "e.g. {}",
+        "An example of it: {}",
+        "Parent: {}",
+        "The previous design: {}",
+        "The best so far: {}",
+        "Current best: {}",
+        "Already tested: {}",
+        "In your last message you wrote: {}",
+        "A bad choice: {}",
+        "Bisher am besten: {}",
+        "{}: accuracy 93.1",
+        "{} (93.1 %)",
+    )
     return Meant("reference", draw.space, draw.one("", "I have no idea.\n") + said.format(b), None)
 
 
@@ -152,6 +187,15 @@ def negation(draw: Draw) -> Meant:
         "не предлагаю: {}",
         "我不建议：{}",
         "{} is not what I propose.",
+        "{} was a mistake.",
+        "{} (rejected)",
+        "What not to do: {}",
+        "Anything except the following: {}",
+        "You must not write this: {}",
+        "Non usare: {}",
+        "À éviter : {}",
+        "これは使わない：{}",
+        "사용하지 마세요: {}",
     )
     return Meant("negation", draw.space, said.format(b), None)
 
@@ -190,8 +234,25 @@ def thinking(draw: Draw) -> Meant:
 
 
 def thinking_cut_off(draw: Draw) -> Meant:
-    opens = draw.one("<think>", "<thinking>\n", "<Thought>", "<|channel|>analysis<|message|>", "[THINK]", "analysisWe ")
+    opens = draw.one(
+        "<think>",
+        "<thinking>\n",
+        "<Thought>",
+        "<|channel|>analysis<|message|>",
+        "[THINK]",
+        "analysisWe ",
+        "<|START_THINKING|>",
+        "<|thinking|>",
+        "<|channel>thought\n",
+        "&lt;think&gt;",
+        "Thinking...\n",
+    )
     return Meant("thinking cut off", draw.space, opens + draw.one("", "Hm. ") + draw.any(draw.b), None)
+
+
+def unended(draw: Draw) -> Meant:
+    opens = draw.one("<plan>", "<draft>\n", "<details><summary>Ideas</summary>\n", "```thinking\n", '<x id="1">\n')
+    return Meant("within a tag", draw.space, f"{opens}Hm.\n{draw.line(draw.b)}", None)
 
 
 def thinking_behind(draw: Draw) -> Meant:
@@ -280,6 +341,7 @@ KINDS: tuple[Callable[[Draw], Meant], ...] = (
     made_up_experiment,
     thinking,
     thinking_cut_off,
+    unended,
     thinking_behind,
     comparison,
     two,

@@ -10,7 +10,7 @@ from harness.training.queue import ATTEMPTS, SPEC, Queue, Status
 from harness.training.worker import RESULT
 
 OBSERVED = Observed(
-    "2026-01-01T00:00:00+00:00", seconds=36.0, device="made up", peak_memory_bytes=1, code=code_digest()
+    finished="2026-01-01T00:00:00+00:00", seconds=36.0, device="made up", peak_memory_bytes=1, code=code_digest()
 )
 
 

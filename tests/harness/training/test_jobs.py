@@ -36,14 +36,12 @@ PERCENT = st.floats(0, 100)
 LOSS = st.none() | st.floats(0, 1e6)
 
 
-OBSERVED = Observed("2030-01-01T00:00:00+00:00", 1.5, "cpu", 1)
+OBSERVED = Observed(finished="2030-01-01T00:00:00+00:00", seconds=1.5, device="cpu", peak_memory_bytes=1)
 
 
 def result(job: Job = JOB, validation: float | None = 50.0) -> Trained:
     outcome = Outcome((Epoch(0.5, validation, 0.25),), validation, 0.25, 75.0, None)
-    return Trained(
-        job, outcome, Observed("2030-01-01T00:00:00+00:00", 1.5, "cpu", 1, (3,), {"threads": 1}, {"torch": "2"})
-    )
+    return Trained(job, outcome, replace(OBSERVED, resumed_at=(3,), settings={"threads": 1}, versions={"torch": "2"}))
 
 
 @pytest.mark.parametrize("loss", [2.0**53, 1.2345678e17, 2.0**60, 9.99e20, 1e21, 3.4e38, 2.0**53 - 1])

@@ -51,7 +51,15 @@ JOB = SupernetJob("digits", ZEROS, RECIPE, network=Scale(0.25, 1, light_reductio
 SEARCHED = Searched(
     JOB,
     SupernetOutcome(SPACE.to_native((1,) * 6), (((0.5,) * 5,) * 6,), (Epoch(1.0, 50.0, 2.0),)),
-    Observed("2030-01-01T00:00:00+00:00", 1.5, "cpu", 1, (2,), {"threads": 1}, {"torch": "2"}),
+    Observed(
+        finished="2030-01-01T00:00:00+00:00",
+        seconds=1.5,
+        device="cpu",
+        peak_memory_bytes=1,
+        resumed_at=(2,),
+        settings={"threads": 1},
+        versions={"torch": "2"},
+    ),
 )
 
 

@@ -24,7 +24,7 @@ from reproduce.compare import supernets
 SPLIT = Split(0.4, 0.4, 0.2)
 RECIPE = Recipe(SPLIT, input_size=8, epochs=1, batch_size=64, learning_rate=0.025, weight_decay=5e-4)
 JOB = SupernetJob("digits", DIGEST_PREFIX + "0" * 64, RECIPE, search=Search("darts-first-order"))
-OBSERVED = Observed("2030-01-01T00:00:00+00:00", 1.5, "cpu", 1)
+OBSERVED = Observed(finished="2030-01-01T00:00:00+00:00", seconds=1.5, device="cpu", peak_memory_bytes=1)
 
 
 def searched(seed: int, choice: int, search: Search = JOB.search) -> Searched:
