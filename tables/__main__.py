@@ -16,7 +16,7 @@ from pathlib import Path
 from genius_replay.console import ending, say, warn
 from genius_replay.options import Parser
 from tables.errors import DamagedTable, TableError
-from tables.files import EXPECTED, build
+from tables.files import EXPECTED, HDF5, build
 from tables.quality import measure, report
 from tables.storage import load
 
@@ -42,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     else:
         tell = describe if options.command == "info" else assess
         for path in options.tables:
+            if path.is_file() and path.suffix.lower() not in HDF5:
+                raise TableError(f"{path}: expected a built table (.h5); `python -m tables build` makes one of a file")
             say(tell(path))
     return 0
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from cache.record import Record
 from genius_replay.console import ending, say, warn
 from genius_replay.options import Parser
-from harness.errors import HarnessError, TrainingError
+from harness.errors import HarnessError, TrainingError, Unwell
 from harness.training import data
 from harness.training.jobs import Job, SupernetJob, read
 from harness.training.local import cores
@@ -46,8 +46,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             from harness.training import supernet  # late: what needs no torch does without
             from harness.training.checkpoint import Checkpoint
             from harness.training.train import choose, train
-        except ImportError as error:
+        except ModuleNotFoundError as error:
             raise TrainingError(f"training needs torch, got: {error}; run `python -m pip install torch`") from error
+        except ImportError as error:  # a library of it that does not fit into memory, or cannot be read now
+            raise Unwell(f"expected to load torch, got: {error}; free memory, or install torch anew") from error
         device, checkpoint = choose(args.device), Checkpoint(unfinished, job.key, args.checkpoint_every)
         how = {"path": args.data, "workers": args.workers, "device": device, "checkpoint": checkpoint, "say": say}
         done = supernet.train(job, **how) if isinstance(job, SupernetJob) else train(job, **how)

@@ -41,3 +41,12 @@ def test_a_damaged_table_exits_with_1(tmp_path: Path, capsys: pytest.CaptureFixt
     path.write_bytes(path.read_bytes()[:-100])
     assert command.main(["info", str(path)]) == 1
     assert "build it again" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("what", ["info", "quality"])
+def test_a_file_that_is_no_built_table_yet_is_wrong_use(
+    what: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:  # d9
+    (tmp_path / "mine.csv").write_text("architecture,accuracy\n00,50\n")
+    assert command.main([what, str(tmp_path / "mine.csv")]) == 2
+    assert "`python -m tables build` makes one of a file" in capsys.readouterr().err

@@ -22,6 +22,7 @@ from harness.training import data as datasets
 from harness.training import recipes
 from harness.training.jobs import Epoch, Job, Outcome, Scale, Trained, Training, code_digest
 from harness.training.recipes import Split
+from harness.training.worker import UNWELL
 from tests.harness.training.data.test_image_folder import fill
 
 torch = pytest.importorskip("torch", reason="training needs torch: install the extra `train`")
@@ -418,6 +419,17 @@ def test_without_torch_a_job_is_refused_in_a_line(tmp_path: Path) -> None:
     assert done.stderr.startswith("training needs torch, got: ")
     assert "pip install torch" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_a_torch_that_cannot_be_loaded_now_is_the_machines_fault(tmp_path: Path) -> None:
+    """Case e6: with too little memory its libraries are not mapped."""
+    (tmp_path / "spec.json").write_text(JOB.to_json())
+    (tmp_path / "torch.py").write_text("raise ImportError('libtorch_cpu.so: failed to map segment')\n")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    command = [sys.executable, "-m", "harness.training", str(tmp_path / "spec.json")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == UNWELL
+    assert "failed to map segment; free memory" in done.stderr
 
 
 def test_a_result_says_how_it_came_about(tmp_path: Path) -> None:
