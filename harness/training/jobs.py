@@ -74,6 +74,18 @@ def converted(content: object, kind: type[T], what: str, *, strict: bool = True)
         raise InvalidJob(f"{what}: expected {fields}, each in its form, got: {error}; mend the file") from error
 
 
+def builder(space: str) -> str:
+    """The function of `harness.training.networks` that builds a space's networks, as "module.function".
+
+    Raises:
+        HarnessError: no space has this name.
+        InvalidJob: nothing builds its networks.
+    """
+    if (function := spaces.find(space).FACTS.network) is None:
+        raise InvalidJob(f"{space} names no function that builds its networks: name it as `network` in its FACTS")
+    return function
+
+
 # -- what is to be done ---
 
 S = TypeVar("S", bound="Spec")

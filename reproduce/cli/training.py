@@ -21,11 +21,10 @@ from cache.key import DIGEST_PREFIX
 from cache.record import Record
 from genius_replay.console import warn
 from genius_replay.options import given
-from harness import spaces
 from harness.errors import InvalidJob
 from harness.training import recipes
 from harness.training.estimates import PICTURES
-from harness.training.jobs import Scale, Trained, Training
+from harness.training.jobs import Scale, Trained, Training, builder
 from harness.training.local import LocalExecutor, gpus
 from harness.training.queue import WORKER, Executor, Provider, Queue
 from harness.training.recipes import Recipe
@@ -90,8 +89,7 @@ def described(args: argparse.Namespace, space: str, *, searched: bool = True) ->
     elsewhere = _OF_SLURM if args.executor == "local" else _OF_LOCAL
     if ignored := [option for option in given(args, add_arguments) if option in elsewhere]:
         raise UsageError(f"{args.command}: {', '.join(ignored)} is not for --executor {args.executor}; leave it out")
-    if spaces.find(space).FACTS.network is None:
-        raise InvalidJob(f"{space} names no function that builds its networks: name it as `network` in its FACTS")
+    builder(space)  # refused here, before data are read
     recipe = recipes.find(args.recipe or _RECIPES.get(args.dataset, _RECIPE))
     for name in ("epochs", "batch_size", "input_size"):
         if getattr(args, name) is not None:

@@ -7,9 +7,7 @@ from importlib import import_module
 from msgspec import structs
 from torch import nn
 
-from harness import spaces
-from harness.errors import HarnessError
-from harness.training.jobs import Scale
+from harness.training.jobs import Scale, builder
 from tables.space import Architecture
 
 
@@ -17,13 +15,10 @@ def build(space: str, architecture: Architecture, *, classes: int, channels_in: 
     """The network of an architecture, weights drawn from torch's own generator.
 
     Raises:
-        HarnessError: no space has this name, or it has no networks.
+        HarnessError, InvalidJob: as in `harness.training.jobs.builder`.
         InvalidArchitecture: it is no architecture of the space.
     """
-    place = spaces.find(space).FACTS.network
-    if place is None:
-        raise HarnessError(f"{space} names no function that builds its networks: name it as `network` in its FACTS")
-    module, function = place.split(".")
+    module, function = builder(space).split(".")
     options = {option: value for option, value in structs.asdict(scale).items() if value != getattr(Scale(), option)}
     build_network = getattr(import_module(f"harness.training.networks.{module}"), function)
     network: nn.Module = build_network(architecture, classes=classes, channels_in=channels_in, **options)
