@@ -86,14 +86,14 @@ def _as_arrays(
     bounds = (budget.evaluations, budget.most_proposals)  # on a table every proposal is evaluated
     most = min(bound for bound in bounds if bound is not None)
     steps = np.full((most, len(trials)), -1, dtype=np.int32)  # a step is a row: written in one piece
-    seen = _Seen(len(trials), space.size) if budget.unique is not None else None
+    seen = _Seen(len(trials), space.size)
     for step in range(most):
         proposed = optimizer.ask()
         if proposed.shape != (len(trials),) or proposed.min() < 0:  # too large ones are found when they are looked up
             raise OptimizerError(f"expected an index for each of {len(trials)} trials, got {proposed!r}")
         steps[step] = proposed
         optimizer.tell(proposed, accuracies[proposed])
-        if seen is not None and budget.unique is not None:
+        if budget.unique is not None:
             steps[step, seen.count >= budget.unique] = -1
             seen.add(proposed)
             if (seen.count >= budget.unique).all():

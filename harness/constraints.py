@@ -29,11 +29,10 @@ class MacsWindow:
     def __call__(self, _architecture: Architecture, macs: int, _tested: Collection[Architecture]) -> Rejection | None:
         """Reject what costs more than `high` or less than `low`."""
         cost = in_millions(macs)
-        if cost > self.high:
-            return Rejection(Reason.ABOVE_WINDOW, f"{cost} M where {self.low} to {self.high} M are allowed", self.high)
-        if cost < self.low:
-            return Rejection(Reason.BELOW_WINDOW, f"{cost} M where {self.low} to {self.high} M are allowed", self.low)
-        return None
+        if self.low <= cost <= self.high:
+            return None
+        reason, bound = (Reason.ABOVE_WINDOW, self.high) if cost > self.high else (Reason.BELOW_WINDOW, self.low)
+        return Rejection(reason, f"{cost} M where {self.low} to {self.high} M are allowed", bound)
 
 
 def novel(architecture: Architecture, macs: int, tested: Collection[Architecture]) -> Rejection | None:  # noqa: ARG001
