@@ -28,7 +28,7 @@ from cache.cassette import Cassette
 from cache.errors import CacheError
 from cache.key import DIGEST_PREFIX, JSON, canonical
 from cache.limits import COLUMNS, PRICES, keys_in, ledger, read_prices
-from cache.nearest import messages, unified
+from cache.nearest import listed, unified
 from cache.record import CHAT, Record
 from cache.store import Store
 from genius_replay.console import ending, say
@@ -84,7 +84,7 @@ def _list(places: list[Path]) -> None:
         beginning = said if len(said) <= _BEGINNING else said[: _BEGINNING - 1] + "…"
         what = record.kind
         if record.kind == CHAT:
-            what = f"{record.request.get('model')}  {len(messages(record.request)):>3} messages  {beginning}"
+            what = f"{record.request.get('model')}  {len(listed('messages', record.request)):>3} messages  {beginning}"
         say(f"{_short(record.key)}  {record.sample:>4}  {what}")
 
 
@@ -203,7 +203,7 @@ def _conversation(record: Record) -> str:
         "observed": record.observed,
     }
     lines = [f"{name:<10}  {value if isinstance(value, (str, int)) else _json(value)}" for name, value in known.items()]
-    for message in messages(record.request):
+    for message in listed("messages", record.request):
         role = message.get("role", "") if isinstance(message, Mapping) else ""
         lines += ["", f"── {role} ──", _said(message)]
     for number, text in enumerate(_texts(record.answer)):
@@ -213,9 +213,8 @@ def _conversation(record: Record) -> str:
 
 def _texts(answer: Mapping[str, JSON]) -> list[str]:
     """Return what every choice says."""
-    choices = answer.get("choices")
-    listed = choices if isinstance(choices, (list, tuple)) else []
-    return [_said(choice.get("message") if isinstance(choice, Mapping) else choice) for choice in listed]
+    choices = listed("choices", answer)
+    return [_said(choice.get("message") if isinstance(choice, Mapping) else choice) for choice in choices]
 
 
 def _said(message: JSON) -> str:

@@ -200,7 +200,9 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
         }
         content = bytearray()
         broken: Exception | None = None
-        with self._connected().stream("POST", self._address.url, content=body, headers=headers) as response:
+        if self._process != os.getpid():  # a fork: the connections are its parent's
+            self._client, self._process = self._connect(), os.getpid()
+        with self._client.stream("POST", self._address.url, content=body, headers=headers) as response:
             try:
                 for chunk in response.iter_bytes():
                     content += chunk
@@ -232,11 +234,6 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
     def _shown(self, text: str) -> str:
         """Return what an endpoint says beside its answer, without key, base URL, and what a terminal obeys."""
         return printable(withhold(text, [*self._secrets, *self._address.private])[:SHOWN])
-
-    def _connected(self) -> openai.DefaultHttpxClient:
-        if self._process != os.getpid():  # a fork: the connections are its parent's
-            self._client, self._process = self._connect(), os.getpid()
-        return self._client
 
     def _connect(self) -> openai.DefaultHttpxClient:
         """Return a client that follows no redirect; on loopback it knows no proxy, whatever the environment says."""

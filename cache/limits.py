@@ -18,6 +18,7 @@ import msgspec
 
 from cache.errors import CacheError
 from cache.key import JSON
+from cache.nearest import listed
 from cache.record import CHAT, Record
 
 KEPT = "Every answer so far is kept: the same command goes on from here."
@@ -68,8 +69,7 @@ def usage_of(answer: Mapping[str, JSON]) -> Usage | None:
 
 def attempts_at(record: Record) -> list[Mapping[str, JSON]]:
     """Return what a record says of the attempts at its answer; nothing if it was published or reconstructed."""
-    attempts = record.observed.get("attempts")
-    return [attempt for attempt in attempts if isinstance(attempt, Mapping)] if isinstance(attempts, list) else []
+    return [attempt for attempt in listed("attempts", record.observed) if isinstance(attempt, Mapping)]
 
 
 class Price(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -47,17 +47,17 @@ def difference(asked: Mapping[str, JSON], recorded: Mapping[str, JSON]) -> str:
     """
     asked, recorded = json.loads(canonical(asked)), json.loads(canonical(recorded))  # 1 and 1.0 are one number
     what, before, after = "parameters", _parameters(recorded), _parameters(asked)
-    for position, pair in enumerate(zip_longest(messages(recorded), messages(asked))):
+    for position, pair in enumerate(zip_longest(listed("messages", recorded), listed("messages", asked))):
         if pair[0] != pair[1]:
             what, (before, after) = f"messages[{position}]", pair
             break
     return unified(_text(before), _text(after), f"recorded {what}", f"asked {what}")
 
 
-def messages(request: Mapping[str, JSON]) -> list[JSON]:
-    """Return the messages of a request, none where there is no list of them."""
-    listed = request.get("messages")
-    return list(listed) if isinstance(listed, (list, tuple)) else []
+def listed(name: str, body: Mapping[str, JSON]) -> list[JSON]:
+    """Return a list that is a member of a body, such as the messages of a request; empty where there is none."""
+    items = body.get(name)
+    return list(items) if isinstance(items, (list, tuple)) else []
 
 
 def _parameters(request: Mapping[str, JSON]) -> JSON:

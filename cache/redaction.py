@@ -56,25 +56,20 @@ def withhold(text: str, known: Collection[str] = ()) -> str:
     """Return `text` with `WITHHELD` wherever a credential of a usual form or one of the `known` strings stood."""
     for secret in known:
         text = text.replace(secret, WITHHELD)
-    return _FORMS.sub(WITHHELD, text)
-
-
-def _found(text: str, known: Collection[str]) -> bool:
     folded = text.lower()
-    usual = any(hint in folded for hint in _HINTS) and _FORMS.search(text) is not None
-    return usual or any(secret in text for secret in known)
+    return _FORMS.sub(WITHHELD, text) if any(hint in folded for hint in _HINTS) else text
 
 
 def _redacted(value: Any, path: str, known: Collection[str], places: list[str]) -> Any:
-    if isinstance(value, str) and _found(value, known):
+    if isinstance(value, str) and (said := withhold(value, known)) != value:
         places.append(path)
-        return withhold(value, known)
+        return said
     if isinstance(value, Mapping):
         members = {}
         for name, item in value.items():
-            if _found(name, known):
+            if (said := withhold(name, known)) != name:
                 places.append(f"{path} (the name of a member)")
-                members[withhold(name, known)] = _redacted(item, f"{path}.{WITHHELD}", known, places)
+                members[said] = _redacted(item, f"{path}.{WITHHELD}", known, places)
             elif name.lower() in _NAMES and isinstance(item, str) and item not in ("", WITHHELD):
                 places.append(f"{path}.{name}")
                 members[name] = WITHHELD

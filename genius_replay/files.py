@@ -6,17 +6,16 @@ import fcntl
 import os
 import stat
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 THROUGH = ("/dev/std", "/dev/fd/", "/proc/")  # names of what is open already: a file there is somebody's output
 
 
-@contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file to write, which at the end of the block takes the place of `path`, and is on the disk then.
+def write(path: Path, content: bytes) -> None:
+    """Give `path` this content in one step, which is on the disk then.
 
     A link stays, and what it points to is replaced, with the permissions that it had. What is no regular file, such as
     a device or a pipe, cannot be replaced: it is written through. Those who write the same path wait for each other.
@@ -28,8 +27,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     with suppress(FileNotFoundError):
         before = path.stat().st_mode
     if before is not None and (not stat.S_ISREG(before) or str(path).startswith(THROUGH)):
-        with path.open("wb") as file:
-            yield file
+        path.write_bytes(content)
         return
     target = Path(os.path.realpath(path))
     draft = target.with_name(f".{target.name}.part")
@@ -37,7 +35,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         try:
             if before is not None:
                 os.fchmod(file.fileno(), stat.S_IMODE(before))
-            yield file
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
             draft.replace(target)
@@ -45,12 +43,6 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             draft.unlink(missing_ok=True)  # while it is locked: later it may be another's
             raise
     sync(target.parent)
-
-
-def write(path: Path, content: bytes) -> None:
-    """Give `path` this content; see `replacing`."""
-    with replacing(path) as file:
-        file.write(content)
 
 
 def sync(folder: Path) -> None:
@@ -87,9 +79,14 @@ def lock(path: Path, *, wait: bool = True) -> BinaryIO:
         BlockingIOError: somebody holds it, where this does not `wait`.
         OSError: it cannot be made, which the error's `filename` tells, or the disk knows no locks.
     """
-    while (file := _held(path, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)) is None:
-        pass
-    return file
+    while True:
+        with ExitStack() as closing:
+            file = closing.enter_context(path.open("ab"))
+            fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with suppress(FileNotFoundError):
+                if os.path.samestat(path.stat(), os.fstat(file.fileno())):  # else another one stands there meanwhile
+                    closing.pop_all()  # it stays open, and so locked
+                    return file
 
 
 def sweep(paths: Iterable[Path], left: Callable[[Path], object]) -> None:
@@ -105,15 +102,3 @@ def try_locks(folder: Path) -> None:
     with tempfile.TemporaryFile(dir=folder) as file:
         for function in (fcntl.flock, fcntl.lockf):  # what is used here, and what SQLite uses
             function(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-def _held(path: Path, how: int) -> BinaryIO | None:
-    """The file at this path, locked; None if meanwhile it is another one."""
-    with ExitStack() as closing:
-        file = closing.enter_context(path.open("ab"))
-        fcntl.flock(file, how)
-        with suppress(FileNotFoundError):
-            if os.path.samestat(path.stat(), os.fstat(file.fileno())):
-                closing.pop_all()  # it stays open, and so locked
-                return file
-    return None

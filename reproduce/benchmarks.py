@@ -195,7 +195,7 @@ def build_table(name: str, data: bytes, folder: Path) -> Path:
     owner, repository, commit = file.url.split("/")[3:6]
     origin = Origin(f"github.com/{owner}/{repository}", commit, file.path, benchmark.licence)
     source = Source(name, benchmark.space, benchmark.measure, origin)
-    return build(source, published.FORMATS[benchmark.format](data, source), data, folder)
+    return build(source, published.columns(data, source, benchmark.format), data, folder)
 
 
 def content(name: str) -> bytes:

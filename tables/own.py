@@ -113,7 +113,8 @@ def in_percent(accuracies: Mapping[str, NDArray[np.float64]], place: str, refuse
         what = column if column == "accuracy" else f"{column} accuracy"
         if low == values.size:
             refuse(place, f"no {what} is above 1, but percentages are expected; multiply them by 100")
-        if 2 * low > values.size:
+        # Where there are a hundred classes or more, real accuracies begin about 1 and go on from there.
+        if 2 * low > values.size or (low and not np.any((values > 1) & (values <= 5))):
             remarks.append(f"{low} of {values.size} figures of {what} are at most 1 %: fractions among percentages?")
     varied = [values.ravel() for values in accuracies.values() if np.ptp(values) > 0]
     if len(varied) == 2 and np.asarray(np.corrcoef(varied))[0, 1] < -0.5:

@@ -57,21 +57,21 @@ def _ranked(by_key: _ByKey, source: Source) -> Columns:
 
 
 _RANKED = ("val_acc_200", "test_acc_200", "rank")
-_FORMS: Mapping[str, tuple[Sequence[str], Callable[[_ByKey, Source], Columns]]] = {
+FORMATS: Mapping[str, tuple[Sequence[str], Callable[[_ByKey, Source], Columns]]] = {
     "nas-bench-macro": (("test_acc", "mean_acc"), partial(_runs, runs_field="test_acc", mean_field="mean_acc")),
     "channel-bench": (("acc", "mean"), partial(_runs, runs_field="acc", mean_field="mean")),
     "nas-bench-201": (_RANKED, _ranked),
 }
-"""The fields by which each form is known, and how it is read."""
+"""The fields by which each format is known, and how it is read."""
 
 
-def _published(data: bytes, source: Source, form: str) -> Columns:
-    return _FORMS[form][1](_parse(data, partial(_refuse, source)), source)
+def columns(data: bytes, source: Source, form: str) -> Columns:
+    """What a published file of one of `FORMATS` holds.
 
-
-FORMATS: Mapping[str, Callable[[bytes, Source], Columns]] = {form: partial(_published, form=form) for form in _FORMS}
-"""How each format is read. A file that is not the whole benchmark, or contradicts itself, is refused (TableError), with
-the key or the position."""
+    Raises:
+        TableError: it is not the whole benchmark, or contradicts itself; names the key or the position.
+    """
+    return FORMATS[form][1](_parse(data, partial(_refuse, source)), source)
 
 
 def read(data: bytes, name: str, *, spaces: Iterable[Space] = (), place: str = "") -> tuple[Source, Columns]:
@@ -90,9 +90,9 @@ def read(data: bytes, name: str, *, spaces: Iterable[Space] = (), place: str = "
     by_key = _parse(data, partial(refuse, ""))
     first = next(iter(by_key.values()), None)
     fields = set(first) if isinstance(first, dict) else set()
-    form = next((form for form, (known, _) in _FORMS.items() if fields.issuperset(known)), None)
+    form = next((form for form, (known, _) in FORMATS.items() if fields.issuperset(known)), None)
     if form is None:
-        forms = " or ".join(", ".join(known) for known, _ in _FORMS.values())
+        forms = " or ".join(", ".join(known) for known, _ in FORMATS.values())
         refuse(
             "", f"expected an object of architectures, each an object with {forms}, got {sorted(fields) or data[:50]!r}"
         )
@@ -104,9 +104,9 @@ def read(data: bytes, name: str, *, spaces: Iterable[Space] = (), place: str = "
     own.refuse_incomplete(space, found, refuse)
     measure = Measure.VALIDATION if form == "nas-bench-201" else Measure.TEST_ONLY
     source = Source(name, space, measure, Origin("a JSON file", OWN, path=name, licence="not stated"))
-    columns = _FORMS[form][1](entries, replace(source, name=place or name))
-    told = {column: values for column, values in columns.items() if column in ("accuracy", "test")}
-    return replace(source, remarks=own.in_percent(told, "", refuse)), columns
+    held = FORMATS[form][1](entries, replace(source, name=place or name))
+    told = {column: values for column, values in held.items() if column in ("accuracy", "test")}
+    return replace(source, remarks=own.in_percent(told, "", refuse)), held
 
 
 # -- what every format is checked for ---

@@ -84,9 +84,9 @@ def genius(name: str, space: Space, opened: Opened, remarks: list[str]) -> Itera
         whole = published_trials()[table].trials if table in published_trials() else None
         courses = whole or [(cell,) for cell in best]
         group, reached, curve = [*range(len(best))], {}, None
-        for one, other in combinations(range(len(best)), 2):
+        for number, (one, other) in enumerate(combinations(range(len(best)), 2), start=len(best)):
             if why := _in_common(courses[one], courses[other], known=whole is not None):
-                group = [group[one] if each == group[other] else each for each in group]
+                group = [number if each in (group[one], group[other]) else each for each in group]
                 remarks.append(f"GENIUS, {table}: trials {one + 1} and {other + 1} {why}; they are not independent")
         if whole:
             reached = {GENIUS_BUDGET: np.array([len(trial) for trial in whole])}

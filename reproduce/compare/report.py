@@ -44,6 +44,7 @@ COLUMNS = (
 )
 LEAST = 1e-3  # points: what is less is no regret in a picture
 MANY = 20  # trials; of fewer the outermost 5 % cannot be told
+WIDEST = 34  # characters of a name in a picture, of which two fit side by side
 SIGNIFICANT = 0.05
 MARKS = {"validation": "", "test only": "*", "no split": "†"}
 """Behind a table's name: what a search on it sees."""
@@ -204,11 +205,12 @@ def _verdict(faced: Sequence[tuple[Contest, NDArray[np.float64]]], values: Seque
 
 def _counted_once(contest: Contest, test: NDArray[np.float64]) -> float:
     """The largest p if of trials that are not independent only one is taken, whichever."""
-    groups: dict[tuple[str, int], list[float]] = {}
-    grouped = [(one.name, group) for one in contest.genius for group in one.group]
-    for group, accuracy in zip(grouped, _ours(contest), strict=True):
-        groups.setdefault(group, []).append(accuracy)
-    return max(mann_whitney(np.array(chosen), test) for chosen in product(*groups.values()))
+    groups: dict[tuple[int, int], list[float]] = {}
+    places = [(n, group) for n, one in enumerate(contest.genius) for group in one.group]
+    for place, accuracy in zip(places, _ours(contest), strict=True):
+        groups.setdefault(place, []).append(accuracy)
+    in_order = [groups[place] for place in sorted(groups)]
+    return max(mann_whitney(np.array(chosen), test) for chosen in product(*in_order))
 
 
 def _remarks(contests: Sequence[Contest]) -> Iterator[str]:
@@ -250,17 +252,19 @@ def draw(contests: Sequence[Contest], count: str, path: Path) -> None:
         axis.set_ylabel("regret (points)")
     named = [zip(*axis.get_legend_handles_labels(), strict=True) for axis in axes.flat]
     handles = {label: handle for pairs in named for handle, label in pairs}
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=2, frameon=False, fontsize=5)
+    columns = 1 if max(map(len, handles), default=0) > WIDEST else 2
+    figure.legend(handles.values(), handles, loc="outside lower center", ncols=columns, frameon=False, fontsize=5)
     save(figure, path)
 
 
 def _draw_panel(axis: Axes, contest: Contest, styles: Mapping[str, tuple[str, str]]) -> None:
     held_out = contest.opened.held_out
     drawn = [*((one, *styles[one.name]) for one in (*contest.methods, *contest.recorded))]
-    drawn += [(one, "-", PALETTE[-1]) for one in contest.genius]
+    drawn += [(one, line, PALETTE[-1]) for one, line in zip(contest.genius, cycle(("-", "--", ":")), strict=False)]
     floor = _floor(held_out)
     for one, line, colour in drawn:
-        name, mark = ("GENIUS", "*") if one in contest.genius else (one.name, "o")
+        mark = "*" if one in contest.genius else "o"
+        name = "GENIUS" if [one] == [*contest.genius] else one.name
         if one.curve is not None:
             most, mean, least = np.maximum(held_out.optimum - one.curve, floor)
             steps = range(1, len(mean) + 1)

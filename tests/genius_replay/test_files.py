@@ -120,14 +120,12 @@ def test_b7_a_table_is_written_by_the_same_rules(tmp_path: Path) -> None:
     assert storage.load(tmp_path / "elsewhere.h5")
 
 
-def test_what_a_killed_writer_left_goes_with_the_next(tmp_path: Path) -> None:
+def test_what_a_killed_writer_left_goes_with_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.jsonl"
     process = os.fork()
     if process == 0:
-        with files.replacing(path) as file:
-            file.write(b"half")
-            file.flush()
-            os.kill(os.getpid(), signal.SIGKILL)
+        monkeypatch.setattr(os, "fsync", lambda _: os.kill(os.getpid(), signal.SIGKILL))
+        files.write(path, b"half")
     os.waitpid(process, 0)
     assert names(tmp_path) == [".a.jsonl.part"]
     files.write(path, b"whole")
@@ -135,12 +133,15 @@ def test_what_a_killed_writer_left_goes_with_the_next(tmp_path: Path) -> None:
     assert path.read_bytes() == b"whole"
 
 
-def test_what_fails_inside_leaves_nothing(tmp_path: Path) -> None:
+def test_what_is_interrupted_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_: int) -> None:
+        raise KeyboardInterrupt
+
     path = tmp_path / "a"
     path.write_bytes(b"before")
-    file = files.replacing(path)
-    file.__enter__().write(b"half")
-    assert not file.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
+    monkeypatch.setattr(os, "fsync", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        files.write(path, b"half")
     assert (names(tmp_path), path.read_bytes()) == (["a"], b"before")
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from itertools import product
 from pathlib import Path
 
 import pytest
+
+from genius_replay.console import INTERRUPTED
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = [("reproduce", "check"), ("harness.training", "--help"), ("harness.digits", "-h"), ("cache",), ("tables",)]
@@ -35,6 +38,17 @@ def test_a_namesake_is_named(name: str, made: str, command: tuple[str, ...], tmp
     assert "genius-replay" in done.stderr
 
 
+@pytest.mark.parametrize("name", ["reproduce", "tables"])
+def test_a_data_folder_is_harmless_or_named(name: str, tmp_path: Path) -> None:
+    """An installation that is edited in place finds the folder first, and the command itself in both."""
+    (tmp_path / name).mkdir()
+    done = subprocess.run(
+        [sys.executable, "-m", "reproduce", "list"], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert done.returncode in (0, 2)
+    assert done.stderr.count("\n") == (done.returncode == 2)
+
+
 def test_in_a_program_a_namesake_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "tables.py").touch()
     done = _python("-c", "import reproduce", cwd=tmp_path)
@@ -52,3 +66,13 @@ def test_the_console_script_does_not_look_where_one_works(name: str, tmp_path: P
     done = subprocess.run([script, "list"], capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 0, done.stderr
     assert "table2" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "command", [("tables", "info", "x"), ("reproduce", "query", "x", "y"), ("harness.digits", "-h")]
+)
+def test_ctrl_c_while_modules_are_imported_leaves_no_traceback(command: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "msgspec.py").write_text("raise KeyboardInterrupt\n")
+    done = _python("-m", *command, cwd=tmp_path)
+    assert done.returncode in (-signal.SIGINT, INTERRUPTED)
+    assert done.stderr == "interrupted\n"

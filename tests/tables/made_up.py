@@ -12,7 +12,7 @@ from typing import Any
 from harness import spaces
 from harness.spaces import nas_bench_201
 from tables import storage
-from tables.published import FORMATS
+from tables.published import columns
 from tables.source import Origin, Source
 from tables.space import Architecture, Group, Notation, Slot, Space
 from tables.storage import Columns
@@ -71,7 +71,7 @@ def architecture_of(key: str, source: Source) -> Architecture:
 
 def read(data: bytes, source: Made) -> Columns:
     """The columns of a file."""
-    return FORMATS[source.format](data, source)
+    return columns(data, source, source.format)
 
 
 def build(data: bytes, source: Made, folder: Path) -> Path:

@@ -306,7 +306,17 @@ def test_costs_are_kept(tmp_path: Path) -> None:
 def test_fractions_among_percentages_are_remarked(tmp_path: Path) -> None:  # d6
     data = b"architecture,accuracy,test\n0,70,69\n1,0.71,0.7\n2,0.72,70\n"
     table = Table.open(build(*read(data, "mine"), data, tmp_path))
-    assert table.info.remarks == ("2 of 3 figures of accuracy are at most 1 %: fractions among percentages?",)
+    assert table.info.remarks == (
+        "2 of 3 figures of accuracy are at most 1 %: fractions among percentages?",
+        "1 of 3 figures of test accuracy are at most 1 %: fractions among percentages?",
+    )
+
+
+@pytest.mark.parametrize(("first", "remarks"), [("0.7", 1), ("0", 1), ("2", 0), ("1\n02,1.2", 0)])
+def test_a_few_fractions_far_below_the_percentages_are_remarked(first: str, remarks: int) -> None:  # d6
+    rows = first if "\n" in first else f"{first}\n02,72"
+    source, _ = read(f"architecture,accuracy\n00,{rows}\n01,71\n10,70\n11,73\n12,74\n".encode(), "mine")
+    assert len(source.remarks) == remarks
 
 
 def test_errors_beside_accuracies_are_remarked() -> None:

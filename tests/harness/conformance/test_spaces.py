@@ -177,7 +177,7 @@ def altered(kind: type[Table] = Table, *, index: int | None = None, value: float
     if index is not None:
         accuracy[index] = value
     accuracy.flags.writeable = False
-    return kind(Path("made-up.h5"), table.info, accuracy[:rows])
+    return kind(Path("made-up.h5"), table.info, {"accuracy": accuracy[:rows]})
 
 
 def writable() -> Table:

@@ -111,8 +111,12 @@ def test_the_curves_are_drawn(fetched: Path, tmp_path: Path, monkeypatch: pytest
     assert len(out.read_bytes()) > 10_000
     macro, _, cifar, _ = figures[0].axes
     lines = {line.get_label(): line for line in macro.get_lines()}
-    assert {"random", "local-search-max", "GENIUS"} <= set(lines)
-    assert len(lines["GENIUS"].get_xdata()) == 10
+    assert {"random", "local-search-max", "GENIUS, table7", "GENIUS, table8"} <= set(lines)
+    assert len(lines["GENIUS, table7"].get_xdata()) == 10
+    assert lines["GENIUS, table7"].get_linestyle() != lines["GENIUS, table8"].get_linestyle()
+    legend = figures[0].legends[0].get_window_extent()
+    assert legend.x0 >= 0
+    assert legend.x1 <= figures[0].bbox.x1
     assert len(macro.containers) == 4  # two recorded models at two temperatures
     assert [container.get_label() for container in cifar.containers][-1] == "GENIUS"
     low, high = macro.get_ylim()
