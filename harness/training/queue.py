@@ -24,7 +24,7 @@ import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import Protocol
@@ -111,7 +111,7 @@ class Status:
     @property
     def is_wrong(self) -> bool:
         """Whether the job cannot be done as it stands: another attempt would end likewise."""
-        return _is_wrong(self.attempts)
+        return any(attempt.how == EXIT_CODE.format(WRONG) for attempt in self.attempts)
 
     @property
     def rests(self) -> bool:
@@ -171,8 +171,8 @@ class Queue:
         folder = self._folder(key)
         if not (folder / SPEC).exists():
             raise HarnessError(f"{self.folder}: expected the job {key}, found none; add it first")
-        attempts = tuple(_read_attempts(folder))
-        return Status(key, self._state(key, attempts), attempts, folder)
+        seen = Status(key, State.QUEUED, tuple(_read_attempts(folder)), folder)
+        return replace(seen, state=self._state(seen))
 
     def statuses(self) -> list[Status]:
         """Look at all jobs, first come first; one that cannot be read says why and keeps none of the others back."""
@@ -267,19 +267,20 @@ class Queue:
         """Do not count an attempt: its executor cut it short."""
         _path(self._folder(key), attempt.number).unlink(missing_ok=True)
 
-    def _state(self, key: str, attempts: tuple[Attempt, ...]) -> State:
-        folder = self._folder(key)
+    def _state(self, seen: Status) -> State:
+        """Where a job stands that is queued, unless its files say something else."""
+        key, result = seen.key, seen.folder / RESULT
         if self.result(key) is not None:
             return State.DONE
-        if cancellation(folder / RESULT).exists():
+        if cancellation(result).exists():
             return State.CANCELLED
-        if is_held(folder / RESULT):
+        if is_held(result):
             return State.RUNNING
         if self.result(key) is not None:  # left between the first look and the lock
             return State.DONE
         # An attempt without an end may be about to take the lock, or wait in Slurm; `take` settles it.
-        used_up = sum(attempt.how != UNSEEN for attempt in attempts) >= ATTEMPTS
-        if (used_up or _is_wrong(attempts)) and all(attempt.ended is not None for attempt in attempts):
+        used_up = sum(attempt.how != UNSEEN for attempt in seen.attempts) >= ATTEMPTS
+        if (used_up or seen.is_wrong) and all(attempt.ended is not None for attempt in seen.attempts):
             return State.FAILED
         return State.QUEUED
 
@@ -288,10 +289,6 @@ class Queue:
         if _DIGEST.fullmatch(name) is None:
             raise HarnessError(f"expected the key of a job, {DIGEST_PREFIX} and 64 hexadecimal digits, got {key!r}")
         return self.folder / name
-
-
-def _is_wrong(attempts: Sequence[Attempt]) -> bool:
-    return any(attempt.how == EXIT_CODE.format(WRONG) for attempt in attempts)
 
 
 # -- what executors and workers share ---
