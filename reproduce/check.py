@@ -17,7 +17,7 @@ import msgspec
 from cache.errors import CacheError
 from harness.errors import HarnessError
 from harness.run import Run
-from reproduce import benchmarks, runs
+from reproduce import benchmarks, recording
 from reproduce.compare import supernets
 from reproduce.data import Published, embedded_only, is_fetched, manifest, read_published
 from reproduce.errors import ReproduceError, UsageError
@@ -40,11 +40,11 @@ def snapshots() -> dict[str, Snapshot]:
     performed: dict[str, list[Run]] = {}
 
     def recorded(path: Path) -> Snapshot:
-        performed[path.name] = runs.again(path)
+        performed[path.name] = recording.again(path)
         return {name: value for run in performed[path.name] for name, value in _ran(f"{path.name}: ", run)}
 
     recordings: dict[str, str] = {}
-    for path in runs.committed():
+    for path in recording.committed():
         recordings |= _or_why(path.name, partial(recorded, path))
     with embedded_only():
         found = {"embedded": _reports(ITEMS.values()), "recordings": {**recordings, **_supernets()}}
@@ -110,7 +110,7 @@ def _tables(performed: Mapping[str, Sequence[Run]]) -> Snapshot:
     """What the fetched tables give, and whether the figures in the recorded runs are theirs."""
     for name in benchmarks.PUBLISHED:
         benchmarks.content(name)  # raises if a file is not the published one
-    wrong = {path.name: _wrong_figures(performed.get(path.name, ())) for path in runs.committed()}
+    wrong = {path.name: _wrong_figures(performed.get(path.name, ())) for path in recording.committed()}
     return {
         **_reports(item for item in ITEMS.values() if item.benchmarks),
         **{f"{name}: figures that are not the table's": str(count) for name, count in wrong.items()},

@@ -19,7 +19,7 @@ from harness.specification import Specification
 from harness.training import estimates
 from harness.training.estimates import Pace
 from harness.training.jobs import KIND, Trained, Training, code_digest
-from reproduce import runs
+from reproduce import recording, runs
 from reproduce.benchmarks import BENCHMARKS
 from reproduce.report.report import (
     BLANK,
@@ -74,9 +74,9 @@ def again(path: Path) -> Report:
     """What a recording holds, performed again from it alone.
 
     Raises:
-        what `reproduce.runs.again` raises.
+        what `reproduce.recording.again` raises.
     """
-    found = runs.again(path)
+    found = recording.again(path)
     return report(found, replayed, {path.name: cassette.read(path).digest})
 
 

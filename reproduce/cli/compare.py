@@ -13,15 +13,15 @@ from baselines import catalogue
 from cache.cassette import Cassette
 from cache.client import Records
 from cache.errors import CacheError
-from reproduce import benchmarks, runs
+from reproduce import benchmarks, recording
 from reproduce.benchmarks import BENCHMARKS
 from reproduce.compare.contest import ONE_BY_ONE, Contest, Rules, contest
 from reproduce.compare.contestants import GENIUS_BUDGET, ORACLE_STEPS
 from reproduce.compare.report import draw, report
 from reproduce.data import store
 from reproduce.errors import ReproduceError, UsageError
+from reproduce.recording import Recorded
 from reproduce.report.output import add_output_arguments, show
-from reproduce.runs import Recorded
 
 BUDGETS = (10, 50, 100, 200, 300)
 
@@ -59,9 +59,9 @@ def run(args: argparse.Namespace) -> int:
     chosen = args.methods or [name for name, method in catalogue.METHODS.items() if method.arrays is not None]
     methods = [catalogue.find(name) for name in dict.fromkeys((*chosen, *args.optimiser))]
     rules = Rules(tuple(sorted(set(args.budget))), args.count, args.trials, args.seed)
-    recordings = {"": [run for path in runs.committed() for run in runs.read(path)]}
+    recordings = {"": [run for path in recording.committed() for run in recording.read(path)]}
     named = Counter(path.name for path in args.recording)  # two files of one name keep their folders
-    own = {f" ({path.name if named[path.name] == 1 else path})": runs.of_models(path) for path in args.recording}
+    own = {f" ({path.name if named[path.name] == 1 else path})": recording.of_models(path) for path in args.recording}
     with _kept() as records:
         contests = [
             contest(name, methods, rules, records, recordings | own, oracle=args.oracle)
@@ -86,7 +86,7 @@ def _elsewhere(recordings: Mapping[str, Sequence[Recorded]], contests: Sequence[
 def _no_model(paths: Iterable[Path]) -> Iterator[str]:
     """The runs of recordings of one's own in which no model was asked."""
     for path in paths:
-        if others := sum(run.specification.model is None for run in runs.read(path)):
+        if others := sum(run.specification.model is None for run in recording.read(path)):
             yield f"{others} runs ({path}) asked no language model and are left out; name their method with --methods"
 
 

@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 
 from genius_replay.console import say
-from reproduce import runs
+from reproduce import recording
 from reproduce.errors import UsageError
 from reproduce.report.output import add_output_arguments, emit, show
 
@@ -19,7 +19,7 @@ from reproduce.report.output import add_output_arguments, emit, show
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of `recordings`."""
     parser.add_argument("files", type=Path, nargs="*", metavar="FILE", help="default: those of the project")
-    marked = f"{runs.OPEN}so marked{runs.CLOSE}"
+    marked = f"{recording.OPEN}so marked{recording.CLOSE}"
     parser.add_argument("--text", action="store_true", help=f"every answer, with what was read {marked}")
     parser.add_argument(
         "--migrate", type=Path, metavar="NEW.jsonl", help="write a recording of the first version anew, verified"
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
         CacheError, BrokenRecording: if a recording is damaged, or cannot be carried over.
         ReplayMiss: with `--text`, if it does not replay.
     """
-    paths = args.files or runs.committed()
+    paths = args.files or recording.committed()
     if args.migrate is not None:
         from reproduce.migration import migrate  # late: nothing else needs it
 
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
         found = migrate(args.files[0], args.migrate)
         say(f"{args.migrate}: {len(found)} runs, each of which took its course again")
     elif args.text:
-        emit("".join(runs.text(each) for path in paths for each in runs.again(path)), args.out)
+        emit("".join(recording.text(each) for path in paths for each in recording.again(path)), args.out)
     else:
-        show(runs.report([each for path in paths for each in runs.of_models(path)]), args.format, args.out)
+        show(recording.report([each for path in paths for each in recording.of_models(path)]), args.format, args.out)
     return 0

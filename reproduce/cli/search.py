@@ -39,7 +39,7 @@ from harness.specification import Model, Specification
 from harness.training import estimates
 from harness.training.jobs import KIND as TRAINING
 from harness.training.jobs import Training
-from reproduce import benchmarks, runs, search
+from reproduce import benchmarks, recording, runs, search
 from reproduce.cli import training
 from reproduce.data import store
 from reproduce.errors import UsageError
@@ -158,7 +158,7 @@ def _searched(args: argparse.Namespace) -> Report:
         cassette.grow(args.into, (record for one in found for record in one.records))
         warn(f"{args.into}: replay it with `python -m reproduce search --from {args.into}`")
     if args.model:
-        return runs.report([runs.Recorded.of(one.record()) for one in found])
+        return recording.report([recording.Recorded.of(one.record()) for one in found])
     notes = [f"What the search sees: {opened.table.measure.value}."] if opened else []
     return search.report(found, recomputed, evidence, notes, args.run)
 

@@ -20,12 +20,12 @@ from cache.key import JSON
 from harness import arrays
 from harness.loop import Budget
 from harness.protocol import Method, UnfitMethod
-from reproduce import benchmarks, runs
+from reproduce import benchmarks, recording, runs
 from reproduce.benchmarks import BENCHMARKS, Opened
 from reproduce.compare import contestants
 from reproduce.compare.contestants import GENIUS_BUDGET, Contestant
 from reproduce.errors import UsageError
-from reproduce.runs import Recorded
+from reproduce.recording import Recorded
 from tables.files import EXPECTED
 from tables.space import Space
 
@@ -104,7 +104,7 @@ def contest(
         searched.append(contestants.oracle(opened))
     recorded = list(contestants.shared_weights(space))
     for source, found in (recordings or {}).items():
-        for pool in runs.pooled(run for run in found if run.specification.target == opened.table.name):
+        for pool in recording.pooled(run for run in found if run.specification.target == opened.table.name):
             contestant, remark = contestants.recorded(pool, space, opened, rules.budgets, source)
             recorded += [contestant] if contestant.selected else []
             remarks += remark

@@ -19,7 +19,7 @@ from reproduce import runs
 from reproduce.benchmarks import Opened
 from reproduce.compare import supernets
 from reproduce.published.trials import Proposed, published_trials, selections
-from reproduce.runs import Pool
+from reproduce.recording import Pool
 from tables.space import Space
 
 GENIUS_BUDGET = 10

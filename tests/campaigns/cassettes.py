@@ -18,7 +18,7 @@ from cache.errors import CacheError
 from cache.key import canonical, digest_bytes
 from cache.record import Record
 from harness.errors import HarnessError
-from reproduce import runs
+from reproduce import recording
 from reproduce.errors import ReproduceError
 
 SOURCE = Path(__file__).parents[2] / "cache" / "recorded" / "local-gemma3-270m-free.jsonl"
@@ -62,8 +62,8 @@ def _use(path: Path) -> None:
     """Whatever reads a recording either does, or says what is wrong."""
     for read in (
         lambda: [*cassette.read(path).values()],
-        lambda: runs.report(runs.of_models(path)),
-        lambda: runs.again(path),
+        lambda: recording.report(recording.of_models(path)),
+        lambda: recording.again(path),
     ):
         try:
             read()

@@ -9,7 +9,7 @@ import pytest
 from cache import cassette
 from cache.record import Record
 from harness.errors import BrokenRecording
-from reproduce import runs
+from reproduce import recording
 from reproduce.__main__ import main
 from reproduce.migration import migrate
 
@@ -30,7 +30,7 @@ def test_a_recording_of_the_first_version_takes_its_course_again(tmp_path: Path)
     into = tmp_path / "new.jsonl"
     migrated = migrate(RECORDING, into)
     assert said(into) == said(COMMITTED)
-    assert [run.trajectory for run in runs.again(into)] == [run.trajectory for run in migrated]
+    assert [run.trajectory for run in recording.again(into)] == [run.trajectory for run in migrated]
     (old,) = (record.answer for record in cassette.read(RECORDING).values() if record.kind == "run")
     assert [run.ended.course for run in migrated] == [old["course"]]
 
@@ -46,7 +46,7 @@ def test_the_command_says_what_was_carried_over(tmp_path: Path, capsys: pytest.C
     with pytest.raises(BrokenRecording, match="of the present form"):
         migrate(into, tmp_path / "again.jsonl")
     with pytest.raises(BrokenRecording, match=r"which .* carries over"):
-        runs.read(RECORDING)
+        recording.read(RECORDING)
 
 
 def test_a_course_that_is_not_taken_again_is_refused(tmp_path: Path) -> None:

@@ -25,9 +25,10 @@ from harness.run import Run, perform
 from harness.run import request as body
 from harness.spaces import mobilenetv2_se, nas_bench_macro
 from harness.specification import RUN, Model, Protocol, Specification
-from reproduce import runs
+from reproduce import recording, runs
 from reproduce.__main__ import main
-from reproduce.runs import ANSWERS, Recorded
+from reproduce.recording import Recorded
+from reproduce.runs import ANSWERS
 from tests.cache.records import chat_record
 from tests.cache.server import completion
 
@@ -92,7 +93,7 @@ def record(folder: Path, one: Specification | None = None, texts: tuple[str, ...
 
 
 def test_a_recording_replays_alone(tmp_path: Path) -> None:
-    [run] = runs.again(record(tmp_path))
+    [run] = recording.again(record(tmp_path))
     assert run.specification == planned()
     assert run.tally.misses == 0
     assert [step.turn for step in run.trajectory.steps] == [0, 0, 1, 2, 3, 0]
@@ -103,14 +104,14 @@ def test_a_recording_replays_alone(tmp_path: Path) -> None:
 
 def test_a_run_s_record_says_what_a_replay_finds(tmp_path: Path) -> None:
     path = record(tmp_path)
-    [read], [again] = runs.read(path), runs.again(path)
+    [read], [again] = recording.read(path), recording.again(path)
     assert (read.specification, read.ended, read.record) == (again.specification, again.ended, again.record())
 
 
 def test_an_edited_prompt_file_breaks_no_recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = record(tmp_path)
     monkeypatch.setattr(Prompts, "load", lambda *_, **__: Prompts(system="Another wording."))
-    assert len(runs.again(path)) == 1
+    assert len(recording.again(path)) == 1
 
 
 def test_what_became_of_the_answers_is_counted() -> None:
@@ -181,45 +182,45 @@ def tampered(path: Path, kind: str, drop: bool, answer: Mapping[str, JSON] | Non
 def test_a_missing_answer_is_a_miss(tmp_path: Path) -> None:
     path = tampered(record(tmp_path), "chat.completions", drop=True)
     with pytest.raises(ReplayMiss, match="made-up on made-up, json-object, temperature 1, run 1, iteration"):
-        runs.again(path)
+        recording.again(path)
 
 
 def test_missing_figures_are_an_error(tmp_path: Path) -> None:
     path = tampered(record(tmp_path), FIGURES, drop=True)
     with pytest.raises(ReplayMiss):
-        runs.again(path)
+        recording.again(path)
 
 
 def test_other_figures_are_another_course(tmp_path: Path) -> None:
     path = tampered(record(tmp_path), FIGURES, drop=False, answer={"accuracy": 99.0, "test": 99.0})
     with pytest.raises((BrokenRecording, ReplayMiss)):
-        runs.again(path)
+        recording.again(path)
 
 
 def test_figures_of_another_form_are_an_error(tmp_path: Path) -> None:
     path = tampered(record(tmp_path), FIGURES, drop=False, answer={"accuracy": "high"})
     with pytest.raises(BrokenRecording, match="another form"):
-        runs.again(path)
+        recording.again(path)
 
 
 def test_another_course_is_an_error(tmp_path: Path) -> None:
     path = tampered(record(tmp_path), RUN, drop=False, answer={"course": "sha256:0"})
     with pytest.raises(BrokenRecording, match="another course"):
-        runs.again(path)
+        recording.again(path)
 
 
 def test_a_run_of_another_form_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "run.jsonl"
     cassette.write(path, [Record({"model": "made-up"}, {}, kind=RUN)])
     with pytest.raises(BrokenRecording, match="another form"):
-        runs.again(path)
+        recording.again(path)
 
 
 def test_a_model_that_never_names_a_design_selects_nothing(tmp_path: Path) -> None:
-    [run] = runs.read(record(tmp_path, planned(proposals=2), ("no", "no")))
+    [run] = recording.read(record(tmp_path, planned(proposals=2), ("no", "no")))
     assert run.ended.selected is None
     assert run.ended.test is None
-    report = runs.report([run])
+    report = recording.report([run])
     assert any("in 1 of 1 runs nothing was evaluated" in note for note in report.notes)
     assert [column.title for column in report.columns if column.key == "nothing_found"] == ["Nothing found"]
 
@@ -253,8 +254,8 @@ def recorded(number: int = 0, file: str = "a", **otherwise: Any) -> Recorded:
 )
 def test_b4_runs_that_were_set_otherwise_are_never_one_row(said: str, otherwise: dict[str, Any]) -> None:
     found = [recorded(0), recorded(1), recorded(0, **otherwise)]
-    assert [len(pool.runs) for pool in runs.pooled(found)] == [2, 1]
-    report = runs.report(found)
+    assert [len(pool.runs) for pool in recording.pooled(found)] == [2, 1]
+    report = recording.report(found)
     [where] = [n for n, column in enumerate(report.columns) if column.key == "set_otherwise"]
     cells = [row[where].text for row in report.rows]
     assert said in cells[1]
@@ -263,9 +264,9 @@ def test_b4_runs_that_were_set_otherwise_are_never_one_row(said: str, otherwise:
 
 def test_independent_runs_are_one_row_and_each_counts_once() -> None:
     found = [recorded(number) for number in (0, 1, 2)]
-    [pool] = runs.pooled([*found, *found[1:]])  # an old recording beside what it has grown to
+    [pool] = recording.pooled([*found, *found[1:]])  # an old recording beside what it has grown to
     assert (pool.runs, pool.apart) == (found, "")
-    assert "set_otherwise" not in [column.key for column in runs.report(found).columns]
+    assert "set_otherwise" not in [column.key for column in recording.report(found).columns]
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
@@ -282,16 +283,16 @@ def test_b8_answers_without_a_run_are_counted(
 
 
 def test_what_was_read_of_an_answer_is_marked() -> None:
-    lines = runs.text(performed(Scripted(*TEXTS))).splitlines()
+    lines = recording.text(performed(Scripted(*TEXTS))).splitlines()
     assert lines[1] == "-- iteration 0, turn 0: 80.00 %"
     assert lines[2] == '{"architecture": ⟦[0, 0, 0, 0, 0, 0, 0, 0]⟧}'
     assert lines[7].startswith("-- iteration 1, turn 2: nothing found")
     assert lines[8] == "I do not know."
 
 
-@pytest.mark.parametrize("path", runs.committed(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", recording.committed(), ids=lambda path: path.stem)
 def test_the_recordings_of_the_project_replay(path: Path) -> None:
-    found = runs.again(path)
+    found = recording.again(path)
     assert all(run.tally.misses == 0 for run in found)
     assert all({"file", "sha256", "server"} <= run.record().provenance.keys() for run in found)
 
@@ -346,14 +347,16 @@ def test_an_answer_that_says_nothing_is_told_and_counted_and_the_run_goes_on(tmp
     assert "overloaded" in str(feedback[2])
     assert "bytes that are no UTF-8" in str(feedback[3])
     cassette.write(tmp_path / "run.jsonl", run.records)
-    (again,) = runs.again(tmp_path / "run.jsonl")
+    (again,) = recording.again(tmp_path / "run.jsonl")
     assert again.ended == run.ended
-    lines = runs.text(again)
+    lines = recording.text(again)
     thought = len(f"<think>{ONES}</think>\n")
     assert f"; {thought} characters cut off: the model's thinking; " in lines
     assert "characters cut off: a turn that the model made up" in lines
-    assert f"</think>\nDesign: {runs.OPEN}[0, 0, 0, 0, 0, 0, 0, 0]{runs.CLOSE}\n\nUser: Again." in lines
-    assert "Unreadable" in [column.title for column in runs.report([runs.read(tmp_path / "run.jsonl")[0]]).columns]
+    assert f"</think>\nDesign: {recording.OPEN}[0, 0, 0, 0, 0, 0, 0, 0]{recording.CLOSE}\n\nUser: Again." in lines
+    assert "Unreadable" in [
+        column.title for column in recording.report([recording.read(tmp_path / "run.jsonl")[0]]).columns
+    ]
 
 
 def test_what_is_sent_back_is_what_was_said_to_us() -> None:
@@ -400,7 +403,7 @@ def test_a_reader_that_is_unknown_is_named() -> None:
 
 
 def test_recordings_of_another_network_than_was_measured_are_marked() -> None:
-    notes = runs.report([run for path in runs.committed() for run in runs.read(path)]).notes
-    marked = [note for note in notes if runs.SUPERSEDED in note]
+    notes = recording.report([run for path in recording.committed() for run in recording.read(path)]).notes
+    marked = [note for note in notes if recording.SUPERSEDED in note]
     assert len(marked) == 4  # two models at two temperatures
     assert all("nas-bench-201-digits" in note for note in marked)

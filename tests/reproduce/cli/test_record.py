@@ -16,7 +16,7 @@ import pytest
 from cache import cassette
 from cache.record import CHAT, Record
 from harness.specification import RUN
-from reproduce import runs
+from reproduce import recording
 from reproduce.__main__ import main
 from tests.cache.server import Handler, Server, completion, fails, running, says
 
@@ -54,10 +54,10 @@ def test_every_run_is_recorded(server: Server, tmp_path: Path, capsys: pytest.Ca
     printed = capsys.readouterr()
     assert "12 requests sent" in printed.err
     assert "made-up" in printed.out
-    specifications = [run.specification for run in runs.again(into)]
+    specifications = [run.specification for run in recording.again(into)]
     numbered = [(one.label.temperature, one.number) for one in specifications]
     assert numbered == [(0, 0), (0, 1), (1, 0), (1, 1)]
-    assert {str(run.record.provenance["model"]) for run in runs.read(into)} == {"test-1a"}  # as the answers say
+    assert {str(run.record.provenance["model"]) for run in recording.read(into)} == {"test-1a"}  # as the answers say
 
 
 def test_the_same_command_asks_nothing_again(server: Server, tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_b4_a_recording_grows_and_loses_nothing(
     assert main(command(server, into, *more, "--store", str(stores[1]))) == 0
     after = cassette.read(into)
     assert {key: after.get(key) for key in before} == before
-    assert (len(server.asked) - asked, len(runs.again(into))) == ((3, 2) if more else (0, 1))
+    assert (len(server.asked) - asked, len(recording.again(into))) == ((3, 2) if more else (0, 1))
     capsys.readouterr()
     assert main(["recordings", str(into), "--format", "json"]) == 0
     rows = json.loads(capsys.readouterr().out)["rows"]
@@ -263,11 +263,11 @@ def test_a_search_by_training_replays_without_torch(server: Server, tmp_path: Pa
     assert sorted(record.kind for record in records) == [CHAT, CHAT, "run", *["training"] * 2]
     script = (
         "import sys; sys.modules.update(dict.fromkeys(('torch', 'sklearn', 'openai')))\n"
-        "from pathlib import Path; from reproduce import runs\n"
-        f"[run] = runs.again(Path({str(into)!r})); print(sorted(run.figures.values()))"
+        "from pathlib import Path; from reproduce import recording\n"
+        f"[run] = recording.again(Path({str(into)!r})); print(sorted(run.figures.values()))"
     )
     replayed = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout
-    [run] = runs.again(into)
+    [run] = recording.again(into)
     assert replayed.strip() == str(sorted(run.figures.values()))
 
 
