@@ -39,9 +39,9 @@ COLUMNS = (
     Column("regret_to_validation_optimum", "Regret to val. optimum"),
     Column("regret_to_best_test", "Regret to best test"),
     Column("rank", "Median rank"),
-    Column("genius_better", "GENIUS better"),
-    Column("p", "p"),
 )
+AGAINST_GENIUS = (Column("genius_better", "GENIUS better"), Column("p", "p"))
+"""More columns, where GENIUS searched one of the tables."""
 LEAST = 1e-3  # points: what is less is no regret in a picture
 MANY = 20  # trials; of fewer the outermost 5 % cannot be told
 WIDEST = 34  # characters of a name in a picture, of which two fit side by side
@@ -70,7 +70,10 @@ def report(contests: Sequence[Contest], count: str, *, quotes: bool = False, rem
             versions |= contestant.packages
     title = "Search methods on the benchmark tables: test accuracy of what they select"
     notes = (*_legend(contests, count), *_claims(contests), *_remarks(contests), *remarks)
-    return Report("compare", title, COLUMNS, tuple(rows), notes, tables=digests, versions=versions)
+    with_genius = quotes or any(contest.genius for contest in contests)
+    columns = (*COLUMNS, *AGAINST_GENIUS) if with_genius else COLUMNS
+    cut = tuple(row[: len(columns)] for row in rows)
+    return Report("compare", title, columns, cut, notes, tables=digests, versions=versions)
 
 
 def _row(contest: Contest, contestant: Contestant, budget: int, selected: NDArray[np.int64]) -> tuple[Cell, ...]:
@@ -153,10 +156,11 @@ def _legend(contests: Sequence[Contest], count: str) -> Iterator[str]:
         "distribution, of few trials with what stands behind it. Trials that are all alike have none, and runs of a "
         "model count as one."
     )
-    yield (
-        f"“GENIUS better”: the share of pairs of trials in which GENIUS' is better; p: {TEST}. The verdicts below have "
-        f"this p corrected for the number of tables (Holm), and hold at {SIGNIFICANT}."
-    )
+    if any(contest.genius for contest in contests):
+        yield (
+            f"“GENIUS better”: the share of pairs of trials in which GENIUS' is better; p: {TEST}. The verdicts below "
+            f"have this p corrected for the number of tables (Holm), and hold at {SIGNIFICANT}."
+        )
     measures = dict.fromkeys(contest.opened.table.measure.value for contest in contests)
     yield from (
         f"A table marked {MARKS[measure]}: a search on it sees {measure}" for measure in measures if MARKS[measure]
