@@ -39,8 +39,9 @@ class Form(NamedTuple):
 def read(space: Space, text: str) -> Reading | Rejection:
     """Read the design in the last line of a text, `Design: [2, 0, 1]`. Never raises, whatever the text.
 
-    The line may be set in Markdown's bold or code; nothing else may stand in it, no other line may name a design, and
-    the sentence that leads to it may not disown it. `Design: none` says that no better design is to be found.
+    The brackets may be missing, and the line may be set in Markdown's bold or code; nothing else may stand in it, no
+    other line may name a design, and the sentence that leads to it may not disown it. `Design: none` says that no
+    better design is to be found.
     """
     part = spoken(text)
     start, text = part.span.start, text[slice(*part.span)]
@@ -61,11 +62,12 @@ def read(space: Space, text: str) -> Reading | Rejection:
         return Rejection(Reason.CONCLUDED, "the answer says that no better design is to be found")
     if odd := _foreign(line):
         return Rejection(Reason.WRONG_FORM, f"expected a list in plain characters, got {_shown(line)}{odd}")
-    inner = found["entries"].strip(" \t")
+    inner = (found["bare"] or found["entries"]).strip(" \t")
     entries = [_number(entry.strip(" \t")) for entry in inner.split(",")] if inner else []
     if len(entries) != len(space.slots) and (words := [entry for entry in entries if isinstance(entry, str)]):
         return Rejection(Reason.WRONG_FORM, f"expected numbers with commas between them, got {_shown(words[0])}")
-    span = Span(start + place + found.start("list"), start + place + found.end("list"))
+    first, last = found.span("bare" if found["bare"] else "list")
+    span = Span(start + place + first, start + place + last)
     return _design(space, entries, span)
 
 
@@ -104,9 +106,12 @@ JSON_OBJECT = Form(
 )
 
 _DRESS = "[*_`]*"  # bold or code in Markdown
-_LINE = re.compile(rf"{_DRESS}Design{_DRESS}:[*_` \t]*(?:(?P<list>\[(?P<entries>[^\[\]]*)\])|(?P<none>none)){_DRESS}")
+_LINE = re.compile(
+    rf"{_DRESS}Design{_DRESS}:[*_` \t]*(?:(?P<list>\[(?P<entries>[^\[\]]*)\])"
+    rf"|(?P<bare>[0-9]+(?:[ \t]*,[ \t]*[0-9]+)+)|(?P<none>none)){_DRESS}"  # small models leave the brackets out
+)
 _NAMED = re.compile(r"\bdesign\b\W{0,8}?[:：]", re.IGNORECASE)
-_STATED = re.compile(r"(?im:^\W{0,12}design\W{0,8}?[:：]\W{0,8}?(?:[\[［【]|none\b))")
+_STATED = re.compile(r"(?im:^\W{0,12}design\W{0,8}?[:：]\W{0,8}?(?:[\[［【\d]|none\b))")
 
 
 _TAG = re.compile(r"<(/?)([^\W\d][\w:-]{0,40})(?:\s[^<>=]{0,99}=[^<>]{0,99})?>")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections import Counter
 from pathlib import Path
@@ -168,6 +169,17 @@ def test_a_space_of_three_hundred_slots_is_read_at_any_indent() -> None:
         assert isinstance(reading, Reading)
         assert reading.architecture == choices
     assert isinstance(strict.read(space, f"Design: {list(choices)}"), Reading)
+
+
+@pytest.mark.parametrize("line", ["Design: 3, 3, 1, 3, 3, 4", "**Design:** 3,3,1,3,3,4", "`Design: 3 , 3, 1, 3, 3, 4`"])
+def test_brackets_may_be_missing(line: str) -> None:
+    text = f"Short.\n\n{line}"
+    reading = strict.read(SPACE, text)
+    assert isinstance(reading, Reading)
+    assert reading.architecture == DESIGN
+    assert re.findall(r"\d", text[slice(*reading.span)]) == list("331334")
+    for other in (f"{line}\n{line}", f"{LINE}\n{line}", f"{line}\n{LINE}", f"{line} or so", f"{line}\nIt is good."):
+        assert isinstance(strict.read(SPACE, other), Rejection)
 
 
 def test_what_was_read_is_where_the_span_says() -> None:
