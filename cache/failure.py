@@ -157,7 +157,7 @@ def unreached(error: Exception, address: Address, *, before: bool) -> EndpointEr
         return EndpointError(f"Expected an answer, got {what}", passes)
     if kind.endswith("Timeout"):
         what, passes = f"nothing at {where} in time ({kind}).", before or kind != "ConnectTimeout"
-    elif kind in ("InvalidURL", "UnsupportedProtocol", "LocalProtocolError", "UnicodeError"):
+    elif kind in ("InvalidURL", "UnsupportedProtocol", "LocalProtocolError") or isinstance(error, UnicodeError):
         what = f"an address that cannot be asked ({kind}). Mend {where}."
     elif not (before or address.encrypted or proxies) and _speaks_tls(address):
         what = f"TLS at {where}, which says http. Begin it with https://."

@@ -150,8 +150,6 @@ def executor(args: argparse.Namespace) -> Executor:
         UsageError: what trains is not installed.
         HarnessError: nothing can be trained there.
     """
-    if importlib.util.find_spec("torch") is None:
-        raise UsageError("training needs torch, none found: run `python -m pip install torch`")
     if args.workers is not None and args.workers < 0:
         raise UsageError(
             f"expected --workers from 0 on, got {args.workers}: 0 reads pictures in the training's own process"
@@ -159,10 +157,12 @@ def executor(args: argparse.Namespace) -> Executor:
     data = () if args.data is None else ("--data", str(args.data.absolute()))
     workers = () if args.workers is None else ("--workers", str(args.workers))
     command = (*WORKER, *data, *workers)
+    others = dict(_option(written) for written in args.slurm)
+    if importlib.util.find_spec("torch") is None:
+        raise UsageError("training needs torch, none found: run `python -m pip install torch`")
     if args.executor == "local":
         return LocalExecutor(processes=args.processes, command=command)
     gres = None if args.gres == "none" else args.gres
-    others = dict(_option(written) for written in args.slurm)
     asked = Resources(partition=args.partition, minutes=args.minutes, gres=gres, cpus=args.cpus, others=others)
     return SlurmExecutor(asked, command=command)
 
