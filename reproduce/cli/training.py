@@ -157,14 +157,17 @@ def executor(args: argparse.Namespace) -> Executor:
     data = () if args.data is None else ("--data", str(args.data.absolute()))
     workers = () if args.workers is None else ("--workers", str(args.workers))
     command = (*WORKER, *data, *workers)
-    others = dict(_option(written) for written in args.slurm)
+    trains: Executor
+    if args.executor == "local":
+        trains = LocalExecutor(processes=args.processes, command=command)
+    else:
+        gres = None if args.gres == "none" else args.gres
+        others = dict(_option(written) for written in args.slurm)
+        asked = Resources(partition=args.partition, minutes=args.minutes, gres=gres, cpus=args.cpus, others=others)
+        trains = SlurmExecutor(asked, command=command)
     if importlib.util.find_spec("torch") is None:
         raise UsageError("training needs torch, none found: run `python -m pip install torch`")
-    if args.executor == "local":
-        return LocalExecutor(processes=args.processes, command=command)
-    gres = None if args.gres == "none" else args.gres
-    asked = Resources(partition=args.partition, minutes=args.minutes, gres=gres, cpus=args.cpus, others=others)
-    return SlurmExecutor(asked, command=command)
+    return trains
 
 
 def _option(written: str) -> tuple[str, str]:
