@@ -274,7 +274,8 @@ def test_settings_of_others_are_refused_before_diskcache_follows_them(store: Sto
         with Store(tmp_path / "store", read_only=True) as reader:
             assert reader.get(RECORD.key) == RECORD
         change(store, "DELETE FROM Settings WHERE key = ?", name)
-    assert Store(tmp_path / "store").get(RECORD.key) == RECORD
+    with Store(tmp_path / "store") as again:
+        assert again.get(RECORD.key) == RECORD
 
 
 def test_a_file_that_a_row_names_is_not_removed(store: Store, tmp_path: Path) -> None:
