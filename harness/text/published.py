@@ -70,7 +70,7 @@ _LABEL = re.compile(  # right before a list
 )
 _DENIED = re.compile(  # right behind one: it is not meant, or was tested
     r"\W{0,5}(?:is|was|does|ist|est)?(?:n't|[ \t]+not)\b"
-    r"|(?:\s*\])?[\]})\"'`*]{0,3}[ \t]*(?:[,;(:|→-]|[=-]>)?[ \t]*"
+    r"|(?:\s*\])?[\]})\"'`*]{0,3}[ \t]*(?:(?:[,;(:|→-]|[=-]>)[ \t]*)?"
     r"(?:was|had|has (?:been|a)|would be too|fails|failed|no\b|rejected|(?:already )?tested|wurde|已经"
     r"|(?:[a-z]+ ){0,2}(?:accuracy\b|\d{1,2}(?:\.\d+)? ?%))",
     re.IGNORECASE,

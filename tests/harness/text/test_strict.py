@@ -204,3 +204,10 @@ def test_the_time_to_read_grows_with_the_text_and_not_with_its_square(piece: str
     began = time.process_time()
     strict.read(SPACE, piece * (20_000 // len(piece)) + f"\n{LINE}")
     assert time.process_time() - began < 0.5
+
+
+@pytest.mark.parametrize("blank", ["\t", " ", "\n", " \n"])
+def test_nor_with_what_follows_a_list(blank: str) -> None:
+    began = time.process_time()
+    published.read(SPACE, f"{LINE}{blank * (10_000 // len(blank))}x")
+    assert time.process_time() - began < 0.5
