@@ -190,6 +190,8 @@ def _problem(keys: Sequence[Key], written: _Written) -> tuple[str, str] | None:
 
 def _notation(texts: Sequence[str], part: re.Pattern[str], name: str) -> tuple[Space, list[Architecture]] | None:
     """Keys that differ in two or more of such parts, and in nothing else; None if they are others."""
+    if any("{" in text for text in texts):
+        return None  # as the place of a part is written here
     if not _PUNCTUATION.search(texts[0]) or len({part.sub("{}", text) for text in texts}) > 1:
         return None
     written = [part.findall(text) for text in texts]
@@ -197,8 +199,8 @@ def _notation(texts: Sequence[str], part: re.Pattern[str], name: str) -> tuple[S
     parts = iter(zip(written[0], differ, strict=True))
     template = part.sub(lambda _: "{}" if (at := next(parts))[1] else at[0], texts[0])
     slots = [[symbol for symbol, differs in zip(symbols, differ, strict=True) if differs] for symbols in written]
-    if template.count("{") != sum(differ) or sum(differ) < 2 or not all(text.isprintable() for text in texts):
-        return None  # also where keys have braces of their own
+    if sum(differ) < 2 or not all(text.isprintable() for text in texts):
+        return None
     if any(len(symbol) > 1 and symbol[0] == "0" and symbol.isdigit() for symbols in slots for symbol in symbols):
         return None  # "02" is two digits, not a number
     return _inferred(slots, template, name)

@@ -338,6 +338,11 @@ def test_other_separators_and_line_endings(delimiter: str, ending: str) -> None:
     assert read(text.encode("utf-8-sig"), "mine")[1]["accuracy"].tolist() == [50, 60.5]
 
 
+def test_keys_with_braces_of_their_own_are_no_notation() -> None:
+    with pytest.raises(TableError):
+        read(b"architecture,accuracy,test\n01,73,72.75\n{},71.25,70.5\n11,74.25,73\n10,70.5,69.5\n", "mine")
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_a_damaged_file_is_refused_or_read(data: st.DataObject) -> None:
