@@ -234,9 +234,10 @@ class Store(AbstractContextManager["Store"]):
             CacheError: the store is read-only, the disk is full, or the file cannot be written; nothing was stored.
             CacheError, InvalidRequest: see `Record.to_line`.
         """
-        record.to_line(), sketch(record.question)  # made before others wait
+        record.to_line()  # which it keeps; like the sketch, made before others wait
+        sketched = sketch(record.question)
         with self._writing() as add:
-            return add(record)
+            return add(record, sketched)
 
     def load(self, cassette: Cassette) -> int:
         """Keep all records of `cassette` or, after an error, none; return how many were new.
@@ -247,7 +248,7 @@ class Store(AbstractContextManager["Store"]):
         added = 0
         with self._writing() as add:
             for key, record in cassette.items():
-                if add(record):
+                if add(record, sketch(record.question)):
                     added += 1
                 elif (kept := self.get(key)) is not None:
                     refuse_another(kept, record)
@@ -277,22 +278,24 @@ class Store(AbstractContextManager["Store"]):
                     path.unlink()
 
     @contextmanager
-    def _writing(self) -> Iterator[Callable[[Record], bool]]:
-        """Give what adds a record in one transaction: all are on the disk afterwards, or none and a CacheError."""
+    def _writing(self) -> Iterator[Callable[[Record, bytes], bool]]:
+        """Give what adds a record with its sketch, in one transaction.
+
+        All are on the disk afterwards, or none and a CacheError.
+        """
         cache = self._writable()
         try:
             with cache.transact():
                 last = self._last()  # nobody else writes now
 
-                def add(record: Record) -> bool:
+                def add(record: Record, sketched: bytes) -> bool:
                     nonlocal last
                     if self._row(record.key) is not None:  # diskcache would write over one that has a time to expire
                         return False
-                    mark, line = last.then(record.to_line()), record.to_line()
-                    tag = sketch(record.question) + bytes.fromhex(mark.digest)
-                    if cache.add(record.key, line, tag=tag):
-                        last = mark
-                    return last is mark
+                    mark = last.then(line := record.to_line())
+                    added = bool(cache.add(record.key, line, tag=sketched + bytes.fromhex(mark.digest)))
+                    last = mark if added else last
+                    return added
 
                 yield add
         except _FAILURES as error:
