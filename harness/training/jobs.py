@@ -7,7 +7,6 @@ differ between two trainings of one job, such as time and device, is observed.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import re
@@ -19,7 +18,7 @@ from typing import Any, ClassVar, Generic, Literal, TypeAlias, TypeVar
 import msgspec
 
 from cache.errors import InvalidRequest
-from cache.key import DIGEST_PREFIX, JSON, request_key
+from cache.key import JSON, digest_bytes, request_key
 from cache.record import Record
 from harness import spaces
 from harness.errors import InvalidJob, NotThisJob
@@ -40,10 +39,9 @@ def code_digest() -> str:
     here = Path(__file__).parent
     folders = (here / "data", here / "networks", here.parent / "spaces")
     sources = [here / "pictures.py", here / "supernet.py", here / "train.py"]
-    hashed = hashlib.sha256()
-    for source in (*sources, *(each for folder in folders for each in sorted(folder.glob("*.py")))):
-        hashed.update(f"{source.parent.name}/{source.name}\n{source.read_text(encoding='utf-8')}\n".encode())
-    return DIGEST_PREFIX + hashed.hexdigest()
+    sources += (source for folder in folders for source in sorted(folder.glob("*.py")))
+    contents = (f"{source.parent.name}/{source.name}\n{source.read_text(encoding='utf-8')}\n" for source in sources)
+    return digest_bytes("".join(contents).encode())
 
 
 class Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
