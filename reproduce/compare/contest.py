@@ -188,7 +188,7 @@ def _shortfalls(method: Method, answer: Mapping[str, Any], rules: Rules) -> Iter
 
 
 def open_table(name: str) -> tuple[Opened, Space]:
-    """A table with its space: one of `BENCHMARKS`, or a CSV file of architectures and accuracies.
+    """A table with its space: one of `BENCHMARKS`, or a file (`tables.files`).
 
     Raises:
         UsageError: if there is no table and no file of this name.

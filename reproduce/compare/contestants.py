@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import combinations
 
 import numpy as np
@@ -71,9 +72,14 @@ def shared_weights(space: Space) -> Iterator[Contestant]:
     """
     if space is not nas_bench_201_space.SPACE:
         return
-    for group in supernets.read([supernets.COMMITTED]):
+    for group in _committed():
         cells = [space.index_of(space.from_native(one.outcome.architecture)) for one in group.searches]
         yield Contestant(f"{group.title}, shared weights", {0: np.array(cells)})
+
+
+@cache  # several tables are of that space
+def _committed() -> list[supernets.Group]:
+    return supernets.read([supernets.COMMITTED])
 
 
 def genius(name: str, space: Space, opened: Opened, remarks: list[str]) -> Iterator[Contestant]:

@@ -58,6 +58,12 @@ def mann_whitney(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> floa
 
     The rank sum of ours among those of as many trials that are drawn from all without repetition.
     """
+    return _tested(ours.tobytes(), theirs.tobytes())
+
+
+@lru_cache(maxsize=1024)  # a row and the sentences below it ask for the same
+def _tested(our_bytes: bytes, their_bytes: bytes) -> float:
+    ours, theirs = np.frombuffer(our_bytes), np.frombuffer(their_bytes)
     together = np.concatenate([ours, theirs])
     ordered = np.sort(together)
     ranks = np.searchsorted(ordered, together, side="left") + np.searchsorted(ordered, together, side="right")
