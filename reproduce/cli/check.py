@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from reproduce import check
+from reproduce import lockfile
 from reproduce.errors import DataMissing, UsageError
 from reproduce.report.output import emit, write
 
@@ -34,20 +34,20 @@ def run(args: argparse.Namespace) -> int:
     """
     if args.reason is not None and not args.update:
         raise UsageError("check: expected --update beside --reason, got --reason alone; add --update, or leave it out")
-    locked, reasons = check.read_lock(check.LOCK) if check.LOCK.exists() or not args.update else ({}, [])
-    now = check.snapshots()
-    absent = check.not_fetched(locked.keys() - now.keys())
+    locked, reasons = lockfile.read_lock(lockfile.LOCK) if lockfile.LOCK.exists() or not args.update else ({}, [])
+    now = lockfile.snapshots()
+    absent = lockfile.not_fetched(locked.keys() - now.keys())
     if absent and args.published:
         raise DataMissing(*absent, purpose="check --published")
-    moved = check.moved(locked, now)
+    moved = lockfile.moved(locked, now)
     new = [section for section in now if section not in locked]
     if args.update:
         if moved and not args.reason:
             emit("".join(f"{line}\n" for line in moved), None)
             raise UsageError(f'{len(moved)} values would move; say why: check --update --reason "…"')
         kept = [*reasons, *([f"{len(moved)} values: {args.reason}"] if moved else [])]
-        lock = {**locked, **now, check.REASONS: kept}
-        write((json.dumps(lock, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode(), check.LOCK)
+        lock = {**locked, **now, lockfile.REASONS: kept}
+        write((json.dumps(lock, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode(), lockfile.LOCK)
         lines = [*moved, f"lock.json written: {len(moved)} values moved, new: {', '.join(new) or 'nothing'}"]
     else:
         pinned = sum(len(locked[section]) for section in now if section in locked)

@@ -15,9 +15,9 @@ from cache.client import Records
 from cache.errors import CacheError
 from reproduce import benchmarks, recording
 from reproduce.benchmarks import BENCHMARKS
-from reproduce.compare.contest import ONE_BY_ONE, Contest, Rules, contest
-from reproduce.compare.contestants import GENIUS_BUDGET, ORACLE_STEPS
-from reproduce.compare.report import draw, report
+from reproduce.comparison.contest import ONE_BY_ONE, Contest, Rules, contest
+from reproduce.comparison.contestants import GENIUS_BUDGET, ORACLE_STEPS
+from reproduce.comparison.report import draw, report
 from reproduce.data import store
 from reproduce.errors import ReproduceError, UsageError
 from reproduce.recording import Recorded

@@ -39,7 +39,7 @@ from harness.specification import Model, Specification
 from harness.training import estimates
 from harness.training.jobs import KIND as TRAINING
 from harness.training.jobs import Training
-from reproduce import benchmarks, recording, runs, search
+from reproduce import benchmarks, recording, runs, searches
 from reproduce.cli import training
 from reproduce.data import store
 from reproduce.errors import UsageError
@@ -115,7 +115,7 @@ def run(args: argparse.Namespace) -> int:
         CacheError: if the endpoint gives no answer, a ceiling is reached, or an answer cannot be kept.
     """
     _check(args)
-    show(search.again(args.source) if args.source else _searched(args), args.format, args.out)
+    show(searches.again(args.source) if args.source else _searched(args), args.format, args.out)
     return 0
 
 
@@ -148,7 +148,7 @@ def _searched(args: argparse.Namespace) -> Report:
         client = Client(records, providers)
         if args.dry_run and how:
             pace = estimates.pace(training.queue(), on_gpu=training.on_gpu(args))
-            return search.ahead(planned, client, how, pace, args.run)
+            return searches.ahead(planned, client, how, pace, args.run)
         found = perform_all(planned, client, runs.setting, *([_progress(planned)] if args.model else []))
         for one in found:
             records.put(one.record())
@@ -160,7 +160,7 @@ def _searched(args: argparse.Namespace) -> Report:
     if args.model:
         return recording.report([recording.Recorded.of(one.record()) for one in found])
     notes = [f"What the search sees: {opened.table.measure.value}."] if opened else []
-    return search.report(found, recomputed, evidence, notes, args.run)
+    return searches.report(found, recomputed, evidence, notes, args.run)
 
 
 def _planned(args: argparse.Namespace, table: Measure | None, how: Training | None) -> list[Specification]:

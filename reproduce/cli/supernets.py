@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from reproduce.compare import supernets
+from reproduce.comparison import supernets
 from reproduce.report.output import add_output_arguments, show
 
 

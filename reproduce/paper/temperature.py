@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from reproduce.compare.statistics import median_interval
+from reproduce.comparison.statistics import median_interval
 from reproduce.published.replay import ITERATIONS
 from reproduce.published.trials import published_trials
 from reproduce.report.output import COLOURS, MARKERS, new_figure, save

@@ -19,7 +19,7 @@ from harness.spaces.nas_bench_201 import SPACE
 from harness.training.jobs import Epoch, Observed, Search, Searched, SupernetJob, SupernetOutcome
 from harness.training.recipes import Recipe, Split
 from reproduce.__main__ import main
-from reproduce.compare import supernets
+from reproduce.comparison import supernets
 
 SPLIT = Split(0.4, 0.4, 0.2)
 RECIPE = Recipe(SPLIT, input_size=8, epochs=1, batch_size=64, learning_rate=0.025, weight_decay=5e-4)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from reproduce.__main__ import main
-from reproduce.compare import statistics
+from reproduce.comparison import statistics
 from reproduce.errors import UsageError
 from reproduce.paper import curves, temperature
 from reproduce.paper.registry import ITEMS

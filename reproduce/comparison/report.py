@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from reproduce.compare.contest import Contest
-from reproduce.compare.contestants import GENIUS_BUDGET, Contestant
-from reproduce.compare.statistics import LEVEL, TEST, holm, mann_whitney, median_interval, superiority
+from reproduce.comparison.contest import Contest
+from reproduce.comparison.contestants import GENIUS_BUDGET, Contestant
+from reproduce.comparison.statistics import LEVEL, TEST, holm, mann_whitney, median_interval, superiority
 from reproduce.published.trials import selections
 from reproduce.report.output import PALETTE, new_figure, save
 from reproduce.report.report import BLANK, MISSING, Cell, Column, Report, Status, estimated, label, quoted, recomputed

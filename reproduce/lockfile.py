@@ -18,7 +18,7 @@ from cache.errors import CacheError
 from harness.errors import HarnessError
 from harness.run import Run
 from reproduce import benchmarks, recording
-from reproduce.compare import supernets
+from reproduce.comparison import supernets
 from reproduce.data import Published, embedded_only, is_fetched, manifest, read_published
 from reproduce.errors import ReproduceError, UsageError
 from reproduce.paper.registry import ITEMS, Item

@@ -106,7 +106,7 @@ def test_the_curves_are_drawn(fetched: Path, tmp_path: Path, monkeypatch: pytest
         figures.append(figure)
         save(figure, path)
 
-    monkeypatch.setattr("reproduce.compare.report.save", note_and_save)
+    monkeypatch.setattr("reproduce.comparison.report.save", note_and_save)
     assert main(["compare", *SMALL, *tables, "--methods", "random", "local-search-max", "--out", str(out)]) == 0
     assert len(out.read_bytes()) > 10_000
     macro, _, cifar, _ = figures[0].axes
@@ -134,7 +134,7 @@ def test_accuracies_that_differ_by_noise_do_not_squeeze_the_curves(
     lines = [f"{a}{b}{c},{50 + a + b + min(c, 2) + 1e-10 * c}" for a in range(4) for b in range(4) for c in range(4)]
     path.write_text("architecture,accuracy\n" + "\n".join(lines) + "\n")
     figures: list[Any] = []
-    monkeypatch.setattr("reproduce.compare.report.save", lambda figure, _: figures.append(figure))
+    monkeypatch.setattr("reproduce.comparison.report.save", lambda figure, _: figures.append(figure))
     assert main(["compare", *SMALL, "--table", str(path), "--methods", "local-search", "--out", "c.png"]) == 0
     low, high = figures[0].axes[0].get_ylim()
     assert high / low < 1e5

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reproduce import check
+from reproduce import lockfile
 from reproduce.__main__ import main
 from reproduce.data import conversations, manifest, path_of, read_published
 from reproduce.published.imagenet import published_run
@@ -21,8 +21,8 @@ TABLE = "nas-bench-macro_cifar10"
 def lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the committed lock."""
     path = tmp_path / "lock.json"
-    path.write_bytes(check.LOCK.read_bytes())
-    monkeypatch.setattr(check, "LOCK", path)
+    path.write_bytes(lockfile.LOCK.read_bytes())
+    monkeypatch.setattr(lockfile, "LOCK", path)
     return path
 
 
@@ -86,17 +86,17 @@ def test_a_moved_number_is_named(lock: Path, capsys: pytest.CaptureFixture[str])
     assert main(["check", "--update", "--reason", "One more operation."]) == 0
     assert name in capsys.readouterr().out
     assert main(["check"]) == 0
-    assert check.read_lock(lock)[1][-1] == "1 values: One more operation."
+    assert lockfile.read_lock(lock)[1][-1] == "1 values: One more operation."
 
 
 def test_a_lock_of_the_first_version_is_read() -> None:
-    locked, reasons = check.read_lock(Path(__file__).parents[1] / "evidence" / "lock-v1.json")
+    locked, reasons = lockfile.read_lock(Path(__file__).parents[1] / "evidence" / "lock-v1.json")
     assert {"embedded", "recordings", "published 329M", "published tables"} <= locked.keys()
     assert reasons == []
 
 
 def test_a_value_that_is_gone_and_one_that_is_new() -> None:
-    assert list(check.differences("s", {"a": "1", "b": "2"}, {"b": "2", "c": "3"})) == [
+    assert list(lockfile.differences("s", {"a": "1", "b": "2"}, {"b": "2", "c": "3"})) == [
         "s: a: locked 1, now absent",
         "s: c: locked absent, now 3",
     ]
@@ -117,7 +117,7 @@ def test_a_lock_that_is_missing_or_torn(lock: Path, capsys: pytest.CaptureFixtur
 
 
 def test_every_distinct_conversation_at_hand_is_locked(fetched: Path) -> None:
-    locked = json.loads(check.LOCK.read_text("utf-8"))
+    locked = json.loads(lockfile.LOCK.read_text("utf-8"))
     runs = {published_run(str(e.run)).run for e in conversations() if read_published(e) is not None}
     assert {f"published {run}" for run in runs} <= locked.keys()
 

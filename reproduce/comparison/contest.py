@@ -22,8 +22,8 @@ from harness.loop import Budget
 from harness.protocol import Method, UnfitMethod
 from reproduce import benchmarks, recording, runs
 from reproduce.benchmarks import BENCHMARKS, Opened
-from reproduce.compare import contestants
-from reproduce.compare.contestants import GENIUS_BUDGET, Contestant
+from reproduce.comparison import contestants
+from reproduce.comparison.contestants import GENIUS_BUDGET, Contestant
 from reproduce.errors import UsageError
 from reproduce.recording import Recorded
 from tables.files import EXPECTED

@@ -14,7 +14,7 @@ from harness.arrays import search
 from harness.loop import Budget
 from harness.spaces.nas_bench_201 import SPACE
 from reproduce.benchmarks import open_benchmark
-from reproduce.compare.statistics import LEVEL, holm, mann_whitney, median_interval, superiority
+from reproduce.comparison.statistics import LEVEL, holm, mann_whitney, median_interval, superiority
 
 Draw = Callable[[np.random.Generator, int], NDArray[np.float64]]
 

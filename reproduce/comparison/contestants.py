@@ -18,7 +18,7 @@ from baselines import darts
 from harness.spaces import nas_bench_201 as nas_bench_201_space
 from reproduce import runs
 from reproduce.benchmarks import Opened
-from reproduce.compare import supernets
+from reproduce.comparison import supernets
 from reproduce.published.trials import Proposed, published_trials, selections
 from reproduce.recording import Pool
 from tables.space import Space
