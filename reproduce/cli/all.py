@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from cache.errors import CacheError
+from genius_replay.advice import install
 from genius_replay.console import say, warn
 from reproduce.data import is_fetched, manifest
 from reproduce.errors import ReproduceError
@@ -60,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
             f"Not fetched, and so missing or quoted: {', '.join(absent)}. `python -m reproduce fetch` brings it.",
         ]
     if not draws:
-        lines += ["", "No figures were drawn; `python -m pip install matplotlib` brings matplotlib."]
+        lines += ["", f"No figures were drawn; `{install('matplotlib')}` brings matplotlib."]
     lines += ["", *(f"- {name}: {value}" for name, value in provenance().items())]
     emit("\n".join(lines) + "\n", args.out / "index.md")
     emit(as_json(provenance()), args.out / "provenance.json")

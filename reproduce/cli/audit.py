@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cache.errors import CacheError
+from genius_replay.advice import unknown
 from genius_replay.console import warn
 from reproduce.data import Published, conversations, is_fetched, read_published
 from reproduce.errors import DataMissing, ReproduceError, UsageError
@@ -60,8 +61,9 @@ def _named(name: str) -> Published:
             return entry
     if Path(name).is_file():
         return Published(name, name, "", Path(name).stem, 0)
-    runs = ", ".join(str(entry.run) for entry in conversations())
-    raise UsageError(f"{name}: expected the path of a conversation or one of the runs {runs}")
+    raise UsageError(
+        unknown("run", name, [str(entry.run) for entry in conversations()], ", and paths of conversations")
+    )
 
 
 def _content(entry: Published) -> bytes:
