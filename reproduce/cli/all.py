@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cache.errors import CacheError
 from genius_replay.advice import install
-from genius_replay.console import say, warn
+from genius_replay.console import fail, say
 from reproduce.data import is_fetched, manifest
 from reproduce.errors import ReproduceError
 from reproduce.paper.registry import ITEMS, Item
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     emit("\n".join(lines) + "\n", args.out / "index.md")
     emit(as_json(provenance()), args.out / "provenance.json")
     say(str(args.out / "index.md"))
-    warn("\n".join(failed))
+    fail("\n".join(failed))
     return 2 if failed else 0
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from genius_replay.advice import unknown
-from genius_replay.console import warn
+from genius_replay.console import fail, warn
 from reproduce.benchmarks import PUBLISHED, build_fetched, file_of, find
 from reproduce.data import Published, fetch, home, manifest
 from reproduce.errors import UsageError
@@ -34,7 +34,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--mirror {args.mirror}: expected a directory, found none; name one that exists")
     failed = 0
     for fetched in fetch(entries, args.mirror, force=args.force):
-        warn(f"{fetched.outcome:<12}  {fetched.problem or fetched.entry.path}")
+        tell = warn if fetched.problem is None else fail
+        tell(f"{fetched.outcome:<12}  {fetched.problem or fetched.entry.path}")
         failed += fetched.problem is not None
     warn(f"{len(entries) - failed} of {len(entries)} files are verified in {home()}")
     if tables := build_fetched():
