@@ -46,7 +46,7 @@ class Parser(argparse.ArgumentParser):
         for title, names in groups.items():
             self.add_argument_group(title)._group_actions.extend(listed[name] for name in names)
 
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # type: ignore[override]
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse, and refuse what is left over where it is known what was meant; a command is called for each level."""
         parsed, left = super().parse_known_args(args, namespace)
         for word in left:

@@ -22,13 +22,17 @@ MAY_IMPORT = {
     "tables": {"tables", "genius_replay"},
     "genius_replay": {"genius_replay"},
 }
-SEEN_BY_BASELINES = {"harness.errors", "harness.protocol", "tables.space", "harness.streams", "genius_replay.advice"}
-"""The ask/tell protocol, its errors and a space; for methods that run as arrays also their randomness; advice."""
+SEEN_BY_BASELINES = {
+    *("harness.errors", "harness.protocol", "tables.space", "harness.streams"),
+    *("genius_replay.advice", "genius_replay.lazy"),
+}
+"""The ask/tell protocol, its errors and a space; for methods that run as arrays also their randomness; and what all
+packages stand on."""
 LIBRARIES_OF_BASELINES = {"numpy", "optuna", "torch"}
 HEAVY = {"torch", "openai", "matplotlib", "h5py", "numpy", "rich"}
 HEAVY_PARTS = {"arrays", "protocol", "streams", "training", "digits"}
 """Parts of the harness that work on arrays or on networks, or name them in a type."""
-SOURCES = sorted(path for package in MAY_IMPORT for path in (ROOT / package).rglob("*.py"))
+SOURCES = sorted(path for package in MAY_IMPORT for path in (ROOT / package).rglob("*.py*") if path.suffix != ".pyc")
 
 
 def imported(source: str) -> Iterator[str]:
