@@ -24,7 +24,7 @@ MAY_IMPORT = {
 }
 SEEN_BY_BASELINES = {
     *("harness.errors", "harness.protocol", "tables.space", "harness.streams"),
-    *("genius_replay.advice", "genius_replay.lazy"),
+    *("genius_replay.advice", "genius_replay.lazy", "genius_replay_namesakes"),
 }
 """The ask/tell protocol, its errors and a space; for methods that run as arrays also their randomness; and what all
 packages stand on."""

@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeAlias
 
 from cache.client import Tally
 from cache.key import digest_bytes
-from genius_replay import PACKAGES
+from genius_replay_namesakes import PACKAGES
 from reproduce import __version__
 
 Value: TypeAlias = str | int | float | None

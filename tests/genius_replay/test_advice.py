@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shlex
 import shutil
 import subprocess
 import sys
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 import pytest
@@ -106,6 +106,6 @@ def test_f10_the_command_runs_where_it_is_printed(tmp_path: Path) -> None:
     )
     words = shlex.split(done.stdout)
     assert words[-1] == str(package)
-    if importlib.util.find_spec("pip"):
+    if PathFinder.find_spec("pip"):
         tried = subprocess.run([*words[:3], "--version"], capture_output=True, text=True, check=True, env={})
         assert str(Path(sys.prefix).resolve()) in str(Path(tried.stdout.split(" from ")[1]).resolve())
