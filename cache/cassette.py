@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shlex
 import threading
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from itertools import zip_longest
@@ -23,6 +24,7 @@ from cache.key import TOO_DEEP, canonical, digest_bytes
 from cache.nearest import nearest_key, sketch
 from cache.record import RESTORE, Record
 from genius_replay import files
+from genius_replay.showing import brief
 
 MARKERS = (b"<<<<<<< ", b"||||||| ", b"=======", b">>>>>>> ")  # of git, at the beginning of a line
 VERSION = 2  # of the file's form; the scheme of the keys has its own
@@ -56,6 +58,10 @@ class Cassette(Mapping[str, Record]):
 
     def __len__(self) -> int:
         return len(self._held)
+
+    def __repr__(self) -> str:
+        kinds = Counter(held.kind for held in self._held.values())
+        return brief(self, f"of {', '.join(f'{count} {kind}' for kind, count in kinds.items()) or 'nothing'}")
 
     @property
     def digest(self) -> str:

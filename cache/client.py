@@ -20,6 +20,7 @@ from cache.key import JSON, request_key
 from cache.nearest import difference
 from cache.record import CHAT, Record
 from cache.spool import Spool
+from genius_replay.showing import brief
 
 Request: TypeAlias = Mapping[str, JSON]
 """The whole body of what is asked."""
@@ -111,6 +112,10 @@ class Client:
         self._providers = dict(providers or {})
         self.tally = Tally()
         self._counting = threading.Lock()
+
+    def __repr__(self) -> str:
+        how = f"asks for {', '.join(self._providers)}" if self._providers else "only replays"
+        return brief(self, f"{how}: {self.tally.requests} asked, {self.tally.hits} found in {self._records!r}")
 
     def find(self, kind: str, request: Request, *, sample: int = 0) -> Record | None:
         """Return the record of `request` if it is there; nothing is made and nothing is counted."""

@@ -26,6 +26,7 @@ from cache.errors import CacheError, CorruptRecord, InvalidRequest
 from cache.key import JSON, TOO_DEEP, canonical, digest_bytes, keyed, question
 from cache.nearest import sketch
 from cache.redaction import refuse_credentials
+from genius_replay.showing import brief
 
 CHAT = "chat.completions"
 RESTORE = "Restore the file it came from (for a cassette: `git checkout` it), or record the answer again."
@@ -53,6 +54,13 @@ class Record:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "request", keyed(self.request))
+
+    def __repr__(self) -> str:
+        try:
+            said = repr(self.text)
+        except CacheError:
+            said = json.dumps(self.answer, default=str)
+        return brief(self, f"{self.kind}, sample {self.sample}: {said}")
 
     @cached_property
     def key(self) -> str:

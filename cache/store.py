@@ -33,6 +33,7 @@ from cache.key import DIGEST_PREFIX
 from cache.nearest import SKETCH_BYTES, nearest_key, sketch
 from cache.record import Record
 from genius_replay import files
+from genius_replay.showing import brief
 
 DBNAME = "cache.db"  # diskcache's file in a folder
 MODE_RAW = 1  # diskcache's word for a value that stands in its row; 4 is a pickle
@@ -165,6 +166,9 @@ class Store(AbstractContextManager["Store"]):
             self._cache.close()
 
     # -- reading ---
+
+    def __repr__(self) -> str:
+        return brief(self, f"in {self._path.parent}")
 
     def __len__(self) -> int:
         return int(self._select("SELECT COUNT(*) FROM Cache")[0][0])

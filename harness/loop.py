@@ -16,6 +16,7 @@ from typing import TypeAlias
 import msgspec
 
 from cache.errors import CacheError
+from genius_replay.showing import brief
 from harness.constraints import Constraint
 from harness.errors import HarnessError, OptimizerError
 from harness.protocol import Evaluated, Exhausted, Optimizer, Proposal, Reason, Rejected, Rejection, Trial, Unmeasured
@@ -91,6 +92,11 @@ class Step:
     trial: Trial
     told: Trial | None
 
+    def __repr__(self) -> str:
+        told, true = self.told.outcome if self.told else "nothing", self.trial.outcome
+        said = told if told == true else f"told {told}, in truth {true}"
+        return brief(self, f"{self.iteration}.{self.turn}: {said}, {self.trial.architecture}")
+
     @property
     def accuracy(self) -> float | None:
         """The accuracy that was told, in percent; None where none was."""
@@ -102,6 +108,15 @@ class Trajectory:
     """What happened in one run."""
 
     steps: tuple[Step, ...]
+
+    def __repr__(self) -> str:
+        return brief(self, self.summary)
+
+    @property
+    def summary(self) -> str:
+        """How many proposals there were, how many of them were evaluated, and the best accuracy that was told."""
+        evaluated = f"{len(self.steps)} proposals, {len(self.evaluated)} evaluated"
+        return f"{evaluated}, best {self.best.accuracy:.2f} %" if self.evaluated else evaluated
 
     @property
     def evaluated(self) -> tuple[Step, ...]:

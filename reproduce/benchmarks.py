@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from genius_replay.showing import brief
 from harness import spaces
 from harness.digits import table as digits
 from harness.spaces import Benchmark
@@ -88,6 +89,9 @@ class Opened:
 
     table: Table
     held_out: HeldOut
+
+    def __repr__(self) -> str:
+        return brief(self, self.table.description)
 
     @classmethod
     def at(cls, path: Path) -> Opened:

@@ -18,6 +18,7 @@ from itertools import accumulate
 from operator import index, mul
 from typing import Any, TypeAlias
 
+from genius_replay.showing import brief
 from tables.errors import InvalidArchitecture
 
 Architecture: TypeAlias = tuple[int, ...]
@@ -70,6 +71,10 @@ class Space:
     largest: Architecture | None = None
     form: Callable[[Architecture], Hashable] | None = None
     networks: int | None = None
+
+    def __repr__(self) -> str:
+        networks = f", {self.networks:,} networks" if self.networks else ""
+        return brief(self, f"{self.name}: {len(self.slots)} slots, {self.size:,} architectures{networks}")
 
     @cached_property
     def slots(self) -> tuple[Slot, ...]:

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from genius_replay.showing import brief
 from tables.errors import DamagedTable, InvalidArchitecture, TableError
 from tables.source import Measure
 from tables.space import Architecture, Group, Space
@@ -55,7 +56,12 @@ class Table:
         return self.accuracy.size
 
     def __repr__(self) -> str:
-        return f"<Table {self.name}: {len(self)} architectures, {self.measure.value}, {self.digest[:12]}>"
+        return brief(self, self.description)
+
+    @property
+    def description(self) -> str:
+        """The table in words."""
+        return f"{self.name}: {len(self):,} architectures, {self.measure.value}, {self.digest[:12]}"
 
     @property
     def name(self) -> str:
@@ -174,6 +180,9 @@ class HeldOut:
 
     def __len__(self) -> int:
         return self.test.size
+
+    def __repr__(self) -> str:
+        return brief(self, f"{self.info.name}: {len(self):,} architectures, best {self.optimum:.2f} %")
 
     @cached_property
     def tie_intervals(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

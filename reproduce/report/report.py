@@ -8,12 +8,16 @@ from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from cache.client import Tally
 from cache.key import digest_bytes
 from genius_replay import PACKAGES
+from genius_replay.showing import brief, data_frame
 from reproduce import __version__
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 Value: TypeAlias = str | int | float | None
 COVERS = 0.95  # what an interval covers of which nothing else is said
@@ -184,6 +188,40 @@ class Report:
         names = [name for column in self.columns for name in (column.key, *column.beside)]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"{self.name}: expected columns of different names, got {', '.join(twice)} twice")
+
+    def __repr__(self) -> str:
+        return brief(self, f"{self.name}, {len(self.rows)} rows of {len(self.columns)} cells: {self.title}")
+
+    def _repr_html_(self) -> str:
+        """The report as a table in a notebook."""
+        from reproduce.report.rendering import html  # which stands above
+
+        return html(self)
+
+    def to_frame(self) -> DataFrame:
+        """The values, unrounded, with the columns of the CSV form.
+
+        Raises:
+            ImportError: pandas is not installed.
+        """
+        return data_frame(*self.fields())
+
+    def fields(self) -> tuple[list[str], list[list[Value]]]:
+        """Columns and rows of unrounded values, as CSV and data frames have them.
+
+        Each column is followed by its status and, where there are such, by spreads and intervals.
+        """
+        cells = [[row[n] for row in self.rows] for n in range(len(self.columns))]
+        extras = [[name for name in EXTRAS if any(name in cell.extras for cell in column)] for column in cells]
+        header: list[str] = []
+        for column, names in zip(self.columns, extras, strict=True):
+            header += [column.key, f"{column.key}_status", *(f"{column.key}_{name}" for name in names)]
+        rows: list[list[Value]] = []
+        for row in self.rows:
+            rows.append([])
+            for cell, names in zip(row, extras, strict=True):
+                rows[-1] += [cell.value, cell.status.value, *(cell.extras.get(name) for name in names)]
+        return header, rows
 
     @property
     def origin(self) -> str:
