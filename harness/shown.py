@@ -68,8 +68,8 @@ class Shown:
         """A study in memory with a trial for every step, for Optuna's plots, importances and dashboard.
 
         Its parameters are the space's slots, its value is the accuracy that was told, in percent. A design that was
-        rejected is a pruned trial, an answer in which no design was found a failed one. What else is known of a step
-        stands in its `user_attrs`, by the names in `COLUMNS`.
+        not evaluated is a pruned trial, an answer in which no design was found a failed one. What else is known of a
+        step stands in its `user_attrs`, by the names in `COLUMNS`.
 
         Raises:
             ImportError: Optuna is not installed.
@@ -82,7 +82,7 @@ class Shown:
             ) from error
         verbosity = optuna.logging.get_verbosity()
         optuna.logging.set_verbosity(optuna.logging.WARNING)  # else it says that there is a new study
-        study = optuna.create_study(direction="maximize")
+        study = optuna.create_study(direction="maximize", study_name=self.title)
         optuna.logging.set_verbosity(verbosity)
         named = Counter(slot.name for slot in self.space.slots)
         names = [
