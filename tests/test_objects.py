@@ -69,7 +69,7 @@ def met(run: reproduce.Run, replayed: reproduce.Replay, folder: Path) -> list[An
         (opened.table.info, "accuracy"),
         (opened.held_out, "best 72.90 %"),
         (harness.spaces.find("nas-bench-201").SPACE, "6 slots, 15,625 architectures, 5,044 networks"),
-        (contested, "random"),
+        (contested, f"on {TABLE}: "),
         (contested.methods[0], "random, at budgets 2"),
         (baselines.METHODS["random"], "random: random search with repetition"),
         (baselines.Prompts.load("nas_bench_201"), "You design"),
