@@ -39,7 +39,13 @@ class _Manifest(msgspec.Struct):
 
 
 class Cassette(Mapping[str, Record]):
-    """Records by key, in memory; a record that was read is verified when it is first taken out."""
+    """Records by key, in memory; a record that was read is verified when it is first taken out.
+
+    >>> record = Record({"model": "m", "messages": []}, answer={"choices": []})
+    >>> cassette = Cassette([record])
+    >>> len(cassette), cassette[record.key] is record
+    (1, True)
+    """
 
     def __init__(self, records: Iterable[Record] = ()) -> None:
         self._held: dict[str, Record | Packed] = {}

@@ -94,6 +94,12 @@ class Client:
 
     Threads may share a client, and processes the records: of all who miss one answer at the same time, one has it made.
     `tally` counts since the client was made.
+
+    >>> client = Client(Cassette(), {"sum": lambda request: Reply({"is": sum(request["of"])})})
+    >>> [client.ask("sum", {"of": [1, 2]}).answer for _ in range(2)]
+    [{'is': 3}, {'is': 3}]
+    >>> client.tally
+    Tally(requests=2, hits=1, misses=1)
     """
 
     def __init__(self, records: Records | None = None, providers: Mapping[str, Provider | Queue] | None = None) -> None:

@@ -36,6 +36,10 @@ RESTORE = "Restore the file it came from (for a cassette: `git checkout` it), or
 class Record:
     """One answer to one request.
 
+    >>> record = Record({"model": "m", "messages": []}, {"choices": [{"message": {"content": "Yes."}}]})
+    >>> record.key[:14], record.text
+    ('sha256:5b6518a', 'Yes.')
+
     Attributes:
         request: the body that was sent, without what is in `cache.key.NOT_IN_KEY` (credentials first of all).
         answer: the body that came back, verbatim, in the chat.completion shape.

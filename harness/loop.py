@@ -149,6 +149,11 @@ class Budget(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     `unique` counts architectures evaluated for the first time, `evaluations` repeated ones too, `proposals` rejected
     ones as well. Without a number of proposals there may be `PATIENCE` times as many as of the others, so that a search
     whose every proposal is rejected ends.
+
+    >>> Budget(evaluations=3).left(evaluations=2, proposals=5, unique=2)
+    True
+    >>> Budget(evaluations=3).most_proposals
+    60
     """
 
     evaluations: int | None = None
@@ -222,6 +227,13 @@ def run(
 
     The designs of `start` are the first proposals: judged, told and counted like the optimiser's own. `after` may end
     the run.
+
+    >>> from baselines import RandomSearch
+    >>> from harness import Stream, spaces
+    >>> space = spaces.find("nas-bench-macro").SPACE
+    >>> problem = Problem(space, macs=sum, constraints=(), objective=lambda design: 90.0 + sum(design))
+    >>> run(RandomSearch(space, Stream(0, 0)), problem, Budget(evaluations=5))
+    <Trajectory 5 proposals, 5 evaluated, best 103.00 %>
 
     Raises:
         OptimizerError, InvalidArchitecture: the optimiser fails, or proposes what is no proposal (`Problem.judge`).

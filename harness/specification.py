@@ -92,6 +92,9 @@ class Label(NamedTuple):
 class Specification(Data, frozen=True, kw_only=True):
     """All that makes a run.
 
+    >>> Specification(method="random", space="nas-bench-201", budget=Budget(evaluations=10)).name
+    'random on nas-bench-201, seed 0, run 1'
+
     Attributes:
         method: of the catalogue (`baselines.catalogue`).
         space: what is searched.

@@ -89,7 +89,11 @@ BLANK = Cell(None, "", Status.LABEL)
 
 
 def recomputed(value: Value, form: str = "") -> Cell:
-    """A cell computed here."""
+    """A cell computed here.
+
+    >>> recomputed(71.234, ".1f").text
+    '71.2'
+    """
     text = format(value, form)
     nothing = text.startswith("-") and not text.strip("-0.")  # rounded to it: no −0.00
     return Cell(value, text[1:] if nothing else text, Status.RECOMPUTED)
@@ -170,6 +174,13 @@ class Replayed(Protocol):
 @dataclass(frozen=True)
 class Report:
     """A table of the paper, with what was found on the way, and the digests of the benchmark tables it came from.
+
+    >>> columns = Column("run", "Run"), Column("macs", "MACs")
+    >>> costs = Report("costs", "What runs cost", columns, rows=((label("a"), recomputed(5)),), notes=())
+    >>> costs
+    <Report costs, 1 rows of 2 cells: What runs cost>
+    >>> costs.fields()
+    (['run', 'run_status', 'macs', 'macs_status'], [['a', 'label', 5, 'recomputed']])
 
     Raises:
         ValueError: two columns would have one name in JSON or CSV, so that one would take the other's place.
