@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from genius_replay.advice import unknown
 from genius_replay.showing import brief
 from harness import spaces
 from harness.digits import table as digits
@@ -41,7 +42,7 @@ def find(name: str) -> Benchmark:
         UsageError: if there is none.
     """
     if name not in BENCHMARKS:
-        raise UsageError(f"no table is called {name!r}; there are {', '.join(BENCHMARKS)}")
+        raise UsageError(unknown("table", name, BENCHMARKS))
     return BENCHMARKS[name]
 
 

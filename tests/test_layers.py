@@ -24,8 +24,8 @@ MAY_IMPORT = {
 }
 SEEN_BY_BASELINES = {"harness.errors", "harness.protocol", "tables.space", "harness.streams"}
 """The ask/tell protocol, its errors and a space; for methods that run as arrays also their randomness."""
-SEEN_BY_ALL = {"genius_replay.lazy", "genius_replay.showing"}
-"""How a package states its public names, and how an object shows itself."""
+SEEN_BY_ALL = {"genius_replay.advice", "genius_replay.lazy", "genius_replay.showing", "genius_replay_namesakes"}
+"""How a package states its public names, how an object shows itself, and what a message advises."""
 LIBRARIES_OF_BASELINES = {"numpy", "optuna", "torch"}
 HEAVY = {"torch", "openai", "matplotlib", "h5py", "numpy", "rich"}
 HEAVY_PARTS = {"arrays", "protocol", "streams", "training", "digits"}

@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import PurePosixPath
 from typing import Protocol, cast
 
+from genius_replay.advice import unknown
 from harness.errors import HarnessError
 from harness.spaces.costs import Cost
 from tables.source import Measure
@@ -99,7 +100,7 @@ def find(name: str) -> SpaceModule:
         HarnessError: if there is none of this name.
     """
     if name not in NAMES:
-        raise HarnessError(f"no space is called {name!r}; there are {', '.join(NAMES)}")
+        raise HarnessError(unknown("space", name, NAMES))
     module, _, member = _PLACES[name].partition(".")
     found = import_module(f"harness.spaces.{module}")
     return cast(SpaceModule, getattr(found, member) if member else found)

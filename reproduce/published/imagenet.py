@@ -15,6 +15,7 @@ import msgspec
 from cache import cassette
 from cache.cassette import Cassette
 from cache.record import Record
+from genius_replay.advice import unknown
 from harness import spaces
 from harness.loop import Budget
 from harness.run import SAMPLES
@@ -72,7 +73,7 @@ def published_run(name: str) -> Published:
     for entry in conversations():
         if entry.run == name:
             return next(first for first in conversations() if first.sha256 == entry.sha256)
-    raise UsageError(f"no run is called {name!r}; there are {', '.join(str(entry.run) for entry in conversations())}")
+    raise UsageError(unknown("run", name, (str(entry.run) for entry in conversations())))
 
 
 def distinct_conversations() -> tuple[Published, ...]:

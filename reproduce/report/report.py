@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from cache.client import Tally
 from cache.key import digest_bytes
-from genius_replay import PACKAGES
 from genius_replay.showing import brief, data_frame
+from genius_replay_namesakes import PACKAGES
 from reproduce import __version__
 
 if TYPE_CHECKING:
