@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import Enum
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 from cache.client import Tally
 from cache.key import digest_bytes
@@ -18,6 +18,8 @@ from reproduce import __version__
 Value: TypeAlias = str | int | float | None
 COVERS = 0.95  # what an interval covers of which nothing else is said
 LISTED = 6  # runs of one file that are named one by one
+SCHEMA = "urn:genius-replay:report:1"
+"""The form of `Report.to_json`, which `report.schema.json` describes; the number grows when a field goes or changes."""
 
 
 class Status(Enum):
@@ -129,10 +131,11 @@ def recorded(value: Value, form: str = "") -> Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its key in JSON and CSV, and its heading."""
+    """A column: its key in JSON and CSV, its heading, and which of its numbers are the better ones, if one can say."""
 
     key: str
     title: str
+    better: Literal["higher", "lower"] | None = None
 
     @property
     def beside(self) -> tuple[str, ...]:
@@ -167,6 +170,11 @@ class Replayed(Protocol):
 class Report:
     """A table of the paper, with what was found on the way, and the digests of the benchmark tables it came from.
 
+    Attributes:
+        tables: the digests of the tables and recordings that it came from, by name.
+        versions: of the packages that decide a number here.
+        within: the keys of columns: only rows that are alike in them can be compared, and have a best one.
+
     Raises:
         ValueError: two columns would have one name in JSON or CSV, so that one would take the other's place.
     """
@@ -178,7 +186,8 @@ class Report:
     notes: tuple[str, ...]
     replays: tuple[Replayed, ...] = ()
     tables: Mapping[str, str] = field(default_factory=dict)
-    versions: Mapping[str, str] = field(default_factory=dict)  # of the packages that decide a number here
+    versions: Mapping[str, str] = field(default_factory=dict)
+    within: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         names = [name for column in self.columns for name in (column.key, *column.beside)]
@@ -204,9 +213,11 @@ class Report:
     def to_json(self) -> dict[str, Any]:
         """Everything, with unrounded values."""
         return {
+            "schema": SCHEMA,
             "table": self.name,
             "title": self.title,
-            "columns": [column.key for column in self.columns],
+            "columns": [asdict(column) for column in self.columns],
+            "comparable_within": list(self.within),
             "rows": [
                 {column.key: cell.to_json() for column, cell in zip(self.columns, row, strict=True)}
                 for row in self.rows
