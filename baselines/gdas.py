@@ -39,7 +39,10 @@ class Gdas:
         return np.asarray(np.argmax(self._perturbed, axis=-1))
 
     def learn(self, choices: Choices, accuracies: Reals) -> None:
-        """Send the advantage back through the relaxed weight of each chosen operation."""
+        """Send the advantage back through the relaxed weight of each chosen operation.
+
+        Of a design that was not drawn, but started from, the relaxed sample of the draw that waits takes the place.
+        """
         advantage = self._baseline.advantage(accuracies)
         largest = self._perturbed.max(axis=-1, keepdims=True)
         relaxed = normalised(np.exp((self._perturbed - largest) / self._tau()))

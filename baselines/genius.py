@@ -192,7 +192,10 @@ class Genius:
             return
         feedback = self._sent(f"feedback {self.turn}", lambda: self._prompts.write_feedback(trial))
         following = self._said_by_user(self.turn + 1, feedback)
-        self._dialogue += [{"role": "assistant", "content": trial.proposal.reply or ""}, *following]
+        said = trial.proposal.reply or ""
+        if trial.proposal.architecture:  # a design that the run was given to start from
+            said = self._prompts.write_design(self._space, trial.proposal.architecture)
+        self._dialogue += [{"role": "assistant", "content": said}, *following]
 
     def _statement(self) -> str:
         said = self._experiments_so_far() if self._experiments else self._prompts.problem

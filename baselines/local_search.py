@@ -35,11 +35,14 @@ class LocalSearch:
         return Proposal(self._next)
 
     def tell(self, trial: Trial) -> None:
-        """Move if the proposal is better than the current architecture."""
-        self._seen.add(self._next)
+        """Move to what is better than the current architecture; a neighbour that was not told of yet stays the next."""
+        told = trial.architecture or self._next
+        self._seen.add(told)
+        if told != self._next:
+            self._neighbours.insert(0, self._next)
         if isinstance(trial, Evaluated) and trial.accuracy > self._accuracy:
             self._accuracy = trial.accuracy
-            neighbours = list(self._space.neighbours(self._next))
+            neighbours = list(self._space.neighbours(told))
             places = [self._stream.random() for _ in neighbours]
             self._neighbours = [neighbours[n] for n in sorted(range(len(places)), key=places.__getitem__)]
         while self._neighbours:

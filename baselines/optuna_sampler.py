@@ -38,7 +38,7 @@ class OptunaSearch:
         except ImportError as error:
             raise ImportError(f"this method needs Optuna, which is not installed; {INSTALL}") from error
         optuna.logging.set_verbosity(optuna.logging.WARNING)  # otherwise every evaluation is a line
-        self._failed = optuna.trial.TrialState.FAIL
+        self._create_trial, self._states = optuna.trial.create_trial, optuna.trial.TrialState
         self._study = optuna.create_study(direction="maximize", sampler=make_sampler(stream.getrandbits(32)))
         self._exhausted = False
         self._study.stop = self._stop  # type: ignore[method-assign]  # what a sampler calls when it has tried all
@@ -59,11 +59,19 @@ class OptunaSearch:
         return Proposal(tuple(self._trial.params[name] for name in self._distributions))
 
     def tell(self, trial: Trial) -> None:
-        """Report the accuracy, or that the suggestion failed, and have the sampler suggest again."""
-        if isinstance(trial, Evaluated):
-            self._study.tell(self._trial, trial.accuracy)
-        else:
-            self._study.tell(self._trial, state=self._failed)
+        """Report the accuracy, or that the suggestion failed, and have the sampler suggest again.
+
+        What it did not suggest joins the study, and its suggestion stands.
+        """
+        accuracy = trial.accuracy if isinstance(trial, Evaluated) else None
+        state = self._states.FAIL if accuracy is None else self._states.COMPLETE
+        if trial.architecture is not None and trial.architecture != self.ask().architecture:
+            params = dict(zip(self._distributions, trial.architecture, strict=True))
+            self._study.add_trial(
+                self._create_trial(params=params, distributions=self._distributions, value=accuracy, state=state)
+            )
+            return
+        self._study.tell(self._trial, accuracy, state)
         if not self._exhausted:
             self._trial = self._study.ask(self._distributions)
 

@@ -116,7 +116,7 @@ class Learner(Protocol):
         """(..., slots) choices from (..., draws) numbers in [0, 1)."""
 
     def learn(self, choices: Choices, accuracies: Reals) -> None:
-        """Take in the accuracy, in percent, (...), of what was proposed last."""
+        """Take in the accuracy, in percent, (...), of what was proposed last, or of a design to start from."""
 
 
 class PolicySearch:
@@ -134,7 +134,7 @@ class PolicySearch:
     def tell(self, trial: Trial) -> None:
         """Learn from an accuracy; draw again in any case."""
         if isinstance(trial, Evaluated):
-            self._learner.learn(self._next, np.array(trial.accuracy))
+            self._learner.learn(np.array(trial.architecture), np.array(trial.accuracy))
         self._next = self._propose()
 
     def _propose(self) -> Choices:

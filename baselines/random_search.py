@@ -28,9 +28,9 @@ class RandomSearch:
         """The next draw."""
         return Proposal(self._next)
 
-    def tell(self, trial: Trial) -> None:  # noqa: ARG002
+    def tell(self, trial: Trial) -> None:
         """Draw again, whatever the outcome."""
-        self._proposed.add(self._next)
+        self._proposed.add(trial.architecture or self._next)
         self._next = self._draw()
 
     def _draw(self) -> Architecture:

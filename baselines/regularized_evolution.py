@@ -76,9 +76,9 @@ class RegularizedEvolution:
         return Proposal(self._next)
 
     def tell(self, trial: Trial) -> None:
-        """Let the proposal join the population, if it was evaluated; the oldest member leaves."""
+        """Let what was evaluated join the population; the oldest member leaves."""
         if isinstance(trial, Evaluated):
-            self._population.append((trial.accuracy, self._next))
+            self._population.append((trial.accuracy, trial.architecture))
         if len(self._population) < self._settings.population:
             self._next = self._space.sample(self._stream)
         else:

@@ -6,9 +6,7 @@ stay inside SQLite, whose transactions cannot be torn, instead of diskcache's se
 past diskcache over a connection that cannot write: one prepared statement, and it works on read-only media. These are
 the tables of diskcache 5, which is checked.
 
-SQLite drops the end of a log that was damaged, and says nothing. So each row continues a digest over all lines before
-it (`Mark`), and a file beside the log, the witness, says up to where that has come. It is written after a record is on
-the disk, and does not wait for the disk itself: of a store whose power went it may say less than there is, never more.
+What SQLite loses without a word, a witness beside it notices (`cache.witness`).
 
 The store is a local index of cassettes: `load` builds it from them and `export` gives them back.
 """
@@ -23,7 +21,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import diskcache
 
@@ -32,6 +30,7 @@ from cache.errors import CacheError
 from cache.key import DIGEST_PREFIX
 from cache.nearest import SKETCH_BYTES, nearest_key, sketch
 from cache.record import Record
+from cache.witness import Mark, see, seen
 from genius_replay import files
 
 DBNAME = "cache.db"  # diskcache's file in a folder
@@ -55,7 +54,6 @@ _SCHEMA = {
 # SQLite's messages may quote a damaged file, which Python cannot always decode.
 _FAILURES = (OSError, sqlite3.Error, diskcache.Timeout, UnicodeDecodeError)
 _PATIENCE = 60  # seconds that a writer waits for the others
-_WITNESSED = re.compile(r"(\d+) ([0-9a-f]{64})\n")
 _FOREIGN = "Nothing here writes such a row: build the store again from its cassettes in an empty folder."
 
 
@@ -71,22 +69,6 @@ def _line(mode: object, filename: object, value: object) -> bytes:
     if mode != MODE_RAW or filename is not None or not isinstance(value, bytes):
         raise CacheError(f"Expected a line in the row, got diskcache mode {mode} (4 is a pickle). {_FOREIGN}")
     return value
-
-
-class Mark(NamedTuple):
-    """A row, and the digest that it continues over all lines so far, in hexadecimal digits; none before the first."""
-
-    row: int = 0
-    digest: str = ""
-
-    def then(self, line: bytes) -> Mark:
-        """The mark of the next row, which holds this line."""
-        return Mark(self.row + 1, hashlib.sha256(bytes.fromhex(self.digest) + line).hexdigest())
-
-    @classmethod
-    def of(cls, row: int, tag: object) -> Mark:
-        """The mark in a row's tag, behind the sketch; rows of the first version have none."""
-        return cls(row, tag[SKETCH_BYTES:].hex() if isinstance(tag, bytes) else "")
 
 
 class LinesOnly(diskcache.Disk):  # type: ignore[misc]
@@ -310,30 +292,15 @@ class Store(AbstractContextManager["Store"]):
         return self._path.with_name(f"{DBNAME}-witness")
 
     def witnessed(self) -> Mark:
-        """Return the last row that the witness has seen; raises CacheError if it is damaged."""
+        """Return the last row that the witness has seen; raises CacheError if it is damaged or cannot be read."""
         try:
-            said = self._witness.read_bytes().strip(b"\0")  # which a file may be filled with when the power goes
-        except FileNotFoundError:
-            return Mark()
+            return seen(self._witness)
         except OSError as error:
             raise self._failure("read", error) from error
-        found = _WITNESSED.fullmatch(said.decode("latin-1"))
-        if said and found is None:
-            raise CacheError(
-                f"Expected a row and its digest in {self._witness}, got {said[:80]!r}. Bring the folder back from a "
-                "copy; or verify the store, and if nothing else is wrong, delete that file."
-            )
-        return Mark(int(found[1]), found[2]) if found else Mark()
 
     def _testify(self) -> None:
-        """Let the witness see the last row, in one write that nothing halves."""
         with suppress(CacheError, *_FAILURES), self._cache.transact():  # else it has seen less, which is true
-            if (last := self._last()).row > self.witnessed().row:
-                descriptor = os.open(self._witness, os.O_WRONLY | os.O_CREAT, 0o666)
-                try:
-                    os.write(descriptor, f"{last.row} {last.digest}\n".encode())
-                finally:
-                    os.close(descriptor)
+            see(self._witness, self._last())
 
     def _last(self) -> Mark:
         return Mark.of(*next(iter(self._select("SELECT rowid, tag FROM Cache ORDER BY rowid DESC LIMIT 1")), (0, b"")))

@@ -163,6 +163,9 @@ Told: TypeAlias = Callable[[int, int, Trial], "Trial | None"]
 Before: TypeAlias = Callable[[int, int], object]
 """Is told the iteration and the turn of every proposal before it is asked for."""
 
+After: TypeAlias = Callable[[Step], "bool | None"]
+"""Is shown every step when it has happened; the run ends there if it says True."""
+
 
 @contextmanager
 def blaming(who: str) -> Iterator[None]:
@@ -194,11 +197,16 @@ def run(
     budget: Budget,
     told: Told | None = None,
     before: Before = lambda iteration, turn: None,  # noqa: ARG005
+    start: Sequence[Architecture] = (),
+    after: After = lambda step: None,  # noqa: ARG005
 ) -> Trajectory:
     """Let an optimiser search until its budget is spent, or until it says that it cannot improve or is exhausted.
 
     Without `told` the optimiser is told the truth, and what cannot be measured ends the run. With it the optimiser is
     told what a published run was told, so that the run can be repeated to the letter even where that was not true.
+
+    The designs of `start` are the first proposals: judged, told and counted like the optimiser's own. `after` may end
+    the run.
 
     Raises:
         OptimizerError, InvalidArchitecture: the optimiser fails, or proposes what is no proposal (`Problem.judge`).
@@ -211,7 +219,7 @@ def run(
         before(iteration, turn)
         try:
             with blaming(who):
-                proposal = optimizer.ask()
+                proposal = Proposal(start[len(steps)]) if len(steps) < len(start) else optimizer.ask()
         except Exhausted:
             break
         trial = problem.judge(proposal, tested)
@@ -221,6 +229,8 @@ def run(
             break
         with blaming(who):
             optimizer.tell(outcome)
+        if after(steps[-1]):
+            break
         if isinstance(outcome, Rejected):
             if outcome.rejection.reason is Reason.CONCLUDED:
                 break

@@ -145,7 +145,10 @@ class Optimizer(Protocol):
         """
 
     def tell(self, trial: Trial) -> None:
-        """Learn the outcome of the proposal."""
+        """Learn the outcome of the proposal, or of a design that a run was given to start from.
+
+        `trial.architecture` is what was proposed, whoever proposed it.
+        """
 
 
 # -- methods ---

@@ -23,7 +23,7 @@ from cache.limits import Usage, attempts_at, usage_of
 from cache.record import CHAT, Record
 from harness.constraints import Constraint, MacsWindow, novel
 from harness.errors import BrokenRecording, GivenUp, OptimizerError
-from harness.loop import Before, Objective, Problem, Reader, Step, Trajectory, run
+from harness.loop import After, Before, Objective, Problem, Reader, Step, Trajectory, run
 from harness.objectives import Asked, Figures
 from harness.protocol import (
     MILLION,
@@ -145,6 +145,7 @@ def perform(
     *,
     wait: bool = True,
     given_up: Mapping[str, str] | None = None,
+    after: After = lambda step: None,  # noqa: ARG005
 ) -> Run:
     """Perform a run; with a client that only replays, exactly what was recorded.
 
@@ -157,9 +158,12 @@ def perform(
         before: is told the iteration and the turn of every proposal before it is asked for.
         wait: whether trainings that are missing are asked for; otherwise the run ends there and says what is `missing`.
         given_up: why a training came to nothing, by its key: its proposal is told as one that was not measured.
+        after: is shown every step when it has happened. If it ends the run, that is a run of so many proposals, and the
+            specification of what is returned says so.
 
     Raises:
         CacheError: what `Client.ask` raises; what was answered before is kept.
+        InvalidArchitecture: a design that it starts from is none of the space.
     """
     asked: list[Sequence[Message]] = []
     answers: list[Record] = []
@@ -186,7 +190,18 @@ def perform(
     objective = setting.objective or measuring or remembered(specification)
     problem = Problem(setting.space, setting.macs, _constraints(specification), objective, setting.reader, unread)
     told = None if specification.told is None else partial(as_told, specification.told, specification.window)
-    trajectory = run(setting.optimizer(complete), problem, specification.budget, told, note)
+    start = [setting.space.from_native(design) for design in specification.start]
+    ended = False
+
+    def shown(step: Step) -> bool:
+        nonlocal ended
+        ended = bool(after(step))
+        return ended
+
+    trajectory = run(setting.optimizer(complete), problem, specification.budget, told, note, start, shown)
+    if ended:
+        budget = msgspec.structs.replace(specification.budget, proposals=len(trajectory.steps))
+        specification = msgspec.structs.replace(specification, budget=budget)
     measured, known = (tuple(measuring.used.values()), measuring.known) if measuring else ((), {})
     figures = {architecture: each for architecture, each in known.items() if isinstance(each, Figures)}
     return Run(specification, setting, trajectory, tuple(answers), measured, figures, client.tally)
@@ -197,13 +212,15 @@ def perform_all(
     client: Client,
     setting: Callable[[Specification], Setting],
     before: Callable[[int], Before] = lambda number: lambda iteration, turn: None,  # noqa: ARG005
+    after: After | None = None,
 ) -> list[Run]:
     """Perform runs side by side; what they all need next is trained at once, and they are performed again.
 
     A training that comes to nothing is told as a proposal that was not measured, and the runs go on; not so if the
     first `HOPELESS` of all come to nothing, which then is no matter of what was proposed.
 
-    `before` gives, for the position of a run, what is told before each of its proposals.
+    `before` gives, for the position of a run, what is told before each of its proposals; `after` is shown every step of
+    every run once, and may end the run.
 
     Raises:
         OptimizerError: a run takes another course when it is performed again.
@@ -211,11 +228,24 @@ def perform_all(
     """
     given_up: dict[str, str] = {}
     asked: set[str] = set()
+    seen: Counter[int] = Counter()  # steps by run: one that is performed again has shown its first ones
+
+    def unseen(n: int) -> After:
+        left = iter(range(seen[n]))
+
+        def shown(step: Step) -> bool | None:
+            if next(left, None) is not None:
+                return None
+            seen[n] += 1
+            return after(step) if after else None
+
+        return shown
+
     settings = [setting(each) for each in specifications]
     runs: dict[int, Run] = {}
     wanted: dict[int, tuple[Architecture, ...]] = {}
     for n, one in enumerate(specifications):
-        if settings[n].oblivious and one.training is not None:  # all its trainings are known from the beginning
+        if settings[n].oblivious and one.training is not None and after is None:  # all of them are known from the start
             ahead = (step.trial.architecture for step in foreseen(one, client, settings[n]))
             wanted[n] = tuple(architecture for architecture in ahead if architecture is not None)
     going_on = list(range(len(specifications)))
@@ -229,7 +259,9 @@ def perform_all(
             if len(given_up) >= HOPELESS and len(given_up) == len(asked):
                 raise
         for n in going_on:
-            again = perform(specifications[n], client, settings[n], before(n), wait=False, given_up=given_up)
+            again = perform(
+                specifications[n], client, settings[n], before(n), wait=False, given_up=given_up, after=unseen(n)
+            )
             _refuse_another_course(runs.get(n), again)
             runs[n] = again
         wanted = {n: runs[n].missing for n in going_on if runs[n].missing}

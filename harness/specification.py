@@ -97,6 +97,7 @@ class Specification(Data, frozen=True, kw_only=True):
         window: bounds of the cost, in millions of multiply-accumulates.
         model: of a method that is handed one.
         told: what a published run was told, turn by turn in each iteration.
+        start: the designs that it begins with, before the method proposes; as the space writes them.
         number: numbers independent runs, from 0; also the sample of every request.
         seed: of a method that draws.
         arm: of an experiment; runs of different arms are never pooled.
@@ -111,6 +112,7 @@ class Specification(Data, frozen=True, kw_only=True):
     window: tuple[int, int] | None = None
     model: Model | None = None
     told: tuple[tuple[Turn, ...], ...] | None = None
+    start: tuple[str, ...] = ()
     number: int = 0
     seed: int = 0
     arm: str = ""

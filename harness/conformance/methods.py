@@ -257,6 +257,32 @@ def survives_rejections(method: Method) -> str | None:
     return None
 
 
+def takes_designs_to_start_from(method: Method) -> str | None:
+    """What it is told of a design that it did not propose counts for that design, not for what it would propose."""
+    table = TabularObjective(UNEVEN, table_of(UNEVEN))
+    before, one, other = (UNEVEN.architecture_at(place * (UNEVEN.size - 1) // 2) for place in (1, 0, 2))
+
+    def first(accuracy: float) -> Objective:
+        of_start = iter([50.0, accuracy])  # two, since of one accuracy alone some learn what an accuracy is like
+        return lambda architecture: next(of_start, None) or table(architecture)
+
+    def courses(design: Architecture, accuracy: float) -> list[list[Proposal]]:
+        found = []
+        for trial in TRIALS:
+            problem = Problem(UNEVEN, free, (), first(accuracy))
+            optimizer = method.factory(UNEVEN, Stream(SEED, trial))
+            steps = run(optimizer, problem, Budget(evaluations=STEPS, proposals=MOST), start=(before, design)).steps
+            found.append([step.trial.proposal for step in steps[2:]])
+        return found
+
+    best = courses(one, 99.0)
+    if not all(best):
+        return "it proposes nothing once it was told of a design that it did not propose"
+    if best == courses(other, 99.0) and best != courses(one, 1.0):
+        return "an accuracy of another design is taken for that of its own proposal; use the trial's `architecture`"
+    return None
+
+
 def has_no_access_to_test_accuracies(method: Method) -> str | None:
     """With other test accuracies in the file of the table it takes the same course."""
     with tempfile.TemporaryDirectory() as folder:
@@ -301,6 +327,7 @@ OF_METHODS: tuple[Property[Method], ...] = (
     repeats_a_trial_in_a_second_process,
     does_not_change_when_asked,
     survives_rejections,
+    takes_designs_to_start_from,
     has_no_access_to_test_accuracies,
     runs_as_arrays_what_it_runs_one_by_one,
 )

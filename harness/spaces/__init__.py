@@ -13,6 +13,8 @@ from harness.spaces.costs import Cost
 from tables.source import Measure
 from tables.space import Architecture, Space
 
+__all__ = ["CSV", "NAMES", "Benchmark", "Cost", "Facts", "SpaceModule", "counted_macs", "find", "tables"]
+
 _PLACES = {
     "mobilenetv2-se": "mobilenetv2_se",
     "nas-bench-macro": "nas_bench_macro",

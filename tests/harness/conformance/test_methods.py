@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from harness.conformance import methods as conformance
 from harness.conformance.methods import OF_METHODS, check
-from harness.protocol import Method, Proposal, Rejected, Trial
+from harness.protocol import Evaluated, Method, Proposal, Rejected, Trial
 from harness.streams import Stream, Streams
 from tables.space import Architecture, Space
 from tables.table import HeldOut
@@ -161,6 +161,19 @@ class ComparesWithoutLooking(Honest):
         self.best = max(self.best, trial.accuracy)  # type: ignore[union-attr]
 
 
+class CreditsItself(Honest):
+    """Climbs, and takes every outcome for that of its own proposal."""
+
+    def __init__(self, space: Space, stream: Stream) -> None:
+        super().__init__(space, stream)
+        self.centre, self.best = self.next, 0.0
+
+    def tell(self, trial: Trial) -> None:
+        if isinstance(trial, Evaluated) and trial.accuracy > self.best:
+            self.centre, self.best = self.next, trial.accuracy
+        self.next = self.stream.choice(list(self.space.neighbours(self.centre)))
+
+
 class LooksAtTheTest(Honest):
     def tell(self, trial: Trial) -> None:
         super().tell(trial)
@@ -214,6 +227,7 @@ BROKEN = [
     (MovesOnWhenAsked, conformance.does_not_change_when_asked, "asked once for proposal 0 .* change state in tell"),
     (InsistsOnWhatWasRejected, conformance.survives_rejections, "propose another"),
     (ComparesWithoutLooking, conformance.survives_rejections, "no attribute 'accuracy' .*test_methods.py, line"),
+    (CreditsItself, conformance.takes_designs_to_start_from, "use the trial's `architecture`"),
     (LooksAtTheTest, conformance.has_no_access_to_test_accuracies, "use the `accuracy` of an `Evaluated` trial only"),
 ]
 BREAKS_MORE = (

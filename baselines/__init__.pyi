@@ -1,0 +1,11 @@
+from baselines.catalogue import METHODS as METHODS
+from baselines.catalogue import find as find
+from baselines.genius import Genius as Genius
+from baselines.genius import Prompts as Prompts
+from baselines.local_search import LocalSearch as LocalSearch
+from baselines.optuna_sampler import OptunaSearch as OptunaSearch
+from baselines.optuna_sampler import optuna_method as optuna_method
+from baselines.policy import PolicySearch as PolicySearch
+from baselines.policy import policy_method as policy_method
+from baselines.random_search import RandomSearch as RandomSearch
+from baselines.regularized_evolution import RegularizedEvolution as RegularizedEvolution

@@ -1,0 +1,13 @@
+from harness.training.jobs import Job as Job
+from harness.training.jobs import Outcome as Outcome
+from harness.training.jobs import Search as Search
+from harness.training.jobs import SupernetJob as SupernetJob
+from harness.training.jobs import Trained as Trained
+from harness.training.jobs import Training as Training
+from harness.training.local import LocalExecutor as LocalExecutor
+from harness.training.queue import Queue as Queue
+from harness.training.recipes import RECIPES as RECIPES
+from harness.training.recipes import Recipe as Recipe
+from harness.training.recipes import Split as Split
+from harness.training.slurm import Resources as Resources
+from harness.training.slurm import SlurmExecutor as SlurmExecutor

@@ -1,0 +1,18 @@
+from harness.loop import Budget as Budget
+from harness.protocol import Evaluated as Evaluated
+from harness.protocol import Method as Method
+from harness.protocol import Proposal as Proposal
+from harness.protocol import Rejected as Rejected
+from harness.run import Run as Run
+from reproduce.benchmarks import Opened as Opened
+from reproduce.errors import DataMissing as DataMissing
+from reproduce.errors import ReproduceError as ReproduceError
+from reproduce.errors import UsageError as UsageError
+from reproduce.published.imagenet import replay as replay
+from reproduce.published.replay import Replay as Replay
+from reproduce.report.report import Cell as Cell
+from reproduce.report.report import Column as Column
+from reproduce.report.report import Report as Report
+from reproduce.report.report import Status as Status
+
+__version__: str

@@ -1,0 +1,17 @@
+from tables.errors import DamagedTable as DamagedTable
+from tables.errors import InvalidArchitecture as InvalidArchitecture
+from tables.errors import TableError as TableError
+from tables.files import build as build
+from tables.source import Measure as Measure
+from tables.source import Origin as Origin
+from tables.source import Source as Source
+from tables.space import Architecture as Architecture
+from tables.space import Group as Group
+from tables.space import Notation as Notation
+from tables.space import Slot as Slot
+from tables.space import Space as Space
+from tables.storage import TableInfo as TableInfo
+from tables.table import HeldOut as HeldOut
+from tables.table import Table as Table
+from tables.table import expected_best as expected_best
+from tables.table import tie_intervals as tie_intervals
