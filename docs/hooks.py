@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tempfile
 from importlib import import_module
@@ -10,14 +11,18 @@ from pathlib import Path
 
 import nbformat
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 from nbclient import NotebookClient
 from nbconvert import MarkdownExporter
+from traitlets.config import Config
 
 ROOT = Path(__file__).parents[1]
 TOUR = ROOT / "docs" / "tour.ipynb"
 PACKAGES = ("reproduce", "harness", "harness.training", "harness.conformance", "baselines", "tables", "cache")
 PATIENCE_S = 120
+ELSEWHERE = re.compile(r"""<(?:script|link(?! rel="(?:canonical|edit))|img|iframe)[^>]*?(?:src|href)="?https?:[^>]*""")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -32,6 +37,23 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
+def on_page_markdown(markdown: str, **_: object) -> str:
+    """Lead to the tour as a page; where the pages are read as files, links lead to the notebook."""
+    return markdown.replace("](tour.ipynb)", "](tour.md)")
+
+
+def on_post_page(output: str, page: Page, **_: object) -> str:
+    """Refuse a page that would load something from elsewhere when it is read.
+
+    Raises:
+        PluginError: if one does.
+    """
+    loaded = ELSEWHERE.findall(output)
+    if loaded:
+        raise PluginError(f"{page.file.src_uri}: expected nothing that is loaded from elsewhere, got {loaded[0]}")
+    return output
+
+
 def executed(path: Path) -> tuple[str, dict[str, bytes]]:
     """A notebook as Markdown with what its cells print, and its pictures by name.
 
@@ -40,7 +62,11 @@ def executed(path: Path) -> tuple[str, dict[str, bytes]]:
     notebook = nbformat.read(path, as_version=4)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["GENIUS_REPLAY_HOME"] = f"{folder}/home"
-        NotebookClient(notebook, timeout=PATIENCE_S, resources={"metadata": {"path": folder}}).execute()
+        talks = Config(
+            ConnectionFileMixin={"transport": "ipc", "ip": f"{folder}/kernel"}
+        )  # through files, over no port
+        there = {"metadata": {"path": folder}}
+        NotebookClient(notebook, config=talks, timeout=PATIENCE_S, resources=there).execute()
     text, resources = MarkdownExporter().from_notebook_node(notebook)
     return text, dict(resources["outputs"])
 

@@ -38,7 +38,9 @@ PROGRAM = re.compile(r"```python\n(?P<command>(?:(?!```).)*)```\n\n```text\n(?P<
 COMMAND = re.compile(r"^(?:python -m (\w+(?:\.\w+)?)|genius-replay) (.*?)(?: *#.*| &| \||$)", re.MULTILINE)
 BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 
-NAMES = re.compile(r"NAS-Bench-201|GPT-4|SmolLM2 135M|`smollm2`|`gemma3-270m`|Gemma 3 270M|budget 0\b|sections? [\d., ]+")
+NAMES = re.compile(
+    r"NAS-Bench-201|GPT-4|SmolLM2 135M|`smollm2`|`gemma3-270m`|Gemma 3 270M|budget 0\b|sections? [\d., ]+"
+)
 COMPARES = re.compile(r"\b(?:better|worse|ahead|behind|beats|outperforms?|level with)\b")
 JUDGED = [name for name in PAGES if name.startswith("questions/")] + ["what-genius-numbers-mean.md"]
 """Pages that say what numbers mean."""
@@ -127,9 +129,7 @@ def commands() -> Iterator[tuple[str, str, str]]:
 
 
 @pytest.mark.parametrize(("where", "package", "arguments"), list(commands()))
-def test_every_command_is_understood(
-    where: str, package: str, arguments: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_command_is_understood(where: str, package: str, arguments: str, monkeypatch: pytest.MonkeyPatch) -> None:
     parse: Callable[..., object] = argparse.ArgumentParser.parse_args
 
     def stop(*of: object, **named: object) -> object:
