@@ -34,6 +34,9 @@ def find(name: str) -> Method:
     What an entry point or a path names is a `Method`, or anything that is called with a space and a stream and returns
     an optimiser, such as its class.
 
+    >>> find("random")
+    <Method random: random search with repetition>
+
     Raises:
         HarnessError: if there is none.
     """

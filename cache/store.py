@@ -33,6 +33,7 @@ from cache.record import Record
 from cache.witness import Mark, see, seen
 from genius_replay import files
 from genius_replay.advice import install
+from genius_replay.showing import brief
 
 DBNAME = "cache.db"  # diskcache's file in a folder
 MODE_RAW = 1  # diskcache's word for a value that stands in its row; 4 is a pickle
@@ -146,6 +147,9 @@ class Store(AbstractContextManager["Store"]):
             self._cache.close()
 
     # -- reading ---
+
+    def __repr__(self) -> str:
+        return brief(self, f"in {self._path.parent}")
 
     def __len__(self) -> int:
         return int(self._select("SELECT COUNT(*) FROM Cache")[0][0])

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genius_replay.advice import unknown
+from genius_replay.showing import brief
 from harness import spaces
 from harness.digits import table as digits
 from harness.spaces import Benchmark
@@ -66,6 +67,10 @@ def of_space(space: str, name: str | None = None) -> str:
     return name or next(filter(at_hand, names), names[0])
 
 
+VERSIONS = {"numpy": np.__version__}
+"""Of the packages that decide what is looked up in tables and made of it."""
+
+
 def at_hand(name: str) -> bool:
     """Whether a table can be opened: nobody has to fetch it, or its file has been fetched."""
     file = file_of(find(name))
@@ -89,6 +94,9 @@ class Opened:
 
     table: Table
     held_out: HeldOut
+
+    def __repr__(self) -> str:
+        return brief(self, self.table.description)
 
     @classmethod
     def at(cls, path: Path) -> Opened:

@@ -18,6 +18,7 @@ import numpy as np
 from cache.client import Client, Records, Reply, Request
 from cache.key import JSON
 from genius_replay.advice import unknown
+from genius_replay.showing import brief
 from harness import arrays
 from harness.loop import Budget
 from harness.protocol import Method, UnfitMethod
@@ -44,6 +45,10 @@ class Contest:
     recorded: tuple[Contestant, ...]
     methods: tuple[Contestant, ...]
     remarks: tuple[str, ...]  # who is not here, or only in part, and why
+
+    def __repr__(self) -> str:
+        everybody = (*self.genius, *self.recorded, *self.methods)
+        return brief(self, f"on {self.name}: {', '.join(each.name for each in everybody)}")
 
     @property
     def name(self) -> str:

@@ -84,6 +84,12 @@ def distinct_conversations() -> tuple[Published, ...]:
 def replay(name: str) -> Replay:
     """Search again as the run did.
 
+    >>> run = replay("329M")
+    >>> len(run.trajectory.steps), run.winner[:6]
+    (26, (1, 0, 0, 0, 1, 0))
+    >>> print(run.errata[0])
+    run 329M, iteration 1, turn 2: FLOPs in millions told as 317, in truth 312.203072
+
     Raises:
         ReplayMiss: if a rebuilt request was never recorded.
         MalformedConversation: if what was fetched tells no winner.

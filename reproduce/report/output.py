@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from reproduce.report.report import Report
 
 DRAWN = (".png", ".svg", ".pdf")
-SUFFIXES = {".txt": "text", ".md": "md", ".csv": "csv", ".json": "json", ".tex": "latex"}
+SUFFIXES = {".txt": "text", ".md": "md", ".csv": "csv", ".json": "json", ".tex": "latex", ".html": "html"}
 FORMATS = tuple(SUFFIXES.values())
 
 WIDTH = 3.4  # inches: one column of a two-column page
