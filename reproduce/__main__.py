@@ -78,6 +78,9 @@ GROUPS = {
         "fetch": Command("bring the published files, verified", "329M nas-bench-macro"),
         "audit": Command("hold the published conversations against the cost model", "329M"),
     },
+    "this command line": {
+        "completion": Command("a script by which a shell completes commands, options, names and files", "bash"),
+    },
 }
 COMMANDS = {name: command for group in GROUPS.values() for name, command in group.items()}
 
