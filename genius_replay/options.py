@@ -104,7 +104,7 @@ class Parser(argparse.ArgumentParser):
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **{"formatter_class": _Formatter, **options})
+        super().__init__(*args, **{"formatter_class": _Formatter, "allow_abbrev": False, **options})
         for name in (None, "store"):  # how argparse calls what `add_argument` makes of an option with a value
             self.register("action", name, _Once)
         self.add_argument(
@@ -163,8 +163,8 @@ class _Formatter(argparse.HelpFormatter):
         needed = [action for action in actions if not action.option_strings or action.required]
         if usage is not None or len(needed) == len([*actions]):
             return super()._format_usage(usage, actions, *others)
-        short: str = super()._format_usage(None, needed, [], others[-1])
-        return short.replace(self._prog, f"{self._prog} [OPTION ...]", 1)
+        rest = argparse.Action([], "", nargs="*", metavar="OPTION")
+        return super()._format_usage(None, [rest, *needed], [], others[-1])
 
     def _split_lines(self, text: str, width: int) -> list[str]:
         return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False, break_long_words=False)

@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     parser = command_line(*ITEMS, *COMMANDS)
     parser.prog = "genius-replay"
     for command, action in _actions(parser, ""):
-        written = [*action.option_strings[:1], action.metavar, f"{command} {action.metavar}"]
+        written = (*action.option_strings, str(action.metavar), f"{command} {action.metavar}")
         if action.type in (infile, outfile, path_only, destination):
             action.complete = shtab.DIRECTORY if action.metavar in ("DIR", "FOLDER") else shtab.FILE  # type: ignore[attr-defined]
         elif (name := next((one for one in written if one in NAMES), None)) is not None:

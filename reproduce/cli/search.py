@@ -110,7 +110,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    model = parser.add_argument_group("language model, for genius; the key is taken from OPENAI_API_KEY")
+    model = parser.add_argument_group("language model, for genius", "Its key is taken from OPENAI_API_KEY.")
     model.add_argument("--model", metavar="NAME", help="as the endpoint calls it")
     model.add_argument("--base-url", metavar="URL", help="such as http://127.0.0.1:8000/v1; else OPENAI_BASE_URL")
     model.add_argument("--fresh", action="store_true", help="use no answer that another endpoint gave before")
@@ -127,7 +127,7 @@ def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
     model.add_argument(
         "--parameter", nargs="+", default=[], metavar="NAME=JSON", help="sent with every request, e.g. max_tokens=512"
     )
-    ceiling = parser.add_argument_group("ceilings; what was answered before one is reached is kept")
+    ceiling = parser.add_argument_group("ceilings", "What was answered before one is reached is kept.")
     ceiling.add_argument("--max-calls", type=int, metavar="N", help="requests, of the whole command")
     ceiling.add_argument("--max-tokens", type=int, metavar="N", help="prompt and completion, of the whole command")
     ceiling.add_argument("--max-cost", type=float, metavar="MONEY", help="of the whole command; needs --prices")

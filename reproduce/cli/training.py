@@ -48,7 +48,7 @@ _OF_LOCAL = ("--processes",)
 
 def add_arguments(parser: argparse.ArgumentParser, *, dataset: str = "digits") -> None:
     """Declare how to train, and where."""
-    how = parser.add_argument_group("training; every setting is part of a result's key")
+    how = parser.add_argument_group("training", "Every setting is part of a result's key.")
     how.add_argument("--dataset", default=dataset, metavar="NAME", help=f"digits, cifar10, … (default: {dataset})")
     how.add_argument("--data", type=path_only, metavar="PATH", help="where the data lie; the digits need no place")
     how.add_argument("--recipe", metavar="NAME", help=f"{', '.join(recipes.RECIPES)} (default: by the data set)")
@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser, *, dataset: str = "digits") -
     how.add_argument(
         "--train-seed", type=int, default=0, metavar="N", help="of weights, order and augmentation (default: 0)"
     )
-    where = parser.add_argument_group("where trainings run; they outlive this command, and each is done once")
+    where = parser.add_argument_group("where trainings run", "They outlive this command, and each is done once.")
     where.add_argument(
         "--executor", choices=("local", "slurm"), default="local", help="this machine, or a cluster (default: local)"
     )
