@@ -48,7 +48,7 @@ def find(name: str) -> Method:
     if name in offered.names:
         return _load(offered[name])
     known = [*METHODS, *sorted(offered.names)]
-    hint = "" if optuna_sampler.METHODS else f"; those of Optuna come with {install('optuna')}"
+    hint = "" if optuna_sampler.METHODS else f"; those of Optuna come with `{install('optuna')}`"
     raise HarnessError(unknown("method", name, known, f", and your own as my_module:MyOptimiser{hint}"))
 
 
