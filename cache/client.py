@@ -161,7 +161,7 @@ class Client:
         """Return the answers to many requests, in their order; those that a queue has to make are made at once.
 
         Raises:
-            as `ask`. What was made before an error is kept.
+            CacheError: as `ask` does; what was made before an error is kept.
         """
         provider = self._providers.get(kind)
         if provider is None or callable(provider):

@@ -92,7 +92,7 @@ def data_frame(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> DataFra
     try:
         import pandas
     except ModuleNotFoundError as error:
-        raise ImportError(f"a data frame needs pandas, which is not installed: run `{install('pandas')}`") from error
+        raise ImportError(f"a data frame needs pandas, which is not installed; {install('pandas')}") from error
 
     def kind(values: Sequence[Any]) -> str:
         there = [value for value in values if value is not None]

@@ -78,7 +78,7 @@ class Shown:
         try:
             import optuna
         except ModuleNotFoundError as error:
-            raise ImportError(f"a study needs Optuna, which is not installed: run `{install('optuna')}`") from error
+            raise ImportError(f"a study needs Optuna, which is not installed; {install('optuna')}") from error
         verbosity = optuna.logging.get_verbosity()
         optuna.logging.set_verbosity(optuna.logging.WARNING)  # else it says that there is a new study
         study = optuna.create_study(direction="maximize", study_name=self.title)

@@ -67,6 +67,10 @@ def of_space(space: str, name: str | None = None) -> str:
     return name or next(filter(at_hand, names), names[0])
 
 
+VERSIONS = {"numpy": np.__version__}
+"""Of the packages that decide what is looked up in tables and made of it."""
+
+
 def at_hand(name: str) -> bool:
     """Whether a table can be opened: nobody has to fetch it, or its file has been fetched."""
     file = file_of(find(name))

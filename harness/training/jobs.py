@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Literal, TypeAlias, TypeVar
@@ -428,6 +428,15 @@ class Observed(Stretch, frozen=True, kw_only=True):
     def stretches(self) -> tuple[Stretch, ...]:
         """All of them, in order."""
         return (*self.earlier, Stretch(self.device, self.settings, self.versions, self.code))
+
+
+def trained_with(trainings: Iterable[Observed]) -> dict[str, str]:
+    """The versions of Python and the libraries that trained, for the provenance of a report; all where they differ."""
+    found: dict[str, dict[str, None]] = {}
+    for stretch in (stretch for each in trainings for stretch in each.stretches):
+        for name, version in stretch.versions.items():
+            found.setdefault(f"trained with {name}", {})[version] = None
+    return {name: " and ".join(versions) for name, versions in found.items()}
 
 
 J = TypeVar("J", bound=Spec)

@@ -53,8 +53,8 @@ def as_csv(value: Any) -> Any:
 
 
 def as_json(content: Any) -> str:
-    """JSON in ASCII, which holds any text without a control character."""
-    return json.dumps(content, indent=1) + "\n"
+    """JSON in ASCII, which holds any text without a control character; what is no finite number, as null."""
+    return json.dumps(json.loads(json.dumps(content), parse_constant=lambda _: None), indent=1) + "\n"
 
 
 def as_latex(text: str) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import Enum
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from cache.client import Tally
 from cache.key import digest_bytes
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 Value: TypeAlias = str | int | float | None
 COVERS = 0.95  # what an interval covers of which nothing else is said
 LISTED = 6  # runs of one file that are named one by one
+SCHEMA = "urn:genius-replay:report:1"
+"""The form of `Report.to_json`, which `report.schema.json` describes; the number grows when a field goes or changes."""
 
 
 class Status(Enum):
@@ -137,10 +139,11 @@ def recorded(value: Value, form: str = "") -> Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its key in JSON and CSV, and its heading."""
+    """A column: its key in JSON and CSV, its heading, and which of its numbers are the better ones, if one can say."""
 
     key: str
     title: str
+    better: Literal["higher", "lower"] | None = None
 
     @property
     def beside(self) -> tuple[str, ...]:
@@ -182,6 +185,11 @@ class Report:
     >>> costs.fields()
     (['run', 'run_status', 'macs', 'macs_status'], [['a', 'label', 5, 'recomputed']])
 
+    Attributes:
+        tables: the digests of the tables and recordings that it came from, by name.
+        versions: of the packages that decide a number here.
+        within: the keys of columns: only rows that are alike in them can be compared, and have a best one.
+
     Raises:
         ValueError: two columns would have one name in JSON or CSV, so that one would take the other's place.
     """
@@ -193,7 +201,8 @@ class Report:
     notes: tuple[str, ...]
     replays: tuple[Replayed, ...] = ()
     tables: Mapping[str, str] = field(default_factory=dict)
-    versions: Mapping[str, str] = field(default_factory=dict)  # of the packages that decide a number here
+    versions: Mapping[str, str] = field(default_factory=dict)
+    within: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         names = [name for column in self.columns for name in (column.key, *column.beside)]
@@ -253,9 +262,11 @@ class Report:
     def to_json(self) -> dict[str, Any]:
         """Everything, with unrounded values."""
         return {
+            "schema": SCHEMA,
             "table": self.name,
             "title": self.title,
-            "columns": [column.key for column in self.columns],
+            "columns": [asdict(column) for column in self.columns],
+            "comparable_within": list(self.within),
             "rows": [
                 {column.key: cell.to_json() for column, cell in zip(self.columns, row, strict=True)}
                 for row in self.rows
