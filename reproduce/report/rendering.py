@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from itertools import groupby, zip_longest
 from textwrap import wrap
 
-from reproduce.report.escaping import as_csv, as_json, as_latex, as_line, as_markdown, as_markdown_cell
+from reproduce.report.escaping import as_csv, as_json, as_line, as_markdown, as_markdown_cell
+from reproduce.report.latex import latex
 from reproduce.report.report import Report, Status
 
 WIDTH = 80  # characters of a line where no terminal says otherwise
@@ -153,19 +154,6 @@ def comma_separated(report: Report) -> str:
     return file.getvalue()
 
 
-def latex(report: Report) -> str:
-    """A `tabular` for booktabs; statuses are superscripts, explained in a comment."""
-    lines = [f"% {as_line(line)}" for line in (report.title, *report.notes, report.origin)]
-    recorded = ", d recorded" if Status.RECORDED in _statuses(report) else ""
-    lines.append(f"% superscripts: c recomputed, r replayed{recorded}, q quoted, m not at hand; needs booktabs")
-    lines += [rf"\begin{{tabular}}{{{'l' * len(report.columns)}}}", r"\toprule"]
-    lines.append(" & ".join(as_latex(column.title) for column in report.columns) + r" \\")
-    lines.append(r"\midrule")
-    for row in report.rows:
-        lines.append(" & ".join(as_latex(cell.text) + _superscript(cell.status) for cell in row) + r" \\")
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
-
-
 _RENDERERS: dict[str, Callable[[Report], str]] = {
     "text": plain,
     "md": markdown,
@@ -188,10 +176,6 @@ def legend(report: Report) -> str:
 def _statuses(report: Report) -> list[Status]:
     used = {cell.status for row in report.rows for cell in row}
     return [status for status in Status if status in used]
-
-
-def _superscript(status: Status) -> str:
-    return f"$^{{{status.letter}}}$" if status.letter else ""
 
 
 def _marked(report: Report, said: Callable[[str], str], glue: str = " ") -> list[list[str]]:
