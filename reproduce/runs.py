@@ -40,7 +40,7 @@ ANSWERS: Mapping[str, Callable[[Space], dict[str, JSON]]] = {
     },
     "gbnf": lambda space: {"grammar": space.gbnf()},
 }
-"""How a model may answer: in prose, or held to the space by what a server takes (`docs/endpoints.md`)."""
+"""How a model may answer: in prose, or held to the space by what a server takes (`docs/record.md`)."""
 
 STRICT, PUBLISHED = "strict", "published"  # readers: of new recordings, and of those from before there was this one
 

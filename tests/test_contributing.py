@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md: every file that it shows is written and run, and every command prints what is shown."""
+"""CONTRIBUTING.md and docs/add: every file that they show is written and run, every command prints what is shown."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ import pytest
 from baselines import catalogue
 
 ROOT = Path(__file__).parents[1]
-TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-FILES = dict(re.findall(r"^```\w+ (\S+)\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE))
+PAGES = (ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs" / "add").glob("*.md")))
+TEXT = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+FILES = dict(re.findall(r"^```\w+ title=\"(\S+)\"\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE))
 COMMANDS = re.findall(r"^```console\n\$ python (.*)\n((?:.*\n)*?)```", TEXT, re.MULTILINE)
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 

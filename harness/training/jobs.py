@@ -20,6 +20,7 @@ import msgspec
 from cache.errors import InvalidRequest
 from cache.key import JSON, digest_bytes, request_key
 from cache.record import Record
+from genius_replay.showing import brief
 from harness import spaces
 from harness.errors import InvalidJob, NotThisJob
 from harness.spaces.nas_bench_201 import SPACE
@@ -217,6 +218,9 @@ class Training(Spec, frozen=True, dict=True):
             raise InvalidJob(  # the two branches of a reduction would not meet, or fill up as they should not
                 f"{SPACE.name} halves pictures twice and expects a side that 4 divides, got {side}: mend the recipe"
             )
+
+    def __repr__(self) -> str:
+        return brief(self, f"of {self.space} on {self.dataset}, epochs {self.recipe.epochs}, seed {self.seed}")
 
     def job(self, architecture: Architecture) -> Job:
         """The training of one architecture; raises InvalidArchitecture if it is none of the space."""

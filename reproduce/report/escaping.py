@@ -10,8 +10,9 @@ import re
 from typing import Any
 
 from genius_replay.console import printable
+from genius_replay.showing import as_html as as_html
+from genius_replay.showing import as_line as as_line
 
-_BREAKS = re.compile(r"[^\S ]+")  # all white space but the space itself
 _FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠]")
 """With these a spreadsheet begins a formula (OWASP, CSV injection); the last four are the wide forms of the first."""
 _MARKDOWN = re.compile(r"[\\<~]|\*(?=\S)|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])|(?<=\])\(")
@@ -34,11 +35,6 @@ _LATEX = str.maketrans(
         "→": r"$\to$",
     }
 )
-
-
-def as_line(text: str) -> str:
-    """One line for a terminal, a file of text or a comment: nothing breaks it, and nothing in it is a control."""
-    return printable(_BREAKS.sub(" ", text))
 
 
 def as_markdown(text: str) -> str:

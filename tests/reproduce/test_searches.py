@@ -385,7 +385,7 @@ def test_a_cassette_without_a_search_is_refused(tmp_path: Path, capsys: pytest.C
 def test_the_page_on_training_shows_what_is_printed(
     executor: Instant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "train.md").read_text(encoding="utf-8")
     ahead, search, replay, *_ = re.findall(r"^python -m reproduce (search .*)$", page, re.MULTILINE)
     monkeypatch.chdir(tmp_path)
     assert main(shlex.split(ahead)) == 0

@@ -219,7 +219,7 @@ class TestServing:
 def test_the_lines_that_are_shown_are_understood() -> None:
     parser = argparse.ArgumentParser(exit_on_error=False)
     search.add_arguments(parser)
-    page = (ROOT / "docs" / "endpoints.md").read_text(encoding="utf-8").replace("\\\n", "")
+    page = (ROOT / "docs" / "record.md").read_text(encoding="utf-8").replace("\\\n", "")
     printed = serve.served(MODELS["smollm2"], 8001, 512)
     for text in (page, printed):
         (line,) = re.findall(r"python -m reproduce record (--.*)", text)

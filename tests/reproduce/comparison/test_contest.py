@@ -352,7 +352,7 @@ def test_a_wrong_optimiser_is_a_clear_error(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--table", "nas-bench-102"), "expected one of nas-bench-201-digits"),
+        (("--table", "nas-bench-102"), "no table is called 'nas-bench-102'; there are nas-bench-201-digits"),
         (("--methods", "evolutoin"), "there are random"),
         (("--optimiser", "no_such_module:Mine"), "no_such_module"),
         (("--budget", "0"), "positive"),

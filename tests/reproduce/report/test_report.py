@@ -47,6 +47,7 @@ def test_f7_a_report_without_rows_has_its_headings(form: str) -> None:
         "md": "## Title",
         "latex": "% genius-replay",
         "text": "Title\n\nA  B\n",
+        "html": "<!DOCTYPE html>",
     }
     assert text.startswith(first[form])
 
