@@ -15,6 +15,7 @@ from baselines import (
     reinforce,
     score_function,
 )
+from genius_replay.advice import install, unknown
 from harness.errors import HarnessError
 from harness.protocol import Method
 
@@ -33,6 +34,9 @@ def find(name: str) -> Method:
     What an entry point or a path names is a `Method`, or anything that is called with a space and a stream and returns
     an optimiser, such as its class.
 
+    >>> find("random")
+    <Method random: random search with repetition>
+
     Raises:
         HarnessError: if there is none.
     """
@@ -43,9 +47,9 @@ def find(name: str) -> Method:
     offered = entry_points(group=GROUP)
     if name in offered.names:
         return _load(offered[name])
-    known = ", ".join([*METHODS, *sorted(offered.names)])
-    hint = "" if optuna_sampler.METHODS else f"; those of Optuna come with {optuna_sampler.INSTALL}"
-    raise HarnessError(f"no method is called {name!r}; there are {known}, and your own as my_module:MyOptimiser{hint}")
+    known = [*METHODS, *sorted(offered.names)]
+    hint = "" if optuna_sampler.METHODS else f"; those of Optuna come with {install('optuna')}"
+    raise HarnessError(unknown("method", name, known, f", and your own as my_module:MyOptimiser{hint}"))
 
 
 def _load(entry: EntryPoint) -> Method:

@@ -16,6 +16,7 @@ from importlib import resources
 from string import Template
 from typing import TYPE_CHECKING
 
+from genius_replay.showing import brief
 from harness.protocol import (
     Complete,
     Evaluated,
@@ -66,6 +67,9 @@ class Prompts:
     digits: int = 2
     as_sent: Mapping[tuple[int, str], str] = field(default_factory=dict)
     also_sent: Mapping[tuple[int, int], tuple[str, ...]] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return brief(self, f"{self.system} {self.problem}")
 
     @classmethod
     def load(cls, name: str, form: str = "", **values: str) -> Prompts:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shlex
 import threading
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from itertools import zip_longest
@@ -23,6 +24,7 @@ from cache.key import TOO_DEEP, canonical, digest_bytes
 from cache.nearest import nearest_key, sketch
 from cache.record import RESTORE, Record
 from genius_replay import files
+from genius_replay.showing import brief
 
 MARKERS = (b"<<<<<<< ", b"||||||| ", b"=======", b">>>>>>> ")  # of git, at the beginning of a line
 VERSION = 2  # of the file's form; the scheme of the keys has its own
@@ -37,7 +39,13 @@ class _Manifest(msgspec.Struct):
 
 
 class Cassette(Mapping[str, Record]):
-    """Records by key, in memory; a record that was read is verified when it is first taken out."""
+    """Records by key, in memory; a record that was read is verified when it is first taken out.
+
+    >>> record = Record({"model": "m", "messages": []}, answer={"choices": []})
+    >>> cassette = Cassette([record])
+    >>> len(cassette), cassette[record.key] is record
+    (1, True)
+    """
 
     def __init__(self, records: Iterable[Record] = ()) -> None:
         self._held: dict[str, Record | Packed] = {}
@@ -56,6 +64,10 @@ class Cassette(Mapping[str, Record]):
 
     def __len__(self) -> int:
         return len(self._held)
+
+    def __repr__(self) -> str:
+        kinds = Counter(held.kind for held in self._held.values())
+        return brief(self, f"of {', '.join(f'{count} {kind}' for kind, count in kinds.items()) or 'nothing'}")
 
     @property
     def digest(self) -> str:

@@ -20,6 +20,7 @@ from cache.key import JSON, request_key
 from cache.nearest import difference
 from cache.record import CHAT, Record
 from cache.spool import Spool
+from genius_replay.showing import brief
 
 Request: TypeAlias = Mapping[str, JSON]
 """The whole body of what is asked."""
@@ -93,6 +94,12 @@ class Client:
 
     Threads may share a client, and processes the records: of all who miss one answer at the same time, one has it made.
     `tally` counts since the client was made.
+
+    >>> client = Client(Cassette(), {"sum": lambda request: Reply({"is": sum(request["of"])})})
+    >>> [client.ask("sum", {"of": [1, 2]}).answer for _ in range(2)]
+    [{'is': 3}, {'is': 3}]
+    >>> client.tally
+    Tally(requests=2, hits=1, misses=1)
     """
 
     def __init__(self, records: Records | None = None, providers: Mapping[str, Provider | Queue] | None = None) -> None:
@@ -111,6 +118,10 @@ class Client:
         self._providers = dict(providers or {})
         self.tally = Tally()
         self._counting = threading.Lock()
+
+    def __repr__(self) -> str:
+        how = f"asks for {', '.join(self._providers)}" if self._providers else "only replays"
+        return brief(self, f"{how}: {self.tally.requests} asked, {self.tally.hits} found in {self._records!r}")
 
     def find(self, kind: str, request: Request, *, sample: int = 0) -> Record | None:
         """Return the record of `request` if it is there; nothing is made and nothing is counted."""

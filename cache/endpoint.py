@@ -32,6 +32,7 @@ from cache.failure import refused, unreached
 from cache.key import JSON, NOT_IN_KEY, canonical
 from cache.limits import KEPT, Limits, Spent, usage_of
 from cache.redaction import refuse_credentials, withhold
+from genius_replay.advice import install
 from genius_replay.console import printable
 
 if TYPE_CHECKING:
@@ -244,7 +245,7 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
         try:
             import openai
         except ImportError:
-            raise CacheError("Expected the package openai, got none. Run `python -m pip install openai`.") from None
+            raise CacheError(f"Expected the package openai, got none. Run `{install('openai')}`.") from None
         self._versions = {"openai": openai.__version__, "python": platform.python_version()}
         timeout = openai.Timeout(self._silence_s, connect=min(CONNECT_S, self._timeout_s))
         file, folder = (os.environ.get(variable) or None for variable in _CERTIFICATES)

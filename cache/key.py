@@ -53,6 +53,9 @@ _LONE = re.compile("[\ud800-\udfff]")  # half a surrogate pair
 def canonical(value: JSON) -> bytes:
     """Return the RFC 8785 form of `value`: 1 and 1.0 give the same bytes, and so do two orders of an object's keys.
 
+    >>> canonical({"b": 1.0, "a": "é"})
+    b'{"a":"\\xc3\\xa9","b":1}'
+
     Raises:
         InvalidRequest: `value` is not JSON; the message names the place.
 

@@ -53,6 +53,9 @@ def usage_of(answer: Mapping[str, JSON]) -> Usage | None:
     """Return what a chat.completion body says of its tokens, None if it says nothing that can be believed.
 
     It is believed if its numbers are integers from 0 on, and either the total is there or both of its parts.
+
+    >>> usage_of({"usage": {"prompt_tokens": 5, "completion_tokens": 2}})
+    Usage(prompt=5, completion=2, others=0)
     """
     said = answer.get("usage")
     if not isinstance(said, Mapping):

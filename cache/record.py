@@ -26,6 +26,7 @@ from cache.errors import CacheError, CorruptRecord, InvalidRequest
 from cache.key import JSON, TOO_DEEP, canonical, digest_bytes, keyed, question
 from cache.nearest import sketch
 from cache.redaction import refuse_credentials
+from genius_replay.showing import brief
 
 CHAT = "chat.completions"
 RESTORE = "Restore the file it came from (for a cassette: `git checkout` it), or record the answer again."
@@ -34,6 +35,10 @@ RESTORE = "Restore the file it came from (for a cassette: `git checkout` it), or
 @dataclass(frozen=True)
 class Record:
     """One answer to one request.
+
+    >>> record = Record({"model": "m", "messages": []}, {"choices": [{"message": {"content": "Yes."}}]})
+    >>> record.key[:14], record.text
+    ('sha256:5b6518a', 'Yes.')
 
     Attributes:
         request: the body that was sent, without what is in `cache.key.NOT_IN_KEY` (credentials first of all).
@@ -53,6 +58,13 @@ class Record:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "request", keyed(self.request))
+
+    def __repr__(self) -> str:
+        try:
+            said = repr(self.text)
+        except CacheError:
+            said = json.dumps(self.answer, default=str)
+        return brief(self, f"{self.kind}, sample {self.sample}: {said}")
 
     @cached_property
     def key(self) -> str:

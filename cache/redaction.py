@@ -53,7 +53,11 @@ def redact(value: AnyJSON, known: Collection[str] = (), path: str = "$") -> tupl
 
 
 def withhold(text: str, known: Collection[str] = ()) -> str:
-    """Return `text` with `WITHHELD` wherever a credential of a usual form or one of the `known` strings stood."""
+    """Return `text` with `WITHHELD` wherever a credential of a usual form or one of the `known` strings stood.
+
+    >>> withhold("the key is hunter22", known=["hunter22"])
+    'the key is [withheld: a credential stood here]'
+    """
     for secret in known:
         text = text.replace(secret, WITHHELD)
     folded = text.lower()

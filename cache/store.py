@@ -32,6 +32,8 @@ from cache.nearest import SKETCH_BYTES, nearest_key, sketch
 from cache.record import Record
 from cache.witness import Mark, see, seen
 from genius_replay import files
+from genius_replay.advice import install
+from genius_replay.showing import brief
 
 DBNAME = "cache.db"  # diskcache's file in a folder
 MODE_RAW = 1  # diskcache's word for a value that stands in its row; 4 is a pickle
@@ -122,9 +124,7 @@ class Store(AbstractContextManager["Store"]):
         self._path = Path(directory).absolute() / DBNAME
         self._local = threading.local()
         if not diskcache.__version__.startswith("5."):
-            raise CacheError(
-                f"Expected diskcache 5, got {diskcache.__version__}. Run `python -m pip install 'diskcache<6'`."
-            )
+            raise CacheError(f"Expected diskcache 5, got {diskcache.__version__}. Run `{install('diskcache<6')}`.")
         if read_only and not self._path.exists():
             raise CacheError(f"Expected a store in {self._path.parent}, got none. Name its folder, or load a cassette.")
         self._cache: Any = None
@@ -147,6 +147,9 @@ class Store(AbstractContextManager["Store"]):
             self._cache.close()
 
     # -- reading ---
+
+    def __repr__(self) -> str:
+        return brief(self, f"in {self._path.parent}")
 
     def __len__(self) -> int:
         return int(self._select("SELECT COUNT(*) FROM Cache")[0][0])

@@ -46,8 +46,28 @@ def say(text: str) -> None:
 
 
 def warn(text: str) -> None:
-    """Print a line, or lines, to standard error."""
+    """Print a line, or lines, of progress or a remark to standard error; nothing after `quieten`."""
+    if not is_quiet():
+        fail(text)
+
+
+def fail(text: str) -> None:
+    """Print a line, or lines, about what went wrong to standard error, in any case."""
     sys.stderr.write(_ended(printable(text)))
+
+
+def quieten() -> None:
+    """Let the command that runs print no progress and no remarks, in any of its threads, until it ends."""
+    _Remarks.silent = True
+
+
+def is_quiet() -> bool:
+    """Whether progress and remarks are unwanted."""
+    return _Remarks.silent
+
+
+class _Remarks:
+    silent = False
 
 
 def _ended(text: str) -> str:
@@ -74,6 +94,7 @@ def ending(
         @wraps(main)
         def ended(*arguments: Arguments.args, **options: Arguments.kwargs) -> int:
             _make_writable()
+            _Remarks.silent = False
             handled: Errors = (OSError, *wrong)
             try:
                 try:
@@ -96,7 +117,8 @@ def ending(
                     said = f"standard output: {error.strerror}; give the command another place to print to"
             with suppress(OSError):
                 if said:
-                    warn(said)
+                    fail(said)
+            _Remarks.silent = False
             return code
 
         return ended

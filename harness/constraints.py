@@ -21,6 +21,9 @@ class MacsWindow:
     """Bounds in millions, both allowed, on the cost rounded to the million.
 
     The rounding is GENIUS': a published design of 330,072,448 was accepted under a bound of 330.
+
+    >>> MacsWindow(300, 330)((0, 1), 340_000_000, ()).detail
+    '340 M where 300 to 330 M are allowed'
     """
 
     low: int

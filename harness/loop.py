@@ -16,6 +16,7 @@ from typing import TypeAlias
 import msgspec
 
 from cache.errors import CacheError
+from genius_replay.showing import brief
 from harness.constraints import Constraint
 from harness.errors import HarnessError, OptimizerError
 from harness.protocol import Evaluated, Exhausted, Optimizer, Proposal, Reason, Rejected, Rejection, Trial, Unmeasured
@@ -91,6 +92,11 @@ class Step:
     trial: Trial
     told: Trial | None
 
+    def __repr__(self) -> str:
+        told, true = self.told.outcome if self.told else "nothing", self.trial.outcome
+        said = told if told == true else f"told {told}, in truth {true}"
+        return brief(self, f"{self.iteration}.{self.turn}: {said}, {self.trial.architecture}")
+
     @property
     def accuracy(self) -> float | None:
         """The accuracy that was told, in percent; None where none was."""
@@ -102,6 +108,15 @@ class Trajectory:
     """What happened in one run."""
 
     steps: tuple[Step, ...]
+
+    def __repr__(self) -> str:
+        return brief(self, self.summary)
+
+    @property
+    def summary(self) -> str:
+        """How many proposals there were, how many of them were evaluated, and the best accuracy that was told."""
+        evaluated = f"{len(self.steps)} proposals, {len(self.evaluated)} evaluated"
+        return f"{evaluated}, best {self.best.accuracy:.2f} %" if self.evaluated else evaluated
 
     @property
     def evaluated(self) -> tuple[Step, ...]:
@@ -134,6 +149,11 @@ class Budget(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     `unique` counts architectures evaluated for the first time, `evaluations` repeated ones too, `proposals` rejected
     ones as well. Without a number of proposals there may be `PATIENCE` times as many as of the others, so that a search
     whose every proposal is rejected ends.
+
+    >>> Budget(evaluations=3).left(evaluations=2, proposals=5, unique=2)
+    True
+    >>> Budget(evaluations=3).most_proposals
+    60
     """
 
     evaluations: int | None = None
@@ -207,6 +227,13 @@ def run(
 
     The designs of `start` are the first proposals: judged, told and counted like the optimiser's own. `after` may end
     the run.
+
+    >>> from baselines import RandomSearch
+    >>> from harness import Stream, spaces
+    >>> space = spaces.find("nas-bench-macro").SPACE
+    >>> problem = Problem(space, macs=sum, constraints=(), objective=lambda design: 90.0 + sum(design))
+    >>> run(RandomSearch(space, Stream(0, 0)), problem, Budget(evaluations=5))
+    <Trajectory 5 proposals, 5 evaluated, best 103.00 %>
 
     Raises:
         OptimizerError, InvalidArchitecture: the optimiser fails, or proposes what is no proposal (`Problem.judge`).

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias, TypedDict
 
+from genius_replay.showing import brief
 from harness.errors import HarnessError
 from tables.space import Architecture, Space
 
@@ -56,6 +57,9 @@ class Proposal:
     architecture: Architecture | None = None
     reply: str | None = None
     record: str | None = None
+
+    def __repr__(self) -> str:
+        return brief(self, repr(self.architecture if self.reply is None else self.reply))
 
 
 class Reason(str, Enum):
@@ -107,6 +111,14 @@ class Evaluated:
     macs: int
     accuracy: float
 
+    def __repr__(self) -> str:
+        return brief(self, f"{self.outcome}, {self.macs:,} MACs, {self.architecture}")
+
+    @property
+    def outcome(self) -> str:
+        """In words."""
+        return f"{self.accuracy:.2f} %"
+
 
 @dataclass(frozen=True)
 class Rejected:
@@ -116,6 +128,14 @@ class Rejected:
     rejection: Rejection
     architecture: Architecture | None = None
     macs: int | None = None
+
+    def __repr__(self) -> str:
+        return brief(self, f"{self.outcome}: {self.rejection.detail}, {self.architecture}")
+
+    @property
+    def outcome(self) -> str:
+        """In words."""
+        return self.rejection.reason.value
 
 
 @dataclass(frozen=True)
@@ -128,6 +148,14 @@ class Unmeasured:
     proposal: Proposal
     architecture: Architecture | None
     macs: int | None
+
+    def __repr__(self) -> str:
+        return brief(self, f"{self.architecture}")
+
+    @property
+    def outcome(self) -> str:
+        """In words."""
+        return Reason.UNMEASURED.value
 
 
 Trial: TypeAlias = "Evaluated | Rejected | Unmeasured"
@@ -205,6 +233,9 @@ class Method:
     oblivious: bool = False
     random_first: int = 0
     packages: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return brief(self, f"{self.name}: {self.title}")
 
     def caveat(self, budget: int) -> str:
         """What to say of the method at this budget, in evaluations, or at a larger one that is compared too."""

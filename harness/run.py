@@ -21,6 +21,7 @@ from cache.client import Client, Tally
 from cache.key import JSON, digest
 from cache.limits import Usage, attempts_at, usage_of
 from cache.record import CHAT, Record
+from genius_replay.showing import brief
 from harness.constraints import Constraint, MacsWindow, novel
 from harness.errors import BrokenRecording, GivenUp, OptimizerError
 from harness.loop import After, Before, Objective, Problem, Reader, Step, Trajectory, run
@@ -38,6 +39,7 @@ from harness.protocol import (
     Trial,
     Unmeasured,
 )
+from harness.shown import Shown
 from harness.specification import RUN, Ended, Specification, Turn
 from harness.text import published
 from harness.text.reply import Hear, verbatim
@@ -77,9 +79,12 @@ class Setting:
     versions: Mapping[str, JSON] = field(default_factory=dict)
     oblivious: bool = False
 
+    def __repr__(self) -> str:
+        return brief(self, f"{self.name or 'of a run'} on {self.space.name}")
 
-@dataclass(frozen=True)
-class Run:
+
+@dataclass(frozen=True, repr=False)
+class Run(Shown):
     """A run as it was performed: what happened, the records it used, and the figures of what it evaluated."""
 
     specification: Specification
@@ -89,6 +94,16 @@ class Run:
     measured: tuple[Record, ...]
     figures: Mapping[Architecture, Figures]
     tally: Tally
+
+    @property
+    def title(self) -> str:
+        """The run in words."""
+        return self.specification.name
+
+    @property
+    def space(self) -> Space:
+        """What was searched."""
+        return self.setting.space
 
     @property
     def selected(self) -> Architecture | None:

@@ -11,6 +11,7 @@ import msgspec
 
 from cache.key import JSON
 from cache.record import Record
+from genius_replay.showing import brief
 from harness.errors import BrokenRecording
 from harness.loop import Budget
 from harness.objectives import Measure
@@ -75,6 +76,9 @@ class Model(Data, frozen=True, kw_only=True):
     reader: str = "published"
     protocol: Protocol = Protocol()
 
+    def __repr__(self) -> str:
+        return brief(self, f"{self.name}: answers {self.answers}, {self.parameters}")
+
 
 class Label(NamedTuple):
     """What runs are called: model or method, target, way to answer, temperature (nan if unset)."""
@@ -87,6 +91,9 @@ class Label(NamedTuple):
 
 class Specification(Data, frozen=True, kw_only=True):
     """All that makes a run.
+
+    >>> Specification(method="random", space="nas-bench-201", budget=Budget(evaluations=10)).name
+    'random on nas-bench-201, seed 0, run 1'
 
     Attributes:
         method: of the catalogue (`baselines.catalogue`).
@@ -116,6 +123,9 @@ class Specification(Data, frozen=True, kw_only=True):
     number: int = 0
     seed: int = 0
     arm: str = ""
+
+    def __repr__(self) -> str:
+        return brief(self, self.name)
 
     def request(self) -> dict[str, JSON]:
         """The specification as the request of the run's record."""

@@ -38,9 +38,13 @@ def key_of_seed(seed: int) -> int:
 
 
 class Stream(random.Random):
-    """The stream of one trial, with everything that `random.Random` offers; `random()` is one draw."""
+    """The stream of one trial, with everything that `random.Random` offers; `random()` is one draw.
 
-    def __new__(cls, *_seed_and_trial: int) -> Stream:
+    >>> Stream(seed=0, trial=7).random() == Stream(seed=0, trial=7).random()
+    True
+    """
+
+    def __new__(cls, *_seed_and_trial: int, **_named: int) -> Stream:
         """Python 3.10 takes one argument at most here, to seed what is not used."""
         return super().__new__(cls)
 

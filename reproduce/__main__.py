@@ -1,6 +1,7 @@
-"""The command line: `python -m reproduce COMMAND`. Each command is a module that is imported when it is called.
+"""The command line: `genius-replay COMMAND`, or `python -m reproduce COMMAND`.
 
-The commands are named here, tables and figures in `reproduce.paper.registry`.
+The commands are named here, tables and figures in `reproduce.paper.registry`. Each command is a module that is imported
+when it is called.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from importlib import import_module
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from cache.errors import CacheError
 from genius_replay.console import ending
@@ -21,53 +23,111 @@ from reproduce.paper.registry import ITEMS
 from reproduce.report.output import add_output_arguments, show
 from tables.errors import TableError
 
-COMMANDS = {
-    "list": "what can be reproduced, and from which data",
-    "all": "every table and figure into a folder",
-    "compare": "search methods beside GENIUS, same tables, same budgets",
-    "query": "look up an architecture, or the best of a table",
-    "conformance": "whether a method, space or table of your own holds what it has to",
-    "fetch": "bring the published files, verified",
-    "audit": "hold the published conversations against the cost model",
-    "serve": "a small language model on this machine, behind an OpenAI-compatible endpoint",
-    "record": "let a live model search as GENIUS did, and keep every answer",
-    "recordings": "recorded models: what became of their answers",
-    "search": "search a table or by real training, any method; GENIUS' ImageNet runs with their designs trained",
-    "jobs": "the queue of trainings: list, log, cancel, retry, and how many hours remain",
-    "calibrate": "train published architectures by the published recipe, and compare",
-    "supernets": "where searches with shared weights went: DARTS and GDAS on small pictures, recorded",
-    "check": "fail if any recorded run, digest or number has moved",
+
+class Command(NamedTuple):
+    """A module of `reproduce.cli` with functions `add_arguments` and `run`; `record` is in that of `search`.
+
+    Attributes:
+        title: what it does, in one line.
+        example: arguments that show it.
+    """
+
+    title: str
+    example: str = ""
+
+
+DIGITS = "nas-bench-201-digits"  # the table that is at hand everywhere
+ENDPOINT = "--model smollm2 --base-url http://127.0.0.1:8000/v1"
+
+GROUPS = {
+    "all of the paper": {
+        "list": Command("what can be reproduced, and from which data"),
+        "all": Command("every table and figure into a folder", "--out results"),
+        "check": Command("fail if any recorded run, digest or number has moved"),
+    },
+    "look at": {
+        "query": Command("look up an architecture, or the best of a table", f"{DIGITS} --top 5"),
+        "recordings": Command("recorded models: what became of their answers", "--format csv"),
+        "supernets": Command("where DARTS and GDAS with shared weights went, on small pictures", "--format md"),
+    },
+    "search": {
+        "compare": Command(
+            "search methods beside GENIUS, same tables, same budgets",
+            f"--table {DIGITS} --methods random evolution-autodl --budget 10 50 --trials 100",
+        ),
+        "search": Command(
+            "search with any method, on a table or by real training", f"--method random --table {DIGITS} --budget 20"
+        ),
+        "conformance": Command("whether a method, space or table of your own holds what it has to", "random"),
+    },
+    "record a language model": {
+        "record": Command(
+            "let a live model search as GENIUS did, and keep every answer",
+            f"{ENDPOINT} --space nas-bench-macro --into mine.jsonl",
+        ),
+        "serve": Command("a small language model on this machine, behind an OpenAI-compatible endpoint", "smollm2"),
+    },
+    "train": {
+        "jobs": Command("the queue of trainings: list, log, cancel, retry, and how many hours remain", "list"),
+        "calibrate": Command(
+            "train published architectures by the published recipe, and compare",
+            "--space nas-bench-macro --data cifar-10-python.tar.gz",
+        ),
+    },
+    "evidence": {
+        "fetch": Command("bring the published files, verified", "329M nas-bench-macro"),
+        "audit": Command("hold the published conversations against the cost model", "329M"),
+    },
 }
-"""Modules of `reproduce.cli` with functions `add_arguments` and `run`; `record` is in that of `search`."""
+COMMANDS = {name: command for group in GROUPS.values() for name, command in group.items()}
 
 
 @ending(ReproduceError, CacheError, HarnessError, TableError)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 a difference was found, 2 wrong use or missing data."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    parser = Parser(
-        prog="python -m reproduce",
-        description="Replays GENIUS (arXiv 2304.10970) without a key or a network, and prints the paper's tables.",
-        epilog="Exit codes: 0 done, 1 a difference was found, 2 wrong use or missing data.",
-    )
-    parser.add_argument("--version", action="version", version=f"genius-replay {__version__}")
-    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    called = next((argument for argument in arguments if not argument.startswith("-")), None)
-    for name, item in ITEMS.items():
-        subparser = subparsers.add_parser(name, help=item.title, description=item.title)
-        if name == called:
-            add_output_arguments(subparser)
-    for name, title in COMMANDS.items():
-        subparser = subparsers.add_parser(name, help=title, description=title)
-        if name == called:
-            _module(name).add_arguments(subparser)
+    called = next((argument for argument in arguments if not argument.startswith("-")), "")
+    parser = command_line(called)
     args = parser.parse_args(arguments)
+    if args.command is None:
+        parser.print_help()
+        return 2
     if args.command in COMMANDS:
         return int(_module(args.command).run(args))
     item = ITEMS[args.command]
     report = item.report()
     show(report, args.format, args.out, partial(item.draw, report) if item.draws else None)
     return 0
+
+
+def command_line(*called: str) -> Parser:
+    """What parses all commands; only those that are called know their options, for which their modules are imported."""
+    script = Path(*sys.argv[:1]).name == "genius-replay"
+    parser = Parser(
+        prog="genius-replay" if script else "python -m reproduce",
+        usage="%(prog)s [OPTION ...] COMMAND ...",
+        description="Replays GENIUS (arXiv 2304.10970) without a key or a network, and prints the paper's tables.",
+        epilog=f"Examples:\n  %(prog)s table2\n  %(prog)s table2 --format latex --out table2.tex\n"
+        f"  %(prog)s query {DIGITS} --top 5\n"
+        "`%(prog)s COMMAND --help` says what a command takes, and shows an example.\n"
+        "Exit codes: 0 done, 1 a difference or damage was found, 2 wrong use or missing data, 130 interrupted.",
+    )
+    parser.add_argument("--version", action="version", version=f"genius-replay {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", prog=parser.prog)
+    items = {name: Command(item.title, f"--format csv --out {name}.csv") for name, item in ITEMS.items()}
+    for name, command in (items | COMMANDS).items():
+        subparser = commands.add_parser(
+            name,
+            help=command.title,
+            description=f"{command.title[0].upper()}{command.title[1:]}.",
+            epilog=f"Example:\n  %(prog)s {command.example}".rstrip(),
+        )
+        if name in called:
+            add_arguments = add_output_arguments if name in ITEMS else _module(name).add_arguments
+            add_arguments(subparser)
+    parser.add_argument_group("tables and figures of the paper; `list` says what each is", ", ".join(ITEMS))
+    parser.list_commands(commands, GROUPS)
+    return parser
 
 
 def _module(command: str) -> Any:

@@ -15,6 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from genius_replay.advice import unknown
+from genius_replay.showing import brief
 from harness import spaces
 from harness.digits import table as digits
 from harness.spaces import Benchmark
@@ -40,7 +42,7 @@ def find(name: str) -> Benchmark:
         UsageError: if there is none.
     """
     if name not in BENCHMARKS:
-        raise UsageError(f"no table is called {name!r}; there are {', '.join(BENCHMARKS)}")
+        raise UsageError(unknown("table", name, BENCHMARKS))
     return BENCHMARKS[name]
 
 
@@ -63,6 +65,10 @@ def of_space(space: str, name: str | None = None) -> str:
             f"{name or space}: expected a table of the space {space}; there are {', '.join(names) or 'none'}"
         )
     return name or next(filter(at_hand, names), names[0])
+
+
+VERSIONS = {"numpy": np.__version__}
+"""Of the packages that decide what is looked up in tables and made of it."""
 
 
 def at_hand(name: str) -> bool:
@@ -88,6 +94,9 @@ class Opened:
 
     table: Table
     held_out: HeldOut
+
+    def __repr__(self) -> str:
+        return brief(self, self.table.description)
 
     @classmethod
     def at(cls, path: Path) -> Opened:

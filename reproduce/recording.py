@@ -201,8 +201,8 @@ def report(found: Sequence[Recorded]) -> Report:
         *(Column(reason.name.lower(), reason.value.capitalize()) for reason in reasons),
         Column("evaluated", "Evaluated"),
         Column("retries", "Retries"),
-        Column("best", "Best told (%), mean"),
-        Column("test", "Its test (%), mean"),
+        Column("best", "Best told (%), mean", "higher"),
+        Column("test", "Its test (%), mean", "higher"),
     )
     rows = tuple(_row(group, reasons, apart=apart) for group in groups)
     notes = [
@@ -211,7 +211,8 @@ def report(found: Sequence[Recorded]) -> Report:
         *sorted({_written(one) for one in found}),
         *sorted({f"{', '.join(map(str, one.specification.label))}: {SUPERSEDED}" for one in found if superseded(one)}),
     ]
-    return Report("recordings", "Recorded models: what became of their answers", columns, rows, tuple(notes))
+    title = "Recorded models: what became of their answers"
+    return Report("recordings", title, columns, rows, tuple(notes), within=("table",))
 
 
 def _row(group: Pool, reasons: Sequence[Reason], *, apart: bool) -> tuple[Cell, ...]:

@@ -18,8 +18,8 @@ from harness.spaces import Benchmark
 from harness.specification import Specification
 from harness.training import estimates
 from harness.training.estimates import Pace
-from harness.training.jobs import KIND, Trained, Training, code_digest
-from reproduce import recording, runs
+from harness.training.jobs import KIND, Trained, Training, code_digest, trained_with
+from reproduce import benchmarks, recording, runs
 from reproduce.benchmarks import BENCHMARKS
 from reproduce.report.report import (
     BLANK,
@@ -61,13 +61,15 @@ def report(
     """
     told = any(each.specification.told for each in found)
     then = (Column("told", "Told then (%)"),) if told else ()
-    columns = (*PLACE, Column("validation", "Validation (%)"), Column("test", "Test (%)"), *then)
+    columns = (*PLACE, Column("validation", "Validation (%)", "higher"), Column("test", "Test (%)"), *then)
     rows = tuple(row for run in found for row in _rows(run, cell, told=told))
     method = catalogue.find(found[0].specification.method)
     conversations = (note for each in found for note in _conversation(each, run))
     said = (SELECTED, *_of_method(method, found), *_trainings(found), *conversations, *notes)
     title = _title(found[0].specification, run)
-    return Report("search", title, columns, rows, said, tables=dict(evidence), versions=runs.versions_of(method))
+    arrays = {} if found[0].specification.model else benchmarks.VERSIONS
+    versions = {**arrays, **runs.versions_of(method), **trained_with(each.observed for each in _trained(found))}
+    return Report("search", title, columns, rows, said, tables=dict(evidence), versions=versions, within=("trial",))
 
 
 def again(path: Path) -> Report:
@@ -123,8 +125,7 @@ def _trainings(found: Sequence[Run]) -> list[str]:
     how = found[0].specification.training
     if how is None:
         return []
-    records = {record.key: record for run in found for record in run.measured if record.kind == KIND}
-    observed = [Trained.from_record(record).observed for record in records.values()]
+    observed = [each.observed for each in _trained(found)]
     hours, devices = sum(each.seconds for each in observed) / 3600, sorted({each.device for each in observed})
     notes = [
         f"{how.dataset}, epochs {how.recipe.epochs}, input {how.recipe.input_size}, batch {how.recipe.batch_size}, "
@@ -140,6 +141,12 @@ def _trainings(found: Sequence[Run]) -> list[str]:
             "small differences may come from there."
         )
     return notes
+
+
+def _trained(found: Sequence[Run]) -> list[Trained]:
+    """The trainings of all runs, each once."""
+    records = {record.key: record for run in found for record in run.measured if record.kind == KIND}
+    return [Trained.from_record(record) for record in records.values()]
 
 
 def _unmeasured(run: Run) -> list[str]:

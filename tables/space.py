@@ -18,6 +18,7 @@ from itertools import accumulate
 from operator import index, mul
 from typing import Any, TypeAlias
 
+from genius_replay.showing import brief
 from tables.errors import InvalidArchitecture
 
 Architecture: TypeAlias = tuple[int, ...]
@@ -60,6 +61,15 @@ class Space:
     benchmark's own keys; without one an architecture is written as a list of symbols, "[1, 0, 2]". `largest` is the
     architecture of maximum capacity, where a search may start from. Where several architectures are one network,
     `form` gives what they have in common, and `networks` says how many different networks there are.
+
+    >>> widths = tuple(Slot(f"Layer {n}", ("8", "16", "32")) for n in (1, 2))
+    >>> space = Space("widths", "Two layers", (Group("Stage", widths),), notation=Notation("{}:{}", names=True))
+    >>> space
+    <Space widths: 2 slots, 9 architectures>
+    >>> space.to_native((2, 0)), space.from_native("8:16"), space.index_of((2, 0))
+    ('32:8', (0, 1), 6)
+    >>> [*space.neighbours((2, 0))]
+    [(0, 0), (1, 0), (2, 1), (2, 2)]
     """
 
     name: str
@@ -70,6 +80,10 @@ class Space:
     largest: Architecture | None = None
     form: Callable[[Architecture], Hashable] | None = None
     networks: int | None = None
+
+    def __repr__(self) -> str:
+        networks = f", {self.networks:,} networks" if self.networks else ""
+        return brief(self, f"{self.name}: {len(self.slots)} slots, {self.size:,} architectures{networks}")
 
     @cached_property
     def slots(self) -> tuple[Slot, ...]:

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from genius_replay.showing import brief
 from tables.errors import DamagedTable, InvalidArchitecture, TableError
 from tables.source import Measure
 from tables.space import Architecture, Group, Space
@@ -30,6 +31,13 @@ class Table:
 
     Opening reads the accuracies; other columns are read when they are asked for. Arrays are read-only and in
     the order of `Space.index_of`: the first slot is the most significant.
+
+    >>> from tables.storage import embedded
+    >>> table = Table.open(embedded("nas-bench-201-digits"))
+    >>> table
+    <Table nas-bench-201-digits: 15,625 architectures, validation, a047014d21f0>
+    >>> round(float(table.accuracy[table.index_of((3, 3, 3, 1, 3, 3))]), 2)
+    71.23
     """
 
     def __init__(self, path: Path, info: TableInfo, columns: Mapping[str, NDArray[Any]]) -> None:
@@ -55,7 +63,12 @@ class Table:
         return self.accuracy.size
 
     def __repr__(self) -> str:
-        return f"<Table {self.name}: {len(self)} architectures, {self.measure.value}, {self.digest[:12]}>"
+        return brief(self, self.description)
+
+    @property
+    def description(self) -> str:
+        """The table in words."""
+        return f"{self.name}: {len(self):,} architectures, {self.measure.value}, {self.digest[:12]}"
 
     @property
     def name(self) -> str:
@@ -157,6 +170,11 @@ class HeldOut:
     """The test side of a table, read-only: test accuracies, ranks, and what a search could at best have found.
 
     Arrays are in the order of `Table`; accuracies in percent, rank 1 is best.
+
+    >>> from tables.storage import embedded
+    >>> held_out = HeldOut.open(embedded("nas-bench-201-digits"))
+    >>> round(held_out.optimum, 2), held_out.top(2).tolist()
+    (72.9, [11718, 11593])
     """
 
     def __init__(self, info: TableInfo, columns: dict[str, NDArray[Any]]) -> None:
@@ -174,6 +192,9 @@ class HeldOut:
 
     def __len__(self) -> int:
         return self.test.size
+
+    def __repr__(self) -> str:
+        return brief(self, f"{self.info.name}: {len(self):,} architectures, best {self.optimum:.2f} %")
 
     @cached_property
     def tie_intervals(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -204,6 +225,10 @@ def tie_intervals(values: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArr
     """The best and the worst rank of each value, over all ways to order equal values; without a tie they are the same.
 
     The best one is the competition rank: one more than the number of values above.
+
+    >>> best, worst = tie_intervals(np.array([90.0, 80.0, 90.0]))
+    >>> best.tolist(), worst.tolist()
+    ([1, 3, 1], [2, 3, 2])
     """
     ascending = np.sort(values)
     best = values.size - np.searchsorted(ascending, values, side="right") + 1
@@ -216,6 +241,10 @@ def expected_best(score: NDArray[np.float64], value: NDArray[np.float64], draws:
 
     With m of n scores up to s, the best of k draws is at most s with probability (m / n)^k; equal scores are equally
     likely to be the one that counts.
+
+    >>> accuracies = np.array([70.0, 72.0])
+    >>> expected_best(accuracies, accuracies, draws=2)  # only one pair of four misses the better one
+    71.5
 
     Raises:
         ValueError: `draws` is not positive.

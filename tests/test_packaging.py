@@ -8,6 +8,8 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import venv
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -56,35 +58,109 @@ def test_every_package_is_installed() -> None:
 
 
 def test_f10_hints_install_what_they_name_wherever_they_are_printed() -> None:
-    hints = []
+    """Every hint is made by `genius_replay.advice.install`, and for each extra that a user may lack there is one."""
+    hinted: set[str] = set()
     for path in sorted(path for name in PACKAGES for path in ROOT.joinpath(*name.split(".")).glob("*.py")):
+        if path.name == "advice.py":
+            continue
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                hints += re.findall(r"(.{0,10})pip install ([^`;.]*)", node.value)
-    assert len(hints) >= 9
-    for before, named in hints:
-        assert before.endswith("python -m "), (before, named)
-        packages = re.findall(r"[\w-]+(?:\[\w+\])?", re.sub(r"[<>=]+[\d.]+|'", "", named))
-        assert {package.partition("[")[0] for package in packages} <= NAMES, named
-        assert "genius-replay" not in packages
+            if isinstance(node, ast.Constant):
+                assert "pip install" not in str(node.value), path
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "install":
+                hinted |= {str(argument.value) for argument in node.args if isinstance(argument, ast.Constant)}
+    names = {re.split(r"[<\[]", package)[0] for package in hinted}
+    assert names <= NAMES - {"genius-replay"}
+    without = [extra for extra in EXTRAS if not names & {_lowest(package)[0] for package in EXTRAS[extra]}]
+    assert without == ["test"]
 
 
-def test_f9_a_source_distribution_holds_no_test_and_all_that_is_installed(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what is in git, to build in."""
     pytest.importorskip("setuptools", minversion="77", reason="builds the project: install the extra `test`")
     files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
     if files.returncode != 0:
         pytest.skip("no checkout")
+    folder = tmp_path_factory.mktemp("checkout")
     for name in files.stdout.splitlines():
         if (ROOT / name).is_file():
-            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, tmp_path / name)
-    build = "from setuptools.build_meta import build_sdist; build_sdist('.')"
-    done = subprocess.run([sys.executable, "-c", build], cwd=tmp_path, capture_output=True, text=True, check=False)
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, folder / name)
+    return folder
+
+
+def built(checkout: Path, kind: str, folder: Path) -> Path:
+    """A distribution of this kind, "sdist" or "wheel", built without a network."""
+    build = f"from setuptools.build_meta import build_{kind} as build; build({str(folder)!r})"
+    done = subprocess.run([sys.executable, "-c", build], cwd=checkout, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "Deprecat" not in done.stderr
-    (made,) = tmp_path.glob("*.tar.gz")
-    with tarfile.open(made) as archive:
+    (made,) = folder.iterdir()
+    return made
+
+
+def test_f9_a_source_distribution_holds_no_test_and_all_that_is_installed(checkout: Path, tmp_path: Path) -> None:
+    with tarfile.open(built(checkout, "sdist", tmp_path)) as archive:
         held = {name.partition("/")[2] for name in archive.getnames()}
     assert not {name for name in held if name.startswith("tests")}
-    product = {name for name in files.stdout.splitlines() if ".".join(Path(name).parent.parts) in PACKAGES}
-    assert {name for name in product if (ROOT / name).is_file()} <= held
+    in_git = (path.relative_to(checkout) for path in checkout.rglob("*.*"))
+    product = {str(path) for path in in_git if ".".join(path.parent.parts) in PACKAGES and path.suffix != ".pyc"}
+    assert "cache/key.py" in product
+    assert product <= held
+
+
+OF_A_USER = """
+from cache import Cassette, Client, Nothing
+from harness import Evaluated, Method, Proposal, Stream, Trial
+from reproduce import replay
+from tables import Slot, Space
+
+
+class Mine:
+    def __init__(self, space: Space, stream: Stream) -> None:
+        self.next = space.sample(stream)
+
+    def ask(self) -> Proposal:
+        return Proposal(self.next)
+
+    def tell(self, trial: Trial) -> None:
+        if isinstance(trial, Evaluated):
+            reveal_type(trial.accuracy)
+
+
+Method("mine", "my own", Mine)
+reveal_type(Client(Cassette()).tally.hits)
+reveal_type(replay("329M").winner)
+Slot(1, ("a", "b"))
+"""
+
+
+def test_whoever_installs_the_wheel_has_its_types(checkout: Path, tmp_path: Path) -> None:
+    pytest.importorskip("mypy", reason="checks types: install the extra `test`")
+    environment, program = tmp_path / "environment", tmp_path / "user.py"
+    venv.create(environment, symlinks=True)
+    (packages,) = environment.glob("lib/python*/site-packages")
+    (tmp_path / "made").mkdir()
+    with zipfile.ZipFile(built(checkout, "wheel", tmp_path / "made")) as wheel:
+        wheel.extractall(packages)
+    program.write_text(OF_A_USER, encoding="utf-8")
+    python = environment / "bin" / "python"
+    command = [
+        sys.executable,
+        "-m",
+        "mypy",
+        "--strict",
+        "--cache-dir",
+        str(tmp_path),
+        "--python-executable",
+        str(python),
+    ]
+    done = subprocess.run([*command, "user.py"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    said = [line.partition(": ")[2].partition("  [")[0] for line in done.stdout.splitlines()]
+    assert said[:-1] == [
+        'error: Module "cache" has no attribute "Nothing"',
+        'note: Revealed type is "float"',
+        'note: Revealed type is "int"',
+        'note: Revealed type is "tuple[int, ...]"',
+        'error: Argument 1 to "Slot" has incompatible type "int"; expected "str"',
+    ], done.stdout + done.stderr

@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import PurePosixPath
 from typing import Protocol, cast
 
+from genius_replay.advice import unknown
 from harness.errors import HarnessError
 from harness.spaces.costs import Cost
 from tables.source import Measure
@@ -92,11 +93,14 @@ class SpaceModule(Protocol):
 def find(name: str) -> SpaceModule:
     """All that is known of a space.
 
+    >>> find("nas-bench-201").SPACE
+    <Space nas-bench-201: 6 slots, 15,625 architectures, 5,044 networks>
+
     Raises:
         HarnessError: if there is none of this name.
     """
     if name not in NAMES:
-        raise HarnessError(f"no space is called {name!r}; there are {', '.join(NAMES)}")
+        raise HarnessError(unknown("space", name, NAMES))
     module, _, member = _PLACES[name].partition(".")
     found = import_module(f"harness.spaces.{module}")
     return cast(SpaceModule, getattr(found, member) if member else found)
@@ -110,6 +114,9 @@ def tables() -> Iterator[Benchmark]:
 
 def counted_macs(name: str, architecture: Architecture, table: Benchmark | None = None) -> int:
     """Multiply-accumulates by the rule that the space's own publication counts with (`harness.spaces.costs`).
+
+    >>> counted_macs("nas-bench-201", (3, 3, 3, 1, 3, 3))
+    184730240
 
     Args:
         name: of the space.

@@ -29,6 +29,10 @@ def from_any(space: Space, text: str) -> Architecture:
 
     Symbols and order are those of the space, not those of another library that numbers the same operations.
 
+    >>> from harness.spaces import find
+    >>> from_any(find("nas-bench-macro").SPACE, "0 2 0 1 2 1 0 0")
+    (0, 2, 0, 1, 2, 1, 0, 0)
+
     Raises:
         InvalidArchitecture: if the text is none of these, or names different architectures in two of them.
     """

@@ -111,7 +111,12 @@ def _tokens(space: Space) -> re.Pattern[str]:
 
 @lru_cache(maxsize=512)  # a replay reads each answer more than once
 def read(space: Space, text: str) -> Reading | Rejection:
-    """Read the one architecture that a reply proposes. Never raises, whatever the text."""
+    """Read the one architecture that a reply proposes. Never raises, whatever the text.
+
+    >>> from harness.spaces import find
+    >>> read(find("nas-bench-macro").SPACE, "Stage 1: [0, 2], stage 2: [0, 1, 2], stage 3: [1, 0, 0]").architecture
+    (0, 2, 0, 1, 2, 1, 0, 0)
+    """
     part = spoken(text)
     if part.before or part.behind:
         if not text[slice(*part.span)]:

@@ -42,6 +42,12 @@ def read(space: Space, text: str) -> Reading | Rejection:
     The brackets may be missing, and the line may be set in Markdown's bold or code; nothing else may stand in it, no
     other line may name a design, and the sentence that leads to it may not disown it. `Design: none` says that no
     better design is to be found.
+
+    >>> from harness.spaces import find
+    >>> read(find("nas-bench-macro").SPACE, "Wider at the end.\\nDesign: [0, 2, 0, 1, 2, 1, 0, 0]").architecture
+    (0, 2, 0, 1, 2, 1, 0, 0)
+    >>> read(find("nas-bench-macro").SPACE, "I cannot say.").reason.value
+    'nothing found'
     """
     part = spoken(text)
     start, text = part.span.start, text[slice(*part.span)]

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cache.record import Record
+from genius_replay.advice import install
 from genius_replay.console import ending, say, warn
 from genius_replay.options import Parser
 from harness.errors import HarnessError, TrainingError, Unwell
@@ -47,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             from harness.training.checkpoint import Checkpoint
             from harness.training.train import choose, train
         except ModuleNotFoundError as error:
-            raise TrainingError(f"training needs torch, got: {error}; run `python -m pip install torch`") from error
+            raise TrainingError(f"training needs torch, got: {error}; run `{install('torch')}`") from error
         except ImportError as error:  # a library of it that does not fit into memory, or cannot be read now
             raise Unwell(f"expected to load torch, got: {error}; free memory, or install torch anew") from error
         device, checkpoint = choose(args.device), Checkpoint(unfinished, job.key, args.checkpoint_every)

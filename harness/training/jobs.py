@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Literal, TypeAlias, TypeVar
@@ -20,6 +20,7 @@ import msgspec
 from cache.errors import InvalidRequest
 from cache.key import JSON, digest_bytes, request_key
 from cache.record import Record
+from genius_replay.showing import brief
 from harness import spaces
 from harness.errors import InvalidJob, NotThisJob
 from harness.spaces.nas_bench_201 import SPACE
@@ -217,6 +218,9 @@ class Training(Spec, frozen=True, dict=True):
             raise InvalidJob(  # the two branches of a reduction would not meet, or fill up as they should not
                 f"{SPACE.name} halves pictures twice and expects a side that 4 divides, got {side}: mend the recipe"
             )
+
+    def __repr__(self) -> str:
+        return brief(self, f"of {self.space} on {self.dataset}, epochs {self.recipe.epochs}, seed {self.seed}")
 
     def job(self, architecture: Architecture) -> Job:
         """The training of one architecture; raises InvalidArchitecture if it is none of the space."""
@@ -424,6 +428,15 @@ class Observed(Stretch, frozen=True, kw_only=True):
     def stretches(self) -> tuple[Stretch, ...]:
         """All of them, in order."""
         return (*self.earlier, Stretch(self.device, self.settings, self.versions, self.code))
+
+
+def trained_with(trainings: Iterable[Observed]) -> dict[str, str]:
+    """The versions of Python and the libraries that trained, for the provenance of a report; all where they differ."""
+    found: dict[str, dict[str, None]] = {}
+    for stretch in (stretch for each in trainings for stretch in each.stretches):
+        for name, version in stretch.versions.items():
+            found.setdefault(f"trained with {name}", {})[version] = None
+    return {name: " and ".join(versions) for name, versions in found.items()}
 
 
 J = TypeVar("J", bound=Spec)

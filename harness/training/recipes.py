@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias
 import msgspec
 from msgspec.structs import replace
 
+from genius_replay.advice import unknown
 from harness.errors import InvalidJob, TrainingError
 
 Augmentation: TypeAlias = Literal["none", "crop-flip", "resized-crop-flip"]
@@ -165,5 +166,5 @@ def find(name: str) -> Recipe:
         TrainingError: if there is none.
     """
     if name not in RECIPES:
-        raise TrainingError(f"no recipe is called {name!r}; there are {', '.join(RECIPES)}")
+        raise TrainingError(unknown("recipe", name, RECIPES))
     return RECIPES[name]

@@ -18,7 +18,7 @@ from typing import BinaryIO, TypeAlias
 from cache.errors import CacheError
 from cache.record import Record
 from genius_replay import files
-from genius_replay.console import INTERRUPTED, say, warn
+from genius_replay.console import INTERRUPTED, fail, say
 from harness.errors import HarnessError, NotThisJob, Unwell
 from harness.training.jobs import S
 
@@ -53,13 +53,13 @@ def perform(spec: Path, read: Callable[[Path], S], work: Callable[[S, Path], Rec
             files.write(result, work(job, unfinished).to_line())
             unfinished.unlink(missing_ok=True)
     except (Unwell, OSError, MemoryError) as error:
-        warn(str(error) or "expected more memory than there is")
+        fail(str(error) or "expected more memory than there is")
         return UNWELL
     except (HarnessError, CacheError) as error:
-        warn(str(error))
+        fail(str(error))
         return WRONG
     except KeyboardInterrupt:
-        warn("interrupted: the same command goes on from the last checkpoint")
+        fail("interrupted: the same command goes on from the last checkpoint")
         return INTERRUPTED
     return 0
 

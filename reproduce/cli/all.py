@@ -7,7 +7,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from cache.errors import CacheError
-from genius_replay.console import say, warn
+from genius_replay.advice import install
+from genius_replay.console import fail, say
 from reproduce.data import is_fetched, manifest
 from reproduce.errors import ReproduceError
 from reproduce.paper.registry import ITEMS, Item
@@ -60,12 +61,12 @@ def run(args: argparse.Namespace) -> int:
             f"Not fetched, and so missing or quoted: {', '.join(absent)}. `python -m reproduce fetch` brings it.",
         ]
     if not draws:
-        lines += ["", "No figures were drawn; `python -m pip install matplotlib` brings matplotlib."]
+        lines += ["", f"No figures were drawn; `{install('matplotlib')}` brings matplotlib."]
     lines += ["", *(f"- {name}: {value}" for name, value in provenance().items())]
     emit("\n".join(lines) + "\n", args.out / "index.md")
     emit(as_json(provenance()), args.out / "provenance.json")
     say(str(args.out / "index.md"))
-    warn("\n".join(failed))
+    fail("\n".join(failed))
     return 2 if failed else 0
 
 

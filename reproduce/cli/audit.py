@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cache.errors import CacheError
-from genius_replay.console import warn
+from genius_replay.advice import unknown
+from genius_replay.console import fail
 from reproduce.data import Published, conversations, is_fetched, read_published
 from reproduce.errors import DataMissing, ReproduceError, UsageError
 from reproduce.published.audit import FileAudit, as_json, as_text, audit
@@ -35,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     if audits:
         write = as_json if args.format == "json" else as_text
         emit(write(audits, failures), args.out)
-    warn("\n".join(f"{path}: not audited: {reason}" for path, reason in failures))
+    fail("\n".join(f"{path}: not audited: {reason}" for path, reason in failures))
     return 2 if failures else 0
 
 
@@ -60,8 +61,9 @@ def _named(name: str) -> Published:
             return entry
     if Path(name).is_file():
         return Published(name, name, "", Path(name).stem, 0)
-    runs = ", ".join(str(entry.run) for entry in conversations())
-    raise UsageError(f"{name}: expected the path of a conversation or one of the runs {runs}")
+    raise UsageError(
+        unknown("run", name, [str(entry.run) for entry in conversations()], ", and paths of conversations")
+    )
 
 
 def _content(entry: Published) -> bytes:

@@ -7,7 +7,7 @@ published recipe, and their test accuracy is held against the mean and the sprea
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from msgspec.structs import replace
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from cache.client import Client
 from harness import spaces
 from harness.training import recipes
-from harness.training.jobs import KIND, Scale, Trained, Training
+from harness.training.jobs import KIND, Scale, Trained, Training, trained_with
 from harness.training.local import gpus
 from reproduce import benchmarks
 from reproduce.benchmarks import Opened
@@ -87,14 +87,16 @@ def run(args: argparse.Namespace) -> int:
     with store("answers") as answers:
         client = Client(answers, {KIND: training.provider(args)})
         records = client.ask_all(KIND, [how.job(architecture).request() for architecture in chosen])
-    tests = [Trained.from_record(record).outcome.test for record in records]
+    trained = [Trained.from_record(record) for record in records]
+    tests = [each.outcome.test for each in trained]
     if diverged := tests.count(None):
         raise UsageError(
             f"calibrate: expected finite losses, got others of {diverged} of {len(tests)} trainings, which have no "
             "accuracy: take another recipe, or lower its learning rate"
         )
     here = np.array(tests, dtype=float)
-    show(report(opened, how, chosen, here), args.format, args.out)
+    versions = {**benchmarks.VERSIONS, **trained_with(each.observed for each in trained)}
+    show(report(opened, how, chosen, here, versions), args.format, args.out)
     return 0
 
 
@@ -119,7 +121,13 @@ def rank_correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> fl
     return float(ranks[0] @ ranks[1]) if ranks[0].any() and ranks[1].any() else float("nan")
 
 
-def report(opened: Opened, how: Training, chosen: Sequence[Architecture], here: NDArray[np.float64]) -> Report:
+def report(
+    opened: Opened,
+    how: Training,
+    chosen: Sequence[Architecture],
+    here: NDArray[np.float64],
+    versions: Mapping[str, str],
+) -> Report:
     """A row an architecture."""
     indices = opened.table.indices_of(chosen)
     published, rank, runs = opened.held_out.test[indices], opened.held_out.rank[indices], opened.table.runs
@@ -155,4 +163,5 @@ def report(opened: Opened, how: Training, chosen: Sequence[Architecture], here: 
     if how.recipe != recipes.find(recipe) or how.network != Scale() or how.dataset != "cifar10":
         title = f"No calibration of {how.space}: a rehearsal with another training than the published one"
         notes.insert(0, f"Trained instead: {how.dataset}, {how.recipe}, {how.network}.")
-    return Report("calibrate", title, COLUMNS, rows, tuple(notes), tables={opened.table.name: opened.table.digest})
+    tables = {opened.table.name: opened.table.digest}
+    return Report("calibrate", title, COLUMNS, rows, tuple(notes), tables=tables, versions=versions)

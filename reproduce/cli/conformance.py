@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import cast
 
 from baselines import catalogue
+from genius_replay.advice import meant
 from genius_replay.console import say, warn
 from harness import spaces
 from harness.conformance.methods import OF_METHODS, Finding, check
@@ -72,7 +73,7 @@ def _space(name: str) -> SpaceModule:
     except Exception as error:  # whatever a module of others raises when it is imported
         raise UsageError(
             f"conformance: expected --space to name a module, such as my_space for my_space.py in this folder, "
-            f"or one of {', '.join(spaces.NAMES)}; got {name!r} ({error})"
+            f"or one of {', '.join(spaces.NAMES)}; got {name!r} ({error}){meant(name, spaces.NAMES)}"
         ) from error
     if not hasattr(module, "SPACE") or not hasattr(module, "cost"):
         raise UsageError(f"conformance: expected {name} to hold SPACE and cost(architecture), as harness/spaces/ do")

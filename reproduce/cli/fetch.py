@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
-from genius_replay.console import warn
-from reproduce.benchmarks import build_fetched
+from genius_replay.advice import unknown
+from genius_replay.console import fail, warn
+from reproduce.benchmarks import PUBLISHED, build_fetched, file_of, find
 from reproduce.data import Published, fetch, home, manifest
 from reproduce.errors import UsageError
 
@@ -34,7 +34,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--mirror {args.mirror}: expected a directory, found none; name one that exists")
     failed = 0
     for fetched in fetch(entries, args.mirror, force=args.force):
-        warn(f"{fetched.outcome:<12}  {fetched.problem or fetched.entry.path}")
+        tell = warn if fetched.problem is None else fail
+        tell(f"{fetched.outcome:<12}  {fetched.problem or fetched.entry.path}")
         failed += fetched.problem is not None
     warn(f"{len(entries) - failed} of {len(entries)} files are verified in {home()}")
     if tables := build_fetched():
@@ -43,15 +44,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def chosen(names: Sequence[str]) -> list[Published]:
-    """The files of these names, each once; without a name all of them.
+    """The files of these names, or behind the tables of these names, each once; without a name all of them.
 
     Raises:
         UsageError: there is none of a name.
     """
-    known = [entry.name for entry in manifest()]
+    known = {entry.name: entry for entry in manifest()}
+    known |= {name: file for name in PUBLISHED if (file := file_of(find(name)))}
     for name in names:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            guess = f"did you mean {near[0]}? " if near else ""
-            raise UsageError(f"{name}: no published file has this name; {guess}Expected some of {', '.join(known)}")
-    return [entry for entry in manifest() if not names or entry.name in names]
+            raise UsageError(unknown("published file", name, known))
+    return [entry for entry in manifest() if not names or entry in map(known.get, names)]

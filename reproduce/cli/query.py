@@ -23,11 +23,11 @@ IMAGENET = "mobilenetv2-se"
 NETWORK_RANK = "network_rank"
 COLUMNS = (
     Column("architecture", "Architecture"),
-    Column("search_sees", "Search sees (%)"),
-    Column("test", "Test (%)"),
-    Column("best_rank", "Rank"),
-    Column("worst_rank", "to"),
-    Column(NETWORK_RANK, "of networks"),
+    Column("search_sees", "Search sees (%)", "higher"),
+    Column("test", "Test (%)", "higher"),
+    Column("best_rank", "Rank", "lower"),
+    Column("worst_rank", "to", "lower"),
+    Column(NETWORK_RANK, "of networks", "lower"),
     Column("macs", "MACs (M)"),
     Column("params", "Params (M)"),
     Column("proposed_by", "Proposed by"),
@@ -86,7 +86,8 @@ def report(table: str, texts: Sequence[str], top: int | None) -> Report:
         if space.networks is not None:
             notes.append(f"Those shown are {len({space.network(each) for each in architectures})} networks.")
     digests = {table: opened.table.digest} if opened else {}
-    return Report("query", f"{table}: {space.title}", columns, rows, tuple(notes), tables=digests)
+    versions = benchmarks.VERSIONS if opened else {}
+    return Report("query", f"{table}: {space.title}", columns, rows, tuple(notes), tables=digests, versions=versions)
 
 
 def _row(

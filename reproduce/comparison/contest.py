@@ -17,6 +17,8 @@ import numpy as np
 
 from cache.client import Client, Records, Reply, Request
 from cache.key import JSON
+from genius_replay.advice import unknown
+from genius_replay.showing import brief
 from harness import arrays
 from harness.loop import Budget
 from harness.protocol import Method, UnfitMethod
@@ -43,6 +45,10 @@ class Contest:
     recorded: tuple[Contestant, ...]
     methods: tuple[Contestant, ...]
     remarks: tuple[str, ...]  # who is not here, or only in part, and why
+
+    def __repr__(self) -> str:
+        everybody = (*self.genius, *self.recorded, *self.methods)
+        return brief(self, f"on {self.name}: {', '.join(each.name for each in everybody)}")
 
     @property
     def name(self) -> str:
@@ -197,6 +203,6 @@ def open_table(name: str) -> tuple[Opened, Space]:
     if name in BENCHMARKS:
         return benchmarks.open_benchmark(name), benchmarks.find(name).space
     if not Path(name).is_file():
-        raise UsageError(f"compare: expected one of {', '.join(BENCHMARKS)} or {EXPECTED}, got {name}")
+        raise UsageError(unknown("table", name, BENCHMARKS, f", and one of your own is {EXPECTED}"))
     opened = benchmarks.open_file(Path(name))
     return opened, benchmarks.space_of(opened.table)

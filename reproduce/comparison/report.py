@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from reproduce import benchmarks
 from reproduce.comparison.contest import Contest
 from reproduce.comparison.contestants import GENIUS_BUDGET, Contestant
 from reproduce.comparison.statistics import LEVEL, TEST, holm, mann_whitney, median_interval, superiority
@@ -32,13 +33,13 @@ COLUMNS = (
     Column("budget", "Budget"),
     Column("reached", "Reached"),
     Column("trials", "Trials"),
-    Column("test", "Test (%), mean"),
+    Column("test", "Test (%), mean", "higher"),
     Column("test_q05", "5 %"),
     Column("test_q50", "Median"),
     Column("test_q95", "95 %"),
-    Column("regret_to_validation_optimum", "Regret to val. optimum"),
-    Column("regret_to_best_test", "Regret to best test"),
-    Column("rank", "Median rank"),
+    Column("regret_to_validation_optimum", "Regret to val. optimum", "lower"),
+    Column("regret_to_best_test", "Regret to best test", "lower"),
+    Column("rank", "Median rank", "lower"),
 )
 AGAINST_GENIUS = (Column("genius_better", "GENIUS better"), Column("p", "p"))
 """More columns, where GENIUS searched one of the tables."""
@@ -64,7 +65,7 @@ def report(contests: Sequence[Contest], count: str, *, quotes: bool = False, rem
         here = {contest.name for contest in contests}
         rows += [row for row in _quoted() if row[0].value not in here]
     digests = {contest.name: contest.opened.table.digest for contest in contests}
-    versions = {"numpy": np.__version__}
+    versions = dict(benchmarks.VERSIONS)
     for contest in contests:
         for contestant in contest.methods:
             versions |= contestant.packages
@@ -73,7 +74,8 @@ def report(contests: Sequence[Contest], count: str, *, quotes: bool = False, rem
     with_genius = quotes or any(contest.genius for contest in contests)
     columns = (*COLUMNS, *AGAINST_GENIUS) if with_genius else COLUMNS
     cut = tuple(row[: len(columns)] for row in rows)
-    return Report("compare", title, columns, cut, notes, tables=digests, versions=versions)
+    within = ("table", "budget")
+    return Report("compare", title, columns, cut, notes, tables=digests, versions=versions, within=within)
 
 
 def _row(contest: Contest, contestant: Contestant, budget: int, selected: NDArray[np.int64]) -> tuple[Cell, ...]:

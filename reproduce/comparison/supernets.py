@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from cache import cassette
 from harness.errors import BrokenRecording, InvalidJob
 from harness.spaces.nas_bench_201 import OPERATIONS, SPACE
-from harness.training.jobs import SUPERNET, Searched, SupernetJob
+from harness.training.jobs import SUPERNET, Searched, SupernetJob, trained_with
 from reproduce import benchmarks
 from reproduce.benchmarks import Opened
 from reproduce.published.replay import RECORDED
@@ -46,8 +46,8 @@ COLUMNS = (
     Column("cell", "Cell"),
     *(Column(name, name) for name in OPERATIONS),
     Column("validation", "Supernet, validation (%)"),
-    Column("test", "Cell on CIFAR-10, test (%)"),
-    Column("rank", "Rank"),
+    Column("test", "Cell on CIFAR-10, test (%)", "higher"),
+    Column("rank", "Rank", "lower"),
 )
 
 
@@ -112,9 +112,8 @@ def report(paths: Sequence[Path] = (COMMITTED,)) -> Report:
     digests = {path.stem: cassette.read(path).digest for path in paths}
     if opened is not None:
         digests[opened.table.name] = opened.table.digest
-    versions: dict[str, str] = {}
-    for searched in (searched for group in groups for searched in group.searches):
-        versions |= {f"trained with {name}": version for name, version in searched.observed.versions.items()}
+    observed = (searched.observed for group in groups for searched in group.searches)
+    versions = {**benchmarks.VERSIONS, **trained_with(observed)}
     return Report("supernets", title, COLUMNS, rows, tuple(_notes(groups, opened)), tables=digests, versions=versions)
 
 

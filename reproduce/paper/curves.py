@@ -69,7 +69,8 @@ def _report(name: str, title: str, tables: Sequence[str]) -> Report:
         else:
             rows += _baselines(panel, opened)
             digests[trials.space] = opened.table.digest
-    return Report(name, title, COLUMNS, tuple(rows), tuple(dict.fromkeys(notes)), tables=digests)
+    versions = benchmarks.VERSIONS if digests else {}
+    return Report(name, title, COLUMNS, tuple(rows), tuple(dict.fromkeys(notes)), tables=digests, versions=versions)
 
 
 def _baselines(panel: str, opened: Opened) -> list[tuple[Cell, ...]]:

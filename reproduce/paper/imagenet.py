@@ -70,7 +70,7 @@ def _ablation(name: str, title: str, varied: Column, run: str) -> Report:
     """The paper's figures of retraining, and what each replayed search proposed."""
     columns = (
         varied,
-        Column("top1", "Top-1, retrained (%)"),
+        Column("top1", "Top-1, retrained (%)", "higher"),
         Column("search_cost_gpu_days", "Search cost (GPU days)"),
         Column("search_accuracy", "Best search accuracy (%)"),
         Column("experiment", "Experiment"),
@@ -138,7 +138,10 @@ def _methods(
     paper = printed()[name]
     keys: Sequence[str] = paper["columns"]
     names = (key.removesuffix("_m") if key in COUNTS else key for key in keys)  # counts are in ones, not in millions
-    columns = tuple(map(Column, names, headings))
+    columns = tuple(
+        Column(name, heading, None if key in NOT_RANKED else "higher")
+        for key, name, heading in zip(keys, names, headings, strict=True)
+    )
     rows = tuple(
         tuple(_cell(key, value, replays.get(row[0])) for key, value in zip(keys, row, strict=True))
         for row in paper["rows"]
@@ -148,6 +151,8 @@ def _methods(
 
 COUNTS: Mapping[str, tuple[str, str]] = {"flops_m": (".0f", "macs_thop"), "params_m": (".1f", "params")}
 """Columns in millions: how they are printed, and the field of `harness.spaces.costs.Cost` that belongs in them."""
+NOT_RANKED = ("method", "backbone", "input", "search_cost_gpu_days", *COUNTS)
+"""Columns that are no accuracies; costs were given, or are of different devices."""
 
 
 def _cell(key: str, value: Any, found: Replay | None) -> Cell:

@@ -83,7 +83,7 @@ def trials(name: str) -> Report:
                 note += f"; the paper prints {split} {paper:.2f}, the table has {truth:.2f}"
         notes.append(note)
     digests = {opened.table.name: opened.table.digest}
-    return Report(name, title, tuple(columns), tuple(rows), tuple(notes), tables=digests)
+    return Report(name, title, tuple(columns), tuple(rows), tuple(notes), tables=digests, versions=benchmarks.VERSIONS)
 
 
 def candidates(opened: Opened, validation: float) -> int:
@@ -113,7 +113,7 @@ def table1(name: str) -> Report:
     columns = [Column("method", "Method")]
     for benchmark, dataset in TITLES.items():
         key = benchmark.removeprefix("nas-bench-201-").replace("-", "_")
-        columns += [Column(f"{key}_{split}", f"{dataset} {split} (%)") for split in SPLITS]
+        columns += [Column(f"{key}_{split}", f"{dataset} {split} (%)", "higher") for split in SPLITS]
     rows, notes = [], []
     for method, figures in printed()[name]["rows"].items():
         found: Sequence[tuple[float, float]] | None = None
@@ -148,7 +148,7 @@ def table1(name: str) -> Report:
         )
     title = "Table 1. NAS-Bench-201, mean ± standard deviation (arXiv 2304.10970)"
     digests = {table.table.name: table.table.digest for table in at_hand}
-    return Report(name, title, tuple(columns), tuple(rows), tuple(notes), tables=digests)
+    return Report(name, title, tuple(columns), tuple(rows), tuple(notes), tables=digests, versions=benchmarks.VERSIONS)
 
 
 def _genius(opened: Mapping[str, Opened | None]) -> list[tuple[float, float]]:

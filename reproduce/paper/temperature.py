@@ -48,7 +48,7 @@ def report(name: str) -> Report:
                 )
             )
     title = "Temperature 1 against 0 on NAS-Bench-Macro: best rank so far (not in the paper)"
-    return Report(name, title, COLUMNS, tuple(rows), (sentence(),))
+    return Report(name, title, COLUMNS, tuple(rows), (sentence(),), versions={"numpy": np.__version__})
 
 
 def best_ranks(temperature: int) -> NDArray[np.int64]:

@@ -25,7 +25,10 @@ def report(name: str) -> Report:
     columns = [Column("iteration", "T")]
     courses, notes = [], []
     for number, (found, printed) in enumerate(zip(replays, trials.trials, strict=True), start=1):
-        columns += [Column(f"trial{number}_accuracy", f"Trial {number} (%)"), Column(f"trial{number}_rank", "Rank")]
+        columns += [
+            Column(f"trial{number}_accuracy", f"Trial {number} (%)", "higher"),
+            Column(f"trial{number}_rank", "Rank", "lower"),
+        ]
         pairs = [(one, opened.standing(one.architecture) if opened else None) for one in printed]
         courses.append([cells(*pair) for pair in pairs] + [(quoted(None),) * 2] * (ITERATIONS - len(pairs)))
         notes += [
@@ -54,7 +57,8 @@ def report(name: str) -> Report:
             notes.append(f"The best ranks of the trials, {keys} among architectures, are {networks} among networks.")
     title = f"Table {name[5:]}. {SETTINGS[name]}: accuracy and rank by iteration (arXiv 2304.10970)"
     digests = {trials.space: opened.table.digest} if opened else {}
-    return Report(name, title, tuple(columns), rows, tuple(notes), tuple(replays), digests)
+    versions = benchmarks.VERSIONS if opened else {}
+    return Report(name, title, tuple(columns), rows, tuple(notes), tuple(replays), digests, versions)
 
 
 def contradicts(one: Proposed, truth: Standing) -> bool:

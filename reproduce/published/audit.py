@@ -261,6 +261,7 @@ def as_json(audits: Sequence[FileAudit], failures: Sequence[tuple[str, str]] = (
     ]
     not_audited = [{"file": file, "reason": reason} for file, reason in failures]
     content = {
+        "schema": "urn:genius-replay:audit:1",
         "files": files,
         "total": total(audits),
         "not_audited": not_audited,

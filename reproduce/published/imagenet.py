@@ -15,6 +15,7 @@ import msgspec
 from cache import cassette
 from cache.cassette import Cassette
 from cache.record import Record
+from genius_replay.advice import unknown
 from harness import spaces
 from harness.loop import Budget
 from harness.run import SAMPLES
@@ -72,7 +73,7 @@ def published_run(name: str) -> Published:
     for entry in conversations():
         if entry.run == name:
             return next(first for first in conversations() if first.sha256 == entry.sha256)
-    raise UsageError(f"no run is called {name!r}; there are {', '.join(str(entry.run) for entry in conversations())}")
+    raise UsageError(unknown("run", name, (str(entry.run) for entry in conversations())))
 
 
 def distinct_conversations() -> tuple[Published, ...]:
@@ -82,6 +83,12 @@ def distinct_conversations() -> tuple[Published, ...]:
 
 def replay(name: str) -> Replay:
     """Search again as the run did.
+
+    >>> run = replay("329M")
+    >>> len(run.trajectory.steps), run.winner[:6]
+    (26, (1, 0, 0, 0, 1, 0))
+    >>> print(run.errata[0])
+    run 329M, iteration 1, turn 2: FLOPs in millions told as 317, in truth 312.203072
 
     Raises:
         ReplayMiss: if a rebuilt request was never recorded.

@@ -19,6 +19,7 @@ from harness import spaces
 from harness.loop import Objective, Step, Trajectory
 from harness.protocol import MILLION, Evaluated, Rejected, Trial, in_millions
 from harness.run import Setting, course, perform
+from harness.shown import Shown
 from harness.spaces import mobilenetv2_se
 from harness.specification import Specification
 from harness.text import notation
@@ -50,8 +51,8 @@ class Erratum(NamedTuple):
         )
 
 
-@dataclass(frozen=True)
-class Replay:
+@dataclass(frozen=True, repr=False)
+class Replay(Shown):
     """A replayed run: what happened, where the answers came from, and what was told that is not true."""
 
     run: str
@@ -60,6 +61,11 @@ class Replay:
     evidence: str  # the digest of the file or cassette
     trajectory: Trajectory
     tally: Tally
+
+    @property
+    def title(self) -> str:
+        """The run in words."""
+        return f"run {self.run}, {self.source}"
 
     @property
     def winner(self) -> Architecture:

@@ -10,8 +10,9 @@ import re
 from typing import Any
 
 from genius_replay.console import printable
+from genius_replay.showing import as_html as as_html
+from genius_replay.showing import as_line as as_line
 
-_BREAKS = re.compile(r"[^\S ]+")  # all white space but the space itself
 _FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠]")
 """With these a spreadsheet begins a formula (OWASP, CSV injection); the last four are the wide forms of the first."""
 _MARKDOWN = re.compile(r"[\\<~]|\*(?=\S)|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])|(?<=\])\(")
@@ -34,11 +35,6 @@ _LATEX = str.maketrans(
 )
 
 
-def as_line(text: str) -> str:
-    """One line for a terminal, a file of text or a comment: nothing breaks it, and nothing in it is a control."""
-    return printable(_BREAKS.sub(" ", text))
-
-
 def as_markdown(text: str) -> str:
     """A line of Markdown without tags, entities, links, pictures and emphasis; code between backticks stays code."""
     return _MARKDOWN.sub(lambda found: _ENTITIES.get(found[0], f"\\{found[0]}"), as_line(text))
@@ -57,8 +53,8 @@ def as_csv(value: Any) -> Any:
 
 
 def as_json(content: Any) -> str:
-    """JSON in ASCII, which holds any text without a control character."""
-    return json.dumps(content, indent=1) + "\n"
+    """JSON in ASCII, which holds any text without a control character; what is no finite number, as null."""
+    return json.dumps(json.loads(json.dumps(content), parse_constant=lambda _: None), indent=1) + "\n"
 
 
 def as_latex(text: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from genius_replay import files
+from genius_replay.advice import install
 from genius_replay.console import printable, say
 from reproduce.errors import ReproduceError, UsageError
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from reproduce.report.report import Report
 
 DRAWN = (".png", ".svg", ".pdf")
-SUFFIXES = {".txt": "text", ".md": "md", ".csv": "csv", ".json": "json", ".tex": "latex"}
+SUFFIXES = {".txt": "text", ".md": "md", ".csv": "csv", ".json": "json", ".tex": "latex", ".html": "html"}
 FORMATS = tuple(SUFFIXES.values())
 
 WIDTH = 3.4  # inches: one column of a two-column page
@@ -117,7 +118,7 @@ def new_figure(height: float) -> Figure:
         import matplotlib as mpl
         from matplotlib.figure import Figure
     except ModuleNotFoundError as error:
-        raise UsageError("drawing needs matplotlib; install it with `python -m pip install matplotlib`") from error
+        raise UsageError(f"drawing needs matplotlib; run `{install('matplotlib')}`") from error
     except ValueError as error:  # such as a backend that does not exist
         raise UsageError(f"drawing needs matplotlib, which refuses its settings: {error}") from error
     mpl.rcParams.update({"font.size": 7, "axes.titlesize": 7, "legend.fontsize": 6.5, "svg.hashsalt": "genius-replay"})

@@ -1,4 +1,4 @@
-"""A report as text: in colour on a terminal, plain for a pipe, as Markdown, CSV, JSON or LaTeX."""
+"""A report as text: in colour on a terminal, plain for a pipe, as Markdown, CSV, JSON, LaTeX or HTML."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import csv
 import io
 from collections.abc import Callable, Sequence
 from itertools import groupby, zip_longest
+from pathlib import Path
+from string import Template
 from textwrap import wrap
 
-from reproduce.report.escaping import as_csv, as_json, as_latex, as_line, as_markdown, as_markdown_cell
+from genius_replay.showing import HtmlCell, html_table
+from reproduce.report.escaping import as_csv, as_html, as_json, as_latex, as_line, as_markdown, as_markdown_cell
 from reproduce.report.report import Report, Status
 
 WIDTH = 80  # characters of a line where no terminal says otherwise
@@ -35,9 +38,7 @@ def on_terminal(report: Report) -> None:
 
 def plain(report: Report, width: int = WIDTH) -> str:
     """Aligned columns, without colour: what a pipe gets. A note stays one line, to be found and copied whole."""
-    labelled = [all(row[n].status is Status.LABEL for row in report.rows) for n in range(len(report.columns))]
-    named = max(1, [*labelled, False].index(False))
-    groups = [column.key.partition("_")[0] for column in report.columns]
+    named, groups = _naming(report), [column.key.partition("_")[0] for column in report.columns]
     grid = _marked(report, as_line, _GLUE)
     notes = (legend(report), *map(as_line, (*report.notes, report.origin)))
     return "\n".join([*wrap(as_line(report.title), width), "", *aligned(grid, width, named, groups), "", *notes]) + "\n"
@@ -136,20 +137,12 @@ def markdown(report: Report) -> str:
 
 
 def comma_separated(report: Report) -> str:
-    """Unrounded values; each column is followed by its status and, where there are such, by spreads and intervals."""
+    """Unrounded values, as `Report.fields` gives them."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    columns = [(column, [row[n] for row in report.rows]) for n, column in enumerate(report.columns)]
-    extras = [list(dict.fromkeys(extra for cell in cells for extra in cell.extras)) for _, cells in columns]
-    header = []
-    for (column, _), names in zip(columns, extras, strict=True):
-        header += [column.key, f"{column.key}_status", *(f"{column.key}_{name}" for name in names)]
+    header, rows = report.fields()
     writer.writerow(header)
-    for row in report.rows:
-        fields: list[object] = []
-        for cell, names in zip(row, extras, strict=True):
-            fields += [cell.value, cell.status.value, *(cell.extras.get(name) for name in names)]
-        writer.writerow(map(as_csv, fields))
+    writer.writerows(map(as_csv, row) for row in rows)
     return file.getvalue()
 
 
@@ -166,12 +159,30 @@ def latex(report: Report) -> str:
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
 
 
+def html(report: Report) -> str:
+    """A table with what stands below it, for a notebook or a page of one's own."""
+    named = _naming(report)
+    rows = (
+        [HtmlCell(cell.text, cell.status.mark, cell.status.meaning, n < named) for n, cell in enumerate(row)]
+        for row in report.rows
+    )
+    below = (legend(report), *report.notes, report.origin)
+    return html_table(report.title, [column.title for column in report.columns], rows, below)
+
+
+def html_page(report: Report) -> str:
+    """A whole page, which runs nothing and loads nothing."""
+    page = Template(Path(__file__).with_name("page.html").read_text(encoding="utf-8"))
+    return page.substitute(title=as_html(report.title), table=html(report))
+
+
 _RENDERERS: dict[str, Callable[[Report], str]] = {
     "text": plain,
     "md": markdown,
     "csv": comma_separated,
     "json": lambda report: as_json(report.to_json()),
     "latex": latex,
+    "html": html_page,
 }
 
 
@@ -188,6 +199,12 @@ def legend(report: Report) -> str:
 def _statuses(report: Report) -> list[Status]:
     used = {cell.status for row in report.rows for cell in row}
     return [status for status in Status if status in used]
+
+
+def _naming(report: Report) -> int:
+    """How many columns, from the left, name the rows."""
+    labelled = [all(row[n].status is Status.LABEL for row in report.rows) for n in range(len(report.columns))]
+    return max(1, [*labelled, False].index(False))
 
 
 def _superscript(status: Status) -> str:

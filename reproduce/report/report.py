@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import Enum
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from cache.client import Tally
 from cache.key import digest_bytes
-from genius_replay import PACKAGES
+from genius_replay.showing import brief, data_frame
+from genius_replay_namesakes import PACKAGES
 from reproduce import __version__
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 Value: TypeAlias = str | int | float | None
 COVERS = 0.95  # what an interval covers of which nothing else is said
 LISTED = 6  # runs of one file that are named one by one
+SCHEMA = "urn:genius-replay:report:1"
+"""The form of `Report.to_json`, which `report.schema.json` describes; the number grows when a field goes or changes."""
 
 
 class Status(Enum):
@@ -85,7 +91,11 @@ BLANK = Cell(None, "", Status.LABEL)
 
 
 def recomputed(value: Value, form: str = "") -> Cell:
-    """A cell computed here."""
+    """A cell computed here.
+
+    >>> recomputed(71.234, ".1f").text
+    '71.2'
+    """
     text = format(value, form)
     nothing = text.startswith("-") and not text.strip("-0.")  # rounded to it: no −0.00
     return Cell(value, text[1:] if nothing else text, Status.RECOMPUTED)
@@ -129,10 +139,11 @@ def recorded(value: Value, form: str = "") -> Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its key in JSON and CSV, and its heading."""
+    """A column: its key in JSON and CSV, its heading, and which of its numbers are the better ones, if one can say."""
 
     key: str
     title: str
+    better: Literal["higher", "lower"] | None = None
 
     @property
     def beside(self) -> tuple[str, ...]:
@@ -167,6 +178,18 @@ class Replayed(Protocol):
 class Report:
     """A table of the paper, with what was found on the way, and the digests of the benchmark tables it came from.
 
+    >>> columns = Column("run", "Run"), Column("macs", "MACs")
+    >>> costs = Report("costs", "What runs cost", columns, rows=((label("a"), recomputed(5)),), notes=())
+    >>> costs
+    <Report costs, 1 rows of 2 cells: What runs cost>
+    >>> costs.fields()
+    (['run', 'run_status', 'macs', 'macs_status'], [['a', 'label', 5, 'recomputed']])
+
+    Attributes:
+        tables: the digests of the tables and recordings that it came from, by name.
+        versions: of the packages that decide a number here.
+        within: the keys of columns: only rows that are alike in them can be compared, and have a best one.
+
     Raises:
         ValueError: two columns would have one name in JSON or CSV, so that one would take the other's place.
     """
@@ -178,12 +201,47 @@ class Report:
     notes: tuple[str, ...]
     replays: tuple[Replayed, ...] = ()
     tables: Mapping[str, str] = field(default_factory=dict)
-    versions: Mapping[str, str] = field(default_factory=dict)  # of the packages that decide a number here
+    versions: Mapping[str, str] = field(default_factory=dict)
+    within: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         names = [name for column in self.columns for name in (column.key, *column.beside)]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"{self.name}: expected columns of different names, got {', '.join(twice)} twice")
+
+    def __repr__(self) -> str:
+        return brief(self, f"{self.name}, {len(self.rows)} rows of {len(self.columns)} cells: {self.title}")
+
+    def _repr_html_(self) -> str:
+        """The report as a table in a notebook."""
+        from reproduce.report.rendering import html  # which stands above
+
+        return html(self)
+
+    def to_frame(self) -> DataFrame:
+        """The values, unrounded, with the columns of the CSV form.
+
+        Raises:
+            ImportError: pandas is not installed.
+        """
+        return data_frame(*self.fields())
+
+    def fields(self) -> tuple[list[str], list[list[Value]]]:
+        """Columns and rows of unrounded values, as CSV and data frames have them.
+
+        Each column is followed by its status and, where there are such, by spreads and intervals.
+        """
+        cells = [[row[n] for row in self.rows] for n in range(len(self.columns))]
+        extras = [[name for name in EXTRAS if any(name in cell.extras for cell in column)] for column in cells]
+        header: list[str] = []
+        for column, names in zip(self.columns, extras, strict=True):
+            header += [column.key, f"{column.key}_status", *(f"{column.key}_{name}" for name in names)]
+        rows: list[list[Value]] = []
+        for row in self.rows:
+            rows.append([])
+            for cell, names in zip(row, extras, strict=True):
+                rows[-1] += [cell.value, cell.status.value, *(cell.extras.get(name) for name in names)]
+        return header, rows
 
     @property
     def origin(self) -> str:
@@ -204,9 +262,11 @@ class Report:
     def to_json(self) -> dict[str, Any]:
         """Everything, with unrounded values."""
         return {
+            "schema": SCHEMA,
             "table": self.name,
             "title": self.title,
-            "columns": [column.key for column in self.columns],
+            "columns": [asdict(column) for column in self.columns],
+            "comparable_within": list(self.within),
             "rows": [
                 {column.key: cell.to_json() for column, cell in zip(self.columns, row, strict=True)}
                 for row in self.rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from genius_replay.console import INTERRUPTED
+from genius_replay_namesakes import PACKAGES
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = [("reproduce", "check"), ("harness.training", "--help"), ("harness.digits", "-h"), ("cache",), ("tables",)]
@@ -25,7 +27,10 @@ def _python(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize(("name", "command"), [*product(["baselines"], COMMANDS), *product(["cache"], COMMANDS[:3])])
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [*product(["baselines"], COMMANDS), *product(["genius_replay"], COMMANDS[2:4]), *product(["cache"], COMMANDS[:3])],
+)
 @pytest.mark.parametrize("made", ["{}.py", "{}/__init__.py"])
 def test_a_namesake_is_named(name: str, made: str, command: tuple[str, ...], tmp_path: Path) -> None:
     namesake = tmp_path / made.format(name)
@@ -38,7 +43,7 @@ def test_a_namesake_is_named(name: str, made: str, command: tuple[str, ...], tmp
     assert "genius-replay" in done.stderr
 
 
-@pytest.mark.parametrize("name", ["reproduce", "tables"])
+@pytest.mark.parametrize("name", ["reproduce", "tables", "genius_replay"])
 def test_a_data_folder_is_harmless_or_named(name: str, tmp_path: Path) -> None:
     """An installation that is edited in place finds the folder first, and the command itself in both."""
     (tmp_path / name).mkdir()
@@ -56,7 +61,45 @@ def test_in_a_program_a_namesake_is_an_error(tmp_path: Path) -> None:
     assert "ImportError: expected the package tables" in done.stderr
 
 
-@pytest.mark.parametrize("name", ["reproduce", "cache", "tables", "harness", "baselines"])
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the project is installed beside others; without its data, which no import reads."""
+    folder = tmp_path_factory.mktemp("lib") / "site-packages"
+    folder.mkdir()
+    for name in PACKAGES:
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.h5", "*.jsonl"))
+        described = folder / f"Py{name}-1.dist-info"  # what pip leaves of another distribution
+        described.mkdir()
+        (described / "METADATA").write_text(f"Metadata-Version: 2.1\nName: Py{name}\nVersion: 1\n")
+        (described / "top_level.txt").write_text(name)
+    shutil.copy(ROOT / "genius_replay_namesakes.py", folder)
+    return folder
+
+
+@pytest.mark.parametrize("name", ["tables", "cache", "reproduce"])
+def test_a_distribution_that_is_installed_over_a_package_is_named(name: str, site: Path, tmp_path: Path) -> None:
+    """As PyTables over `tables`; installed the other way round, ours is whole."""
+    ours = site / name / "__init__.py"
+    kept = ours.read_bytes()
+
+    def run() -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "cache" if name != "cache" else "tables", "--help"]
+        environment = {**os.environ, "PYTHONPATH": str(site)}
+        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=False)
+
+    try:
+        ours.write_text("'''Theirs.'''\n")
+        over = run()
+    finally:
+        ours.write_bytes(kept)
+    assert (over.returncode, over.stdout) == (2, "")
+    named = f"got that of Py{name}, installed over it; install genius-replay into an environment of its own\n"
+    assert over.stderr.endswith(named)
+    assert over.stderr.count("\n") == 1
+    assert run().returncode == 0
+
+
+@pytest.mark.parametrize("name", PACKAGES)
 def test_the_console_script_does_not_look_where_one_works(name: str, tmp_path: Path) -> None:
     (tmp_path / f"{name}.py").write_text("raise SystemExit(0)\n")
     (tmp_path / name).mkdir()

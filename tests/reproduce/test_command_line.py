@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import os
 import re
 import subprocess
@@ -21,13 +20,14 @@ from reproduce.published.imagenet import cassette_path
 from reproduce.report.output import FORMATS
 from reproduce.report.rendering import render
 from reproduce.report.report import Cell, Column, Report, Status
+from tests.schemas import valid
 
 STATUSES = {"recomputed", "replayed", "quoted", "missing", "label"}
 
 
 def _json(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, object]:
     assert main([*arguments, "--format", "json"]) == 0
-    content: dict[str, object] = json.loads(capsys.readouterr().out)
+    content: dict[str, object] = valid(capsys.readouterr().out)
     return content
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import re
@@ -35,6 +34,7 @@ from reproduce.data import home
 from reproduce.published import imagenet
 from tables.space import Architecture
 from tests.harness.training.instant import Instant, made_up
+from tests.schemas import valid
 
 TRAIN = ("--space", "nas-bench-201", "--objective", "train")
 WITHOUT_TORCH = """
@@ -58,7 +58,7 @@ def executor(monkeypatch: pytest.MonkeyPatch) -> Instant:
 
 def rows(capsys: pytest.CaptureFixture[str], *arguments: str, command: str = "search") -> list[dict[str, Any]]:
     assert main([command, *arguments, "--format", "json"]) == 0
-    found: list[dict[str, Any]] = json.loads(capsys.readouterr().out)["rows"]
+    found: list[dict[str, Any]] = valid(capsys.readouterr().out)["rows"]
     return found
 
 
@@ -67,7 +67,7 @@ def without_torch(*arguments: str, home: Path) -> list[dict[str, Any]]:
     command = [sys.executable, "-c", WITHOUT_TORCH, "search", *arguments, "--format", "json"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    found: list[dict[str, Any]] = json.loads(done.stdout)["rows"]
+    found: list[dict[str, Any]] = valid(done.stdout)["rows"]
     return found
 
 
@@ -95,7 +95,7 @@ def test_a_budget_that_makes_a_method_random_search_is_said(capsys: pytest.Captu
     arguments = ["search", "--method", "evolution-nni", "--space", "nas-bench-201", "--table", "nas-bench-201-digits"]
     assert main([*arguments, "--budget", "5", "--format", "json"]) == 0
     random = "evolution-nni draws its first 100 architectures at random: up to a budget of 100 it is random search."
-    assert random in json.loads(capsys.readouterr().out)["notes"]
+    assert random in valid(capsys.readouterr().out)["notes"]
 
 
 def test_the_package_that_decides_a_run_is_in_its_record(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -105,7 +105,7 @@ def test_the_package_that_decides_a_run_is_in_its_record(tmp_path: Path, capsys:
     into = tmp_path / "tpe.jsonl"
     assert main([*arguments, "--budget", "3", "--into", str(into), "--format", "json"]) == 0
     version = metadata.version("optuna")
-    assert json.loads(capsys.readouterr().out)["provenance"]["optuna"] == version
+    assert valid(capsys.readouterr().out)["provenance"]["optuna"] == version
     assert [record.observed["optuna"] for record in cassette.read(into).of_kind("run")] == [version]
 
 
@@ -124,7 +124,7 @@ def test_a_method_with_nothing_left_to_propose_ends_its_trial_with_a_remark(
     table = ("--space", "nas-bench-201", "--table", "nas-bench-201-digits")
     for budget, ends in (("5", True), ("2", False)):
         assert main(["search", "--method", "a_grid:GRID", *table, "--budget", budget, "--format", "json"]) == 0
-        printed = json.loads(capsys.readouterr().out)
+        printed = valid(capsys.readouterr().out)
         assert len(printed["rows"]) == 2
         assert ("Trial 1 ended after 2 evaluations: nothing was left to propose." in printed["notes"]) == ends
 
@@ -256,7 +256,7 @@ def test_a_training_that_diverges_never_wins(
         said = capsys.readouterr().out
         assert f"Not measured, trial 1: {winner}: a loss of its training was not finite." in said
     assert main(["jobs", "--format", "json"]) == 0
-    remarks = [row["remark"]["value"] for row in json.loads(capsys.readouterr().out)["rows"]]
+    remarks = [row["remark"]["value"] for row in valid(capsys.readouterr().out)["rows"]]
     assert sorted(filter(None, remarks)) == ["not measured: a loss is not finite"]
 
 
@@ -439,7 +439,7 @@ def check_genius_to_its_end(pictures: Path, folder: Path, capsys: pytest.Capture
     """Propose, FLOPs feedback, train, feed back, best by validation; then the same from records, without torch."""
     into = folder / "genius.jsonl"
     assert main(["search", *GENIUS, "--data", str(pictures), *SHRUNK, "--into", str(into), "--format", "json"]) == 0
-    content = json.loads(capsys.readouterr().out)
+    content = valid(capsys.readouterr().out)
     found = content["rows"]
     steps = imagenet.replay("329M").trajectory.steps
     accepted = [step for step in steps if not isinstance(step.told or step.trial, Rejected)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from genius_replay.advice import unknown
 from harness.errors import TrainingError
 from harness.training.data import cifar, dataset, image_folder
 from harness.training.data.dataset import Dataset
@@ -32,7 +33,7 @@ def find(name: str, path: Path | None = None) -> Dataset:
         TrainingError: the archive is not the published one.
     """
     if name not in NEEDS:
-        raise TrainingError(f"no data set is called {name!r}; there are {', '.join(NEEDS)}")
+        raise TrainingError(unknown("data set", name, NEEDS))
     if name == "digits":
         return dataset.digits()
     if path is None:

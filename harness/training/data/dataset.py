@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cache.key import DIGEST_PREFIX
+from genius_replay.advice import install
 from harness.errors import InvalidJob, MalformedData, TrainingError, Unwell
 from harness.training.recipes import Recipe, Split
 
@@ -151,8 +152,7 @@ def digits() -> Arrays:
         from sklearn.datasets import load_digits  # half a second, and no part of a replay
     except ImportError as error:
         raise TrainingError(
-            f"digits are shipped with scikit-learn, which cannot be imported ({error}): "
-            "python -m pip install scikit-learn"
+            f"digits are shipped with scikit-learn, which cannot be imported ({error}): {install('scikit-learn')}"
         ) from error
     shipped = load_digits()
     return Arrays(shipped.images.astype(np.uint8)[..., np.newaxis], shipped.target.astype(np.int64), classes=10)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from reproduce import benchmarks
 from reproduce.__main__ import main
 from reproduce.cli import calibrate, training
 from tests.harness.training.instant import Instant, made_up
+from tests.schemas import valid
 
 CIFAR_VARIABLE = "GENIUS_REPLAY_CIFAR_SUBSET"
 """An HDF5 file of CIFAR-10 pictures (`harness.training.data.dataset`); without it a test trains on digits."""
@@ -42,7 +42,7 @@ def table(fetched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 
 def calibrated(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
     assert main(["calibrate", *arguments, "--format", "json"]) == 0
-    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    found: dict[str, Any] = valid(capsys.readouterr().out)
     return found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from harness.training.recipes import DIGITS, Split
 from reproduce.__main__ import main
 from reproduce.cli import training
 from tests.harness.training.instant import Instant
+from tests.schemas import valid
 
 CELLS = [nas_bench_201.SPACE.architecture_at(index) for index in range(4)]
 HOW = Training("nas-bench-201", "digits", training.DIGITS, DIGITS)
@@ -23,7 +23,7 @@ HOW = Training("nas-bench-201", "digits", training.DIGITS, DIGITS)
 
 def listed(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     assert main(["jobs", "--format", "json"]) == 0
-    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    found: dict[str, Any] = valid(capsys.readouterr().out)
     return found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -11,11 +10,12 @@ from harness import spaces
 from reproduce.__main__ import main
 from reproduce.cli.query import proposed_by
 from reproduce.paper.registry import ITEMS
+from tests.schemas import valid
 
 
 def _rows(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, dict[str, object]]]:
     assert main(["query", *arguments, "--format", "json"]) == 0
-    rows: list[dict[str, dict[str, object]]] = json.loads(capsys.readouterr().out)["rows"]
+    rows: list[dict[str, dict[str, object]]] = valid(capsys.readouterr().out)["rows"]
     return rows
 
 
@@ -81,7 +81,7 @@ def test_ranks_say_what_they_count(
     fetched: Path, arguments: tuple[str, str], rank: int | None, says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:  # d7
     assert main(["query", *arguments, "--format", "json"]) == 0
-    shown = json.loads(capsys.readouterr().out)
+    shown = valid(capsys.readouterr().out)
     assert shown["rows"][0].get("network_rank", {"value": None})["value"] == rank
     assert any(says in note for note in shown["notes"])
 

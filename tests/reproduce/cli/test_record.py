@@ -19,6 +19,7 @@ from harness.specification import RUN
 from reproduce import recording
 from reproduce.__main__ import main
 from tests.cache.server import Handler, Server, completion, fails, running, says
+from tests.schemas import valid
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.network]
 
@@ -84,7 +85,7 @@ def test_b4_a_recording_grows_and_loses_nothing(
     assert (len(server.asked) - asked, len(recording.again(into))) == ((3, 2) if more else (0, 1))
     capsys.readouterr()
     assert main(["recordings", str(into), "--format", "json"]) == 0
-    rows = json.loads(capsys.readouterr().out)["rows"]
+    rows = valid(capsys.readouterr().out)["rows"]
     assert [row["runs"]["value"] for row in rows] == ([2] if "--trials" in more else [1, 1] if more else [1])
     assert len({json.dumps(row) for row in rows}) == len(rows)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -17,13 +16,14 @@ from reproduce.__main__ import main
 from reproduce.data import home
 from reproduce.published.replay import RECORDED
 from reproduce.report.output import save
+from tests.schemas import valid
 
 SMALL = ("--trials", "40", "--budget", "10", "20")
 
 
 def _rows(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, dict[str, object]]]:
     assert main(["compare", *SMALL, *arguments, "--format", "json"]) == 0
-    rows: list[dict[str, dict[str, object]]] = json.loads(capsys.readouterr().out)["rows"]
+    rows: list[dict[str, dict[str, object]]] = valid(capsys.readouterr().out)["rows"]
     return rows
 
 
@@ -34,7 +34,7 @@ def _select(rows: list[dict[str, dict[str, object]]], method: str, budget: int) 
 
 def _notes(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
     assert main(["compare", *arguments, "--format", "json"]) == 0
-    notes: list[str] = json.loads(capsys.readouterr().out)["notes"]
+    notes: list[str] = valid(capsys.readouterr().out)["notes"]
     return notes
 
 
@@ -163,7 +163,7 @@ def test_that_genius_beats_random_search_is_tested_and_corrected(
     """The p of each table by an independent computation: < 0.0001 three times, 0.0001, 0.013 and 0.034."""
     rows = ["compare", "--table", *PUBLISHED, *CELLS, "--methods", "random", "--budget", "10", "--format", "json"]
     assert main(rows) == 0
-    printed = json.loads(capsys.readouterr().out)
+    printed = valid(capsys.readouterr().out)
     p = {row["table"]["value"]: row["p"]["value"] for row in printed["rows"] if row["method"]["value"] == "random"}
     known = [1e-4, 1e-4, 1e-4, 5e-4, 0.02, 0.04]
     assert all(found < most for found, most in zip(p.values(), known, strict=True))
@@ -190,7 +190,7 @@ def test_a_budget_that_was_not_reached_is_said(
 ) -> None:
     arguments = ("--count", "unique", "--budget", "10", "300", "--trials", "20")
     assert main(["compare", "--table", small_table, "--methods", method, *arguments, "--format", "json"]) == 0
-    printed = json.loads(capsys.readouterr().out)
+    printed = valid(capsys.readouterr().out)
     assert [row["budget"]["value"] for row in printed["rows"]] == [10, 64]
     assert "mine: there are 64 architectures, and no budget of different ones is larger" in printed["notes"]
     reached = printed["rows"][1]["reached"]
@@ -216,7 +216,7 @@ def test_versions_that_decide_a_number_are_in_provenance_and_record(
     pytest.importorskip("optuna")
     command = ["compare", "--table", small_table, "--methods", "tpe", "random", "--budget", "5", "--trials", "2"]
     assert main([*command, "--format", "json"]) == 0
-    printed = json.loads(capsys.readouterr().out)
+    printed = valid(capsys.readouterr().out)
     versions = {"numpy": np.__version__, "optuna": metadata.version("optuna")}
     assert versions.items() <= printed["provenance"].items()
     assert main(command) == 0
@@ -352,7 +352,7 @@ def test_a_wrong_optimiser_is_a_clear_error(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--table", "nas-bench-102"), "expected one of nas-bench-201-digits"),
+        (("--table", "nas-bench-102"), "no table is called 'nas-bench-102'; there are nas-bench-201-digits"),
         (("--methods", "evolutoin"), "there are random"),
         (("--optimiser", "no_such_module:Mine"), "no_such_module"),
         (("--budget", "0"), "positive"),

@@ -12,6 +12,7 @@ from reproduce.data import conversations, read_published
 from reproduce.published.audit import FED_BACK, as_json, verdict
 from reproduce.published.imagenet import embedded, published_run
 from tests.reproduce.published.conversations import as_bytes, audited, conversation
+from tests.schemas import valid
 
 WINDOW = "Keep the total FLOPS in [270, 330]"
 DESIGN = "Stage 1: [{}, 0, 0, 0, 0, 0]\nStage 2: [1, 1, 0, 0, 0, 0]\nStage 3: [4, 4, 4, 0, 0, 0]\nStage 4: [5, 5, 5, 5, 0, 0]\nStage 5: [6, 6, 6, 6, 6, 0]"  # fmt: skip # noqa: E501
@@ -35,7 +36,7 @@ def test_a_figure_is_held_against_the_cost_at_its_own_precision(told: float, cos
 
 def test_every_turn_of_the_published_files_is_classified(fetched: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["audit", "--format", "json"]) == 0
-    found = json.loads(capsys.readouterr().out)
+    found = valid(capsys.readouterr().out)
     here = [entry for entry in conversations() if read_published(entry) is not None]
     assert [file["file"] for file in found["files"]] == [entry.path for entry in here]
     for file in found["files"]:
@@ -49,7 +50,7 @@ def test_every_turn_of_the_published_files_is_classified(fetched: Path, capsys: 
 def test_what_the_known_files_hold(fetched: Path, capsys: pytest.CaptureFixture[str]) -> None:
     known = [str(entry.run) for entry in conversations() if published_run(str(entry.run)).run in embedded()]
     assert main(["audit", *known, "--format", "json"]) == 0
-    found = json.loads(capsys.readouterr().out)
+    found = valid(capsys.readouterr().out)
     for file in found["files"]:
         assert file["unparsed"] == 0
         assert file["experiments"]["listed"] == 9
@@ -99,7 +100,7 @@ def test_a_file_of_ones_own(tmp_path: Path, mirror: Path, capsys: pytest.Capture
     path = tmp_path / "copy.json"
     path.write_bytes((mirror / "imagenet/chat_history/401M.json").read_bytes())
     assert main(["audit", str(path), "--format", "json"]) == 0
-    assert json.loads(capsys.readouterr().out)["total"]["fed_back"]["exact"] == 16
+    assert valid(capsys.readouterr().out)["total"]["fed_back"]["exact"] == 16
 
 
 @pytest.mark.parametrize(
@@ -138,7 +139,7 @@ def test_one_bad_file_does_not_stop_the_others(tmp_path: Path, capsys: pytest.Ca
     bad.write_bytes(b"{")
     assert main(["audit", str(bad), str(good), "--format", "json"]) == 2
     printed = capsys.readouterr()
-    found = json.loads(printed.out)
+    found = valid(printed.out)
     assert [file["file"] for file in found["files"]] == [str(good)]
     assert [file["file"] for file in found["not_audited"]] == [str(bad)]
     assert "bad.json: not audited: expected a JSON list of messages" in printed.err

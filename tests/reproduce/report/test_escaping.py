@@ -7,6 +7,7 @@ import io
 import json
 import re
 import unicodedata
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genius_replay.console import printable
-from reproduce.report.escaping import as_markdown
+from reproduce.report.escaping import as_line, as_markdown
 from reproduce.report.output import FORMATS, new_figure, save
 from reproduce.report.rendering import render
-from reproduce.report.report import Column, Report, label
+from reproduce.report.report import Cell, Column, Report, Status, label, replayed
 
 HOSTILE = [
     "\x1b[2J\x1b]52;c;cm0gLXJm\x07",
@@ -116,3 +117,50 @@ def test_a_figure_draws_names_as_they_are(name: str, suffix: str, tmp_path: Path
 def test_latex_sets_what_looks_like_an_argument_of_a_line_end() -> None:
     text = render(report("[2pt]*"), "latex")
     assert "\n{[}2pt]{*}" in text
+
+
+class Elements(HTMLParser):
+    """The elements of a page, the names of their attributes, and what is shown as text; refuses what is not closed."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: set[tuple[str, ...]] = set()
+        self.cells: list[str] = []
+        self.feed(page)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.add((tag, *(name for name, _ in attrs)))
+        if tag != "meta":  # which has no end
+            self.open.append(tag)
+        if tag in ("td", "th"):
+            self.cells.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if {"td", "th"} & {*self.open}:
+            self.cells[-1] += data
+
+
+@given(st.text(max_size=20) | st.sampled_from(HOSTILE))
+def test_whatever_the_text_a_page_has_the_same_elements_and_shows_it(text: str) -> None:
+    page, plain = (Elements(render(report(each), "html")) for each in (text, "x"))
+    assert page.seen == plain.seen
+    assert page.cells[2] == as_line(text)
+    assert {tag for tag, *_ in page.seen} & {"script", "img", "link", "a", "iframe"} == set()
+
+
+def test_a_page_loads_nothing_and_says_what_marks_mean() -> None:
+    cells = (label("<a>"), replayed(1.5), Cell(None, "", Status.MISSING))
+    page = render(
+        Report("n", "T", (Column("a", "A"), Column("b", "B"), Column("c", "C")), (cells,), ("a note",)), "html"
+    )
+    assert "//" not in page  # no address of anything
+    assert '<th scope="col">A</th>' in page
+    assert '<th scope="row">&lt;a&gt;</th><td>1.5 <abbr title="replayed from stored answers">◐</abbr></td>' in page
+    assert "<caption>T</caption>" in page
+    assert "<p>a note</p>" in page

@@ -14,6 +14,7 @@ from reproduce.paper.registry import ITEMS
 from reproduce.report.output import FORMATS
 from reproduce.report.rendering import render
 from reproduce.report.report import BLANK, EXTRAS, Cell, Column, Report, Status, label, recomputed
+from tests.schemas import valid
 
 
 @pytest.mark.parametrize(
@@ -46,6 +47,7 @@ def test_f7_a_report_without_rows_has_its_headings(form: str) -> None:
         "md": "## Title",
         "latex": "% Title",
         "text": "Title\n\nA  B\n",
+        "html": "<!DOCTYPE html>",
     }
     assert text.startswith(first[form])
 
@@ -88,10 +90,13 @@ def test_rows_whose_names_leave_no_room_are_numbered() -> None:
 
 @pytest.mark.parametrize("at_hand", [False, True])
 @pytest.mark.parametrize("name", ITEMS)
-def test_every_table_fits_into_80_columns(name: str, at_hand: bool, request: pytest.FixtureRequest) -> None:
+def test_every_table_has_its_schema_and_fits_into_80_columns(
+    name: str, at_hand: bool, request: pytest.FixtureRequest
+) -> None:
     if at_hand:
         request.getfixturevalue("fetched")
     report = ITEMS[name].report()
+    assert valid(render(report, "json"))["table"] == name
     title_and_table = render(report, "text").partition("\n● ")[0].partition("\n○ ")[0]
     assert max(map(len, title_and_table.splitlines())) <= 80
     words = set(title_and_table.split())
@@ -102,3 +107,10 @@ def test_every_table_fits_into_80_columns(name: str, at_hand: bool, request: pyt
 def test_what_stands_beside_a_value_has_a_name_that_columns_keep_free() -> None:
     cell = Cell(1.0, "1", Status.RECOMPUTED, std=0.5, interval=(0.0, 2.0, 0.95))
     assert tuple(cell.extras) == EXTRAS
+
+
+def test_what_is_no_finite_number_is_null_in_json() -> None:
+    rows = ((recomputed(float("nan")), recomputed(float("-inf"))),)
+    shown = valid(render(Report("name", "Title", (Column("a", "A"), Column("b", "B")), rows, ()), "json"))["rows"]
+    assert shown[0]["a"] == {"value": None, "text": "nan", "status": "recomputed"}
+    assert shown[0]["b"] == {"value": None, "text": "-inf", "status": "recomputed"}

@@ -1,0 +1,106 @@
+"""How objects look to a person: one line in a console, a table in a notebook, and as a data frame of pandas."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from genius_replay.console import printable
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+LONGEST = 120  # characters of an object's line
+_BREAKS = re.compile(r"[^\S ]+")  # all white space but the space itself
+
+
+def as_line(text: str) -> str:
+    """One line for a terminal, a file of text or a comment: nothing breaks it, and nothing in it is a control.
+
+    >>> as_line("two\\nlines")
+    'two lines'
+    """
+    return printable(_BREAKS.sub(" ", text))
+
+
+def brief(thing: object, said: str) -> str:
+    """The `__repr__` of an object that holds much: its class, and in one line what a person wants to know of it.
+
+    >>> brief(3, "of a kind")
+    '<int of a kind>'
+    """
+    line = f"{type(thing).__name__} {as_line(said)}"
+    return f"<{line if len(line) <= LONGEST else line[: LONGEST - 3] + '...'}>"
+
+
+def as_html(text: str) -> str:
+    """A line of HTML in which nothing is a tag, an entity or the end of an attribute.
+
+    >>> as_html('<b title="a">')
+    '&lt;b title=&quot;a&quot;&gt;'
+    """
+    from html import escape  # late: its table of entities takes longer to load than a replay's whole prompt
+
+    return escape(as_line(text))
+
+
+class HtmlCell(NamedTuple):
+    """A cell of a table: its text, a mark behind it and what that means, and whether it names its row."""
+
+    text: str
+    mark: str = ""
+    meaning: str = ""
+    names_row: bool = False
+
+    @property
+    def html(self) -> str:
+        """The cell as HTML; screen readers say what a mark means, and which cell names a row."""
+        mark = f' <abbr title="{as_html(self.meaning)}">{as_html(self.mark)}</abbr>' if self.mark else ""
+        opening, closing = ('<th scope="row">', "</th>") if self.names_row else ("<td>", "</td>")
+        return f"{opening}{as_html(self.text)}{mark}{closing}"
+
+
+def html_table(
+    caption: str, columns: Sequence[str], rows: Iterable[Sequence[HtmlCell]], below: Sequence[str] = ()
+) -> str:
+    """A table in HTML with the lines `below` it; without a script, a style or anything that would be loaded.
+
+    >>> print(html_table("Costs", ["Run", "MACs"], [[HtmlCell("329M", names_row=True), HtmlCell("329412864")]]))
+    <table>
+    <caption>Costs</caption>
+    <thead><tr><th scope="col">Run</th><th scope="col">MACs</th></tr></thead>
+    <tbody>
+    <tr><th scope="row">329M</th><td>329412864</td></tr>
+    </tbody>
+    </table>
+    """
+    lines = ["<table>", f"<caption>{as_html(caption)}</caption>"]
+    heading = "".join(f'<th scope="col">{as_html(column)}</th>' for column in columns)
+    lines += [f"<thead><tr>{heading}</tr></thead>", "<tbody>"]
+    lines += [f"<tr>{''.join(cell.html for cell in row)}</tr>" for row in rows]
+    return "\n".join([*lines, "</tbody>", "</table>", *(f"<p>{as_html(line)}</p>" for line in below)])
+
+
+def data_frame(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> DataFrame:
+    """A data frame: whole numbers as Int64, other numbers as float64, texts as string; what is missing stays missing.
+
+    Raises:
+        ImportError: pandas is not installed.
+    """
+    try:
+        import pandas
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            "a data frame needs pandas, which is not installed; install it with `python -m pip install pandas`"
+        ) from error
+
+    def kind(values: Sequence[Any]) -> str:
+        there = [value for value in values if value is not None]
+        for name, types in (("Int64", int), ("float64", (int, float)), ("string", str)):
+            if there and all(isinstance(value, types) for value in there):
+                return name
+        return "object"
+
+    series = {name: [row[n] for row in rows] for n, name in enumerate(columns)}
+    return pandas.DataFrame({name: pandas.Series(values, dtype=kind(values)) for name, values in series.items()})
