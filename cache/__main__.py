@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -31,7 +30,7 @@ from cache.limits import COLUMNS, PRICES, keys_in, ledger, read_prices
 from cache.nearest import listed, unified
 from cache.record import CHAT, Record
 from cache.store import Store
-from genius_replay.console import ending, say
+from genius_replay.console import Exit, ending, say
 from genius_replay.options import Parser
 
 _DIGITS = 12  # of a key in a list; any number of them finds a record
@@ -238,4 +237,4 @@ def _figure(value: float | None) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise Exit(main())

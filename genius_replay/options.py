@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn
 
 from genius_replay.advice import meant
-from genius_replay.console import printable, quieten
+from genius_replay.console import Exit, printable, quieten
 
 
 def given(args: argparse.Namespace, declare: Callable[[argparse.ArgumentParser], None]) -> list[str]:
@@ -65,6 +66,11 @@ class Parser(argparse.ArgumentParser):
         raise argparse.ArgumentError(
             None if commands else action, f"expected {expected}, got {value}{meant(str(value), choices)}"
         )
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        """End with this exit code."""
+        self._print_message(message or "", sys.stderr)
+        raise Exit(status)
 
     def error(self, message: str) -> NoReturn:
         """End with exit code 2; what was given is quoted without what a terminal obeys."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from genius_replay.advice import install
 from genius_replay.console import printable
 
 if TYPE_CHECKING:
@@ -91,9 +92,7 @@ def data_frame(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> DataFra
     try:
         import pandas
     except ModuleNotFoundError as error:
-        raise ImportError(
-            "a data frame needs pandas, which is not installed; install it with `python -m pip install pandas`"
-        ) from error
+        raise ImportError(f"a data frame needs pandas, which is not installed; {install('pandas')}") from error
 
     def kind(values: Sequence[Any]) -> str:
         there = [value for value in values if value is not None]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from genius_replay.advice import install
 from genius_replay.showing import HtmlCell, brief, data_frame, html_table
 from harness.loop import Step, Trajectory
 from harness.protocol import Evaluated, Rejected
@@ -77,9 +78,7 @@ class Shown:
         try:
             import optuna
         except ModuleNotFoundError as error:
-            raise ImportError(
-                "a study needs Optuna, which is not installed; install it with `python -m pip install optuna`"
-            ) from error
+            raise ImportError(f"a study needs Optuna, which is not installed; {install('optuna')}") from error
         verbosity = optuna.logging.get_verbosity()
         optuna.logging.set_verbosity(optuna.logging.WARNING)  # else it says that there is a new study
         study = optuna.create_study(direction="maximize", study_name=self.title)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cache.errors import CacheError
-from genius_replay.console import ending
+from genius_replay.console import Exit, ending
 from genius_replay.options import Parser
 from harness.errors import HarnessError
 from reproduce import __version__
@@ -135,4 +135,4 @@ def _module(command: str) -> Any:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise Exit(main())

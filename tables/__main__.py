@@ -9,11 +9,10 @@ Exit codes: 0 done, 1 a table that is damaged or another than its digest says, 2
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from genius_replay.console import ending, say, warn
+from genius_replay.console import Exit, ending, say, warn
 from genius_replay.options import Parser
 from tables.errors import DamagedTable, TableError
 from tables.files import EXPECTED, HDF5, build
@@ -85,4 +84,4 @@ def assess(path: Path) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise Exit(main())

@@ -79,7 +79,7 @@ def test_f10_hints_install_what_they_name_wherever_they_are_printed() -> None:
     names = {re.split(r"[<\[]", package)[0] for package in hinted}
     assert names <= NAMES - {"genius-replay"}
     without = [extra for extra in EXTRAS if not names & {_lowest(package)[0] for package in EXTRAS[extra]}]
-    assert without == ["test"]
+    assert set(without) == {"docs", "test"}  # of those who work on the project
 
 
 @pytest.fixture(scope="module")
