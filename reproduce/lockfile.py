@@ -40,7 +40,7 @@ def snapshots() -> dict[str, Snapshot]:
     performed: dict[str, list[Run]] = {}
 
     def recorded(path: Path) -> Snapshot:
-        performed[path.name] = recording.again(path)
+        performed[path.name] = recording.replay_recording(path)
         return {name: value for run in performed[path.name] for name, value in _ran(f"{path.name}: ", run)}
 
     recordings: dict[str, str] = {}
