@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -22,7 +21,7 @@ from cache.limits import COLUMNS, PRICES, keys_in, ledger, read_prices
 from cache.nearest import listed, unified
 from cache.record import CHAT, Record
 from cache.store import Store
-from genius_replay.console import ending, say, warn
+from genius_replay.console import Exit, ending, say, warn
 from genius_replay.options import EXIT_CODES, STANDARD_OUTPUT, Parser, add_command, infile, outfile, path_only
 
 _DIGITS = 12  # of a key in a list; any number of them finds a record
@@ -239,4 +238,4 @@ def _figure(value: float | None) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise Exit(main())

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from genius_replay.advice import meant
-from genius_replay.console import printable, quieten
+from genius_replay.console import Exit, printable, quieten
 
 EXIT_CODES = "Exit codes: 0 done, 1 a difference or damage was found, 2 wrong use or missing data, 130 interrupted."
 
@@ -149,6 +149,11 @@ class Parser(argparse.ArgumentParser):
         raise argparse.ArgumentError(
             None if commands else action, f"expected {expected}, got {value}{meant(str(value), choices)}"
         )
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        """End with this exit code."""
+        self._print_message(message or "", sys.stderr)
+        raise Exit(status)
 
     def error(self, message: str) -> NoReturn:
         """End with exit code 2; what was given is quoted without what a terminal obeys."""

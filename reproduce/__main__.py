@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cache.errors import CacheError
-from genius_replay.console import ending
+from genius_replay.console import Exit, ending
 from genius_replay.options import EXIT_CODES, Parser, add_command, shown
 from harness.errors import HarnessError
 from reproduce import __version__
@@ -127,4 +127,4 @@ def _module(command: str) -> Any:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise Exit(main())

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from genius_replay.console import ending, say, warn
+from genius_replay.console import Exit, ending, say, warn
 from genius_replay.options import EXIT_CODES, Parser, add_command, infile, path_only
 from tables.errors import DamagedTable, TableError
 from tables.files import EXPECTED, HDF5, build
@@ -85,4 +84,4 @@ def assess(path: Path) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise Exit(main())

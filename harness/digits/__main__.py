@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cache.record import Record
-from genius_replay.console import ending, say, warn
+from genius_replay.console import Exit, ending, say, warn
 from genius_replay.options import EXIT_CODES, Parser, add_command, infile, path_only
 from harness.digits.table import NAME, SEEDS, Block, Runs, TrainedBlock, blocks, build_table, retrain
 from harness.errors import HarnessError
@@ -129,4 +129,4 @@ def _positive(text: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise Exit(main())

@@ -10,13 +10,12 @@ the result.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from cache.record import Record
 from genius_replay.advice import install
-from genius_replay.console import ending, say, warn
+from genius_replay.console import Exit, ending, say, warn
 from genius_replay.options import Parser, path_only
 from harness.errors import HarnessError, TrainingError, Unwell
 from harness.training import data
@@ -71,4 +70,4 @@ def _print_digest(name: str, path: Path | None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise Exit(main())

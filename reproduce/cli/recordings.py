@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
         found = migrate(args.files[0], args.migrate)
         say(f"{args.migrate}: {len(found)} runs, each of which took its course again")
     elif args.text:
-        emit("".join(recording.text(each) for path in paths for each in recording.again(path)), args.out)
+        emit("".join(recording.text(each) for path in paths for each in recording.replay_recording(path)), args.out)
     else:
         show(recording.report([each for path in paths for each in recording.of_models(path)]), args.format, args.out)
     return 0
