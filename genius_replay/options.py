@@ -162,7 +162,17 @@ class Parser(argparse.ArgumentParser):
 
 
 class _Formatter(argparse.HelpFormatter):
-    """Help that stays readable in 60 columns: no usage of many lines, no name cut at a hyphen, examples as they are."""
+    """Help that stays readable in 60 columns: no usage of many lines, no name cut at a hyphen, examples as they are.
+
+    It says the default of whatever has one, unless the help text does.
+    """
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        text, default = action.help or "", action.default
+        if default is None or default is False or default in ([], argparse.SUPPRESS) or "default" in text:
+            return text
+        several = default if isinstance(default, list) else [default]
+        return f"{text} (default: {' '.join(f'{one:g}' if isinstance(one, float) else str(one) for one in several)})"
 
     def _format_usage(self, usage: str | None, actions: Iterable[argparse.Action], *others: Any) -> str:
         needed = [action for action in actions if not action.option_strings or action.required]
