@@ -23,7 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"{names}, or a file, - for standard input (default: all at hand)",
     )
-    parser.add_argument("--methods", nargs="+", metavar="NAME", help=f"{methods} (default: those that run as arrays)")
+    parser.add_argument(
+        "--methods", "--method", nargs="+", metavar="NAME", help=f"{methods} (default: those that run as arrays)"
+    )
     parser.add_argument("--optimiser", nargs="+", default=[], metavar="MODULE:CLASS", help="methods of your own, too")
     parser.add_argument("--budget", nargs="+", type=int, default=list(BUDGETS), metavar="N", help="evaluations")
     parser.add_argument("--count", choices=COUNTS, default=COUNTS[0], help="what budgets count")
