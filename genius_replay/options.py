@@ -64,9 +64,9 @@ def name_or_infile(written: str) -> str:
 
 
 def path_only(written: str) -> Path:
-    """A file or folder that is also read, such as one that grows; "-" is refused, since standard output cannot be."""
+    """A file or folder that is read again or goes by its name, such as one that grows; "-" is refused."""
     if written == "-":
-        raise argparse.ArgumentTypeError("expected a path, got -, which cannot be read again; name a file or folder")
+        raise argparse.ArgumentTypeError("expected the path of a file or folder that stays, got -")
     return Path(written)
 
 

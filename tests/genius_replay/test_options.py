@@ -241,4 +241,4 @@ def test_f12_where_a_dash_cannot_be_it_says_so(command: list[str], capsys: pytes
     with pytest.raises(SystemExit) as stopped:
         main(command)
     assert stopped.value.code == 2
-    assert "expected a path, got -, which cannot be read again" in capsys.readouterr().err
+    assert "expected the path of a file or folder that stays, got -" in capsys.readouterr().err
