@@ -35,7 +35,7 @@ class OptunaSearch:
         try:
             import optuna
         except ImportError as error:
-            raise ImportError(f"this method needs Optuna, which is not installed; {install('optuna')}") from error
+            raise ImportError(f"this method needs Optuna, which is not installed; run `{install('optuna')}`") from error
         optuna.logging.set_verbosity(optuna.logging.WARNING)  # otherwise every evaluation is a line
         self._create_trial, self._states = optuna.trial.create_trial, optuna.trial.TrialState
         self._study = optuna.create_study(direction="maximize", sampler=make_sampler(stream.getrandbits(32)))
