@@ -47,7 +47,7 @@ def snapshots() -> dict[str, Snapshot]:
     performed: dict[str, list[Run]] = {}
 
     def recorded(path: Path) -> Snapshot:
-        performed[path.name] = recording.again(path)
+        performed[path.name] = recording.replay_recording(path)
         return {name: value for run in performed[path.name] for name, value in _ran(f"{path.name}: ", run)}
 
     recordings: dict[str, str] = {}
@@ -345,7 +345,7 @@ def of_recordings(recordings: Recordings, path: str | Path, *, update: bool = Fa
     moved = [Difference(name, WHOLE, f"{len(locked[name])} values", None) for name in locked.keys() - files.keys()]
     for name, file in files.items():
         try:
-            now[name] = _recorded(recording.again(file))
+            now[name] = _recorded(recording.replay_recording(file))
         except FAILURES as error:
             if update or name not in locked:
                 raise
