@@ -74,6 +74,14 @@ def _ended(text: str) -> str:
     return text if text.endswith("\n") or not text else f"{text}\n"
 
 
+class Exit(SystemExit):
+    """The end of a command with an exit code, which a notebook shows in place of a traceback."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows."""
+        return [f"exit code {self.code}"]
+
+
 Arguments = ParamSpec("Arguments")
 
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
-
-_NAMED = re.compile(r"^from (\S+) import (\w+) as \2$", re.MULTILINE)
 
 
 def lazily(package: str) -> tuple[list[str], Callable[[str], Any], Callable[[], list[str]]]:
@@ -22,7 +19,8 @@ def lazily(package: str) -> tuple[list[str], Callable[[str], Any], Callable[[], 
     """
     module = sys.modules[package]
     stub = Path(str(module.__file__)).with_suffix(".pyi").read_text(encoding="utf-8")
-    places = {name: place for place, name in _NAMED.findall(stub)}
+    lines = (line.split() for line in stub.splitlines())
+    places = {words[-1]: words[1] for words in lines if words[:1] == ["from"]}
 
     def load(name: str) -> Any:
         if name not in places:

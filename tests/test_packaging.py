@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+import reproduce
+
 tomllib = pytest.importorskip("tomllib", reason="the standard library reads TOML from Python 3.11 on")
 
 ROOT = Path(__file__).parents[1]
@@ -52,6 +54,12 @@ def test_f3_the_lowest_versions_are_the_bounds_of_the_project() -> None:
     assert (ROOT / "constraints-lowest.txt").read_text("utf-8") == head + lines
 
 
+def test_every_extra_for_users_is_explained() -> None:
+    page = (ROOT / "docs" / "index.md").read_text("utf-8")
+    assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == set(EXTRAS) - {"docs", "test"}
+    assert set(re.findall(r"genius_replay-([\d.]+)-py3", page)) == {reproduce.__version__}
+
+
 def test_every_package_is_installed() -> None:
     folders = {path.parent.relative_to(ROOT) for name in PACKAGES for path in (ROOT / name.split(".")[0]).rglob("*.py")}
     assert {".".join(folder.parts) for folder in folders} == set(PACKAGES)
@@ -71,7 +79,7 @@ def test_f10_hints_install_what_they_name_wherever_they_are_printed() -> None:
     names = {re.split(r"[<\[]", package)[0] for package in hinted}
     assert names <= NAMES - {"genius-replay"}
     without = [extra for extra in EXTRAS if not names & {_lowest(package)[0] for package in EXTRAS[extra]}]
-    assert without == ["test"]
+    assert set(without) == {"docs", "test"}  # of those who work on the project
 
 
 @pytest.fixture(scope="module")

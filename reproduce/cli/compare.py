@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from baselines import catalogue
+from genius_replay.options import infile, name_or_infile
 from reproduce.benchmarks import BENCHMARKS
 from reproduce.comparison.comparison import AS_ARRAYS, BUDGETS, COUNTS, compare
 from reproduce.comparison.contest import ONE_BY_ONE
@@ -16,16 +16,39 @@ from reproduce.report.output import add_output_arguments, show
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of `compare`."""
     names, methods = ", ".join(BENCHMARKS), ", ".join(catalogue.METHODS)
-    parser.add_argument("--table", nargs="+", metavar="NAME", help=f"{names} (default: all at hand), or a CSV")
-    parser.add_argument("--methods", nargs="+", metavar="NAME", help=f"of {methods}")
-    parser.add_argument("--optimiser", nargs="+", default=[], metavar="MODULE:CLASS", help="one of your own, too")
-    parser.add_argument("--budget", nargs="+", type=int, default=list(BUDGETS), metavar="N")
-    parser.add_argument("--count", choices=COUNTS, default=COUNTS[0], help="what budgets count")
+    parser.add_argument(
+        "--table",
+        type=name_or_infile,
+        nargs="+",
+        metavar="NAME",
+        help=f"{names}, or a file, - for standard input (default: all at hand)",
+    )
+    parser.add_argument("--methods", nargs="+", metavar="NAME", help=f"{methods} (default: those that run as arrays)")
+    parser.add_argument("--optimiser", nargs="+", default=[], metavar="MODULE:CLASS", help="methods of your own, too")
+    parser.add_argument(
+        "--budget",
+        nargs="+",
+        type=int,
+        default=list(BUDGETS),
+        metavar="N",
+        help=f"evaluations (default: {' '.join(map(str, BUDGETS))})",
+    )
+    parser.add_argument(
+        "--count",
+        choices=COUNTS,
+        default=COUNTS[0],
+        help="what budgets count (default: evaluations)",
+    )
     trials = f"default: 1000, {ONE_BY_ONE} for methods whose trials run one by one"
     parser.add_argument("--trials", type=int, metavar="N", help=trials)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
     parser.add_argument(
-        "--recording", nargs="+", type=Path, default=[], metavar="FILE", help="a model of your own, too"
+        "--recording",
+        nargs="+",
+        type=infile,
+        default=[],
+        metavar="FILE",
+        help="recorded models of your own, too, - for standard input",
     )
     oracle = f"also the DARTS relaxation of each table ({ORACLE_STEPS} steps), which is given all of it"
     parser.add_argument("--oracle", action="store_true", help=oracle)

@@ -12,14 +12,13 @@ import argparse
 import json
 from collections.abc import Mapping, Sequence
 from math import inf
-from pathlib import Path
 
 from baselines import catalogue
 from cache.client import Client
 from cache.key import JSON
 from cache.limits import PRICES, Limits, read_prices
 from genius_replay.console import warn
-from genius_replay.options import given
+from genius_replay.options import given, infile, path_only
 from harness import spaces
 from harness.loop import Budget
 from harness.training import estimates
@@ -37,18 +36,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of `search` and `record`."""
     what = parser.add_argument_group("search")
     methods = ", ".join(catalogue.METHODS)
-    what.add_argument("--method", metavar="NAME", help=f"{methods}; MODULE:CLASS of your own; default with --model")
+    what.add_argument(
+        "--method",
+        metavar="NAME",
+        help=f"{methods}, or MODULE:CLASS of your own (default with --model or --run: genius)",
+    )
     what.add_argument("--run", metavar="NAME", help="of genius: a published ImageNet run, such as 329M")
     what.add_argument("--space", metavar="NAME", help=", ".join(spaces.NAMES))
-    what.add_argument("--objective", choices=("table", "train"), default="table", help="look accuracies up, or train")
     what.add_argument(
-        "--table", metavar="NAME", help=f"of the space, one of {', '.join(BENCHMARKS)}; or a file of yours"
+        "--objective", choices=("table", "train"), default="table", help="look accuracies up, or train (default: table)"
+    )
+    what.add_argument(
+        "--table", metavar="NAME", help=f"{', '.join(BENCHMARKS)}, or a file of yours (default: one at hand)"
     )
     what.add_argument(
         "--budget", "--iterations", type=int, default=ITERATIONS, metavar="N", help="evaluations a trial (default: 10)"
     )
-    what.add_argument("--trials", type=int, default=1, metavar="N", help="independent ones, for each temperature")
-    what.add_argument("--seed", type=int, metavar="N", help="of the method; to a model sent as N plus the trial")
+    what.add_argument(
+        "--trials", type=int, default=1, metavar="N", help="independent ones, for each temperature (default: 1)"
+    )
+    what.add_argument(
+        "--seed", type=int, metavar="N", help="of the method (default: 0); sent to a model as N plus the trial"
+    )
     what.add_argument(
         "--proposals",
         type=int,
@@ -61,33 +70,50 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_model_arguments(parser)
     training.add_arguments(parser)
     output = parser.add_argument_group("output")
-    output.add_argument("--into", type=Path, metavar="FILE.jsonl", help="keep what was used")
-    output.add_argument("--store", type=Path, metavar="FOLDER", help="of all answers (default: the user's)")
-    output.add_argument("--dry-run", action="store_true", help="train nothing: print the jobs known, and hours")
-    output.add_argument("--from", type=Path, metavar="FILE.jsonl", dest="source", help="replay one; names all else")
+    output.add_argument(
+        "--into", type=path_only, metavar="FILE.jsonl", help="keep what was used; one that is there grows"
+    )
+    output.add_argument(
+        "--store", type=path_only, metavar="FOLDER", help="where answers are kept meanwhile (default: the user's)"
+    )
+    output.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="train nothing: print what is trained already, and the hours that the rest takes",
+    )
+    output.add_argument(
+        "--from",
+        type=infile,
+        metavar="FILE.jsonl",
+        dest="source",
+        help="replay what --into kept; says by itself what is searched",
+    )
     add_output_arguments(parser)
 
 
 def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    model = parser.add_argument_group("language model, for genius; the key is taken from OPENAI_API_KEY")
+    model = parser.add_argument_group("language model, for genius", "Its key is taken from OPENAI_API_KEY.")
     model.add_argument("--model", metavar="NAME", help="as the endpoint calls it")
     model.add_argument("--base-url", metavar="URL", help="such as http://127.0.0.1:8000/v1; else OPENAI_BASE_URL")
     model.add_argument("--fresh", action="store_true", help="use no answer that another endpoint gave before")
-    model.add_argument("--temperature", type=float, nargs="+", default=[0.0], metavar="T")
+    model.add_argument("--temperature", type=float, nargs="+", default=[0.0], metavar="T", help="default: 0")
     model.add_argument(
         "--window", type=int, nargs=2, metavar=("LOW", "HIGH"), help=f"of the cost in millions; {WINDOWED} needs one"
     )
     model.add_argument(
-        "--answers", choices=runs.ANSWERS, default="free", help="free, or held to the space by the server"
+        "--answers",
+        choices=runs.ANSWERS,
+        default="free",
+        help="free, or held to the space by the server (default: free)",
     )
     model.add_argument(
         "--parameter", nargs="+", default=[], metavar="NAME=JSON", help="sent with every request, e.g. max_tokens=512"
     )
-    ceiling = parser.add_argument_group("ceilings; what was answered before one is reached is kept")
-    ceiling.add_argument("--max-calls", type=int, metavar="N")
+    ceiling = parser.add_argument_group("ceilings", "What was answered before one is reached is kept.")
+    ceiling.add_argument("--max-calls", type=int, metavar="N", help="requests, of the whole command")
     ceiling.add_argument("--max-tokens", type=int, metavar="N", help="prompt and completion, of the whole command")
-    ceiling.add_argument("--max-cost", type=float, metavar="MONEY", help="needs --prices")
-    ceiling.add_argument("--prices", type=Path, metavar="FILE", help=PRICES)
+    ceiling.add_argument("--max-cost", type=float, metavar="MONEY", help="of the whole command; needs --prices")
+    ceiling.add_argument("--prices", type=infile, metavar="FILE", help=PRICES)
 
 
 def run(args: argparse.Namespace) -> int:

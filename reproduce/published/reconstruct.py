@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Sequence
 
 import msgspec
@@ -18,7 +17,7 @@ import msgspec
 from cache import cassette
 from cache.errors import CacheError
 from cache.record import Record
-from genius_replay.console import ending
+from genius_replay.console import Exit, ending
 from genius_replay.options import Parser
 from reproduce.data import read_published
 from reproduce.errors import DataMissing, ReproduceError
@@ -81,4 +80,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise Exit(main())

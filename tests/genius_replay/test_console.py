@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -223,3 +224,13 @@ def test_a_message_holds_no_control(arguments: list[str], capsys: pytest.Capture
     said = capsys.readouterr().err
     assert said
     assert "\x1b" not in said
+
+
+def test_a_notebook_shows_an_exit_code_and_no_traceback() -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["table2", "--nothing"])
+    assert ended.value._render_traceback_() == ["exit code 2"]  # type: ignore[attr-defined]
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("reproduce.published.reconstruct", run_name="__main__")
+    assert ended.value.code == 2
+    assert ended.value._render_traceback_() == ["exit code 2"]  # type: ignore[attr-defined]
