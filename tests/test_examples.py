@@ -52,7 +52,7 @@ def test_a_search_with_a_model_asks_nothing_twice(tmp_path: Path) -> None:
     recorded = (tmp_path / "mine.jsonl").read_bytes()
     assert run("model_search.py", tmp_path) == first
     assert (tmp_path / "mine.jsonl").read_bytes() == recorded
-    assert '"source":"a Python function"' in recorded.decode()
+    assert b'"a Python function"' in recorded
 
 
 def test_three_intervals_stand_in_the_comparison(tmp_path: Path) -> None:
