@@ -251,6 +251,24 @@ def read_lock(path: Path) -> tuple[dict[str, Snapshot], list[str]]:
         raise UsageError(f"{path}: expected a lock as JSON, got {error}; restore it with `git checkout`") from error
 
 
+def moved(
+    locked: Mapping[str, Snapshot], now: Mapping[str, Snapshot], why: Mapping[str, str] | None = None
+) -> Iterator[Difference]:
+    """What is not as locked: each value, and whole sections that only one of the two has, or `why` not."""
+    for section in dict.fromkeys((*locked, *now)):
+        before, after = locked.get(section), now.get(section)
+        if before is None or after is None:
+            yield Difference(section, WHOLE, _count(before), (why or {}).get(section, _count(after)))
+            continue
+        for name in sorted(before.keys() | after.keys()):
+            if before.get(name) != after.get(name):
+                yield Difference(section, name, before.get(name), after.get(name))
+
+
+def _count(values: Snapshot | None) -> str | None:
+    return None if values is None else f"{len(values)} values"
+
+
 def of_project(*, update: bool = False) -> Checked:
     """The lock of this project beside what is so now; to `update` it, it need not be there.
 
@@ -261,21 +279,10 @@ def of_project(*, update: bool = False) -> Checked:
     """
     locked, reasons = read_lock(LOCK) if LOCK.exists() or not update else ({}, [])
     now = snapshots()
-    known = [*embedded(), TABLES.removeprefix(PUBLISHED)]
-    moved = [one for section in now if section in locked for one in differences(section, locked[section], now[section])]
-    moved += [
-        Difference(section, WHOLE, None, f"{len(values)} values")
-        for section, values in now.items()
-        if section not in locked and (not section.startswith(PUBLISHED) or section.removeprefix(PUBLISHED) in known)
-    ]
-    return Checked(LOCK, locked, reasons, now, moved)
-
-
-def differences(section: str, locked: Snapshot, now: Snapshot) -> Iterator[Difference]:
-    """The values that are not as locked."""
-    for name in sorted(locked.keys() | now.keys()):
-        if locked.get(name) != now.get(name):
-            yield Difference(section, name, locked.get(name), now.get(name))
+    known = {TABLES, *(PUBLISHED + run for run in embedded())}
+    pinned = {section for section in now if section in locked or section in known or not section.startswith(PUBLISHED)}
+    found = [one for one in moved(locked, now) if one.section in pinned]
+    return Checked(LOCK, locked, reasons, now, found)
 
 
 # -- recordings of one's own ---
@@ -341,21 +348,15 @@ def of_recordings(recordings: Recordings, path: str | Path, *, update: bool = Fa
         raise UsageError(
             f"{path}: expected a lock of {', '.join(files)}, got one of {', '.join(locked)}; name another file"
         )
-    now: dict[str, Snapshot] = {}
-    moved = [Difference(name, WHOLE, f"{len(locked[name])} values", None) for name in locked.keys() - files.keys()]
+    now, why = dict[str, Snapshot](), dict[str, str]()
     for name, file in files.items():
         try:
             now[name] = _recorded(recording.replay_recording(file))
         except FAILURES as error:
             if update or name not in locked:
                 raise
-            moved.append(Difference(name, WHOLE, f"{len(locked[name])} values", str(error)))
-        else:
-            if name in locked:
-                moved += differences(name, locked[name], now[name])
-            else:
-                moved.append(Difference(name, WHOLE, None, f"{len(now[name])} values"))
-    return Checked(path, locked, reasons, now, moved)
+            why[name] = str(error)
+    return Checked(path, locked, reasons, now, [*moved(locked, now, why)])
 
 
 def _recorded(runs: Sequence[Run]) -> Snapshot:

@@ -14,19 +14,12 @@ from reproduce.published.imagenet import published_run
 from reproduce.report.output import add_output_arguments, emit, format_of, show
 from reproduce.report.report import Column, Report, label
 
-COLUMNS = (
-    Column("kind", "Kind"),
-    Column("name", "Name"),
-    Column("about", "What it is"),
-    Column("state", "State"),
-    Column("command", "Mended or brought by"),
-)
-ITEM, RUN, BENCHMARK = "table or figure", "ImageNet run", "benchmark table"
 HEADINGS = {
-    ITEM: "Tables and figures (python -m reproduce NAME):",
-    RUN: "ImageNet runs:",
-    BENCHMARK: "Benchmark tables:",
+    "table or figure": "Tables and figures (python -m reproduce NAME):",
+    "ImageNet run": "ImageNet runs:",
+    "benchmark table": "Benchmark tables:",
 }
+ITEM, RUN, BENCHMARK = HEADINGS
 DAMAGED = "damaged"
 
 
@@ -40,8 +33,9 @@ def run(args: argparse.Namespace) -> int:
     rows, notes = [*_rows()], _notes()
     form = args.format or format_of(args.out) or "text"
     if form != "text":
+        columns = (Column(key, key.capitalize()) for key in ("kind", "name", "about", "state", "command"))
         cells = tuple(tuple(map(label, row)) for row in rows)
-        show(Report("list", "What can be reproduced here", COLUMNS, cells, tuple(notes)), form, args.out)
+        show(Report("list", "What can be reproduced here", (*columns,), cells, tuple(notes)), form, args.out)
         return 0
     lines = []
     for kind, group in groupby(rows, lambda row: row[0]):
