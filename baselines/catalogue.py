@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
+from typing import TypeAlias
 
 from baselines import (
     gdas,
@@ -17,7 +19,7 @@ from baselines import (
 )
 from genius_replay.advice import install, unknown
 from harness.errors import HarnessError
-from harness.protocol import Method
+from harness.protocol import Factory, Method
 
 GROUP = "genius_replay.optimisers"
 """The entry-point group under which a package offers optimisers."""
@@ -28,11 +30,41 @@ METHODS: dict[str, Method] = {method.name: method for module in MODULES for meth
 """The methods of this folder in the order in which they are listed; those of Optuna only where it is installed."""
 
 
+OF_ONES_OWN = "a method made elsewhere is found again by `replay_recording(path, methods=[…])`"
+
+AnyMethod: TypeAlias = "str | Method | Factory"
+"""A method by name, as a value, or as a class or function of one's own, made from a space and a stream."""
+
+
+def method(found: AnyMethod) -> Method:
+    """The method that this is, under a name by which it is found again where that is possible: "module:MyOptimiser".
+
+    >>> method("random").title
+    'random search with repetition'
+
+    Raises:
+        HarnessError: there is none of this name, it is no method, or has the name of another.
+    """
+    if isinstance(found, str):
+        return find(found)
+    if isinstance(found, Method):
+        if METHODS.get(found.name, found) is not found:
+            raise HarnessError(f"expected a name of its own for a method of one's own, got {found.name!r}")
+        return found
+    name = f"{getattr(found, '__module__', '')}:{getattr(found, '__qualname__', '<')}"
+    if not callable(found) or name.endswith(("<", "<lambda>")):
+        raise HarnessError(
+            f"expected a method's name or a class with ask and tell, made from a space and a stream; got {found!r}: "
+            'give what has no name one, Method("mine", "what it does", …)'
+        )
+    return Method(name, f"{name} (not of this project)", found)
+
+
 def find(name: str) -> Method:
     """The method of this name: a built-in, an entry point of `GROUP`, or "my_module:MyOptimiser".
 
     What an entry point or a path names is a `Method`, or anything that is called with a space and a stream and returns
-    an optimiser, such as its class.
+    an optimiser, such as its class. The method has the name by which it is found again.
 
     >>> find("random")
     <Method random: random search with repetition>
@@ -49,7 +81,8 @@ def find(name: str) -> Method:
         return _load(offered[name])
     known = [*METHODS, *sorted(offered.names)]
     hint = "" if optuna_sampler.METHODS else f"; those of Optuna come with {install('optuna')}"
-    raise HarnessError(unknown("method", name, known, f", and your own as my_module:MyOptimiser{hint}"))
+    own = f", and your own as my_module:MyOptimiser; {OF_ONES_OWN}{hint}"
+    raise HarnessError(unknown("method", name, known, own))
 
 
 def _load(entry: EntryPoint) -> Method:
@@ -61,10 +94,10 @@ def _load(entry: EntryPoint) -> Method:
     except (Exception, SystemExit) as error:  # whatever a module of others raises when it is imported
         raise HarnessError(
             f"expected {entry.value!r} to name a class in a module that can be imported, such as "
-            f"my_module:MyOptimiser for MyOptimiser in my_module.py in this folder; got: {error}"
+            f"my_module:MyOptimiser for MyOptimiser in my_module.py in this folder; got: {error}; {OF_ONES_OWN}"
         ) from error
     if isinstance(found, Method):
-        return found
+        return replace(found, name=entry.name)
     if not callable(found):
         raise HarnessError(
             f"expected {entry.value!r} to be a class with ask and tell, made from a space and a stream; got {found!r}"

@@ -1,17 +1,7 @@
 """`python -m cache`: look at recorded answers, compare, merge and count them. PLACE is a cassette or a store's folder.
 
-python -m cache list PLACE …               one line a record
-python -m cache show PLACE KEY …           whole conversations; the first digits of a key will do
-python -m cache verify PLACE …             every byte; exit code 1 if one is not as written
-python -m cache diff PLACE PLACE           exit code 1 if requests or answers differ
-python -m cache merge PATH PLACE …         all records of the places into a cassette: a new one, or one of the places
-python -m cache sync STORE CASSETTE …      cassettes into a store, which is made if need be
-python -m cache ledger PLACE …             calls, tokens, seconds, money: spent, and saved by using answers again
-
 git merges two recordings with `git config merge.cassette.driver "python -m cache merge %A %A %B"` and a line
 `*.jsonl merge=cassette` in .gitattributes.
-
-Exit codes: 0 done, 1 a difference or damage was found, 2 wrong use or missing data.
 """
 
 from __future__ import annotations
@@ -21,6 +11,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from cache import cassette
 from cache.cassette import Cassette
@@ -30,11 +21,20 @@ from cache.limits import COLUMNS, PRICES, keys_in, ledger, read_prices
 from cache.nearest import listed, unified
 from cache.record import CHAT, Record
 from cache.store import Store
-from genius_replay.console import Exit, ending, say
-from genius_replay.options import Parser
+from genius_replay.console import Exit, ending, say, warn
+from genius_replay.options import EXIT_CODES, STANDARD_OUTPUT, Parser, add_command, infile, outfile, path_only
 
 _DIGITS = 12  # of a key in a list; any number of them finds a record
 _BEGINNING = 60  # characters of an answer in a list
+
+
+_ARGUMENTS: Mapping[str, tuple[Callable[[str], Any], str]] = {
+    "keys": (str, "its first digits will do"),
+    "path": (outfile, "the cassette that is written, - for standard output"),
+    "store": (path_only, "its folder"),
+    "cassettes": (infile, "- for one on standard input"),
+}
+"""How the arguments of commands are read, and what is said of them; what is not here is a place."""
 
 
 @ending(CacheError)
@@ -46,30 +46,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> Parser:
-    written = (__doc__ or "").strip()  # nothing under python -OO
-    about, codes = written.partition("\n")[0], written.rpartition("\n")[2]
-    parser = Parser(prog="python -m cache", description=about, epilog=codes)
+    about = "Look at recorded answers, compare, merge and count them."
+    parser = Parser(prog="python -m cache", description=about, epilog=EXIT_CODES)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    def command(run: Callable[..., bool | None], *names: str) -> argparse.ArgumentParser:
+    def command(run: Callable[..., bool | None], example: str, *names: str) -> argparse.ArgumentParser:
         """A command that is handed these arguments, of which those in the plural are several."""
-        made = commands.add_parser(run.__name__[1:], help=run.__doc__, description=run.__doc__)
+        title = (run.__doc__ or "").rstrip(".")  # nothing under python -OO
+        made = add_command(commands, run.__name__[1:], f"{title[:1].lower()}{title[1:]}", example)
         made.set_defaults(run=run)
         for name in names:
-            kind, number = str if name == "keys" else Path, "+" if name.endswith("s") else None
-            made.add_argument(name, type=kind, metavar=name.rstrip("s").upper(), nargs=number)
+            number = "+" if name.endswith("s") else None
+            kind, about = _ARGUMENTS.get(name, (infile, "a cassette, - for one on standard input, or a store's folder"))
+            made.add_argument(name, type=kind, metavar=name.rstrip("s").upper(), nargs=number, help=about)
         return made
 
-    command(_list, "places")
-    command(_show, "place", "keys")
-    command(_verify, "places")
-    command(_diff, "left", "right")
-    command(_merge, "path", "places")
-    command(_sync, "store", "cassettes")
-    spent = command(_ledger, "places")
-    used_by = "trajectories that name keys"
-    spent.add_argument("--prices", type=Path, metavar="FILE", help=PRICES)
-    spent.add_argument("--used-by", type=Path, metavar="FILE", help=used_by, nargs="+", default=[])
+    command(_list, "mine.jsonl", "places")
+    command(_show, "mine.jsonl 03f5ff", "place", "keys")
+    command(_verify, "mine.jsonl", "places")
+    command(_diff, "mine.jsonl yours.jsonl", "left", "right")
+    command(_merge, "ours.jsonl mine.jsonl yours.jsonl", "path", "places")
+    command(_sync, "store mine.jsonl", "store", "cassettes")
+    spent = command(_ledger, "mine.jsonl --prices prices.json", "places")
+    used_by = "trajectories that name the keys to count"
+    spent.add_argument("--prices", type=infile, metavar="FILE", help=PRICES)
+    spent.add_argument("--used-by", type=infile, metavar="FILE", help=used_by, nargs="+", default=[])
     return parser
 
 
@@ -77,7 +78,7 @@ def _parser() -> Parser:
 
 
 def _list(places: list[Path]) -> None:
-    """One line a record: key, sample, model, messages and answer; of what no model said its kind."""
+    """Print one line a record: key, sample, model, messages and answer; of what no model said its kind."""
     for record in chain.from_iterable(_read(place).values() for place in places):
         said = " ".join(" ".join(_texts(record.answer)[:1]).split())
         beginning = said if len(said) <= _BEGINNING else said[: _BEGINNING - 1] + "…"
@@ -88,14 +89,14 @@ def _list(places: list[Path]) -> None:
 
 
 def _show(place: Path, keys: list[str]) -> None:
-    """Whole conversations as text."""
+    """Print whole conversations; the first digits of a key will do."""
     records = _read(place)
     for key in [_whole(key, records) for key in keys]:
         say(_conversation(records[key]))
 
 
 def _verify(places: list[Path]) -> bool:
-    """Check every byte; nothing is repaired."""
+    """Check every byte; nothing is repaired, and exit code 1 if one is not as written."""
     damaged = False
     for place in places:
         found, problems = _verified(place)
@@ -107,7 +108,7 @@ def _verify(places: list[Path]) -> bool:
 
 
 def _diff(left: Path, right: Path) -> bool:
-    """Requests on one side only, and answers that differ."""
+    """Print requests on one side only, and answers that differ; exit code 1 if there are some."""
     one, other = _read(left), _read(right)
     found = [f"only left  {_short(key)}" for key in one if key not in other]
     found += [f"only right  {_short(key)}" for key in other if key not in one]
@@ -129,16 +130,16 @@ def _diff(left: Path, right: Path) -> bool:
 
 
 def _merge(path: Path, places: list[Path]) -> None:
-    """All records of several places into a cassette, which is new or one of them."""
-    if path.exists() and path.resolve() not in (place.resolve() for place in places):
+    """Write all records of several places into a cassette, which is new or one of them, or - for standard output."""
+    if path != STANDARD_OUTPUT and path.exists() and path.resolve() not in (place.resolve() for place in places):
         raise CacheError(f"Expected a new cassette, got {path}, which is there. Name it among the places as well.")
     records = cassette.merge(*(_read(place, exact=True) for place in places))
     digest = cassette.write(path, records.values())
-    say(f"{path}: {len(records)} records, {digest}")
+    (warn if path == STANDARD_OUTPUT else say)(f"{path}: {len(records)} records, {digest}")
 
 
 def _sync(store: Path, cassettes: list[Path]) -> None:
-    """Cassettes into a store, which is made if need be."""
+    """Put cassettes into a store, which is made if need be."""
     read = {path: cassette.read(path, exact=True) for path in cassettes}
     with Store(store) as opened:
         for path in cassettes:
@@ -146,7 +147,7 @@ def _sync(store: Path, cassettes: list[Path]) -> None:
 
 
 def _ledger(places: list[Path], *, prices: Path | None, used_by: list[Path]) -> None:
-    """Calls, tokens, seconds and money: spent, and saved by using answers again."""
+    """Count calls, tokens, seconds and money: spent, and saved by using answers again."""
     records = cassette.merge(*map(_read, places))
     entries = ledger(records.values(), read_prices(prices) if prices else {}, keys_in(used_by))
     rows = [("model", *(name.replace("_", " ") for name in COLUMNS))]

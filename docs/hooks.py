@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 import tempfile
 from importlib import import_module
 from pathlib import Path
+from textwrap import dedent
 
+import griffe
 import nbformat
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
@@ -20,8 +21,20 @@ from traitlets.config import Config
 
 ROOT = Path(__file__).parents[1]
 TOUR = ROOT / "docs" / "tour.ipynb"
-PACKAGES = ("reproduce", "harness", "harness.training", "harness.conformance", "baselines", "tables", "cache")
+PACKAGES = (
+    "reproduce",
+    "reproduce.report",
+    "harness",
+    "harness.conformance",
+    "harness.spaces",
+    "harness.text",
+    "harness.training",
+    "baselines",
+    "tables",
+    "cache",
+)
 PATIENCE_S = 120
+SESSION = re.compile(r"^ *>>> .*(?:\n *\S.*)*", re.MULTILINE)  # to the next blank line
 ELSEWHERE = re.compile(r"""<(?:script|link(?! rel="(?:canonical|edit))|img|iframe)[^>]*?(?:src|href)="?https?:[^>]*""")
 
 
@@ -72,8 +85,19 @@ def executed(path: Path) -> tuple[str, dict[str, bytes]]:
 
 
 def reference(package: str) -> str:
-    """The page of a package: what its docstring says, then each of its public names."""
-    sys.path.insert(0, str(ROOT))
+    """The page of a package: what its docstring says, then each of its public names; packages in it have their own."""
     module = import_module(package)
-    names = "".join(f"::: {package}.{name}\n\n" for name in sorted(module.__all__, key=str.swapcase))
-    return f"# `{package}`\n\n{module.__doc__}\n\n`from {package} import …`\n\n{names}"
+    inner = [name for name in module.__all__ if f"{package}.{name}" in PACKAGES]
+    links = "".join(f"- [`{package}.{name}`]({package}.{name}.md)\n" for name in inner)
+    names = sorted({*module.__all__} - {*inner}, key=str.swapcase)
+    shown = "".join(f"::: {package}.{name}\n\n" for name in names)
+    return f"# `{package}`\n\n{module.__doc__}\n\n`from {package} import …`\n\n{links}\n{shown}"
+
+
+class Examples(griffe.Extension):
+    """Shows the examples in docstrings as what they are, a Python session."""
+
+    def on_instance(self, *, obj: griffe.Object, **_: object) -> None:
+        """Fence the examples in the docstring of an object."""
+        if obj.docstring is not None:
+            obj.docstring.value = SESSION.sub(lambda found: f"```pycon\n{dedent(found[0])}\n```", obj.docstring.value)

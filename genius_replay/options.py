@@ -3,13 +3,41 @@
 from __future__ import annotations
 
 import argparse
+import atexit
+import shutil
 import sys
+import tempfile
 import textwrap
+import zlib
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, NoReturn
 
 from genius_replay.advice import meant
 from genius_replay.console import Exit, printable, quieten
+
+EXIT_CODES = "Exit codes: 0 done, 1 a difference or damage was found, 2 wrong use or missing data, 130 interrupted."
+
+
+def add_command(commands: Any, name: str, title: str, example: str) -> Parser:
+    """One of several commands.
+
+    Args:
+        commands: what `add_subparsers` gave.
+        name: of the command.
+        title: what it does, in a list of commands and, as a sentence, at the beginning of its help.
+        example: arguments that show it.
+    """
+    about = f"{title[:1].upper()}{title[1:]}."
+    made: Parser = commands.add_parser(name, help=title, description=about, epilog=shown(example))
+    return made
+
+
+def shown(*arguments: str) -> str:
+    """The examples at the end of a command's help, each by the arguments behind its name."""
+    title = "Examples:" if len(arguments) > 1 else "Example:"
+    return "\n".join([title, *(f"  %(prog)s {each}".rstrip() for each in arguments)])
 
 
 def given(args: argparse.Namespace, declare: Callable[[argparse.ArgumentParser], None]) -> list[str]:
@@ -18,6 +46,53 @@ def given(args: argparse.Namespace, declare: Callable[[argparse.ArgumentParser],
     declare(parser)
     others = [name for name, value in vars(parser.parse_args([])).items() if getattr(args, name) != value]
     return [f"--{name.replace('_', '-')}" for name in others]
+
+
+# -- what options take ---
+
+STANDARD_OUTPUT = Path("/dev/stdout")
+
+
+def infile(written: str) -> Path:
+    """A file to read; "-" is what comes on standard input, in a file while the command runs."""
+    return Path(written) if written != "-" else _standard_input()
+
+
+def name_or_infile(written: str) -> str:
+    """The name of something, or the path of a file to read; "-" as in `infile`."""
+    return written if written != "-" else str(_standard_input())
+
+
+def path_only(written: str) -> Path:
+    """A file or folder that is also read, such as one that grows; "-" is refused, since standard output cannot be."""
+    if written == "-":
+        raise argparse.ArgumentTypeError("expected a path, got -, which cannot be read again; name a file or folder")
+    return Path(written)
+
+
+def outfile(written: str) -> Path:
+    """A file to write once; "-" is standard output."""
+    return Path(written) if written != "-" else STANDARD_OUTPUT
+
+
+def _standard_input() -> Path:
+    """A file with all of standard input, under a suffix that says what it holds."""
+    content = sys.stdin.buffer.read() if sys.stdin else b""
+    if not content:
+        raise argparse.ArgumentTypeError("expected a file on standard input, got nothing, or it is read already")
+    packed = content.startswith(b"\x1f\x8b")
+    start = content[:64]
+    with suppress(zlib.error):  # whoever reads the file says what is wrong with it
+        start = zlib.decompressobj(31).decompress(content, 64) if packed else start
+    suffix = ".json" if start.lstrip()[:1] in (b"{", b"[") else ".h5" if start.startswith(b"\x89HDF") else ".csv"
+    folder = Path(tempfile.mkdtemp(prefix="genius-replay-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    path = folder / f"standard-input{suffix}{'.gz' * packed}"
+    path.write_bytes(content)
+    return path
+
+
+# -- the command line ---
 
 
 class Parser(argparse.ArgumentParser):
@@ -29,11 +104,12 @@ class Parser(argparse.ArgumentParser):
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **{"formatter_class": _Formatter, **options})
+        super().__init__(*args, **{"formatter_class": _Formatter, "allow_abbrev": False, **options})
         for name in (None, "store"):  # how argparse calls what `add_argument` makes of an option with a value
             self.register("action", name, _Once)
-        quiet = "no progress and no remarks on standard error; results and errors stay"
-        self.add_argument("-q", "--quiet", action=_Quiet, nargs=0, default=argparse.SUPPRESS, help=quiet)
+        self.add_argument(
+            "-q", "--quiet", action=_Quiet, nargs=0, default=argparse.SUPPRESS, help="no progress, no remarks"
+        )
 
     def list_commands(self, commands: Any, groups: Mapping[str, Iterable[str]]) -> None:
         """Show the commands under headings, instead of one list.
@@ -46,6 +122,13 @@ class Parser(argparse.ArgumentParser):
         commands.help = argparse.SUPPRESS
         for title, names in groups.items():
             self.add_argument_group(title)._group_actions.extend(listed[name] for name in names)
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse; a bare call of what has commands shows them, and ends with exit code 2, since nothing was done."""
+        if self._subparsers is not None and not (sys.argv[1:] if args is None else args):
+            self.print_help()
+            self.exit(2)
+        return super().parse_args(args, namespace)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse, and refuse what is left over where it is known what was meant; a command is called for each level."""
@@ -85,15 +168,19 @@ class _Formatter(argparse.HelpFormatter):
         needed = [action for action in actions if not action.option_strings or action.required]
         if usage is not None or len(needed) == len([*actions]):
             return super()._format_usage(usage, actions, *others)
-        short: str = super()._format_usage(None, needed, [], others[-1])
-        return short.replace(self._prog, f"{self._prog} [OPTION ...]", 1)
+        rest = argparse.Action([], "", nargs="*", metavar="OPTION")
+        return super()._format_usage(None, [rest, *needed], [], others[-1])
 
     def _split_lines(self, text: str, width: int) -> list[str]:
         return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False, break_long_words=False)
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
-        lines = [[line] if line[:1] == " " else self._split_lines(line, width) for line in text.splitlines()]
-        return "\n".join(f"{indent}{each}" for line in lines for each in line or [""])
+        return "\n".join(f"{indent}{self._filled(line, width)}" for line in text.splitlines())
+
+    def _filled(self, line: str, width: int) -> str:
+        if line.startswith("  "):  # a command, which a shell takes as it is
+            return "  " + " \\\n      ".join(self._split_lines(line, width - 8))
+        return "\n".join(self._split_lines(line, width))
 
 
 class _Once(argparse.Action):

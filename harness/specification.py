@@ -5,6 +5,7 @@ A field at its default is left out of the key, so that fields can be added witho
 
 from __future__ import annotations
 
+from math import nan
 from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
@@ -16,7 +17,7 @@ from harness.errors import BrokenRecording
 from harness.loop import Budget
 from harness.objectives import Measure
 from harness.training.jobs import Training
-from tables.space import Architecture
+from tables.space import Architecture, Slot
 
 T = TypeVar("T")
 
@@ -105,6 +106,7 @@ class Specification(Data, frozen=True, kw_only=True):
         model: of a method that is handed one.
         told: what a published run was told, turn by turn in each iteration.
         start: the designs that it begins with, before the method proposes; as the space writes them.
+        slots: of a space that is declared nowhere, that of a table of one's own.
         number: numbers independent runs, from 0; also the sample of every request.
         seed: of a method that draws.
         arm: of an experiment; runs of different arms are never pooled.
@@ -120,6 +122,7 @@ class Specification(Data, frozen=True, kw_only=True):
     model: Model | None = None
     told: tuple[tuple[Turn, ...], ...] | None = None
     start: tuple[str, ...] = ()
+    slots: tuple[Slot, ...] = ()
     number: int = 0
     seed: int = 0
     arm: str = ""
@@ -149,7 +152,7 @@ class Specification(Data, frozen=True, kw_only=True):
         """What the run is called, and with it those of the same setting, and perhaps of others."""
         model = self.model or Model(name=self.method)
         temperature = model.parameters.get("temperature")
-        known = float(temperature) if isinstance(temperature, int | float) else float("nan")
+        known = float(temperature) if isinstance(temperature, int | float) else nan  # the one nan: labels sort by it
         return Label(model.name, self.target, model.answers, known)
 
     @property

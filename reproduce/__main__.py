@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from cache.errors import CacheError
 from genius_replay.console import Exit, ending
-from genius_replay.options import Parser
+from genius_replay.options import EXIT_CODES, Parser, add_command, shown
 from harness.errors import HarnessError
 from reproduce import __version__
 from reproduce.errors import ReproduceError
@@ -78,6 +78,9 @@ GROUPS = {
         "fetch": Command("bring the published files, verified", "329M nas-bench-macro"),
         "audit": Command("hold the published conversations against the cost model", "329M"),
     },
+    "this command line": {
+        "completion": Command("a script by which a shell completes commands, options, names and files", "bash"),
+    },
 }
 COMMANDS = {name: command for group in GROUPS.values() for name, command in group.items()}
 
@@ -87,11 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 done, 1 a difference was found, 2 wrong use or missing data."""
     arguments = sys.argv[1:] if arguments is None else arguments
     called = next((argument for argument in arguments if not argument.startswith("-")), "")
-    parser = command_line(called)
-    args = parser.parse_args(arguments)
-    if args.command is None:
-        parser.print_help()
-        return 2
+    args = command_line(called).parse_args(arguments)
     if args.command in COMMANDS:
         return int(_module(args.command).run(args))
     item = ITEMS[args.command]
@@ -107,21 +106,14 @@ def command_line(*called: str) -> Parser:
         prog="genius-replay" if script else "python -m reproduce",
         usage="%(prog)s [OPTION ...] COMMAND ...",
         description="Replays GENIUS (arXiv 2304.10970) without a key or a network, and prints the paper's tables.",
-        epilog=f"Examples:\n  %(prog)s table2\n  %(prog)s table2 --format latex --out table2.tex\n"
-        f"  %(prog)s query {DIGITS} --top 5\n"
-        "`%(prog)s COMMAND --help` says what a command takes, and shows an example.\n"
-        "Exit codes: 0 done, 1 a difference or damage was found, 2 wrong use or missing data, 130 interrupted.",
+        epilog=f"{shown('table2', 'table2 --format latex --out table2.tex', f'query {DIGITS} --top 5')}\n\n"
+        f"`%(prog)s COMMAND --help` says what a command takes, and shows an example.\n{EXIT_CODES}",
     )
     parser.add_argument("--version", action="version", version=f"genius-replay {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", prog=parser.prog)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, prog=parser.prog)
     items = {name: Command(item.title, f"--format csv --out {name}.csv") for name, item in ITEMS.items()}
     for name, command in (items | COMMANDS).items():
-        subparser = commands.add_parser(
-            name,
-            help=command.title,
-            description=f"{command.title[0].upper()}{command.title[1:]}.",
-            epilog=f"Example:\n  %(prog)s {command.example}".rstrip(),
-        )
+        subparser = add_command(commands, name, *command)
         if name in called:
             add_arguments = add_output_arguments if name in ITEMS else _module(name).add_arguments
             add_arguments(subparser)

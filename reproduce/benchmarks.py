@@ -9,6 +9,8 @@ from __future__ import annotations
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
+from os import PathLike, fspath
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +22,7 @@ from genius_replay.showing import brief
 from harness import spaces
 from harness.digits import table as digits
 from harness.spaces import Benchmark
+from harness.text.notation import from_any
 from reproduce.data import Published, home, is_fetched, manifest, read_published, sha256_of
 from reproduce.errors import DataMissing, UsageError
 from tables import csv, files, published
@@ -90,27 +93,52 @@ class Standing(NamedTuple):
 
 @dataclass(frozen=True)
 class Opened:
-    """Both sides of a table. A search is handed `table` alone."""
+    """Both sides of a table. A search is handed `table` alone.
+
+    `benchmark` is what is known of it here; None of a table of one's own.
+    """
 
     table: Table
     held_out: HeldOut
+    benchmark: Benchmark | None = None
 
     def __repr__(self) -> str:
         return brief(self, self.table.description)
 
     @classmethod
-    def at(cls, path: Path) -> Opened:
+    def at(cls, path: Path, benchmark: Benchmark | None = None) -> Opened:
         """The table at `path`; raises as `tables.storage.load` does."""
-        return cls(Table.open(path), HeldOut.open(path))
+        return cls(Table.open(path), HeldOut.open(path), benchmark)
+
+    @property
+    def name(self) -> str:
+        """The table's."""
+        return self.table.name
+
+    @cached_property
+    def space(self) -> Space:
+        """The space that it is a table of; one that is declared, or else the slots that its file lists."""
+        if self.benchmark is not None:
+            return self.benchmark.space
+        return next((space for space in SPACES if space.slots == self.table.info.slots), self.table.space)
 
     def figures(self, architecture: Architecture) -> tuple[float, float]:
         """What a search is told, and the test accuracy."""
         standing = self.standing(architecture)
         return standing.told, standing.test
 
-    def standing(self, architecture: Architecture) -> Standing:
-        """Look an architecture up."""
-        index = self.table.index_of(architecture)
+    def standing(self, architecture: Architecture | str) -> Standing:
+        """Look an architecture up, or what a person writes for one (`harness.text.notation.from_any`).
+
+        >>> open_table("nas-bench-201-digits").standing("333333")
+        Standing(told=72.98..., test=72.89..., ties=(1, 1))
+
+        Raises:
+            InvalidArchitecture: it is none of this table.
+        """
+        if isinstance(architecture, str):
+            architecture = from_any(self.space, architecture)
+        index = self.table.index_of(self.space.validate(architecture))
         best, worst = self.held_out.tie_intervals
         return Standing(
             float(self.table.accuracy[index]),
@@ -150,12 +178,27 @@ def open_benchmark(name: str) -> Opened:
         DataMissing: if its published file has not been fetched.
         TableError: if the file is not what it should be, or the table cannot be built.
     """
-    return Opened.at(table_path(name))
+    return Opened.at(table_path(name), find(name))
 
 
 def open_if_at_hand(name: str) -> Opened | None:
     """The table, if it is at hand."""
     return open_benchmark(name) if at_hand(name) else None
+
+
+def open_table(table: str | PathLike[str]) -> Opened:
+    """A table by name, one of `BENCHMARKS`, or of one's own by the path of its file.
+
+    Raises:
+        UsageError: there is neither a table nor a file of this name.
+        DataMissing: its published file has not been fetched.
+        TableError: the file cannot be read, or is no complete table.
+    """
+    if table in BENCHMARKS:
+        return open_benchmark(str(table))
+    if not Path(table).is_file():
+        raise UsageError(unknown("table", fspath(table), BENCHMARKS, f", and one of your own is {files.EXPECTED}"))
+    return open_file(Path(table))
 
 
 def open_file(path: Path) -> Opened:
@@ -169,11 +212,6 @@ def open_file(path: Path) -> Opened:
     with tempfile.TemporaryDirectory() as folder:
         built = files.build(path, Path(folder), SPACES)
         return Opened(Table.open(built, whole=True), HeldOut.open(built))
-
-
-def space_of(table: Table) -> Space:
-    """The declared space that a table is of, by its slots and the names of their choices; else the table's own."""
-    return next((space for space in SPACES if space.slots == table.info.slots), table.space)
 
 
 def table_path(name: str) -> Path:

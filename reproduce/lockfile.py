@@ -6,15 +6,17 @@ What is embedded is pinned as a whole, what is fetched run by run; `lock.json` h
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
 from cache.errors import CacheError
+from cache.key import DIGEST_PREFIX
 from harness.errors import HarnessError
 from harness.run import Run
 from reproduce import benchmarks, recording
@@ -24,12 +26,17 @@ from reproduce.errors import ReproduceError, UsageError
 from reproduce.paper.registry import ITEMS, Item
 from reproduce.published.audit import audit
 from reproduce.published.imagenet import distinct_conversations, embedded, replay
+from reproduce.report.output import write
 from reproduce.report.report import Replayed
+from reproduce.runs import measure
 from tables.equality import equal
 from tables.errors import TableError
 
 PUBLISHED = "published "  # begins the sections of what is fetched
 TABLES = PUBLISHED + "tables"
+
+FAILURES = (CacheError, HarnessError, ReproduceError, TableError, OSError)
+SHORT = 12  # digits of a key that tell runs of one name apart
 
 Snapshot = Mapping[str, str]
 """What is pinned: the name of each value, and the value as text."""
@@ -40,7 +47,7 @@ def snapshots() -> dict[str, Snapshot]:
     performed: dict[str, list[Run]] = {}
 
     def recorded(path: Path) -> Snapshot:
-        performed[path.name] = recording.again(path)
+        performed[path.name] = recording.replay_recording(path)
         return {name: value for run in performed[path.name] for name, value in _ran(f"{path.name}: ", run)}
 
     recordings: dict[str, str] = {}
@@ -68,7 +75,7 @@ def _or_why(name: str, compute: Callable[[], Snapshot]) -> Snapshot:
     """What is computed, or why it is not: what fails must not keep the rest from being checked."""
     try:
         return compute()
-    except (CacheError, HarnessError, ReproduceError, TableError) as error:
+    except FAILURES as error:
         return {name: str(error)}
 
 
@@ -164,6 +171,68 @@ def _flat(name: str, value: Any) -> Iterator[tuple[str, str]]:
 
 LOCK = Path(__file__).with_name("lock.json")
 REASONS = "reasons"  # beside the sections of the lock
+WHOLE = "all values"  # the name of a difference that is of a whole section
+
+
+class Difference(NamedTuple):
+    """A value that is not as locked; None is one that is absent."""
+
+    section: str
+    name: str
+    locked: str | None
+    now: str | None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it is a section that was never locked, so that nothing moves when it is."""
+        return self.locked is None and self.name == WHOLE
+
+    def __str__(self) -> str:
+        locked, now = ("absent" if value is None else value for value in (self.locked, self.now))
+        return f"{self.section}: {self.name}: locked {locked}, now {now}"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A lock, beside what is so now.
+
+    Attributes:
+        path: of the lock.
+        locked: its values, by section.
+        reasons: that were given when values moved.
+        now: the values, by section, as they are.
+        moved: what is not as locked.
+    """
+
+    path: Path
+    locked: Mapping[str, Snapshot]
+    reasons: Sequence[str]
+    now: Mapping[str, Snapshot]
+    moved: Sequence[Difference]
+
+    @property
+    def compared(self) -> int:
+        """How many locked values are known as they are now."""
+        return sum(len(values) for section, values in self.locked.items() if section in self.now)
+
+    @property
+    def new(self) -> list[str]:
+        """The sections that are not in the lock."""
+        return [section for section in self.now if section not in self.locked]
+
+    def write(self, reason: str | None, *, keep: Collection[str] = ()) -> None:
+        """Write the lock as everything is now, with the reason; sections to `keep` stay as they are locked.
+
+        Raises:
+            UsageError: something that was locked moves, and no reason is given.
+            ReproduceError: the file cannot be written; what was there before stays.
+        """
+        if not reason and not all(one.is_new for one in self.moved):
+            raise UsageError(f'{self.path.name}: {len(self.moved)} values would move; say why: --update --reason "…"')
+        reasons = [*self.reasons, *([f"{len(self.moved)} values: {reason}"] if self.moved and reason else [])]
+        kept = {section: self.locked[section] for section in keep}
+        content = {**kept, **self.now, REASONS: reasons}
+        write((json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode(), self.path)
 
 
 def read_lock(path: Path) -> tuple[dict[str, Snapshot], list[str]]:
@@ -176,25 +245,134 @@ def read_lock(path: Path) -> tuple[dict[str, Snapshot], list[str]]:
         lock: dict[str, Any] = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
         reasons = msgspec.convert(lock.pop(REASONS, []), list[str])
         return msgspec.convert(lock, dict[str, dict[str, str]]), reasons
+    except FileNotFoundError:
+        raise UsageError(f"{path}: expected a lock, found no file; `check --update` writes one") from None
     except (OSError, ValueError, RecursionError, msgspec.MsgspecError) as error:
         raise UsageError(f"{path}: expected a lock as JSON, got {error}; restore it with `git checkout`") from error
 
 
-def moved(locked: Mapping[str, Snapshot], now: Mapping[str, Snapshot]) -> list[str]:
-    """A line for what is not as locked. Only conversations that this project has never seen may not be in the lock."""
+def of_project(*, update: bool = False) -> Checked:
+    """The lock of this project beside what is so now; to `update` it, it need not be there.
+
+    Only conversations that this project has never seen may not be in the lock, and what is not fetched not at hand.
+
+    Raises:
+        UsageError: the lock cannot be read.
+    """
+    locked, reasons = read_lock(LOCK) if LOCK.exists() or not update else ({}, [])
+    now = snapshots()
     known = [*embedded(), TABLES.removeprefix(PUBLISHED)]
-    lines: list[str] = []
-    for section, values in now.items():
-        if section in locked:
-            lines += differences(section, locked[section], values)
-        elif not section.startswith(PUBLISHED) or section.removeprefix(PUBLISHED) in known:
-            lines.append(f"{section}: missing from the lock")
-    return lines
+    moved = [one for section in now if section in locked for one in differences(section, locked[section], now[section])]
+    moved += [
+        Difference(section, WHOLE, None, f"{len(values)} values")
+        for section, values in now.items()
+        if section not in locked and (not section.startswith(PUBLISHED) or section.removeprefix(PUBLISHED) in known)
+    ]
+    return Checked(LOCK, locked, reasons, now, moved)
 
 
-def differences(section: str, locked: Snapshot, now: Snapshot) -> Iterator[str]:
-    """A line for each value that is not as locked."""
+def differences(section: str, locked: Snapshot, now: Snapshot) -> Iterator[Difference]:
+    """The values that are not as locked."""
     for name in sorted(locked.keys() | now.keys()):
-        before, after = locked.get(name, "absent"), now.get(name, "absent")
-        if before != after:
-            yield f"{section}: {name}: locked {before}, now {after}"
+        if locked.get(name) != now.get(name):
+            yield Difference(section, name, locked.get(name), now.get(name))
+
+
+# -- recordings of one's own ---
+
+Recordings: TypeAlias = str | Path | Iterable[str | Path]
+
+
+def lock(recordings: Recordings, path: str | Path, reason: str | None = None) -> list[Difference]:
+    """Pin recordings of one's own: every run is performed again, and what it gives is written into a lock.
+
+    Args:
+        recordings: files that `search` or `record` wrote; the lock will know them, and no others, by their names.
+        path: of the lock, a JSON file that is kept beside the code; it is made, or written anew.
+        reason: why values move that were locked; it is kept in the lock.
+
+    Returns:
+        What moved since the lock was written before.
+
+    Raises:
+        UsageError: something would move without a reason, the lock is that of others, or cannot be read, or two
+            recordings have one name.
+        ReproduceError: the lock cannot be written; what was there before stays.
+        CacheError, HarnessError: a recording is damaged, or does not replay.
+    """
+    found = of_recordings(recordings, path, update=True)
+    found.write(reason)
+    return [*found.moved]
+
+
+def check(recordings: Recordings, path: str | Path) -> list[Difference]:
+    """What has moved since recordings of one's own were locked: every run is performed again, from its recording alone.
+
+    Args:
+        recordings: the files.
+        path: of the lock that `lock` wrote.
+
+    Returns:
+        A difference for each value, for each locked recording that is gone, damaged, or does not replay, and for each
+        one that was never locked; nothing if all is as it was. As text each says what was locked and what is now.
+
+    Raises:
+        UsageError: there is no such lock, it is that of others, or cannot be read, or two recordings have one name.
+        CacheError, HarnessError: a recording that was never locked is not there, damaged, or does not replay.
+    """
+    return [*of_recordings(recordings, path).moved]
+
+
+def of_recordings(recordings: Recordings, path: str | Path, *, update: bool = False) -> Checked:
+    """A lock of recordings beside what they give now, a section a file; to `update` it, it need not be there.
+
+    Raises:
+        as `lock` and `check` do.
+    """
+    given = [recordings] if isinstance(recordings, str | Path) else [*recordings]
+    files, path = {Path(each).name: Path(each) for each in given}, Path(path)
+    if not files or len(files) < len(given) or REASONS in files:
+        listed = ", ".join(map(str, given)) or "none"
+        raise UsageError(
+            f"{path}: expected recordings of different names, none of them {REASONS!r}, got {listed}; rename one"
+        )
+    locked, reasons = read_lock(path) if path.exists() or not update else ({}, [])
+    if locked and not locked.keys() & files.keys():
+        raise UsageError(
+            f"{path}: expected a lock of {', '.join(files)}, got one of {', '.join(locked)}; name another file"
+        )
+    now: dict[str, Snapshot] = {}
+    moved = [Difference(name, WHOLE, f"{len(locked[name])} values", None) for name in locked.keys() - files.keys()]
+    for name, file in files.items():
+        try:
+            now[name] = _recorded(recording.replay_recording(file))
+        except FAILURES as error:
+            if update or name not in locked:
+                raise
+            moved.append(Difference(name, WHOLE, f"{len(locked[name])} values", str(error)))
+        else:
+            if name in locked:
+                moved += differences(name, locked[name], now[name])
+            else:
+                moved.append(Difference(name, WHOLE, None, f"{len(now[name])} values"))
+    return Checked(path, locked, reasons, now, moved)
+
+
+def _recorded(runs: Sequence[Run]) -> Snapshot:
+    """What runs gave; where a table that they searched is at hand, also how many of their figures are not its own."""
+    names = Counter(run.specification.name for run in runs)
+    values: dict[str, str] = {}
+    for run in runs:
+        apart = f"{run.record().key.removeprefix(DIGEST_PREFIX)[:SHORT]}, " if names[run.specification.name] > 1 else ""
+        values |= _ran(apart, run)
+    if wrong := _wrong_figures(filter(_has_table, runs)):
+        values["figures that are not the table's"] = str(wrong)
+    return values
+
+
+def _has_table(run: Run) -> bool:
+    """Whether the table that a run searched is a benchmark that is at hand."""
+    table = run.specification.table
+    if table is None or table.table not in benchmarks.BENCHMARKS or not benchmarks.at_hand(table.table):
+        return False
+    return measure(benchmarks.open_benchmark(table.table)) == table

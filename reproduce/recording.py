@@ -10,9 +10,12 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from os import PathLike
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from baselines import catalogue
+from baselines.catalogue import AnyMethod
 from cache import cassette
 from cache.cassette import Cassette
 from cache.client import Client
@@ -71,17 +74,26 @@ def of_models(path: Path) -> list[Recorded]:
     return found
 
 
-def again(path: Path) -> list[Run]:
+def replay_recording(path: str | PathLike[str], methods: Iterable[AnyMethod] = ()) -> list[Run]:
     """Every run of a recording, performed again from it alone.
+
+    >>> len(replay_recording(committed()[0]))
+    10
+
+    Args:
+        path: of the recording.
+        methods: of one's own that its runs name and that are found under no name, such as those of a notebook.
 
     Raises:
         CacheError, ReplayMiss: the cassette is damaged, or lacks an answer or a figure.
         BrokenRecording: a run takes another course than it took.
+        HarnessError: a method is not found.
         UsageError: there is none.
     """
-    content = cassette.read(path)
+    path = Path(path)
+    content, own = cassette.read(path), {each.name: each for each in map(catalogue.method, methods)}
     return _in_order(
-        run.verify(record, Client(content), setting(Specification.of(record))) for record in _runs(content, path)
+        run.verify(record, Client(content), setting(Specification.of(record), own)) for record in _runs(content, path)
     )
 
 

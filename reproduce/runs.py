@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from importlib import metadata
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeAlias
 
 from baselines import catalogue
@@ -30,7 +31,8 @@ from harness.text.strict import Form
 from harness.training.jobs import Scale, Training
 from reproduce.benchmarks import Opened
 from tables.source import Measure as Measured
-from tables.space import Space
+from tables.space import Architecture, Space
+from tables.table import of_slots
 
 ANSWERS: Mapping[str, Callable[[Space], dict[str, JSON]]] = {
     "free": lambda space: {},  # noqa: ARG005
@@ -102,7 +104,7 @@ def wording(space: Space, answers: str, window: Window = None, by: str | Trainin
 
 def model(
     name: str,
-    space: str,
+    space: Space,
     answers: str,
     parameters: Mapping[str, JSON],
     window: Window = None,
@@ -113,22 +115,28 @@ def model(
     Raises:
         HarnessError: there is none of this name.
     """
-    searched = spaces.find(space).SPACE
-    prompt = wording(searched, answers, window, by).parts
-    sent = {**parameters, **ANSWERS[answers](searched)}
+    prompt = wording(space, answers, window, by).parts
+    sent = {**parameters, **ANSWERS[answers](space)}
     return Model(name=name, parameters=sent, prompt=prompt, answers=answers, reader=STRICT)
 
 
-def setting(specification: Specification) -> Setting:
-    """The values that a specification names.
+def space_of(specification: Specification) -> Space:
+    """The space that is searched; raises HarnessError if there is none of its name."""
+    if specification.slots:
+        return of_slots(specification.space, specification.slots)
+    return spaces.find(specification.space).SPACE
+
+
+def setting(specification: Specification, methods: Mapping[str, Method] = MappingProxyType({})) -> Setting:
+    """The values that a specification names; `methods` are those of one's own, by name.
 
     Raises:
         HarnessError: there is none of this name, or the method asks no model and the specification has one.
         UnfitMethod: the method is handed a model, and the specification has none.
     """
-    space = spaces.find(specification.space).SPACE
-    method = catalogue.find(specification.method)
-    macs = partial(spaces.counted_macs, specification.space)
+    space = space_of(specification)
+    method = methods.get(specification.method) or catalogue.find(specification.method)
+    macs = _unknown if specification.slots else partial(spaces.counted_macs, specification.space)
     code, oblivious = code_of(method), method.oblivious
     if (asked := specification.model) is None:
         draws, versions = _drawing(method, space, specification), versions_of(method)
@@ -140,6 +148,11 @@ def setting(specification: Specification) -> Setting:
     prompts = Prompts.of(asked.prompt, digits=asked.protocol.digits)
     read, hear = (form(asked.answers).read, heard) if asked.reader == STRICT else (published.read, verbatim)
     return Setting(space, macs, partial(make, space, prompts), read, hear, code=code, oblivious=oblivious)
+
+
+def _unknown(_architecture: Architecture) -> int:
+    """The cost of an architecture of a space of which only the slots are known."""
+    return 0
 
 
 def _drawing(method: Method, space: Space, specification: Specification) -> Callable[[Complete], Optimizer]:
@@ -180,11 +193,11 @@ def measure(opened: Opened) -> Measure:
     return Measure(table=info.name, source=info.source_sha256, test=test)
 
 
-def figures(opened: Opened, space: Space) -> Provider:
+def figures(opened: Opened) -> Provider:
     """The provider of a table's figures."""
 
     def look_up(request: Request) -> Reply:
-        told, test = opened.figures(space.from_native(str(request["architecture"])))
+        told, test = opened.figures(opened.space.from_native(str(request["architecture"])))
         return Reply({"accuracy": told, "test": test})
 
     return look_up

@@ -1,228 +1,310 @@
-"""Searches as users meet them: what was searched, what a published run's designs do when trained, what lies ahead."""
+"""Searching, as commands and notebooks do it: any method, a language model among them, on a table or by real training.
+
+What a search asks a model, and what it has trained, is kept under its key before it is used: the same call asks and
+trains nothing twice, and goes on where it was interrupted.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
+from math import inf
+from os import PathLike
 from pathlib import Path
+from types import MappingProxyType
+
+from msgspec import structs
 
 from baselines import catalogue
+from baselines.catalogue import AnyMethod
 from cache import cassette
-from cache.client import Client
-from cache.key import DIGEST_PREFIX
+from cache.cassette import Cassette
+from cache.client import Client, Provider, Queue, Records
+from cache.errors import CacheError
+from cache.key import JSON, SAFE_INTEGER
+from cache.limits import Limits
+from cache.record import CHAT
+from cache.store import Store
+from genius_replay.console import warn
 from harness import spaces
-from harness.loop import Step
-from harness.protocol import MILLION, Evaluated, Method, Reason, Rejected
-from harness.run import Run, accepted, foreseen
-from harness.spaces import Benchmark
+from harness.loop import After, Before, Budget
+from harness.objectives import FIGURES
+from harness.protocol import Method
+from harness.run import Run, perform_all
+from harness.spaces import mobilenetv2_se
 from harness.specification import Specification
-from harness.training import estimates
-from harness.training.estimates import Pace
-from harness.training.jobs import KIND, Trained, Training, code_digest, trained_with
-from reproduce import benchmarks, recording, runs
-from reproduce.benchmarks import BENCHMARKS
-from reproduce.report.report import (
-    BLANK,
-    MISSING,
-    Cell,
-    Column,
-    Report,
-    label,
-    recomputed,
-    recomputed_millions,
-    replayed,
-)
-from tables.space import Space
+from harness.text.notation import from_any
+from harness.training.jobs import KIND as TRAINING
+from harness.training.jobs import Training
+from reproduce import answering, benchmarks, data, runs
+from reproduce.answering import Answer
+from reproduce.benchmarks import Opened
+from reproduce.errors import UsageError
+from reproduce.published import imagenet
+from reproduce.published.replay import ITERATIONS
+from tables.space import Architecture
 
-SELECTED = "The row with a test accuracy is the best of its trial by validation."
-PLACE = (
-    Column("trial", "Trial"),
-    Column("iteration", "T"),
-    Column("architecture", "Architecture"),
-    Column("macs", "MACs (M)"),
-)
+GENIUS = "genius"
+WINDOWED = mobilenetv2_se.SPACE.name  # the space whose problem states a window of costs
+NOTHING: Mapping[str, JSON] = MappingProxyType({})
 
 
-def report(
-    found: Sequence[Run],
-    cell: Callable[[float, str], Cell],
-    evidence: Mapping[str, str],
-    notes: Sequence[str] = (),
+def search(
+    method: AnyMethod = "",
+    table: str | PathLike[str] | Opened | None = None,
+    *,
+    training: Training | None = None,
+    trainer: Queue | None = None,
+    budget: int | Budget = ITERATIONS,
+    trials: int = 1,
+    seed: int | None = None,
+    start: Sequence[Architecture | str] = (),
+    after: After | None = None,
+    model: str | None = None,
+    complete: Answer | None = None,
+    base_url: str | None = None,
+    temperature: float | Sequence[float] = 0.0,
+    window: tuple[int, int] | None = None,
+    answers: str = "free",
+    parameters: Mapping[str, JSON] = NOTHING,
+    limits: Limits | None = None,
+    fresh: bool = False,
     run: str | None = None,
-) -> Report:
-    """What was accepted in each run; a test accuracy is shown of what each run selected, and of nothing else.
+    into: str | PathLike[str] | None = None,
+    store: str | PathLike[str] | None = None,
+) -> list[Run]:
+    """Search a table, or by training, and return the runs, trial by trial.
+
+    >>> [run] = search("local-search", "nas-bench-201-digits", budget=3, start=["333333"])
+    >>> [round(step.accuracy, 2) for step in run.trajectory.steps]
+    [72.98, 70.46, 71.95]
 
     Args:
-        found: the runs of one search.
-        cell: marks where the figures come from.
-        evidence: names what they were made of, with digests.
-        notes: what else there is to say.
-        run: the published run that was performed again.
-    """
-    told = any(each.specification.told for each in found)
-    then = (Column("told", "Told then (%)"),) if told else ()
-    columns = (*PLACE, Column("validation", "Validation (%)", "higher"), Column("test", "Test (%)"), *then)
-    rows = tuple(row for run in found for row in _rows(run, cell, told=told))
-    method = catalogue.find(found[0].specification.method)
-    conversations = (note for each in found for note in _conversation(each, run))
-    said = (SELECTED, *_of_method(method, found), *_trainings(found), *conversations, *notes)
-    title = _title(found[0].specification, run)
-    arrays = {} if found[0].specification.model else benchmarks.VERSIONS
-    versions = {**arrays, **runs.versions_of(method), **trained_with(each.observed for each in _trained(found))}
-    return Report("search", title, columns, rows, said, tables=dict(evidence), versions=versions, within=("trial",))
-
-
-def again(path: Path) -> Report:
-    """What a recording holds, performed again from it alone.
+        method: of the catalogue, a `Method`, or a class or function of one's own that is made from a space and a stream
+            of random numbers; with a model GENIUS' own, unless it is said.
+        table: by name, the path of one's own, or opened; or else there is a training.
+        training: how architectures are trained; a training of which there is no result is made by `trainer`.
+        trainer: what trains, such as `harness.training.queue.Provider`; without it only what was trained before.
+        budget: evaluations of a trial (of a model at most twice as many proposals), or when it ends.
+        trials: independent ones, for each temperature.
+        seed: of the method, by default 0; to a model it is sent as the seed plus the trial, if it is given.
+        start: designs that each trial begins with; they count in the budget.
+        after: is shown every step when it has happened; if it says True, that trial ends there.
+        model: a language model, as the endpoint calls it, or what a function is to be called.
+        complete: a Python function as the model: messages → text. Its answers are kept by its source.
+        base_url: of the endpoint, such as http://127.0.0.1:8000/v1; else OPENAI_BASE_URL.
+        temperature: sent to the model; several make several searches.
+        window: bounds of the cost in millions, of the space whose problem states them.
+        answers: how a model may answer, one of `reproduce.runs.ANSWERS`.
+        parameters: sent with every request.
+        limits: ceilings on what an endpoint may cost.
+        fresh: whether no answer is used that another endpoint gave before.
+        run: a published ImageNet run, such as "329M", whose designs are trained.
+        into: a recording of the runs, which `replay_recording` performs again; one that is there grows.
+        store: the folder where answers and trainings are kept; by default in the user's.
 
     Raises:
-        what `reproduce.recording.again` raises.
+        UsageError: what is asked for does not fit together.
+        DataMissing: the table has not been fetched.
+        TableError: a table of one's own cannot be read.
+        HarnessError: a training or the method fails; what was trained is kept, and the same call goes on from there.
+        CacheError: there is no answer, a ceiling is reached, or an answer cannot be kept.
     """
-    found = recording.again(path)
-    return report(found, replayed, {path.name: cassette.read(path).digest})
-
-
-def _rows(run: Run, cell: Callable[[float, str], Cell], *, told: bool) -> list[tuple[Cell, ...]]:
-    steps = accepted(run.trajectory)
-    source = run.specification.table
-    table = None if source is None else BENCHMARKS.get(source.table)
-    figures = [run.figures.get(step.trial.architecture or ()) for step in steps]
-    told_here = {n: each.told for n, each in enumerate(figures) if each is not None}
-    best = max(told_here, key=told_here.__getitem__, default=None)
-    rows = []
-    for n, (step, each) in enumerate(zip(steps, figures, strict=True)):
-        validation = MISSING if each is None else cell(each.told, ".2f")
-        shown = cell(each.test, ".2f") if each is not None and n == best else BLANK
-        row = (*_place(run.setting.space, run.specification.number, step, table), validation, shown)
-        then = () if not told else (BLANK if step.accuracy is None else replayed(step.accuracy, ".2f"),)
-        rows.append((*row, *then))
-    return rows
-
-
-def _place(space: Space, number: int, step: Step, table: Benchmark | None = None) -> tuple[Cell, ...]:
-    """Trial, iteration, architecture, and its cost on the data of the table that was searched."""
-    architecture = step.trial.architecture
-    assert architecture is not None  # what was accepted had been read
-    macs = spaces.counted_macs(space.name, architecture, table)
-    cost = recomputed_millions(macs, ".1f" if macs >= MILLION else ".3g")
-    return label(number + 1), label(step.iteration), label(space.to_native(architecture)), cost
-
-
-def _of_method(method: Method, found: Sequence[Run]) -> Iterator[str]:
-    """Where the budget makes a method random search, and where it ended before the budget did."""
-    budget = found[0].specification.budget
-    if budget.evaluations and (caveat := method.caveat(budget.evaluations)):
-        yield f"{caveat}."
-    for each in found:
-        steps, evaluated = each.trajectory.steps, len(each.trajectory.evaluated)
-        if (not steps or isinstance(steps[-1].told, Evaluated)) and budget.left(evaluated, len(steps), 0):
-            trial = each.specification.number + 1
-            yield f"Trial {trial} ended after {evaluated} evaluations: nothing was left to propose."
-
-
-def _trainings(found: Sequence[Run]) -> list[str]:
-    """How architectures were trained, and what that took; nothing where a table was searched."""
-    how = found[0].specification.training
-    if how is None:
-        return []
-    observed = [each.observed for each in _trained(found)]
-    hours, devices = sum(each.seconds for each in observed) / 3600, sorted({each.device for each in observed})
-    notes = [
-        f"{how.dataset}, epochs {how.recipe.epochs}, input {how.recipe.input_size}, batch {how.recipe.batch_size}, "
-        f"width {how.network.width:g}: {len(observed)} trainings, {hours:.2g} h in all, on {', '.join(devices)}.",
-        *(f"Not measured, trial {run.specification.number + 1}: {said}." for run in found for said in _unmeasured(run)),
-    ]
-    stretches = [stretch for each in observed for stretch in each.stretches]
-    if other := sum(any(stretch.code != code_digest() for stretch in each.stretches) for each in observed):
-        notes.append(f"{other} of {len(observed)} trainings were made by another version of the code than is here.")
-    if len(ways := {repr((each.settings, each.versions, each.code)) for each in stretches}) > 1:
-        notes.append(
-            f"They were trained under {len(ways)} different settings, versions or codes, which their records name: "
-            "small differences may come from there."
+    opened = benchmarks.open_table(table) if isinstance(table, str | PathLike) else table
+    recording = None if into is None else Path(into)
+    _check(model, complete, base_url, run, recording, fresh=fresh)
+    chosen = _method(method, model or run)
+    planned = plan(chosen, opened, training, budget, trials, seed, start, window, run, model)
+    if model:
+        temperatures = [temperature] if isinstance(temperature, int | float) else [*temperature]
+        planned = _asking(planned, model, temperatures, seed, answers, parameters)
+    own = {chosen.name: chosen}
+    runs.setting(planned[0], own)  # refused here, before anything is opened
+    kept = _growing(recording)
+    providers: dict[str, Provider | Queue] = {} if trainer is None else {TRAINING: trainer}
+    if opened is not None:
+        providers[FIGURES] = runs.figures(opened)
+    with ExitStack() as stack:
+        apart, who = "", None
+        if model:
+            asked = (
+                nullcontext(answering.function(complete, model))
+                if complete
+                else answering.endpoint(base_url, limits or Limits(), fresh=fresh)
+            )
+            who = stack.enter_context(asked)
+            who.refuse_others(recording, kept)
+            providers[CHAT], apart = who.send, who.apart
+        costs = training is not None or model is not None
+        records = runs.Overlay(
+            kept, stack.enter_context(keeping(store, run, apart) if costs else nullcontext(Cassette()))
         )
-    return notes
+        before = _progress(planned) if model else _silent
+        found = perform_all(planned, Client(records, providers), lambda one: runs.setting(one, own), before, after)
+        for one in found:
+            records.put(one.record())
+        if who:
+            who.warn_of_others(found)
+    if recording is not None:
+        cassette.grow(recording, (record for one in found for record in one.records))
+    return found
 
 
-def _trained(found: Sequence[Run]) -> list[Trained]:
-    """The trainings of all runs, each once."""
-    records = {record.key: record for run in found for record in run.measured if record.kind == KIND}
-    return [Trained.from_record(record) for record in records.values()]
+def plan(
+    method: Method,
+    opened: Opened | None,
+    training: Training | None,
+    budget: int | Budget = ITERATIONS,
+    trials: int = 1,
+    seed: int | None = None,
+    start: Sequence[Architecture | str] = (),
+    window: tuple[int, int] | None = None,
+    run: str | None = None,
+    model: str | None = None,
+) -> list[Specification]:
+    """The runs of a search, one a trial; `_asking` gives them their model.
 
-
-def _unmeasured(run: Run) -> list[str]:
-    """Which proposals came to nothing when they were trained, and why."""
-    said = []
-    for step in run.trajectory.steps:
-        trial = step.trial
-        if isinstance(trial, Rejected) and trial.rejection.reason is Reason.UNMEASURED and trial.architecture:
-            said.append(f"{run.setting.space.to_native(trial.architecture)}: {trial.rejection.detail}")
-    return list(dict.fromkeys(said))
-
-
-def _conversation(run: Run, name: str | None) -> list[str]:
-    """What became of the proposals of a published run."""
-    if run.specification.told is None:
-        return []
-    steps = run.trajectory.steps
-    said = Counter(step.told.rejection.reason.value for step in steps if isinstance(step.told, Rejected))
-    sent_back = ", ".join(f"{count} {reason}" for reason, count in said.items()) or "none"
-    return [
-        f"The conversation of run {name or 'of GPT-4'}, reconstructed: {len(steps)} proposals; sent back: {sent_back}.",
-        "The replayed model is told what it was told then, so that the conversation stays the one that is recorded.",
-    ]
-
-
-def _title(specification: Specification, run: str | None) -> str:
-    how = specification.training
-    where = f"{specification.space}, by training on {how.dataset}" if how else f"the table {specification.target}"
-    return f"{' '.join(filter(None, (specification.method, run)))} on {where}"
-
-
-def ahead(
-    planned: Sequence[Specification], client: Client, how: Training, pace: Pace, run: str | None = None
-) -> Report:
-    """The jobs that are known before anything is trained, and what they and the whole budget will take."""
-    found = [(one, each) for one in planned for each in foreseen(one, client, runs.setting(one))]
-    jobs = [how.job(step.trial.architecture) for _, step in found if step.trial.architecture is not None]
-    rows = tuple(
-        (
-            *_place(spaces.find(how.space).SPACE, one.number, step),
-            recomputed_millions(spaces.find(how.space).cost(job.choices).params, ".2f"),
-            _estimate(estimates.operations(job), 1e12),
-            _estimate(pace.hours(job)),
-            label("to be trained" if client.find("training", job.request()) is None else "trained"),
-            label(job.key.removeprefix(DIGEST_PREFIX)[:12]),
+    Raises:
+        UsageError: what is asked for does not fit together.
+        InvalidArchitecture: a design to start from is none of the space.
+    """
+    if run is not None:
+        asked = (training and training.space, method.name, trials, budget, *start)
+        if training is None or asked != (WINDOWED, GENIUS, 1, ITERATIONS):
+            raise UsageError(
+                f"expected a published run with the method {GENIUS}, the space {WINDOWED} by training (--objective "
+                "train), one trial, its own budget, and no designs to start from; what GPT-4 did on tables is replayed "
+                "by `table1` and `table7` to `table13`"
+            )
+        published = imagenet.specification(imagenet.embedded()[str(imagenet.published_run(run).run)])
+        return [structs.replace(published, training=training)]
+    if (opened is None) == (training is None):
+        raise UsageError(
+            f"expected a table or a training to search, one of them; tables are {', '.join(benchmarks.BENCHMARKS)}, or "
+            "a file of your own"
         )
-        for (one, step), job in zip(found, jobs, strict=True)
+    numbers = {"trials": trials} | (structs.asdict(budget) if isinstance(budget, Budget) else {"budget": budget})
+    for name, number in numbers.items():
+        if number is not None and not 0 < number < inf:
+            raise UsageError(f"expected a positive number of {name.replace('budget', 'evaluations')}, got {number}")
+    if abs((seed or 0) + trials) > SAFE_INTEGER:
+        raise UsageError(f"expected a seed with its trials within ±{SAFE_INTEGER}, got {seed}")
+    space = opened.space if opened else spaces.find(training.space).SPACE if training else None
+    assert space is not None  # one of both is there
+    if model and (space.name == WINDOWED) != (window is not None):
+        raise UsageError(
+            f"expected a window of costs, --window LOW HIGH, for {WINDOWED}, whose problem states it, and for no other "
+            "space; GENIUS' own was 270 330"
+        )
+    if not isinstance(budget, Budget):
+        budget = Budget(evaluations=budget, proposals=2 * budget if model else None)
+    if start and not budget.left(len(start) - 1, len(start) - 1, 0):
+        raise UsageError(f"expected no more designs to start from than the budget holds, got {len(start)}")
+    designs = [from_any(space, each) if isinstance(each, str) else each for each in start]
+    one = Specification(
+        method=method.name,
+        space=space.name,
+        table=runs.measure(opened) if opened else None,
+        training=training,
+        version=method.version,
+        budget=budget,
+        window=window,
+        start=tuple(map(space.to_native, designs)),
+        slots=() if space in benchmarks.SPACES else space.slots,
+        seed=0 if model else seed or 0,
     )
-    columns = (
-        *PLACE,
-        Column("params", "Params (M)"),
-        Column("operations", "Operations (T)"),
-        Column("hours", "Hours"),
-        Column("state", "State"),
-        Column("job", "Job"),
-    )
-    budget = planned[0].budget.evaluations
-    known, every = len(found), len(found) if run or budget is None else budget * len(planned)
-    rest = "" if known == every else "; the others depend on results, and are taken to cost as much"
-    totals = [
-        f"{total * every / max(known, 1):.2g} {unit}"
-        for total, unit in (
-            (estimates.total(map(estimates.operations, jobs)), "operations"),
-            (estimates.total(map(pace.hours, jobs)), "hours of one device"),
+    return [structs.replace(one, number=number) for number in range(trials)]
+
+
+def _asking(
+    planned: Sequence[Specification],
+    model: str,
+    temperatures: Sequence[float],
+    seed: int | None,
+    answers: str,
+    parameters: Mapping[str, JSON],
+) -> list[Specification]:
+    """The runs with the model that they ask, temperature by temperature."""
+    if answers not in runs.ANSWERS:
+        raise UsageError(f"expected answers as one of {', '.join(runs.ANSWERS)}, got {answers!r}")
+    if not temperatures or not all(0 <= each < inf for each in temperatures):
+        raise UsageError(f"expected every temperature from 0 on, got {' '.join(map(str, temperatures)) or 'none'}")
+    asking = []
+    for each in dict.fromkeys(temperatures):
+        for one in planned:
+            drawn = {} if seed is None else {"seed": seed + one.number}
+            by = one.training or (one.table.table if one.table else None)
+            sent = {**parameters, "temperature": each, **drawn}
+            named = runs.model(model, runs.space_of(one), answers, sent, one.window, by)
+            asking.append(structs.replace(one, model=named))
+    return asking
+
+
+@contextmanager
+def keeping(store: str | PathLike[str] | None = None, run: str | None = None, apart: str = "") -> Iterator[Records]:
+    """Where answers and trainings are kept: the user's store or a named one, or in it one for whoever answers `apart`.
+
+    In front of it are the answers of a published run, if one is named.
+    """
+    opened = Store(Path(store) / apart) if store else data.store(f"answers/{apart}" if apart else "answers")
+    with opened as records:
+        name = run and str(imagenet.published_run(run).run)
+        yield runs.Overlay(cassette.read(imagenet.cassette_path(name)), records) if name else records
+
+
+def _check(
+    model: str | None, complete: Answer | None, base_url: str | None, run: str | None, into: Path | None, *, fresh: bool
+) -> None:
+    """Refuse what does not fit together, before anything is asked."""
+    if not model and (complete or base_url or fresh):
+        raise UsageError("expected the name of a language model for what answers as one, got none: name a model")
+    if complete and (base_url or fresh):
+        raise UsageError("expected a function or an endpoint as the model, got both; leave out base_url and fresh")
+    if model and run:
+        raise UsageError("expected a published run or a model of your own, got both; leave one out")
+    if into is not None and into.is_dir():
+        raise UsageError(f"expected a file for --into, got the folder {into}; name a file in it")
+    if into is not None and not into.parent.is_dir():
+        raise UsageError(f"expected a folder {into.parent} for {into.name}, got none; make it first")
+
+
+def _method(method: AnyMethod, asks: str | None) -> Method:
+    if not method and not asks:
+        raise UsageError(
+            f"expected a method, one of {', '.join(catalogue.METHODS)} or of your own, or a model; got none"
         )
-        if total is not None
-    ]
-    notes = [
-        f"{known} of {every} evaluations are known before anything is trained{rest}.",
-        f"All {every} together, those that are trained included: {' and '.join(totals) or 'nothing can be said'}.",
-        pace.basis(jobs),
-        "MACs and parameters are of the benchmark's own network; operations go with the job's own input and width.",
-    ]
-    title = f"Jobs of {_title(planned[0], run)}; nothing was trained"
-    return Report("search", title, columns, rows, tuple(notes), tables={how.dataset: how.digest})
+    return catalogue.method(method or GENIUS)
 
 
-def _estimate(value: float | None, unit: float = 1) -> Cell:
-    return MISSING if value is None else recomputed(value / unit, ".3g")
+def _growing(into: Path | None) -> Cassette:
+    """The recording that is to grow: what it holds is asked of nobody, and stays in it."""
+    if into is None or not into.is_file():
+        return Cassette()
+    try:
+        return cassette.read(into, exact=True)
+    except CacheError as error:
+        raise UsageError(
+            f"{into}: expected a new file, or a recording that grows, found another; it was left as it is: name "
+            f"another with --into, or mend it. {error}"
+        ) from None
+
+
+def _silent(_: int) -> Before:
+    return lambda iteration, turn: None  # noqa: ARG005
+
+
+def _progress(planned: Sequence[Specification]) -> Callable[[int], Before]:
+    """Says which run goes on, a line each; on a terminal also which turn, always in one line."""
+    live = sys.stderr.isatty()
+
+    def before(number: int) -> Before:
+        def told(iteration: int, turn: int) -> None:
+            if iteration == turn == 0:
+                warn(f"{number + 1} of {len(planned)}: {planned[number].name}")
+            if live:
+                sys.stderr.write(f"\riteration {iteration + 1}, turn {turn + 1} \r")
+
+        return told
+
+    return before

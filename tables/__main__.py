@@ -1,11 +1,4 @@
-"""`python -m tables`: build tables from published files, and see what a built table is.
-
-python -m tables build FILE --into FOLDER   # of CSV or JSON; `python -m reproduce fetch` builds published tables
-python -m tables info FILE …                # verified whole
-python -m tables quality FILE …             # how far its accuracies rank architectures
-
-Exit codes: 0 done, 1 a table that is damaged or another than its digest says, 2 wrong use or missing data.
-"""
+"""`python -m tables`: build tables from published files, and see what a built table is."""
 
 from __future__ import annotations
 
@@ -13,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from genius_replay.console import Exit, ending, say, warn
-from genius_replay.options import Parser
+from genius_replay.options import EXIT_CODES, Parser, add_command, infile, path_only
 from tables.errors import DamagedTable, TableError
 from tables.files import EXPECTED, HDF5, build
 from tables.quality import measure, report
@@ -23,15 +16,22 @@ from tables.storage import load
 @ending(TableError, damage=(DamagedTable,))
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    parser = Parser(prog="python -m tables", description="Build benchmark tables, and describe them.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    building = commands.add_parser("build", help="make a table of a file of architectures and accuracies")
-    building.add_argument("file", type=Path, metavar="FILE", help=f"{EXPECTED}")
-    building.add_argument("--into", type=Path, metavar="FOLDER", required=True)
-    measuring = commands.add_parser("quality", help="what differs between architectures, and what between seeds")
-    measuring.add_argument("tables", nargs="+", type=Path, metavar="FILE")
-    describing = commands.add_parser("info", help="verify tables and say what they hold")
-    describing.add_argument("tables", nargs="+", type=Path, metavar="FILE")
+    about = "Build benchmark tables, and describe them. FILE may be - for standard input."
+    parser = Parser(prog="python -m tables", description=about, epilog=EXIT_CODES)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    building = add_command(
+        commands, "build", "make a table of a file of architectures and accuracies", "my.csv --into my_tables"
+    )
+    building.add_argument("file", type=infile, metavar="FILE", help=EXPECTED)
+    into = "where the table is put, under the file's name; made if need be"
+    building.add_argument("--into", type=path_only, metavar="FOLDER", required=True, help=into)
+    for name, title in (
+        ("info", "verify tables and say what they hold"),
+        ("quality", "how far the accuracies of tables rank their architectures: seeds differ, too"),
+    ):
+        reading = add_command(commands, name, title, "my_tables/my.h5")
+        reading.add_argument("tables", nargs="+", type=infile, metavar="FILE", help="a built table (.h5)")
     options = parser.parse_args(arguments)
     if options.command == "build":
         path = build(options.file, options.into)

@@ -22,8 +22,13 @@ from numpy.typing import ArrayLike, NDArray
 from genius_replay.showing import brief
 from tables.errors import DamagedTable, InvalidArchitecture, TableError
 from tables.source import Measure
-from tables.space import Architecture, Group, Space
+from tables.space import Architecture, Group, Slot, Space
 from tables.storage import COLUMN_KINDS, REBUILD, TableInfo, load
+
+
+def of_slots(name: str, slots: tuple[Slot, ...]) -> Space:
+    """The space of which nothing is known but its slots."""
+    return Space(name, name, (Group("Slots", slots),))
 
 
 class Table:
@@ -44,7 +49,7 @@ class Table:
         self.info = info
         self.accuracy: NDArray[np.float64] = columns["accuracy"]
         """(n,) percent; what it was measured on is `measure`."""
-        self.space = Space(info.name, info.name, (Group("Slots", info.slots),))
+        self.space = of_slots(info.name, info.slots)
         """The slots as the file lists them; the space it belongs to may know more (groups, notation)."""
         self.cardinalities = self.space.cardinalities
         self._path = path

@@ -8,11 +8,13 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import json
 import os
 import re
 import shlex
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
@@ -35,6 +37,7 @@ REPORT = re.compile(
 """A command in a block, and its report in Markdown; of a long one its notes alone."""
 CONSOLE = re.compile(r"```console\n\$ (?P<command>[^\n]*)\n(?P<shown>.*?)```", re.DOTALL)
 PROGRAM = re.compile(r"```python\n(?P<command>(?:(?!```).)*)```\n\n```text\n(?P<shown>.*?)```", re.DOTALL)
+SNIPPET = re.compile(r'^--8<-- "(.*)"$', re.MULTILINE)
 COMMAND = re.compile(r"^(?:python -m (\w+(?:\.\w+)?)|genius-replay) (.*?)(?: *#.*| &| \||$)", re.MULTILINE)
 BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 
@@ -60,10 +63,11 @@ def reported(command: str, only_notes: bool) -> str:
 
 
 def ran(*command: str) -> str:
-    """What a command prints, with the Python that runs the tests."""
+    """What a command prints in an empty folder, with the Python that runs the tests."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     variables = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "COLUMNS": "80"}
-    done = subprocess.run(command, capture_output=True, text=True, env=variables, check=False)
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(command, capture_output=True, text=True, env=variables, cwd=folder, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -75,7 +79,8 @@ def printed(text: str) -> Iterator[tuple[re.Match[str], str]]:
     for found in CONSOLE.finditer(text):
         yield found, ran("bash", "-c", f"set -o pipefail; {found['command']}")
     for found in PROGRAM.finditer(text):
-        yield found, ran(sys.executable, "-c", found["command"])
+        source = SNIPPET.sub(lambda named: (ROOT / named[1]).read_text(encoding="utf-8"), found["command"])
+        yield found, ran(sys.executable, "-c", source)
 
 
 RAN = [name for name in PAGES if not name.startswith("add/")]
@@ -113,6 +118,14 @@ def test_the_pages_that_judge_show_what_they_judge() -> None:
         if name.startswith("questions/"):
             assert "## What answers it" in text
             assert "## What is still open" in text
+
+
+def test_the_tour_is_stored_without_what_it_prints() -> None:
+    cells = json.loads((DOCS / "tour.ipynb").read_text(encoding="utf-8"))["cells"]
+    assert len(cells) <= 25
+    for cell in cells:
+        assert cell.get("outputs", []) == []
+        assert cell.get("execution_count") is None
 
 
 class _Parsed(BaseException):

@@ -18,6 +18,7 @@ from harness.protocol import in_millions
 from harness.training import recipes
 from reproduce import recording
 from reproduce.benchmarks import open_benchmark
+from reproduce.comparison.comparison import Comparison
 from reproduce.comparison.contest import Rules, contest
 from reproduce.paper.registry import ITEMS
 
@@ -27,7 +28,7 @@ TABLE = "nas-bench-201-digits"
 @pytest.fixture(scope="module")
 def run() -> reproduce.Run:
     """A run of a small language model, replayed."""
-    return recording.again(recording.committed()[0])[0]
+    return recording.replay_recording(recording.committed()[0])[0]
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,7 @@ def met(run: reproduce.Run, replayed: reproduce.Replay, folder: Path) -> list[An
     """Everything that a person meets in a notebook, by what is expected to be said of it."""
     opened = open_benchmark(TABLE)
     held = cache.Cassette(run.records)
-    contested = contest(TABLE, [baselines.METHODS["random"]], Rules((2,), trials=3), cache.Cassette())
+    contested = contest(opened, [baselines.METHODS["random"]], Rules((2,), trials=3), cache.Cassette())
     training = harness.training.Training(TABLE[:13], "digits", "sha256:" + "0" * 64, recipes.DIGITS)
     return [
         (ITEMS["table2"].report(), "table2, 26 rows of 6 cells"),
@@ -70,6 +71,7 @@ def met(run: reproduce.Run, replayed: reproduce.Replay, folder: Path) -> list[An
         (opened.held_out, "best 72.90 %"),
         (harness.spaces.find("nas-bench-201").SPACE, "6 slots, 15,625 architectures, 5,044 networks"),
         (contested, f"on {TABLE}: "),
+        (Comparison((contested,)), f"1 table: {TABLE}"),
         (contested.methods[0], "random, at budgets 2"),
         (baselines.METHODS["random"], "random: random search with repetition"),
         (baselines.Prompts.load("nas_bench_201"), "You design"),

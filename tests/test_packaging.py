@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+import reproduce
+
 tomllib = pytest.importorskip("tomllib", reason="the standard library reads TOML from Python 3.11 on")
 
 ROOT = Path(__file__).parents[1]
@@ -50,6 +52,12 @@ def test_f3_the_lowest_versions_are_the_bounds_of_the_project() -> None:
     lines = "".join(f"{name}=={bounds[name]}\n" for name in pinned)
     head = "# The lowest versions that pyproject.toml allows, without torch; a test holds the two together.\n"
     assert (ROOT / "constraints-lowest.txt").read_text("utf-8") == head + lines
+
+
+def test_every_extra_for_users_is_explained() -> None:
+    page = (ROOT / "docs" / "index.md").read_text("utf-8")
+    assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == set(EXTRAS) - {"docs", "test"}
+    assert set(re.findall(r"genius_replay-([\d.]+)-py3", page)) == {reproduce.__version__}
 
 
 def test_every_package_is_installed() -> None:

@@ -1,12 +1,4 @@
-"""`python -m harness.digits`: train the private table, and check it.
-
-python -m harness.digits train --into FOLDER   # every cell under every seed; goes on where it was interrupted
-python -m harness.digits check --n 10          # trains rows of the table again and compares
-python -m harness.digits work SPEC.json        # one block; this is what the queue of `train` runs
-
-Exit codes: 0 done, 1 rows that cannot be trained again, or a damaged table, 2 wrong use or missing data, 130 after
-Ctrl-C.
-"""
+"""`python -m harness.digits`: train the private table, and check it."""
 
 from __future__ import annotations
 
@@ -18,7 +10,7 @@ from pathlib import Path
 
 from cache.record import Record
 from genius_replay.console import Exit, ending, say, warn
-from genius_replay.options import Parser
+from genius_replay.options import EXIT_CODES, Parser, add_command, infile, path_only
 from harness.digits.table import NAME, SEEDS, Block, Runs, TrainedBlock, blocks, build_table, retrain
 from harness.errors import HarnessError
 from harness.training.local import LocalExecutor
@@ -40,18 +32,26 @@ WORKER = (sys.executable, "-m", "harness.digits", "work")
 )
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    parser = Parser(prog="python -m harness.digits", description="Train the private table, and check it.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    training = commands.add_parser("train", help="train every cell under every seed, and build the table")
-    training.add_argument("--into", type=Path, metavar="FOLDER", required=True, help="of the table, and of its jobs")
+    about = f"Train {NAME}, the table of this project's own, and check it."
+    parser = Parser(prog="python -m harness.digits", description=about, epilog=EXIT_CODES)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    training = add_command(
+        commands,
+        "train",
+        "train every cell under every seed, and build the table; goes on where it was",
+        "--into my_table",
+    )
+    into = "of the table, and of its jobs"
+    training.add_argument("--into", type=path_only, metavar="FOLDER", required=True, help=into)
     training.add_argument("--processes", type=_positive, metavar="N", help="of one thread each (default: one a core)")
     training.add_argument("--seeds", type=_positive, default=SEEDS, metavar="N", help=f"of each (default: {SEEDS})")
-    checking = commands.add_parser("check", help="train some rows of the table again and compare")
-    checking.add_argument("--table", type=Path, metavar="FILE", help="default: the one that comes with this package")
-    checking.add_argument("--n", type=_positive, default=10, help="how many rows, of one block; 10 by default")
-    checking.add_argument("--seed", type=int, default=0, help="draws them")
-    working = commands.add_parser("work", help="train one block, and leave its record beside it")
-    working.add_argument("spec", type=Path, metavar="SPEC.json")
+    checking = add_command(commands, "check", "train some rows of the table again, and compare", "--n 10")
+    checking.add_argument("--table", type=infile, metavar="FILE", help="default: the one that comes with this package")
+    checking.add_argument("--n", type=_positive, default=10, metavar="N", help="rows, of one block (default: 10)")
+    checking.add_argument("--seed", type=int, default=0, metavar="N", help="draws them (default: 0)")
+    working = add_command(commands, "work", "train one block, and leave its record beside it", "SPEC.json")
+    working.add_argument("spec", type=path_only, metavar="SPEC.json", help="the job of the block")
     args = parser.parse_args(argv)
     if args.command == "work":
         return perform(args.spec, Block.read, _work)

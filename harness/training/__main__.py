@@ -16,7 +16,7 @@ from pathlib import Path
 from cache.record import Record
 from genius_replay.advice import install
 from genius_replay.console import Exit, ending, say, warn
-from genius_replay.options import Parser
+from genius_replay.options import Parser, path_only
 from harness.errors import HarnessError, TrainingError, Unwell
 from harness.training import data
 from harness.training.jobs import Job, SupernetJob, read
@@ -29,9 +29,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Do the job in a file and leave its record beside it; exit codes as in `harness.training.worker.perform`."""
     parser = Parser(prog="python -m harness.training", description=__doc__)
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("spec", type=Path, nargs="?", metavar="SPEC.json", help="the job")
+    what.add_argument("spec", type=path_only, nargs="?", metavar="SPEC.json", help="the job")
     what.add_argument("--digest", choices=data.NEEDS, metavar="NAME", help=f"of a data set: {', '.join(data.NEEDS)}")
-    parser.add_argument("--data", type=Path, metavar="PATH", help="where its data set lies; the digits need no place")
+    parser.add_argument(
+        "--data", type=path_only, metavar="PATH", help="where its data set lies; the digits need no place"
+    )
     parser.add_argument("--device", choices=("cpu", "cuda"), help="default: the GPU, if there is one")
     parser.add_argument("--checkpoint-every", type=float, default=EVERY_S, metavar="S", help="seconds; default: 60")
     parser.add_argument(

@@ -9,6 +9,7 @@ from pathlib import Path
 from cache.errors import CacheError
 from genius_replay.advice import install
 from genius_replay.console import fail, say
+from genius_replay.options import path_only
 from reproduce.data import is_fetched, manifest
 from reproduce.errors import ReproduceError
 from reproduce.paper.registry import ITEMS, Item
@@ -23,7 +24,9 @@ SHOWN = (Status.RECOMPUTED, Status.REPLAYED, Status.QUOTED, Status.MISSING)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of `all`."""
-    parser.add_argument("--out", type=Path, default=Path("results"), metavar="DIR", help="default: results")
+    parser.add_argument(
+        "--out", type=path_only, default=Path("results"), metavar="DIR", help="made if need be (default: results)"
+    )
     parser.add_argument("--no-figures", action="store_true", help="write the points of the figures, draw none")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from cache.errors import CacheError
 from genius_replay.advice import unknown
 from genius_replay.console import fail
+from genius_replay.options import name_or_infile
 from reproduce.data import Published, conversations, is_fetched, read_published
 from reproduce.errors import DataMissing, ReproduceError, UsageError
 from reproduce.published.audit import FileAudit, as_json, as_text, audit
@@ -18,10 +19,16 @@ from reproduce.report.output import destination, emit
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of `audit`."""
     parser.add_argument(
-        "files", nargs="*", metavar="FILE", help="runs such as 329M, or paths of conversations (default: all fetched)"
+        "files",
+        type=name_or_infile,
+        nargs="*",
+        metavar="FILE",
+        help="runs such as 329M, or paths of conversations, - for standard input (default: all fetched)",
     )
-    parser.add_argument("--format", choices=("text", "json"), default="text")
-    parser.add_argument("--out", type=destination, metavar="FILE", help="write here instead of printing")
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
+    parser.add_argument(
+        "--out", type=destination, metavar="FILE", help="write here instead of printing (-: standard output)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

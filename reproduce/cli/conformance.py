@@ -16,6 +16,7 @@ from typing import cast
 from baselines import catalogue
 from genius_replay.advice import meant
 from genius_replay.console import say, warn
+from genius_replay.options import infile
 from harness import spaces
 from harness.conformance.methods import OF_METHODS, Finding, check
 from harness.conformance.spaces import OF_SPACES, OF_TABLES
@@ -30,8 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     subject = parser.add_mutually_exclusive_group(required=True)
     names = ", ".join(catalogue.METHODS)
     subject.add_argument("method", nargs="?", metavar="METHOD", help=f"my_module:MyOptimiser, or one of {names}")
-    subject.add_argument("--space", metavar="MODULE", help=f"my_space, or one of {', '.join(spaces.NAMES)}")
-    subject.add_argument("--table", type=Path, metavar="FILE", help=EXPECTED)
+    subject.add_argument(
+        "--space",
+        metavar="MODULE",
+        help=f"my_space for my_space.py in this folder, or one of {', '.join(spaces.NAMES)}",
+    )
+    subject.add_argument("--table", type=infile, metavar="FILE", help=f"{EXPECTED}; - for standard input")
 
 
 def run(args: argparse.Namespace) -> int:

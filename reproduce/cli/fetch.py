@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
 from genius_replay.advice import unknown
 from genius_replay.console import fail, warn
+from genius_replay.options import path_only
 from reproduce.benchmarks import PUBLISHED, build_fetched, file_of, find
 from reproduce.data import Published, fetch, home, manifest
 from reproduce.errors import UsageError
@@ -15,8 +15,10 @@ from reproduce.errors import UsageError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of `fetch`."""
-    parser.add_argument("names", nargs="*", metavar="NAME", help="what to fetch, such as 329M (default: every file)")
-    parser.add_argument("--mirror", type=Path, metavar="DIR", help="copy from this directory, use no network")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="runs such as 329M, tables, or names of files (default: every file)"
+    )
+    parser.add_argument("--mirror", type=path_only, metavar="DIR", help="copy from this directory, use no network")
     parser.add_argument("--force", action="store_true", help="fetch again what is already here")
 
 

@@ -8,9 +8,9 @@ the space by the server or left to answer in prose. What is printed stands in th
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from genius_replay.console import say
+from genius_replay.options import infile, path_only
 from reproduce import recording
 from reproduce.errors import UsageError
 from reproduce.report.output import add_output_arguments, emit, show
@@ -18,11 +18,17 @@ from reproduce.report.output import add_output_arguments, emit, show
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of `recordings`."""
-    parser.add_argument("files", type=Path, nargs="*", metavar="FILE", help="default: those of the project")
+    parser.add_argument(
+        "files",
+        type=infile,
+        nargs="*",
+        metavar="FILE",
+        help="recordings, - for standard input (default: those of the project)",
+    )
     marked = f"{recording.OPEN}so marked{recording.CLOSE}"
     parser.add_argument("--text", action="store_true", help=f"every answer, with what was read {marked}")
     parser.add_argument(
-        "--migrate", type=Path, metavar="NEW.jsonl", help="write a recording of the first version anew, verified"
+        "--migrate", type=path_only, metavar="NEW.jsonl", help="write a recording of the first version anew, verified"
     )
     add_output_arguments(parser)
 
@@ -47,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
         found = migrate(args.files[0], args.migrate)
         say(f"{args.migrate}: {len(found)} runs, each of which took its course again")
     elif args.text:
-        emit("".join(recording.text(each) for path in paths for each in recording.again(path)), args.out)
+        emit("".join(recording.text(each) for path in paths for each in recording.replay_recording(path)), args.out)
     else:
         show(recording.report([each for path in paths for each in recording.of_models(path)]), args.format, args.out)
     return 0

@@ -207,7 +207,7 @@ def served(model: LocalModel, port: int, context: int) -> str:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of `serve`."""
     titles = "; ".join(f"{model.name}: {model.title}" for model in MODELS.values())
-    parser.add_argument("model", choices=MODELS, metavar="MODEL", help=titles)
+    parser.add_argument("model", choices=tuple(MODELS), metavar="MODEL", help=titles)
     parser.add_argument("--port", type=int, default=8000, metavar="N", help="on loopback (default: 8000)")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="of the server (default: 1)")
     parser.add_argument(

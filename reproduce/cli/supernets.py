@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
+from genius_replay.options import infile
 from reproduce.comparison import supernets
 from reproduce.report.output import add_output_arguments, show
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of `supernets`."""
-    parser.add_argument("files", type=Path, nargs="*", metavar="FILE", help="cassettes; default: the project's own")
+    parser.add_argument(
+        "files",
+        type=infile,
+        nargs="*",
+        metavar="FILE",
+        help="cassettes, - for standard input (default: the project's own)",
+    )
     add_output_arguments(parser)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -17,19 +16,15 @@ import numpy as np
 
 from cache.client import Client, Records, Reply, Request
 from cache.key import JSON
-from genius_replay.advice import unknown
 from genius_replay.showing import brief
 from harness import arrays
 from harness.loop import Budget
 from harness.protocol import Method, UnfitMethod
-from reproduce import benchmarks, recording, runs
-from reproduce.benchmarks import BENCHMARKS, Opened
+from reproduce import recording, runs
+from reproduce.benchmarks import Opened
 from reproduce.comparison import contestants
 from reproduce.comparison.contestants import GENIUS_BUDGET, Contestant
-from reproduce.errors import UsageError
 from reproduce.recording import Recorded
-from tables.files import EXPECTED
-from tables.space import Space
 
 CONTEST = "contest"  # the kind of a method's record
 FORM = 2  # of its answer
@@ -67,7 +62,7 @@ class Rules:
 
 
 def contest(
-    name: str,
+    opened: Opened,
     methods: Sequence[Method],
     rules: Rules,
     records: Records,
@@ -78,7 +73,7 @@ def contest(
     """Let every method search a table once with the largest budget, and see what it selects at each.
 
     Args:
-        name: of the table (`open_table`).
+        opened: the table.
         methods: that search it; GENIUS' own trials are published ones, and always there.
         rules: under which they search.
         records: where their results are kept.
@@ -86,10 +81,9 @@ def contest(
         oracle: also where gradient ascent on the exact expected accuracy leads; its cost is the whole table.
 
     Raises:
-        UsageError, TableError: what `open_table` raises.
         OptimizerError, InvalidArchitecture: a method fails, or proposes what is no architecture.
     """
-    opened, space = open_table(name)
+    space = opened.space
     searched: list[Contestant] = []
     remarks = list(opened.table.info.remarks)
     wanted = rules.budgets
@@ -100,7 +94,7 @@ def contest(
         if method.with_model is not None:  # its trials on the tables are published
             continue
         try:
-            answer, remark = _summary(method, space, opened, rules, records)
+            answer, remark = _summary(method, opened, rules, records)
         except UnfitMethod as error:
             remarks.append(f"left out: {error}")
             continue
@@ -111,16 +105,14 @@ def contest(
     recorded = list(contestants.shared_weights(space))
     for source, found in (recordings or {}).items():
         for pool in recording.pooled(run for run in found if run.specification.target == opened.table.name):
-            contestant, remark = contestants.recorded(pool, space, opened, rules.budgets, source)
+            contestant, remark = contestants.recorded(pool, opened, rules.budgets, source)
             recorded += [contestant] if contestant.selected else []
             remarks += remark
-    genius = tuple(contestants.genius(name, space, opened, remarks)) if GENIUS_BUDGET in wanted else ()
+    genius = tuple(contestants.genius(opened, remarks)) if GENIUS_BUDGET in wanted else ()
     return Contest(opened, genius, tuple(recorded), tuple(searched), tuple(remarks))
 
 
-def _summary(
-    method: Method, space: Space, opened: Opened, rules: Rules, records: Records
-) -> tuple[Mapping[str, Any], list[str]]:
+def _summary(method: Method, opened: Opened, rules: Rules, records: Records) -> tuple[Mapping[str, Any], list[str]]:
     """What the trials of a method select, and what is to be said of it."""
     trials = rules.trials or (1000 if method.arrays is not None else ONE_BY_ONE)
     request: dict[str, JSON] = {
@@ -130,13 +122,13 @@ def _summary(
         **msgspec.to_builtins(runs.measure(opened)),
         "method": method.name,
         "version": method.version,
-        "space": space.name,
+        "space": opened.space.name,
         **msgspec.to_builtins(rules),
         "trials": trials,
     }
     code = runs.code_of(method)
     made_by: dict[str, JSON] = {"code": code, "numpy": np.__version__}
-    engine = {CONTEST: _Arrays(made_by, lambda: _selections(method, space, opened, rules, trials))}
+    engine = {CONTEST: _Arrays(made_by, lambda: _selections(method, opened, rules, trials))}
     record = Client(records if code else None, engine).ask(CONTEST, request)
     if record.observed == made_by:
         return record.answer, []
@@ -158,10 +150,10 @@ class _Arrays:
             keep(request, Reply(self.compute(), self.made_by))
 
 
-def _selections(method: Method, space: Space, opened: Opened, rules: Rules, trials: int) -> dict[str, JSON]:
+def _selections(method: Method, opened: Opened, rules: Rules, trials: int) -> dict[str, JSON]:
     """What every trial reached, the dense index of what it selects at each budget (-1: nothing), and `_band`."""
     budget = Budget(**{rules.count: max(rules.budgets)})
-    courses = arrays.search(method, space, opened.table, budget, range(trials), rules.seed)
+    courses = arrays.search(method, opened.space, opened.table, budget, range(trials), rules.seed)
     found = courses.incumbents
     selected = {str(budget): found[:, budget - 1].tolist() for budget in rules.budgets}
     some = found[found[:, -1] >= 0]
@@ -191,18 +183,3 @@ def _shortfalls(method: Method, answer: Mapping[str, Any], rules: Rules) -> Iter
         )
     if caveat := method.caveat(min(rules.budgets)):
         yield caveat
-
-
-def open_table(name: str) -> tuple[Opened, Space]:
-    """A table with its space: one of `BENCHMARKS`, or a file (`tables.files`).
-
-    Raises:
-        UsageError: if there is no table and no file of this name.
-        TableError: if the file is no complete table.
-    """
-    if name in BENCHMARKS:
-        return benchmarks.open_benchmark(name), benchmarks.find(name).space
-    if not Path(name).is_file():
-        raise UsageError(unknown("table", name, BENCHMARKS, f", and one of your own is {EXPECTED}"))
-    opened = benchmarks.open_file(Path(name))
-    return opened, benchmarks.space_of(opened.table)

@@ -86,10 +86,14 @@ def _committed() -> list[supernets.Group]:
     return supernets.read([supernets.COMMITTED])
 
 
-def genius(name: str, space: Space, opened: Opened, remarks: list[str]) -> Iterator[Contestant]:
-    """What GENIUS' published trials select: the proposal that looked best to them; adds what is to be said of it."""
+def genius(opened: Opened, remarks: list[str]) -> Iterator[Contestant]:
+    """What GENIUS' published trials select: the proposal that looked best to them; adds what is to be said of it.
+
+    They searched the paper's tables; a table of one's own may have the name of one.
+    """
+    space = opened.space
     for benchmark, table, best in selections():
-        if benchmark != name:
+        if opened.benchmark is None or benchmark != opened.benchmark.name:
             continue
         whole = published_trials()[table].trials if table in published_trials() else None
         courses = whole or [(cell,) for cell in best]
@@ -100,7 +104,7 @@ def genius(name: str, space: Space, opened: Opened, remarks: list[str]) -> Itera
                 remarks.append(f"GENIUS, {table}: trials {one + 1} and {other + 1} {why}; they are not independent")
         if whole:
             reached = {GENIUS_BUDGET: np.array([len(trial) for trial in whole])}
-            curve = band(np.array([_course(trial, space, opened) for trial in whole]))
+            curve = band(np.array([_course(trial, opened) for trial in whole]))
         selected = {GENIUS_BUDGET: np.array([space.index_of(one.architecture) for one in best])}
         yield Contestant(f"GENIUS, {table}", selected, reached, curve, group)
 
@@ -114,16 +118,14 @@ def _in_common(one: Sequence[Proposed], other: Sequence[Proposed], *, known: boo
     return f"share {shared} of {shorter} designs" if known else "end in one cell, and their courses are not published"
 
 
-def _course(trial: Sequence[Proposed], space: Space, opened: Opened) -> NDArray[np.float64]:
+def _course(trial: Sequence[Proposed], opened: Opened) -> NDArray[np.float64]:
     """(GENIUS_BUDGET,) the test accuracy of the best by what was told so far; a trial that ended keeps its last."""
     told = np.array([one.accuracy for one in trial] + [0.0] * (GENIUS_BUDGET - len(trial)))
     best = [int(np.argmax(told[: step + 1])) for step in range(GENIUS_BUDGET)]
-    return opened.held_out.test[[space.index_of(trial[position].architecture) for position in best]]
+    return opened.held_out.test[[opened.space.index_of(trial[position].architecture) for position in best]]
 
 
-def recorded(
-    pool: Pool, space: Space, opened: Opened, budgets: Sequence[int], source: str
-) -> tuple[Contestant, list[str]]:
+def recorded(pool: Pool, opened: Opened, budgets: Sequence[int], source: str) -> tuple[Contestant, list[str]]:
     """What a recorded model selects on its table, at the iterations of its runs; and what is to be said of it."""
     (model, _, answers, temperature), apart, group = pool
     name = ", ".join(filter(None, (model, answers, f"temperature {temperature:g}", apart))) + source
@@ -136,12 +138,14 @@ def recorded(
             why["searched another version of this table"] += 1
         elif run.specification.window is not None:
             why["searched under a bound of the cost, and nobody else here does"] += 1
+        elif run.specification.start:
+            why["began with designs that they were given, and nobody else here does"] += 1
         elif run.ended.selected is None:
             why["evaluated nothing"] += 1
         elif budget is None or budget not in budgets:
             why[f"have a budget of {budget or 'something else than'} evaluations, which is not compared"] += 1
         else:
-            index = opened.table.index_of(space.from_native(run.ended.selected))
+            index = opened.table.index_of(opened.space.from_native(run.ended.selected))
             selected.setdefault(budget, []).append(index)
             reached.setdefault(budget, []).append(run.ended.evaluated)
     remarks = [f"{name}: {count} of {len(group)} runs {what}, and are left out" for what, count in why.items()]

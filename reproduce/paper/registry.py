@@ -10,6 +10,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from genius_replay.advice import unknown
+from reproduce.errors import UsageError
+
 if TYPE_CHECKING:
     from reproduce.report.report import Report
 
@@ -90,3 +93,18 @@ _ITEMS = (
 
 ITEMS = {item.name: item for item in _ITEMS}
 """Every table and figure by its name, in the order of the paper."""
+
+
+def build_report(name: str) -> Report:
+    """A table or figure of the paper, with the status of every cell.
+
+    >>> build_report("table3").title
+    'Table 3. ...'
+
+    Raises:
+        UsageError: there is none of this name.
+        what the function that builds it raises.
+    """
+    if name not in ITEMS:
+        raise UsageError(unknown("table or figure", name, ITEMS))
+    return ITEMS[name].report()

@@ -17,6 +17,8 @@ _FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠]")
 """With these a spreadsheet begins a formula (OWASP, CSV injection); the last four are the wide forms of the first."""
 _MARKDOWN = re.compile(r"[\\<~]|\*(?=\S)|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])|(?<=\])\(")
 _ENTITIES = {"<": "&lt;", "&": "&amp;"}
+_NOT_LATEX = re.compile("[^ -~\xa0-ſ–—‘’“”…†‡•→]|[«»ÐÞðþĄąĐđĘęĦħĮįĸĿŀŉŊŋŦŧŲųſ]")
+"""What LaTeX cannot set with the fonts that it takes by itself."""
 _LATEX = str.maketrans(
     {
         "\\": r"\textbackslash{}",
@@ -26,7 +28,7 @@ _LATEX = str.maketrans(
         ">": r"\textgreater{}",
         "~": r"\textasciitilde{}",
         "^": r"\textasciicircum{}",
-        "|": r"\textbar{}",
+        "|": r"\textbar\allowbreak{}",  # where an architecture may go on in the next line
         "–": "--",
         "±": r"$\pm$",
         "×": r"$\times$",
@@ -58,5 +60,5 @@ def as_json(content: Any) -> str:
 
 
 def as_latex(text: str) -> str:
-    """A text that LaTeX sets as it is."""
-    return as_line(text).translate(_LATEX)
+    """A text that LaTeX sets as it is; characters that it has not, by their number."""
+    return _NOT_LATEX.sub(lambda found: f"U+{ord(found[0]):04X}", as_line(text)).translate(_LATEX)

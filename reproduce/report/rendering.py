@@ -11,7 +11,8 @@ from string import Template
 from textwrap import wrap
 
 from genius_replay.showing import HtmlCell, html_table
-from reproduce.report.escaping import as_csv, as_html, as_json, as_latex, as_line, as_markdown, as_markdown_cell
+from reproduce.report.escaping import as_csv, as_html, as_json, as_line, as_markdown, as_markdown_cell
+from reproduce.report.latex import latex
 from reproduce.report.report import Report, Status
 
 WIDTH = 80  # characters of a line where no terminal says otherwise
@@ -146,19 +147,6 @@ def comma_separated(report: Report) -> str:
     return file.getvalue()
 
 
-def latex(report: Report) -> str:
-    """A `tabular` for booktabs; statuses are superscripts, explained in a comment."""
-    lines = [f"% {as_line(line)}" for line in (report.title, *report.notes, report.origin)]
-    recorded = ", d recorded" if Status.RECORDED in _statuses(report) else ""
-    lines.append(f"% superscripts: c recomputed, r replayed{recorded}, q quoted, m not at hand; needs booktabs")
-    lines += [rf"\begin{{tabular}}{{{'l' * len(report.columns)}}}", r"\toprule"]
-    lines.append(" & ".join(as_latex(column.title) for column in report.columns) + r" \\")
-    lines.append(r"\midrule")
-    for row in report.rows:
-        lines.append(" & ".join(as_latex(cell.text) + _superscript(cell.status) for cell in row) + r" \\")
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
-
-
 def html(report: Report) -> str:
     """A table with what stands below it, for a notebook or a page of one's own."""
     named = _naming(report)
@@ -205,10 +193,6 @@ def _naming(report: Report) -> int:
     """How many columns, from the left, name the rows."""
     labelled = [all(row[n].status is Status.LABEL for row in report.rows) for n in range(len(report.columns))]
     return max(1, [*labelled, False].index(False))
-
-
-def _superscript(status: Status) -> str:
-    return f"$^{{{status.letter}}}$" if status.letter else ""
 
 
 def _marked(report: Report, said: Callable[[str], str], glue: str = " ") -> list[list[str]]:

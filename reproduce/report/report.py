@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from cache.client import Tally
 from cache.key import digest_bytes
+from genius_replay.console import printable
 from genius_replay.showing import brief, data_frame
 from genius_replay_namesakes import PACKAGES
 from reproduce import __version__
@@ -211,6 +212,12 @@ class Report:
 
     def __repr__(self) -> str:
         return brief(self, f"{self.name}, {len(self.rows)} rows of {len(self.columns)} cells: {self.title}")
+
+    def __str__(self) -> str:
+        """The report as commands print it into a pipe."""
+        from reproduce.report.rendering import render  # which stands above
+
+        return printable(render(self, "text"))
 
     def _repr_html_(self) -> str:
         """The report as a table in a notebook."""

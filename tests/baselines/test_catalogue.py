@@ -51,8 +51,10 @@ def test_a_class_of_ones_own_is_found_by_its_path(own_module: str) -> None:
     assert proposed(method.factory(problem_of((2, 2)).space, Stream(0, 0))) == (0, 0)
 
 
-def test_a_ready_method_is_taken_as_it_is(own_module: str) -> None:
-    assert find(f"{own_module}:READY").name == "ready"
+def test_a_ready_method_has_the_name_by_which_it_is_found_again(own_module: str) -> None:
+    ready = find(f"{own_module}:READY")
+    assert ready.name == f"{own_module}:READY"
+    assert find(ready.name) == ready
 
 
 def test_an_entry_point_is_found_by_its_name(own_module: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,7 +63,7 @@ def _use(path: Path) -> None:
     for read in (
         lambda: [*cassette.read(path).values()],
         lambda: recording.report(recording.of_models(path)),
-        lambda: recording.again(path),
+        lambda: recording.replay_recording(path),
     ):
         try:
             read()

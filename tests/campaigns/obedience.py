@@ -41,7 +41,7 @@ def ask(url: str, model: str, space: str, answers: str, count: int) -> Counter[s
                 budget=Budget(proposals=1),
                 table=Measure(table="made up", source="0" * 64),
                 window=window,
-                model=runs.model(model, space, answers, parameters, window),
+                model=runs.model(model, spaces.find(space).SPACE, answers, parameters, window),
             )
             outcomes.update(perform(one, client, runs.setting(one)).ended.rejected or {"read": 1})
     return outcomes

@@ -17,7 +17,6 @@ from harness import spaces
 from harness.training import data, recipes
 from reproduce import benchmarks
 from reproduce.cli import audit, fetch
-from reproduce.comparison import contest
 from reproduce.published import imagenet
 
 
@@ -41,7 +40,7 @@ def test_the_most_alike_are_offered(name: str, question: str) -> None:
     ("find", "name", "nearest"),
     [
         (benchmarks.find, "nas-bench-marco", "nas-bench-macro"),
-        (contest.open_table, "nas-bench-201-digit", "nas-bench-201-digits"),
+        (benchmarks.open_table, "nas-bench-201-digit", "nas-bench-201-digits"),
         (spaces.find, "nasbench201", "nas-bench-201"),
         (catalogue.find, "evolution-autdl", "evolution-autodl"),
         (imagenet.published_run, "329", "329M"),

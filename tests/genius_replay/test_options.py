@@ -79,7 +79,7 @@ def declared(monkeypatch: pytest.MonkeyPatch, run: Callable[[], object]) -> argp
 
 @pytest.mark.parametrize(
     ("module", "arguments"),
-    [*((module, []) for module in MODULES), *(("reproduce.__main__", [name]) for name in (*COMMANDS, "table1"))],
+    [*((module, ["-q"]) for module in MODULES), *(("reproduce.__main__", [name]) for name in (*COMMANDS, "table1"))],
 )
 def test_b6_every_option_of_every_command_loses_nothing(
     module: str, arguments: list[str], monkeypatch: pytest.MonkeyPatch

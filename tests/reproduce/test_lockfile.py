@@ -13,6 +13,7 @@ from reproduce.__main__ import main
 from reproduce.data import conversations, manifest, path_of, read_published
 from reproduce.published.imagenet import published_run
 from reproduce.published.trials import cassette_path
+from tests.schemas import valid
 
 TABLE = "nas-bench-macro_cifar10"
 
@@ -27,13 +28,16 @@ def lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_what_is_embedded_is_as_locked(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["check"]) == 0
-    assert "values are as locked" in capsys.readouterr().out
+    assert main(["check", "--format", "json"]) == 0
+    found = valid(capsys.readouterr().out)
+    assert (found["verdict"], found["moved"], found["new"]) == ("as locked", [], [])
+    assert found["compared"] > 6000
+    assert "329M" in found["not_fetched"]
 
 
 def test_what_is_fetched_is_as_locked(fetched: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "--published"]) == 0
-    assert "moved" not in capsys.readouterr().out
+    assert re.fullmatch(r"\d+ values are as locked\n", capsys.readouterr().out)
 
 
 def test_the_fetch_that_check_recommends_is_the_one_that_is_needed(
@@ -77,10 +81,15 @@ def test_a_moved_number_is_named(lock: Path, capsys: pytest.CaptureFixture[str])
     name = "table2 / row 17, GENIUS-329 / flops"
     locked["embedded"][name] = locked["embedded"][name].replace("329412864", "329412865")
     lock.write_text(json.dumps(locked), encoding="utf-8")
+    assert main(["check", "--format", "json"]) == 1
+    found = valid(capsys.readouterr().out)
+    assert (found["verdict"], found["new"]) == ("moved", [])
+    moved = {"section": "embedded", "name": name, "locked": "329412865 “329” recomputed"}
+    assert found["moved"] == [{**moved, "now": "329412864 “329” recomputed"}]
     assert main(["check"]) == 1
     out = capsys.readouterr().out
     assert f"embedded: {name}: locked 329412865" in out
-    assert "1 of" in out
+    assert "not as locked: 1, of " in out
     assert main(["check", "--update"]) == 2
     assert "say why" in capsys.readouterr().err
     assert main(["check", "--update", "--reason", "One more operation."]) == 0
@@ -96,7 +105,7 @@ def test_a_lock_of_the_first_version_is_read() -> None:
 
 
 def test_a_value_that_is_gone_and_one_that_is_new() -> None:
-    assert list(lockfile.differences("s", {"a": "1", "b": "2"}, {"b": "2", "c": "3"})) == [
+    assert list(map(str, lockfile.differences("s", {"a": "1", "b": "2"}, {"b": "2", "c": "3"}))) == [
         "s: a: locked 1, now absent",
         "s: c: locked absent, now 3",
     ]
@@ -130,7 +139,9 @@ def test_a_section_that_is_gone_from_the_lock(
     del locked[section]
     lock.write_text(json.dumps(locked), encoding="utf-8")
     assert main(["check"]) == 1
-    assert f"{section}: missing from the lock" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert re.search(f"{section}: all values: locked absent, now \\d+ values", out)
+    assert f"{section}: not in the lock, `check --update` adds it" in out
 
 
 def test_a_damaged_cassette_has_moved(

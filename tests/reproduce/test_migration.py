@@ -30,7 +30,7 @@ def test_a_recording_of_the_first_version_takes_its_course_again(tmp_path: Path)
     into = tmp_path / "new.jsonl"
     migrated = migrate(RECORDING, into)
     assert said(into) == said(COMMITTED)
-    assert [run.trajectory for run in recording.again(into)] == [run.trajectory for run in migrated]
+    assert [run.trajectory for run in recording.replay_recording(into)] == [run.trajectory for run in migrated]
     (old,) = (record.answer for record in cassette.read(RECORDING).values() if record.kind == "run")
     assert [run.ended.course for run in migrated] == [old["course"]]
 

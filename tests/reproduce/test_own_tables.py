@@ -106,7 +106,7 @@ def test_cells_of_nas_bench_201_are_a_table_of_that_space(tmp_path: Path) -> Non
     path = tmp_path / "mine.csv"
     path.write_text("\n".join(("architecture,accuracy", *lines)))
     opened = benchmarks.open_file(path)
-    assert benchmarks.space_of(opened.table) is space
+    assert opened.space is space
     assert opened.figures((4, 3, 2, 1, 0, 4)) == (34, 34)
     path.write_text(json.dumps({space.to_native(cell): {} for cell in cells}))
     assert main(["conformance", "--table", str(path.rename(tmp_path / "mine.json"))]) == 2

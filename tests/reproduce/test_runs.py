@@ -93,7 +93,7 @@ def record(folder: Path, one: Specification | None = None, texts: tuple[str, ...
 
 
 def test_a_recording_replays_alone(tmp_path: Path) -> None:
-    [run] = recording.again(record(tmp_path))
+    [run] = recording.replay_recording(record(tmp_path))
     assert run.specification == planned()
     assert run.tally.misses == 0
     assert [step.turn for step in run.trajectory.steps] == [0, 0, 1, 2, 3, 0]
@@ -104,14 +104,14 @@ def test_a_recording_replays_alone(tmp_path: Path) -> None:
 
 def test_a_run_s_record_says_what_a_replay_finds(tmp_path: Path) -> None:
     path = record(tmp_path)
-    [read], [again] = recording.read(path), recording.again(path)
+    [read], [again] = recording.read(path), recording.replay_recording(path)
     assert (read.specification, read.ended, read.record) == (again.specification, again.ended, again.record())
 
 
 def test_an_edited_prompt_file_breaks_no_recording(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = record(tmp_path)
     monkeypatch.setattr(Prompts, "load", lambda *_, **__: Prompts(system="Another wording."))
-    assert len(recording.again(path)) == 1
+    assert len(recording.replay_recording(path)) == 1
 
 
 def test_what_became_of_the_answers_is_counted() -> None:
@@ -182,38 +182,38 @@ def tampered(path: Path, kind: str, drop: bool, answer: Mapping[str, JSON] | Non
 def test_a_missing_answer_is_a_miss(tmp_path: Path) -> None:
     path = tampered(record(tmp_path), "chat.completions", drop=True)
     with pytest.raises(ReplayMiss, match="made-up on made-up, json-object, temperature 1, run 1, iteration"):
-        recording.again(path)
+        recording.replay_recording(path)
 
 
 def test_missing_figures_are_an_error(tmp_path: Path) -> None:
     path = tampered(record(tmp_path), FIGURES, drop=True)
     with pytest.raises(ReplayMiss):
-        recording.again(path)
+        recording.replay_recording(path)
 
 
 def test_other_figures_are_another_course(tmp_path: Path) -> None:
     path = tampered(record(tmp_path), FIGURES, drop=False, answer={"accuracy": 99.0, "test": 99.0})
     with pytest.raises((BrokenRecording, ReplayMiss)):
-        recording.again(path)
+        recording.replay_recording(path)
 
 
 def test_figures_of_another_form_are_an_error(tmp_path: Path) -> None:
     path = tampered(record(tmp_path), FIGURES, drop=False, answer={"accuracy": "high"})
     with pytest.raises(BrokenRecording, match="another form"):
-        recording.again(path)
+        recording.replay_recording(path)
 
 
 def test_another_course_is_an_error(tmp_path: Path) -> None:
     path = tampered(record(tmp_path), RUN, drop=False, answer={"course": "sha256:0"})
     with pytest.raises(BrokenRecording, match="another course"):
-        recording.again(path)
+        recording.replay_recording(path)
 
 
 def test_a_run_of_another_form_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "run.jsonl"
     cassette.write(path, [Record({"model": "made-up"}, {}, kind=RUN)])
     with pytest.raises(BrokenRecording, match="another form"):
-        recording.again(path)
+        recording.replay_recording(path)
 
 
 def test_a_model_that_never_names_a_design_selects_nothing(tmp_path: Path) -> None:
@@ -292,7 +292,7 @@ def test_what_was_read_of_an_answer_is_marked() -> None:
 
 @pytest.mark.parametrize("path", recording.committed(), ids=lambda path: path.stem)
 def test_the_recordings_of_the_project_replay(path: Path) -> None:
-    found = recording.again(path)
+    found = recording.replay_recording(path)
     assert all(run.tally.misses == 0 for run in found)
     assert all({"file", "sha256", "server"} <= run.record().provenance.keys() for run in found)
 
@@ -301,7 +301,7 @@ def test_the_recordings_of_the_project_replay(path: Path) -> None:
 
 
 def strict(answers: str = "free", **parameters: JSON) -> Specification:
-    model = runs.model("made-up", SPACE.name, answers, {"temperature": 1.0, **parameters})
+    model = runs.model("made-up", SPACE, answers, {"temperature": 1.0, **parameters})
     return structs.replace(planned(), model=model)
 
 
@@ -347,7 +347,7 @@ def test_an_answer_that_says_nothing_is_told_and_counted_and_the_run_goes_on(tmp
     assert "overloaded" in str(feedback[2])
     assert "bytes that are no UTF-8" in str(feedback[3])
     cassette.write(tmp_path / "run.jsonl", run.records)
-    (again,) = recording.again(tmp_path / "run.jsonl")
+    (again,) = recording.replay_recording(tmp_path / "run.jsonl")
     assert again.ended == run.ended
     lines = recording.text(again)
     thought = len(f"<think>{ONES}</think>\n")

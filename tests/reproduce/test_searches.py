@@ -267,7 +267,7 @@ def test_results_of_another_code_are_said(
     arguments = ["search", "--method", "random", *TRAIN, "--budget", "3"]
     assert main(arguments) == 0
     assert "another version of the code" not in capsys.readouterr().out
-    monkeypatch.setattr("reproduce.searches.code_digest", lambda: "sha256:edited")
+    monkeypatch.setattr("reproduce.searched.code_digest", lambda: "sha256:edited")
     assert main(arguments) == 0
     assert "3 of 3 trainings were made by another version of the code than is here." in capsys.readouterr().out
 
@@ -490,15 +490,21 @@ def test_one_real_training_on_a_folder_of_pictures(pictures: Path, capsys: pytes
         (("--method", "genius", "--space", "nas-bench-201"), "name one with --model"),
         (("--method", "random"), "expected --method NAME --space NAME"),
         (("--method", "genius"), "expected --method NAME --space NAME"),
-        (("--method", "random", "--space", "nas-bench-201", "--run", "329M"), "--run names a published run"),
-        (("--method", "genius", "--run", "329M", "--space", "nas-bench-201"), "--run names a published run"),
-        ((*GENIUS, "--trials", "2"), "leave out --trials"),
-        (("--method", "genius", "--run", "329M"), "with --objective train"),
+        (
+            ("--method", "random", "--space", "nas-bench-201", "--run", "329M"),
+            "expected a published run with the method genius",
+        ),
+        (
+            ("--method", "genius", "--run", "329M", "--space", "nas-bench-201"),
+            "expected a published run with the method genius",
+        ),
+        (("--run", "329M", "--objective", "train", "--trials", "2"), "one trial, its own budget"),
+        (("--method", "genius", "--run", "329M"), "(--objective train)"),
         (("--method", "random", "--space", "nas-bench-201", "--dry-run"), "for --objective train"),
         (("--method", "nobody", *TRAIN), "no method is called 'nobody'"),
         (("--method", "genius", "--run", "1M", "--objective", "train"), "no run is called '1M'"),
         (("--method", "random", "--space", "nowhere", "--objective", "train"), "no space is called 'nowhere'"),
-        (("--method", "random", *TRAIN, "--budget", "0"), "positive --budget"),
+        (("--method", "random", *TRAIN, "--budget", "0"), "positive number of evaluations"),
         (("--method", "random", *TRAIN, "--into", "no/such/folder/x.jsonl"), "expected a folder no/such/folder"),
         (("--from", "x.jsonl", "--method", "random"), "leave out --method"),
         (("--from", "x.jsonl"), "Expected a cassette"),

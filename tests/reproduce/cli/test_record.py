@@ -55,7 +55,7 @@ def test_every_run_is_recorded(server: Server, tmp_path: Path, capsys: pytest.Ca
     printed = capsys.readouterr()
     assert "12 requests sent" in printed.err
     assert "made-up" in printed.out
-    specifications = [run.specification for run in recording.again(into)]
+    specifications = [run.specification for run in recording.replay_recording(into)]
     numbered = [(one.label.temperature, one.number) for one in specifications]
     assert numbered == [(0, 0), (0, 1), (1, 0), (1, 1)]
     assert {str(run.record.provenance["model"]) for run in recording.read(into)} == {"test-1a"}  # as the answers say
@@ -82,7 +82,7 @@ def test_b4_a_recording_grows_and_loses_nothing(
     assert main(command(server, into, *more, "--store", str(stores[1]))) == 0
     after = cassette.read(into)
     assert {key: after.get(key) for key in before} == before
-    assert (len(server.asked) - asked, len(recording.again(into))) == ((3, 2) if more else (0, 1))
+    assert (len(server.asked) - asked, len(recording.replay_recording(into))) == ((3, 2) if more else (0, 1))
     capsys.readouterr()
     assert main(["recordings", str(into), "--format", "json"]) == 0
     rows = valid(capsys.readouterr().out)["rows"]
@@ -200,7 +200,7 @@ def test_a11_a_seed_that_no_record_can_hold_is_refused(
     seed: int, server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([*command(server, tmp_path / "mine.jsonl"), "--seed", str(seed)]) == 2
-    assert f"--seed with its trials within ±{2**53 - 1}" in capsys.readouterr().err
+    assert f"a seed with its trials within ±{2**53 - 1}" in capsys.readouterr().err
     assert server.asked == []
 
 
@@ -230,7 +230,7 @@ def test_a_killed_process_loses_nothing(server: Server, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        (["--trials", "0"], "positive --trials"),
+        (["--trials", "0"], "positive number of trials"),
         (["--table", "nas-bench-macro"], "expected a table of the space nas-bench-201"),
         (["--space", "nas-bench-301"], "no space is called"),
         (["--parameter", "top_p"], "expected --parameter NAME=JSON"),
@@ -265,10 +265,10 @@ def test_a_search_by_training_replays_without_torch(server: Server, tmp_path: Pa
     script = (
         "import sys; sys.modules.update(dict.fromkeys(('torch', 'sklearn', 'openai')))\n"
         "from pathlib import Path; from reproduce import recording\n"
-        f"[run] = recording.again(Path({str(into)!r})); print(sorted(run.figures.values()))"
+        f"[run] = recording.replay_recording(Path({str(into)!r})); print(sorted(run.figures.values()))"
     )
     replayed = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout
-    [run] = recording.again(into)
+    [run] = recording.replay_recording(into)
     assert replayed.strip() == str(sorted(run.figures.values()))
 
 

@@ -45,7 +45,7 @@ def test_f7_a_report_without_rows_has_its_headings(form: str) -> None:
         "csv": "a,a_status,b,b_status\n",
         "json": "{",
         "md": "## Title",
-        "latex": "% Title",
+        "latex": "% genius-replay",
         "text": "Title\n\nA  B\n",
         "html": "<!DOCTYPE html>",
     }

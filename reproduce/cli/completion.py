@@ -1,0 +1,78 @@
+"""`genius-replay completion SHELL`: a script by which a shell completes commands, options, names and files (shtab).
+
+    eval "$(genius-replay completion bash)"
+
+It knows what there is when it is printed; a method that is installed later is in the next one.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Mapping, Sequence
+
+from baselines import catalogue
+from genius_replay.advice import install
+from genius_replay.options import infile, outfile, path_only
+from harness import spaces
+from harness.training import data, recipes
+from reproduce.benchmarks import BENCHMARKS, PUBLISHED
+from reproduce.data import conversations, manifest
+from reproduce.errors import UsageError
+from reproduce.paper.registry import ITEMS
+from reproduce.report.output import destination, emit
+
+SHELLS = ("bash", "zsh", "fish", "tcsh")
+RUNS = tuple(str(entry.run) for entry in conversations())
+
+NAMES: Mapping[str, Sequence[str]] = {
+    "--table": tuple(BENCHMARKS),
+    "--method": tuple(catalogue.METHODS),
+    "--methods": tuple(catalogue.METHODS),
+    "METHOD": tuple(catalogue.METHODS),
+    "--space": spaces.NAMES,
+    "--recipe": tuple(recipes.RECIPES),
+    "--dataset": tuple(data.NEEDS),
+    "--run": RUNS,
+    "fetch NAME": (*(entry.name for entry in manifest()), *PUBLISHED),
+    "audit FILE": RUNS,
+}
+"""What options and arguments take that have no choices, since they also take what is one's own."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command line of `completion`."""
+    parser.add_argument("shell", choices=SHELLS, metavar="SHELL", help=", ".join(SHELLS))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the script.
+
+    Raises:
+        UsageError: shtab is not installed.
+    """
+    from reproduce.__main__ import COMMANDS, command_line  # late: it names this module
+
+    try:
+        import shtab
+    except ImportError as error:
+        raise UsageError(f"completion needs shtab; run `{install('shtab')}`") from error
+    parser = command_line(*ITEMS, *COMMANDS)
+    parser.prog = "genius-replay"
+    for command, action in _actions(parser, ""):
+        written = (*action.option_strings, str(action.metavar), f"{command} {action.metavar}")
+        if action.type in (infile, outfile, path_only, destination):
+            action.complete = shtab.DIRECTORY if action.metavar in ("DIR", "FOLDER") else shtab.FILE  # type: ignore[attr-defined]
+        elif (name := next((one for one in written if one in NAMES), None)) is not None:
+            action.choices = NAMES[name]
+    emit(shtab.complete(parser, args.shell), None)
+    return 0
+
+
+def _actions(parser: argparse.ArgumentParser, command: str) -> Iterator[tuple[str, argparse.Action]]:
+    """Every option and argument of every command, with the command's name."""
+    for action in parser._actions:
+        yield command, action
+        if isinstance(action, argparse._SubParsersAction):
+            action.help = None  # in the help of all commands they are shown otherwise
+            for name, sub in action.choices.items():
+                yield from _actions(sub, name)
