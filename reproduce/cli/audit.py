@@ -18,13 +18,8 @@ from reproduce.report.output import TEXT_OR_JSON, add_output_arguments, emit, fo
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of `audit`."""
-    parser.add_argument(
-        "files",
-        type=name_or_infile,
-        nargs="*",
-        metavar="FILE",
-        help="runs such as 329M, or paths of conversations, - for standard input (default: all fetched)",
-    )
+    files = "runs such as 329M, or paths of conversations, - for standard input (default: all fetched)"
+    parser.add_argument("files", type=name_or_infile, nargs="*", metavar="FILE", help=files)
     add_output_arguments(parser, TEXT_OR_JSON)
 
 
@@ -65,9 +60,7 @@ def _named(name: str) -> Published:
             return entry
     if Path(name).is_file():
         return Published(name, name, "", Path(name).stem, 0)
-    raise UsageError(
-        unknown("run", name, [str(entry.run) for entry in conversations()], ", and paths of conversations")
-    )
+    raise UsageError(unknown("run", name, [str(entry.run) for entry in conversations()], ", and paths of files"))
 
 
 def _content(entry: Published) -> bytes:
