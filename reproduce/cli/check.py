@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
         raise DataMissing(*absent, purpose="check --published")
     if args.update:
         try:
-            found.write(args.reason, keep=() if args.files else found.locked)
+            found.write(args.reason)
         except UsageError:
             emit(say(found, absent, updated=False), args.out)
             raise
