@@ -16,6 +16,7 @@ from typing import TypeAlias
 import msgspec
 
 from cache.errors import CacheError
+from cache.key import JSON
 from genius_replay.showing import brief
 from harness.constraints import Constraint
 from harness.errors import HarnessError, OptimizerError
@@ -138,6 +139,25 @@ class Trajectory:
         return tuple(step.trial.proposal.record for step in self.steps if step.trial.proposal.record is not None)
 
 
+def course(trajectory: Trajectory) -> list[dict[str, JSON]]:
+    """Every step of a run: what was proposed, its outcome, and the key of the record that it was read from.
+
+    The record of a run pins the digest of this.
+    """
+    return [
+        {
+            "iteration": step.iteration,
+            "turn": step.turn,
+            "architecture": list(step.trial.architecture) if step.trial.architecture else None,
+            "macs": step.trial.macs,
+            "rejected": step.told.rejection.reason.value if isinstance(step.told, Rejected) else None,
+            "accuracy": step.accuracy,
+            "record": step.trial.proposal.record,
+        }
+        for step in trajectory.steps
+    ]
+
+
 PATIENCE = 20  # proposals for each evaluation that a budget allows
 
 
@@ -182,7 +202,7 @@ Before: TypeAlias = Callable[[int, int], object]
 """Is told the iteration and the turn of every proposal before it is asked for."""
 
 After: TypeAlias = Callable[[Step], "bool | None"]
-"""Is shown every step when it has happened; the run ends there if it says True."""
+"""Is shown every step when its outcome has been told; the run ends there if it says True."""
 
 
 @contextmanager
@@ -209,22 +229,8 @@ def raised(error: Exception) -> str:
     return f"{type(error).__name__}: {error} ({where.filename}, line {where.lineno})"
 
 
-def run(
-    optimizer: Optimizer,
-    problem: Problem,
-    budget: Budget,
-    told: Told | None = None,
-    before: Before = lambda iteration, turn: None,  # noqa: ARG005
-    start: Sequence[Architecture] = (),
-    after: After = lambda step: None,  # noqa: ARG005
-) -> Trajectory:
-    """Let an optimiser search until its budget is spent, or until it says that it cannot improve or is exhausted.
-
-    Without `told` the optimiser is told the truth, and what cannot be measured ends the run. With it the optimiser is
-    told what a published run was told, so that the run can be repeated to the letter even where that was not true.
-
-    The designs of `start` are the first proposals: judged, told and counted like the optimiser's own. `after` may end
-    the run.
+def run(optimizer: Optimizer, problem: Problem, budget: Budget, told: Told | None = None) -> Trajectory:
+    """The whole of a search: every step that `steps_of` gives.
 
     >>> from baselines import RandomSearch
     >>> from harness import Stream, spaces
@@ -234,28 +240,50 @@ def run(
     <Trajectory 5 proposals, 5 evaluated, best 103.00 %>
 
     Raises:
+        what `steps_of` raises.
+    """
+    return Trajectory(tuple(steps_of(optimizer, problem, budget, told)))
+
+
+def steps_of(
+    optimizer: Optimizer,
+    problem: Problem,
+    budget: Budget,
+    told: Told | None = None,
+    before: Before = lambda iteration, turn: None,  # noqa: ARG005
+    start: Sequence[Architecture] = (),
+) -> Iterator[Step]:
+    """Let an optimiser search until its budget is spent, or until it says that it cannot improve or is exhausted.
+
+    Without `told` the optimiser is told the truth, and what cannot be measured ends the run. With it the optimiser is
+    told what a published run was told, so that the run can be repeated to the letter even where that was not true.
+
+    The designs of `start` are the first proposals: judged, told and counted like the optimiser's own. Each step is
+    given when it has happened, and whoever takes no more ends the run.
+
+    Raises:
         OptimizerError, InvalidArchitecture: the optimiser fails, or proposes what is no proposal (`Problem.judge`).
     """
     who = type(optimizer).__name__
-    steps: list[Step] = []
+    count = 0
     tested: set[Architecture] = set()
     iteration = turn = 0
-    while budget.left(iteration, len(steps), len(tested)):
+    while budget.left(iteration, count, len(tested)):
         before(iteration, turn)
         try:
             with blaming(who):
-                proposal = Proposal(start[len(steps)]) if len(steps) < len(start) else optimizer.ask()
+                proposal = Proposal(start[count]) if count < len(start) else optimizer.ask()
         except Exhausted:
             break
         trial = problem.judge(proposal, tested)
         outcome = trial if told is None else told(iteration, turn, trial)
-        steps.append(Step(iteration, turn, trial, outcome))
+        step, count = Step(iteration, turn, trial, outcome), count + 1
         if outcome is None or (told is None and isinstance(outcome, Unmeasured)):
+            yield step
             break
         with blaming(who):
             optimizer.tell(outcome)
-        if after(steps[-1]):
-            break
+        yield step
         if isinstance(outcome, Rejected):
             if outcome.rejection.reason is Reason.CONCLUDED:
                 break
@@ -264,4 +292,3 @@ def run(
         if trial.architecture is not None:
             tested.add(trial.architecture)
         iteration, turn = iteration + 1, 0
-    return Trajectory(tuple(steps))

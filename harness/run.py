@@ -24,7 +24,7 @@ from cache.record import CHAT, Record
 from genius_replay.showing import brief
 from harness.constraints import Constraint, MacsWindow, novel
 from harness.errors import BrokenRecording, GivenUp, OptimizerError
-from harness.loop import After, Before, Objective, Problem, Reader, Step, Trajectory, run
+from harness.loop import After, Before, Objective, Problem, Reader, Step, Trajectory, course, steps_of
 from harness.objectives import Asked, Figures
 from harness.protocol import (
     MILLION,
@@ -200,20 +200,16 @@ def perform(
     problem = Problem(setting.space, setting.macs, _constraints(specification), objective, setting.reader, unread)
     told = None if specification.told is None else partial(as_told, specification.told, specification.window)
     start = [setting.space.from_native(design) for design in specification.start]
-    ended = False
-
-    def shown(step: Step) -> bool:
-        nonlocal ended
-        ended = bool(after(step))
-        return ended
-
-    trajectory = run(setting.optimizer(complete), problem, specification.budget, told, note, start, shown)
-    if ended:
-        budget = msgspec.structs.replace(specification.budget, proposals=len(trajectory.steps))
-        specification = msgspec.structs.replace(specification, budget=budget)
+    steps: list[Step] = []
+    for step in steps_of(setting.optimizer(complete), problem, specification.budget, told, note, start):
+        steps.append(step)
+        if isinstance(step.told, Evaluated | Rejected) and after(step):
+            budget = msgspec.structs.replace(specification.budget, proposals=len(steps))
+            specification = msgspec.structs.replace(specification, budget=budget)
+            break
     measured, known = (tuple(measuring.used.values()), measuring.known) if measuring else ((), {})
     figures = {architecture: each for architecture, each in known.items() if isinstance(each, Figures)}
-    return Run(specification, setting, trajectory, tuple(answers), measured, figures, client.tally)
+    return Run(specification, setting, Trajectory(tuple(steps)), tuple(answers), measured, figures, client.tally)
 
 
 def perform_all(
@@ -237,19 +233,6 @@ def perform_all(
     """
     given_up: dict[str, str] = {}
     asked: set[str] = set()
-    seen: Counter[int] = Counter()  # steps by run: one that is performed again has shown its first ones
-
-    def unseen(n: int) -> After:
-        left = iter(range(seen[n]))
-
-        def shown(step: Step) -> bool | None:
-            if next(left, None) is not None:
-                return None
-            seen[n] += 1
-            return after(step) if after else None
-
-        return shown
-
     settings = [setting(each) for each in specifications]
     runs: dict[int, Run] = {}
     wanted: dict[int, tuple[Architecture, ...]] = {}
@@ -268,9 +251,8 @@ def perform_all(
             if len(given_up) >= HOPELESS and len(given_up) == len(asked):
                 raise
         for n in going_on:
-            again = perform(
-                specifications[n], client, settings[n], before(n), wait=False, given_up=given_up, after=unseen(n)
-            )
+            new = _unseen(after, runs.get(n))
+            again = perform(specifications[n], client, settings[n], before(n), wait=False, given_up=given_up, after=new)
             _refuse_another_course(runs.get(n), again)
             runs[n] = again
         wanted = {n: runs[n].missing for n in going_on if runs[n].missing}
@@ -362,29 +344,17 @@ _REASONS: Mapping[str, Reason] = {
 }
 
 
-def course(trajectory: Trajectory) -> list[dict[str, JSON]]:
-    """Every step of a run: what was proposed, its outcome, and the key of the record that it was read from.
-
-    The record of a run pins the digest of this.
-    """
-    return [
-        {
-            "iteration": step.iteration,
-            "turn": step.turn,
-            "architecture": list(step.trial.architecture) if step.trial.architecture else None,
-            "macs": step.trial.macs,
-            "rejected": step.told.rejection.reason.value if isinstance(step.told, Rejected) else None,
-            "accuracy": step.accuracy,
-            "record": step.trial.proposal.record,
-        }
-        for step in trajectory.steps
-    ]
-
-
 def _constraints(specification: Specification) -> tuple[Constraint, ...]:
     window = () if specification.window is None else (MacsWindow(*specification.window),)
     novelty = () if specification.model is None or specification.model.protocol.repeats != "refused" else (novel,)
     return (*window, *novelty)
+
+
+def _unseen(after: After | None, before: Run | None) -> After:
+    """A callback that is shown what a run had not come to when it was performed before."""
+    steps = before.trajectory.steps if before else ()
+    seen = iter([step for step in steps if not isinstance(step.told, Unmeasured)])
+    return lambda step: next(seen, None) is None and after is not None and after(step)
 
 
 def _refuse_another_course(before: Run | None, again: Run) -> None:

@@ -26,7 +26,7 @@ from cache.key import JSON, SAFE_INTEGER
 from cache.limits import Limits
 from cache.record import CHAT
 from cache.store import Store
-from genius_replay.console import warn
+from genius_replay.console import is_quiet, warn
 from harness import spaces
 from harness.loop import After, Before, Budget
 from harness.objectives import FIGURES
@@ -296,7 +296,7 @@ def _silent(_: int) -> Before:
 
 def _progress(planned: Sequence[Specification]) -> Callable[[int], Before]:
     """Says which run goes on, a line each; on a terminal also which turn, always in one line."""
-    live = sys.stderr.isatty()
+    live = sys.stderr.isatty() and not is_quiet()
 
     def before(number: int) -> Before:
         def told(iteration: int, turn: int) -> None:

@@ -16,9 +16,9 @@ from cache.client import Client, Records, Reply, Request, Tally
 from cache.key import JSON
 from cache.record import CHAT, Record
 from harness import spaces
-from harness.loop import Objective, Step, Trajectory
+from harness.loop import Objective, Step, Trajectory, course
 from harness.protocol import MILLION, Evaluated, Rejected, Trial, in_millions
-from harness.run import Setting, course, perform
+from harness.run import Setting, perform
 from harness.shown import Shown
 from harness.spaces import mobilenetv2_se
 from harness.specification import Specification

@@ -8,9 +8,10 @@ import pytest
 
 from baselines import catalogue
 from baselines.genius import Genius, Prompts
-from harness.loop import Budget, Problem, Step, run
+from baselines.random_search import RandomSearch
+from harness.loop import Budget, Problem, Step, steps_of
 from harness.objectives import TabularObjective
-from harness.protocol import Evaluated, Method, Reason, Rejected, Rejection
+from harness.protocol import Evaluated, Method, Reason, Rejected, Rejection, Trial
 from harness.streams import Stream
 from tables.space import Architecture
 from tests.baselines.made_up import evaluated, problem_of, proposed, rejected
@@ -28,7 +29,7 @@ def course(
 ) -> list[Architecture | None]:
     truth = TabularObjective(SPACE, TABLE)
     problem = Problem(SPACE, lambda _: 0, (), lambda each: first(each) if first and each in start else truth(each))
-    steps = run(method.factory(SPACE, Stream(0, 0)), problem, Budget(evaluations=evaluations), start=start).steps
+    steps = steps_of(method.factory(SPACE, Stream(0, 0)), problem, Budget(evaluations=evaluations), start=start)
     return [step.trial.architecture for step in steps]
 
 
@@ -106,23 +107,19 @@ def test_a_model_reads_of_the_designs_that_its_run_started_from() -> None:
     assert genius.turn == 1
 
 
-# -- a callback ---
+def test_whoever_takes_no_more_steps_ends_the_run() -> None:
+    told: list[Trial] = []
 
-
-def test_a_callback_sees_every_step_and_may_end_the_run() -> None:
-    seen: list[Step] = []
-
-    def after(step: Step) -> bool:
-        seen.append(step)
-        return len(seen) == 4
+    class Noting(RandomSearch):
+        def tell(self, trial: Trial) -> None:
+            told.append(trial)
+            super().tell(trial)
 
     problem = Problem(SPACE, lambda _: 0, (), lambda each: 50.0 if sum(each) % 2 else Rejection(Reason.UNMEASURED, ""))
-    trajectory = run(catalogue.find("random").factory(SPACE, Stream(0, 1)), problem, Budget(proposals=9), after=after)
-    assert tuple(seen) == trajectory.steps
-    assert {type(step.told) for step in seen} == {Evaluated, Rejected}
-
-
-def test_a_callback_that_says_nothing_ends_nothing() -> None:
-    problem = Problem(SPACE, lambda _: 0, (), lambda _: 50.0)
-    optimizer = catalogue.find("random").factory(SPACE, Stream(0, 1))
-    assert len(run(optimizer, problem, Budget(proposals=9), after=lambda _: None).steps) == 9
+    taken: list[Step] = []
+    for step in steps_of(Noting(SPACE, Stream(0, 1)), problem, Budget(proposals=9)):
+        taken.append(step)
+        assert told == [each.told for each in taken]  # it has happened when it is given
+        if len(taken) == 4:
+            break
+    assert {type(step.told) for step in taken} == {Evaluated, Rejected}
