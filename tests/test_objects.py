@@ -199,6 +199,20 @@ def test_a_run_is_a_study_with_a_trial_for_every_step(replayed: reproduce.Replay
         assert in_millions(trial.user_attrs["macs"]) == in_millions(step.trial.macs or 0)
 
 
+@pytest.mark.filterwarnings("ignore")  # Optuna's, of what it calls experimental
+def test_optuna_says_which_slots_matter_and_draws_the_course(replayed: reproduce.Replay) -> None:
+    optuna = pytest.importorskip("optuna")
+    plots = pytest.importorskip("optuna.visualization.matplotlib")
+    pytest.importorskip("matplotlib").use("Agg")
+    study = replayed.to_optuna()
+    evaluator = optuna.importance.PedAnovaImportanceEvaluator()
+    importances = optuna.importance.get_param_importances(study, evaluator=evaluator)
+    assert {*importances} == {slot.name for slot in replayed.space.slots}
+    assert sum(importances.values()) == pytest.approx(1)
+    points = plots.plot_optimization_history(study).collections[0].get_offsets()
+    assert [y for _, y in points] == [step.accuracy for step in replayed.trajectory.evaluated]
+
+
 def test_an_answer_without_a_design_is_a_failed_trial(run: reproduce.Run) -> None:
     optuna = pytest.importorskip("optuna")
     unread = harness.Rejected(harness.Proposal(reply="?"), harness.Rejection(harness.Reason.NOTHING_FOUND, "none"))
