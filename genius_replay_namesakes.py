@@ -37,7 +37,9 @@ def _found_instead(name: str) -> str | None:
         return f"nothing; {alone}"
     place = Path(next(iter(found.submodule_search_locations or [str(found.origin)])))
     if place.resolve() == HOME / name:
-        if found.origin and MARK in Path(found.origin).read_bytes():
+        if found.origin is None:
+            return f"a folder without its __init__.py, as another project leaves that is removed; {alone}"
+        if MARK in Path(found.origin).read_bytes():
             return None
         from importlib.metadata import packages_distributions  # late: only this error needs it
 

@@ -75,7 +75,7 @@ def find(name: str) -> Method:
     if name in offered.names:
         return _load(offered[name])
     known = [*METHODS, *sorted(offered.names)]
-    hint = "" if optuna_sampler.METHODS else f"; those of Optuna come with {install('optuna')}"
+    hint = "" if optuna_sampler.METHODS else f"; those of Optuna come with `{install('optuna')}`"
     own = f", and your own as my_module:MyOptimiser; {OF_ONES_OWN}{hint}"
     raise HarnessError(unknown("method", name, known, own))
 

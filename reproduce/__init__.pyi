@@ -11,6 +11,7 @@ from reproduce.comparison.comparison import compare as compare
 from reproduce.errors import DataMissing as DataMissing
 from reproduce.errors import ReproduceError as ReproduceError
 from reproduce.errors import UsageError as UsageError
+from reproduce.lockfile import Difference as Difference
 from reproduce.lockfile import check as check
 from reproduce.lockfile import lock as lock
 from reproduce.paper.registry import build_report as build_report

@@ -10,11 +10,13 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
+from baselines.catalogue import AnyMethod
 from cache.errors import CacheError
 from cache.key import DIGEST_PREFIX
 from harness.errors import HarnessError
@@ -251,6 +253,24 @@ def read_lock(path: Path) -> tuple[dict[str, Snapshot], list[str]]:
         raise UsageError(f"{path}: expected a lock as JSON, got {error}; restore it with `git checkout`") from error
 
 
+def moved(
+    locked: Mapping[str, Snapshot], now: Mapping[str, Snapshot], why: Mapping[str, str] | None = None
+) -> Iterator[Difference]:
+    """What is not as locked: each value, and whole sections that only one of the two has, or `why` not."""
+    for section in dict.fromkeys((*locked, *now)):
+        before, after = locked.get(section), now.get(section)
+        if before is None or after is None:
+            yield Difference(section, WHOLE, _count(before), (why or {}).get(section, _count(after)))
+            continue
+        for name in sorted(before.keys() | after.keys()):
+            if before.get(name) != after.get(name):
+                yield Difference(section, name, before.get(name), after.get(name))
+
+
+def _count(values: Snapshot | None) -> str | None:
+    return None if values is None else f"{len(values)} values"
+
+
 def of_project(*, update: bool = False) -> Checked:
     """The lock of this project beside what is so now; to `update` it, it need not be there.
 
@@ -261,35 +281,27 @@ def of_project(*, update: bool = False) -> Checked:
     """
     locked, reasons = read_lock(LOCK) if LOCK.exists() or not update else ({}, [])
     now = snapshots()
-    known = [*embedded(), TABLES.removeprefix(PUBLISHED)]
-    moved = [one for section in now if section in locked for one in differences(section, locked[section], now[section])]
-    moved += [
-        Difference(section, WHOLE, None, f"{len(values)} values")
-        for section, values in now.items()
-        if section not in locked and (not section.startswith(PUBLISHED) or section.removeprefix(PUBLISHED) in known)
-    ]
-    return Checked(LOCK, locked, reasons, now, moved)
-
-
-def differences(section: str, locked: Snapshot, now: Snapshot) -> Iterator[Difference]:
-    """The values that are not as locked."""
-    for name in sorted(locked.keys() | now.keys()):
-        if locked.get(name) != now.get(name):
-            yield Difference(section, name, locked.get(name), now.get(name))
+    known = {TABLES, *(PUBLISHED + run for run in embedded())}
+    pinned = {section for section in now if section in locked or section in known or not section.startswith(PUBLISHED)}
+    found = [one for one in moved(locked, now) if one.section in pinned]
+    return Checked(LOCK, locked, reasons, now, found)
 
 
 # -- recordings of one's own ---
 
-Recordings: TypeAlias = str | Path | Iterable[str | Path]
+Recordings: TypeAlias = str | PathLike[str] | Iterable[str | PathLike[str]]
 
 
-def lock(recordings: Recordings, path: str | Path, reason: str | None = None) -> list[Difference]:
+def lock(
+    recordings: Recordings, path: str | PathLike[str], reason: str | None = None, methods: Iterable[AnyMethod] = ()
+) -> list[Difference]:
     """Pin recordings of one's own: every run is performed again, and what it gives is written into a lock.
 
     Args:
         recordings: files that `search` or `record` wrote; the lock will know them, and no others, by their names.
         path: of the lock, a JSON file that is kept beside the code; it is made, or written anew.
         reason: why values move that were locked; it is kept in the lock.
+        methods: of one's own that the runs name and that are found under no name, such as those of a notebook.
 
     Returns:
         What moved since the lock was written before.
@@ -300,17 +312,18 @@ def lock(recordings: Recordings, path: str | Path, reason: str | None = None) ->
         ReproduceError: the lock cannot be written; what was there before stays.
         CacheError, HarnessError: a recording is damaged, or does not replay.
     """
-    found = of_recordings(recordings, path, update=True)
+    found = of_recordings(recordings, path, methods, update=True)
     found.write(reason)
     return [*found.moved]
 
 
-def check(recordings: Recordings, path: str | Path) -> list[Difference]:
+def check(recordings: Recordings, path: str | PathLike[str], methods: Iterable[AnyMethod] = ()) -> list[Difference]:
     """What has moved since recordings of one's own were locked: every run is performed again, from its recording alone.
 
     Args:
         recordings: the files.
         path: of the lock that `lock` wrote.
+        methods: as for `lock`.
 
     Returns:
         A difference for each value, for each locked recording that is gone, damaged, or does not replay, and for each
@@ -320,17 +333,19 @@ def check(recordings: Recordings, path: str | Path) -> list[Difference]:
         UsageError: there is no such lock, it is that of others, or cannot be read, or two recordings have one name.
         CacheError, HarnessError: a recording that was never locked is not there, damaged, or does not replay.
     """
-    return [*of_recordings(recordings, path).moved]
+    return [*of_recordings(recordings, path, methods).moved]
 
 
-def of_recordings(recordings: Recordings, path: str | Path, *, update: bool = False) -> Checked:
+def of_recordings(
+    recordings: Recordings, path: str | PathLike[str], methods: Iterable[AnyMethod] = (), *, update: bool = False
+) -> Checked:
     """A lock of recordings beside what they give now, a section a file; to `update` it, it need not be there.
 
     Raises:
         as `lock` and `check` do.
     """
-    given = [recordings] if isinstance(recordings, str | Path) else [*recordings]
-    files, path = {Path(each).name: Path(each) for each in given}, Path(path)
+    given = [recordings] if isinstance(recordings, str | PathLike) else [*recordings]
+    files, path, methods = {Path(each).name: Path(each) for each in given}, Path(path), [*methods]
     if not files or len(files) < len(given) or REASONS in files:
         listed = ", ".join(map(str, given)) or "none"
         raise UsageError(
@@ -341,21 +356,15 @@ def of_recordings(recordings: Recordings, path: str | Path, *, update: bool = Fa
         raise UsageError(
             f"{path}: expected a lock of {', '.join(files)}, got one of {', '.join(locked)}; name another file"
         )
-    now: dict[str, Snapshot] = {}
-    moved = [Difference(name, WHOLE, f"{len(locked[name])} values", None) for name in locked.keys() - files.keys()]
+    now, why = dict[str, Snapshot](), dict[str, str]()
     for name, file in files.items():
         try:
-            now[name] = _recorded(recording.replay_recording(file))
+            now[name] = _recorded(recording.replay_recording(file, methods))
         except FAILURES as error:
             if update or name not in locked:
                 raise
-            moved.append(Difference(name, WHOLE, f"{len(locked[name])} values", str(error)))
-        else:
-            if name in locked:
-                moved += differences(name, locked[name], now[name])
-            else:
-                moved.append(Difference(name, WHOLE, None, f"{len(now[name])} values"))
-    return Checked(path, locked, reasons, now, moved)
+            why[name] = str(error)
+    return Checked(path, locked, reasons, now, [*moved(locked, now, why)])
 
 
 def _recorded(runs: Sequence[Run]) -> Snapshot:

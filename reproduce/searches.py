@@ -26,7 +26,7 @@ from cache.key import JSON, SAFE_INTEGER
 from cache.limits import Limits
 from cache.record import CHAT
 from cache.store import Store
-from genius_replay.console import warn
+from genius_replay.console import is_quiet, warn
 from harness import spaces
 from harness.loop import After, Before, Budget
 from harness.objectives import FIGURES
@@ -273,13 +273,14 @@ def _known(into: Path | None, run: str | None) -> Cassette:
 
 def _progress(planned: Sequence[Specification]) -> Callable[[int], Before]:
     """Says of a model which run goes on, a line each; on a terminal also which turn, always in one line."""
-    asks, live = any(one.model and not one.told for one in planned), sys.stderr.isatty()
+    asks = any(one.model and not one.told for one in planned)
+    live = asks and sys.stderr.isatty() and not is_quiet()
 
     def before(number: int) -> Before:
         def told(iteration: int, turn: int) -> None:
             if iteration == turn == 0 and asks:
                 warn(f"{number + 1} of {len(planned)}: {planned[number].name}")
-            if live and asks:
+            if live:
                 sys.stderr.write(f"\riteration {iteration + 1}, turn {turn + 1} \r")
 
         return told

@@ -37,7 +37,7 @@ REPORT = re.compile(
 """A command in a block, and its report in Markdown; of a long one its notes alone."""
 CONSOLE = re.compile(r"```console\n\$ (?P<command>[^\n]*)\n(?P<shown>.*?)```", re.DOTALL)
 PROGRAM = re.compile(r"```python\n(?P<command>(?:(?!```).)*)```\n\n```text\n(?P<shown>.*?)```", re.DOTALL)
-SNIPPET = re.compile(r'^--8<-- "(.*)"$', re.MULTILINE)
+SNIPPET = re.compile(r"^--8<--\n(.*)\n--8<--$", re.MULTILINE)
 COMMAND = re.compile(r"^(?:python -m (\w+(?:\.\w+)?)|genius-replay) (.*?)(?: *#.*| &| \||$)", re.MULTILINE)
 BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 

@@ -23,7 +23,11 @@ from harness.conformance.spaces import OF_SPACES, OF_TABLES
 from harness.spaces import SpaceModule
 from reproduce.benchmarks import open_file
 from reproduce.errors import UsageError
+from reproduce.report.output import add_output_arguments, show
+from reproduce.report.report import Column, Report, label, recomputed
 from tables.files import EXPECTED
+
+COLUMNS = (Column("property", "Property"), Column("holds", "Holds"), Column("reason", "Reason"))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,12 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     subject = parser.add_mutually_exclusive_group(required=True)
     names = ", ".join(catalogue.METHODS)
     subject.add_argument("method", nargs="?", metavar="METHOD", help=f"my_module:MyOptimiser, or one of {names}")
-    subject.add_argument(
-        "--space",
-        metavar="MODULE",
-        help=f"my_space for my_space.py in this folder, or one of {', '.join(spaces.NAMES)}",
-    )
+    subject.add_argument("--space", metavar="MODULE", help=f"my_space, or one of {', '.join(spaces.NAMES)}")
     subject.add_argument("--table", type=infile, metavar="FILE", help=f"{EXPECTED}; - for standard input")
+    add_output_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -47,12 +48,21 @@ def run(args: argparse.Namespace) -> int:
         UsageError: if there is no such module.
         TableError: if the file is no table.
     """
-    held = []
-    for finding in _findings(args.method, args.space, args.table):
-        say(f"pass  {finding.property}" if finding.ok else f"FAIL  {finding.property}\n      {finding.reason}")
-        held.append(finding.ok)
-    say(f"{sum(held)} of {len(held)} properties hold")
-    return 0 if all(held) else 1
+    said = say if args.format is None and args.out is None else None  # one by one, since some take long
+    found = []
+    for one in _findings(args.method, args.space, args.table):
+        if said:
+            said(f"pass  {one.property}" if one.ok else f"FAIL  {one.property}\n      {one.reason}")
+        found.append(one)
+    held = sum(one.ok for one in found)
+    summary = f"{held} of {len(found)} properties hold"
+    if said:
+        said(summary)
+    else:
+        rows = tuple((label(one.property), recomputed("yes" if one.ok else "no"), label(one.reason)) for one in found)
+        title = f"Conformance of {args.method or args.space or args.table}"
+        show(Report("conformance", title, COLUMNS, rows, (summary,)), args.format, args.out)
+    return 0 if held == len(found) else 1
 
 
 def _findings(method: str, space: str | None, table: Path | None) -> Iterator[Finding]:

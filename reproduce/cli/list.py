@@ -3,45 +3,76 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from itertools import groupby
 
 from reproduce.benchmarks import BENCHMARKS, at_hand
 from reproduce.data import conversations, home, is_damaged, is_fetched, manifest
 from reproduce.errors import NoHome
 from reproduce.paper.registry import ITEMS
 from reproduce.published.imagenet import published_run
-from reproduce.report.output import emit
+from reproduce.report.output import add_output_arguments, emit, format_of, show
+from reproduce.report.report import Column, Report, label
+
+HEADINGS = {
+    "table or figure": "Tables and figures (python -m reproduce NAME):",
+    "ImageNet run": "ImageNet runs:",
+    "benchmark table": "Benchmark tables:",
+}
+ITEM, RUN, BENCHMARK = HEADINGS
+DAMAGED = "damaged"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command takes none."""
+    """Declare the command line of `list`."""
+    add_output_arguments(parser)
 
 
-def run(args: argparse.Namespace) -> int:  # noqa: ARG001
+def run(args: argparse.Namespace) -> int:
     """Print the tables, the runs and the published files."""
-    lines = ["Tables and figures (python -m reproduce NAME):"]
-    lines += [f"  {name:<20} {item.title}" for name, item in ITEMS.items()]
-    damaged = {
-        entry.path: f"damaged, `python -m reproduce fetch {entry.name}` mends it"
-        for entry in manifest()
-        if is_damaged(entry)
-    }
-    lines.append("ImageNet runs:")
+    rows, notes = [*_rows()], _notes()
+    form = args.format or format_of(args.out) or "text"
+    if form != "text":
+        columns = (Column(key, key.capitalize()) for key in ("kind", "name", "about", "state", "command"))
+        cells = tuple(tuple(map(label, row)) for row in rows)
+        show(Report("list", "What can be reproduced here", (*columns,), cells, tuple(notes)), form, args.out)
+        return 0
+    lines = []
+    for kind, group in groupby(rows, lambda row: row[0]):
+        lines.append(HEADINGS[kind])
+        for _, name, about, state, command in group:
+            then = f"`{command}` {'mends' if state == DAMAGED else 'brings'} it" if command else ""
+            said = about if kind == ITEM else ", ".join(filter(None, (state, then, about)))
+            lines.append(f"  {name:<{30 if kind == BENCHMARK else 20}} {said}")
+    emit("\n".join([*lines, *notes]) + "\n", args.out)
+    return 0
+
+
+def _rows() -> Iterator[tuple[str, str, str, str, str]]:
+    """Kind, name, what it is, its state, and the command that mends or brings it."""
+    damaged = {entry.path: f"python -m reproduce fetch {entry.name}" for entry in manifest() if is_damaged(entry)}
+    for name, item in ITEMS.items():
+        yield ITEM, name, item.title, "at hand" if all(map(at_hand, item.benchmarks)) else "in part", ""
     for entry in conversations():
         original = published_run(str(entry.run))
-        alias = f", the same file as {original.run}" if original.run != entry.run else ""
-        fetched = "published conversation, fetched" if is_fetched(original) else "reconstructed from published figures"
-        lines.append(f"  {entry.run:<20} {damaged.get(original.path, fetched)}{alias}")
-    lines.append("Benchmark tables:")
+        alias = f"the same file as {original.run}" if original.run != entry.run else ""
+        state = "published conversation, fetched" if is_fetched(original) else "reconstructed from published figures"
+        command = damaged.get(original.path, "")
+        yield RUN, str(entry.run), alias, DAMAGED if command else state, command
     for name, benchmark in BENCHMARKS.items():
-        at = "at hand" if at_hand(name) else f"not at hand, `{benchmark.brings}` brings it"
-        lines.append(f"  {name:<30} {damaged.get(str(benchmark.path), at)}")
-    brought = sum(map(is_fetched, manifest())) - len(damaged)
+        state, command = ("at hand", "") if at_hand(name) else ("not at hand", benchmark.brings)
+        mends = damaged.get(str(benchmark.path))
+        yield BENCHMARK, name, "", DAMAGED if mends else state, mends or command
+
+
+def _notes() -> list[str]:
+    """How much of what is published is here, and where."""
+    brought = sum(is_fetched(entry) and not is_damaged(entry) for entry in manifest())
     try:
         where = f"in {home()}"
     except NoHome as error:
         where = f"at hand: {error}"
-    lines.append(f"Published files: {brought} of {len(manifest())} {where}")
+    notes = [f"Published files: {brought} of {len(manifest())} {where}"]
     if brought < len(manifest()):
-        lines.append("  `python -m reproduce fetch` brings the rest; with --mirror DIR from a folder.")
-    emit("\n".join(lines) + "\n", None)
-    return 0
+        notes.append("  `python -m reproduce fetch` brings the rest; with --mirror DIR from a folder.")
+    return notes

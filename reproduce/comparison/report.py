@@ -270,7 +270,8 @@ def _draw_panel(axis: Axes, contest: Contest, styles: Mapping[str, tuple[str, st
     floor = _floor(held_out)
     for one, line, colour in drawn:
         mark = "*" if one in contest.genius else "o"
-        name = "GENIUS" if [one] == [*contest.genius] else one.name
+        # A label that begins with an underscore would stand in no legend: that of a class in a notebook.
+        name = "GENIUS" if [one] == [*contest.genius] else one.name.removeprefix("__main__:")
         if one.curve is not None:
             most, mean, least = np.maximum(held_out.optimum - one.curve, floor)
             steps = range(1, len(mean) + 1)

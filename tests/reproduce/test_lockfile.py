@@ -105,7 +105,7 @@ def test_a_lock_of_the_first_version_is_read() -> None:
 
 
 def test_a_value_that_is_gone_and_one_that_is_new() -> None:
-    assert list(map(str, lockfile.differences("s", {"a": "1", "b": "2"}, {"b": "2", "c": "3"}))) == [
+    assert list(map(str, lockfile.moved({"s": {"a": "1", "b": "2"}}, {"s": {"b": "2", "c": "3"}}))) == [
         "s: a: locked 1, now absent",
         "s: c: locked absent, now 3",
     ]

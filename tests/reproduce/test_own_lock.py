@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+import reproduce
+from baselines.random_search import RandomSearch
 from cache import cassette
+from harness.errors import HarnessError
 from reproduce import lockfile
 from reproduce.__main__ import main
 from reproduce.errors import UsageError
@@ -166,3 +173,31 @@ def test_python_says_the_same(folder: Path) -> None:
         lockfile.lock([], "lock.json")
     with pytest.raises(UsageError, match="none of them 'reasons'"):
         lockfile.check(["reasons"], "lock.json")
+
+
+def test_the_page_on_ci_works_in_a_fresh_folder(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "ci.md").read_text("utf-8")
+    script = ["set -ex", *re.findall(r"```sh\n(.*?)```", page, re.DOTALL)[:-1]]  # the last is the project's own check
+    then = re.findall(r"```bash\n(.*?)```", page, re.DOTALL)
+    variables = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+
+    def run(*lines: str) -> subprocess.CompletedProcess[str]:
+        command = ["bash", "-c", "\n".join(lines)]
+        return subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False)
+
+    assert (done := run(*script)).returncode == 0, done.stderr
+    assert run(*then).stdout.splitlines()[-1] == "all runs are as locked"
+    (tmp_path / "runs" / "random.jsonl").unlink()
+    done = run(*then)
+    assert (done.returncode, done.stdout.strip()) == (1, '"name": "all values",')
+
+
+def test_a_method_of_ones_own_is_handed_over(folder: Path) -> None:
+    class Mine(RandomSearch):
+        pass
+
+    reproduce.search(Mine, "nas-bench-201-digits", budget=2, into="mine.jsonl")
+    with pytest.raises(HarnessError):
+        reproduce.lock("mine.jsonl", "lock.json")
+    assert len(reproduce.lock("mine.jsonl", "lock.json", methods=[Mine])) == 1
+    assert reproduce.check("mine.jsonl", "lock.json", methods=[Mine]) == []

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from baselines import catalogue
+from baselines.random_search import RandomSearch
 from cache import cassette
 from cache.store import Store
 from reproduce.__main__ import main
+from reproduce.comparison.comparison import compare
 from reproduce.data import home
 from reproduce.published.replay import RECORDED
 from reproduce.report.output import save
@@ -93,6 +95,15 @@ def test_an_optimiser_of_ones_own(
     monkeypatch.syspath_prepend(str(tmp_path))
     rows = _rows(capsys, "--table", "nas-bench-macro", "--methods", "random", "--optimiser", "constant_module:Constant")
     assert _select(rows, "constant_module:Constant", 20)["rank"]["text"] == "21"
+
+
+def test_a_class_of_a_notebook_stands_in_the_legend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("matplotlib")
+    figures: list[Any] = []
+    monkeypatch.setattr("reproduce.comparison.report.save", lambda figure, _: figures.append(figure))
+    mine = type("Mine", (RandomSearch,), {"__module__": "__main__"})
+    compare(mine, "nas-bench-201-digits", budgets=2, trials=3).draw(tmp_path / "none.png")
+    assert "Mine" in [text.get_text() for text in figures[0].legends[0].get_texts()]
 
 
 def test_the_curves_are_drawn(fetched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
