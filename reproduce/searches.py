@@ -59,7 +59,7 @@ def search(
     budget: int | Budget = ITERATIONS,
     trials: int = 1,
     seed: int | None = None,
-    start: Sequence[Architecture | str] = (),
+    start: str | Sequence[Architecture | str] = (),
     after: After | None = None,
     model: str | None = None,
     complete: Answer | None = None,
@@ -117,6 +117,7 @@ def search(
         raise UsageError("expected a function or an endpoint as the model, got both; leave out base_url and fresh")
     if not (method or model or run):
         raise UsageError(f"expected a method or a model, got neither; methods are {', '.join(catalogue.METHODS)}")
+    start = [start] if isinstance(start, str) else start
     opened, chosen = None if table is None else benchmarks.open_table(table), catalogue.method(method or GENIUS)
     planned = plan(chosen, opened, training, budget, trials, seed, start, window, run, model)
     if model:
@@ -143,8 +144,13 @@ def search(
         records = runs.Overlay(known, kept)
         client = Client(records, providers)
         found = perform_all(planned, client, lambda one: runs.setting(one, own), _progress(planned), after)
-        for one in found:
-            records.put(one.record())
+        for record in (one.record() for one in found):
+            if (before := known.get(record.key)) is not None and before.answer != record.answer:
+                raise UsageError(
+                    f"{recording}: expected the course that it holds of {Specification.of(record).name}, got another: "
+                    "the method is not what it was, or the recording is changed; name another file with --into"
+                )
+            records.put(record)
         if who:
             who.warn_of_others(found)
     if recording is not None:
@@ -188,7 +194,7 @@ def plan(
         )
     numbers = {"trials": trials} | (structs.asdict(budget) if isinstance(budget, Budget) else {"budget": budget})
     for name, number in numbers.items():
-        if number is not None and not 0 < number < inf:
+        if number is not None and not (isinstance(number, int) and number > 0):
             raise UsageError(f"expected a positive number of {name.replace('budget', 'evaluations')}, got {number}")
     if abs((seed or 0) + trials) > SAFE_INTEGER:
         raise UsageError(f"expected a seed with its trials within ±{SAFE_INTEGER}, got {seed}")
@@ -201,7 +207,7 @@ def plan(
         budget = Budget(evaluations=budget, proposals=2 * budget if model else None)
     if start and not budget.left(len(start) - 1, len(start) - 1, 0):
         raise UsageError(f"expected no more designs to start from than the budget holds, got {len(start)}")
-    designs = [from_any(space, each) if isinstance(each, str) else each for each in start]
+    designs = (from_any(space, each) if isinstance(each, str) else each for each in start)
     one = Specification(
         method=method.name,
         space=space.name,

@@ -98,7 +98,7 @@ def compare(
     """
     budgets = [budgets] if isinstance(budgets, int) else budgets
     for number in (*budgets, *([] if trials is None else [trials])):
-        if number < 1:
+        if not isinstance(number, int) or number < 1:
             raise UsageError(f"expected positive budgets and trials, got {number}")
     if not budgets or count not in COUNTS:
         raise UsageError(f"expected a budget that counts {' or '.join(COUNTS)}, got {list(budgets)} of {count!r}")
