@@ -11,7 +11,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from genius_replay.advice import install
+from genius_replay.advice import needing
 from harness.protocol import Evaluated, Exhausted, Method, Proposal, Trial
 from harness.streams import Stream
 from tables.space import Space
@@ -32,10 +32,8 @@ class OptunaSearch:
     """
 
     def __init__(self, space: Space, stream: Stream, make_sampler: MakeSampler) -> None:
-        try:
+        with needing("optuna", what="this method"):
             import optuna
-        except ImportError as error:
-            raise ImportError(f"this method needs Optuna, which is not installed; run `{install('optuna')}`") from error
         optuna.logging.set_verbosity(optuna.logging.WARNING)  # otherwise every evaluation is a line
         self._create_trial, self._states = optuna.trial.create_trial, optuna.trial.TrialState
         self._study = optuna.create_study(direction="maximize", sampler=make_sampler(stream.getrandbits(32)))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import shlex
 import threading
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from itertools import zip_longest
@@ -66,8 +65,7 @@ class Cassette(Mapping[str, Record]):
         return len(self._held)
 
     def __repr__(self) -> str:
-        kinds = Counter(held.kind for held in self._held.values())
-        return brief(self, f"of {', '.join(f'{count} {kind}' for kind, count in kinds.items()) or 'nothing'}")
+        return brief(self, f"of {len(self):,} records")
 
     @property
     def digest(self) -> str:

@@ -60,11 +60,7 @@ class Record:
         object.__setattr__(self, "request", keyed(self.request))
 
     def __repr__(self) -> str:
-        try:
-            said = repr(self.text)
-        except CacheError:
-            said = json.dumps(self.answer, default=str)
-        return brief(self, f"{self.kind}, sample {self.sample}: {said}")
+        return brief(self, f"{self.kind}, sample {self.sample}: {json.dumps(self.answer, default=str)}")
 
     @cached_property
     def key(self) -> str:

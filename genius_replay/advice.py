@@ -5,7 +5,8 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from importlib.machinery import PathFinder
 from pathlib import Path
 
@@ -59,3 +60,16 @@ def install(*packages: str) -> str:
         python = "python"
     pip = f"{python} -m pip install {names}"
     return pip if has_pip else f"{python} -m ensurepip && {pip}"
+
+
+@contextmanager
+def needing(*packages: str, what: str) -> Iterator[None]:
+    """Around the import of packages that an installation may lack.
+
+    Raises:
+        ImportError: one is not there; the message says what needs them, and how they are installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise ImportError(f"{what} needs {packages[0]}, which is not installed; {install(*packages)}") from error

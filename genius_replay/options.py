@@ -64,9 +64,9 @@ def name_or_infile(written: str) -> str:
 
 
 def path_only(written: str) -> Path:
-    """A file or folder that is also read, such as one that grows; "-" is refused, since standard output cannot be."""
+    """A file or folder that is read again or goes by its name, such as one that grows; "-" is refused."""
     if written == "-":
-        raise argparse.ArgumentTypeError("expected a path, got -, which cannot be read again; name a file or folder")
+        raise argparse.ArgumentTypeError("expected the path of a file or folder that stays, got -")
     return Path(written)
 
 
@@ -162,7 +162,17 @@ class Parser(argparse.ArgumentParser):
 
 
 class _Formatter(argparse.HelpFormatter):
-    """Help that stays readable in 60 columns: no usage of many lines, no name cut at a hyphen, examples as they are."""
+    """Help that stays readable in 60 columns: no usage of many lines, no name cut at a hyphen, examples as they are.
+
+    It says the default of whatever has one, unless the help text does.
+    """
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        text, default = action.help or "", action.default
+        if default is None or default is False or default in ([], argparse.SUPPRESS) or "default" in text:
+            return text
+        several = default if isinstance(default, list) else [default]
+        return f"{text} (default: {' '.join(f'{one:g}' if isinstance(one, float) else str(one) for one in several)})"
 
     def _format_usage(self, usage: str | None, actions: Iterable[argparse.Action], *others: Any) -> str:
         needed = [action for action in actions if not action.option_strings or action.required]

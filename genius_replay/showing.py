@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from genius_replay.advice import install
+from genius_replay.advice import needing
 from genius_replay.console import printable
 
 if TYPE_CHECKING:
@@ -46,40 +46,34 @@ def as_html(text: str) -> str:
     return escape(as_line(text))
 
 
-class HtmlCell(NamedTuple):
-    """A cell of a table: its text, a mark behind it and what that means, and whether it names its row."""
+def html_cell(value: object, mark: str = "", meaning: str = "", *, names_row: bool = False) -> str:
+    """A cell of a table; screen readers say what its mark means, and whether it names its row.
 
-    text: str
-    mark: str = ""
-    meaning: str = ""
-    names_row: bool = False
-
-    @property
-    def html(self) -> str:
-        """The cell as HTML; screen readers say what a mark means, and which cell names a row."""
-        mark = f' <abbr title="{as_html(self.meaning)}">{as_html(self.mark)}</abbr>' if self.mark else ""
-        opening, closing = ('<th scope="row">', "</th>") if self.names_row else ("<td>", "</td>")
-        return f"{opening}{as_html(self.text)}{mark}{closing}"
+    >>> html_cell(329412864), html_cell(71.234), html_cell(None)
+    ('<td>329,412,864</td>', '<td>71.23</td>', '<td></td>')
+    """
+    form = {int: ",", float: ".2f"}.get(type(value), "")
+    text = "" if value is None else as_html(format(value, form))
+    said = f' <abbr title="{as_html(meaning)}">{as_html(mark)}</abbr>' if mark else ""
+    opening, closing = ('<th scope="row">', "</th>") if names_row else ("<td>", "</td>")
+    return f"{opening}{text}{said}{closing}"
 
 
-def html_table(
-    caption: str, columns: Sequence[str], rows: Iterable[Sequence[HtmlCell]], below: Sequence[str] = ()
-) -> str:
-    """A table in HTML with the lines `below` it; without a script, a style or anything that would be loaded.
+def html_table(caption: str, columns: Sequence[str], rows: Iterable[Iterable[str]], below: Sequence[str] = ()) -> str:
+    """A table of `html_cell`s with lines `below` it; without a script, a style or anything that would be loaded.
 
-    >>> print(html_table("Costs", ["Run", "MACs"], [[HtmlCell("329M", names_row=True), HtmlCell("329412864")]]))
+    >>> print(html_table("Costs", ["Run", "MACs"], [[html_cell("329M", names_row=True), html_cell(329412864)]]))
     <table>
     <caption>Costs</caption>
     <thead><tr><th scope="col">Run</th><th scope="col">MACs</th></tr></thead>
     <tbody>
-    <tr><th scope="row">329M</th><td>329412864</td></tr>
+    <tr><th scope="row">329M</th><td>329,412,864</td></tr>
     </tbody>
     </table>
     """
     lines = ["<table>", f"<caption>{as_html(caption)}</caption>"]
     heading = "".join(f'<th scope="col">{as_html(column)}</th>' for column in columns)
-    lines += [f"<thead><tr>{heading}</tr></thead>", "<tbody>"]
-    lines += [f"<tr>{''.join(cell.html for cell in row)}</tr>" for row in rows]
+    lines += [f"<thead><tr>{heading}</tr></thead>", "<tbody>", *(f"<tr>{''.join(row)}</tr>" for row in rows)]
     return "\n".join([*lines, "</tbody>", "</table>", *(f"<p>{as_html(line)}</p>" for line in below)])
 
 
@@ -89,10 +83,8 @@ def data_frame(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> DataFra
     Raises:
         ImportError: pandas is not installed.
     """
-    try:
+    with needing("pandas", what="a data frame"):
         import pandas
-    except ModuleNotFoundError as error:
-        raise ImportError(f"a data frame needs pandas, which is not installed; {install('pandas')}") from error
 
     def kind(values: Sequence[Any]) -> str:
         there = [value for value in values if value is not None]

@@ -94,9 +94,7 @@ class Step:
     told: Trial | None
 
     def __repr__(self) -> str:
-        told, true = self.told.outcome if self.told else "nothing", self.trial.outcome
-        said = told if told == true else f"told {told}, in truth {true}"
-        return brief(self, f"{self.iteration}.{self.turn}: {said}, {self.trial.architecture}")
+        return brief(self, f"{self.iteration}.{self.turn}, told {self.told!r}")
 
     @property
     def accuracy(self) -> float | None:

@@ -112,12 +112,7 @@ class Evaluated:
     accuracy: float
 
     def __repr__(self) -> str:
-        return brief(self, f"{self.outcome}, {self.macs:,} MACs, {self.architecture}")
-
-    @property
-    def outcome(self) -> str:
-        """In words."""
-        return f"{self.accuracy:.2f} %"
+        return brief(self, f"{self.accuracy:.2f} %, {self.macs:,} MACs, {self.architecture}")
 
 
 @dataclass(frozen=True)
@@ -130,12 +125,7 @@ class Rejected:
     macs: int | None = None
 
     def __repr__(self) -> str:
-        return brief(self, f"{self.outcome}: {self.rejection.detail}, {self.architecture}")
-
-    @property
-    def outcome(self) -> str:
-        """In words."""
-        return self.rejection.reason.value
+        return brief(self, f"{self.rejection.reason.value}: {self.rejection.detail}, {self.architecture}")
 
 
 @dataclass(frozen=True)
@@ -148,14 +138,6 @@ class Unmeasured:
     proposal: Proposal
     architecture: Architecture | None
     macs: int | None
-
-    def __repr__(self) -> str:
-        return brief(self, f"{self.architecture}")
-
-    @property
-    def outcome(self) -> str:
-        """In words."""
-        return Reason.UNMEASURED.value
 
 
 Trial: TypeAlias = "Evaluated | Rejected | Unmeasured"

@@ -95,15 +95,9 @@ class Run(Shown):
     figures: Mapping[Architecture, Figures]
     tally: Tally
 
-    @property
-    def title(self) -> str:
-        """The run in words."""
-        return self.specification.name
-
-    @property
-    def space(self) -> Space:
-        """What was searched."""
-        return self.setting.space
+    def what(self) -> tuple[str, Space]:
+        """The run in words, and what was searched."""
+        return self.specification.name, self.setting.space
 
     @property
     def selected(self) -> Architecture | None:

@@ -103,7 +103,7 @@ class Opened:
     benchmark: Benchmark | None = None
 
     def __repr__(self) -> str:
-        return brief(self, self.table.description)
+        return brief(self, repr(self.table))
 
     @classmethod
     def at(cls, path: Path, benchmark: Benchmark | None = None) -> Opened:

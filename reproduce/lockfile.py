@@ -10,11 +10,13 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
+from baselines.catalogue import AnyMethod
 from cache.errors import CacheError
 from cache.key import DIGEST_PREFIX
 from harness.errors import HarnessError
@@ -287,16 +289,19 @@ def of_project(*, update: bool = False) -> Checked:
 
 # -- recordings of one's own ---
 
-Recordings: TypeAlias = str | Path | Iterable[str | Path]
+Recordings: TypeAlias = str | PathLike[str] | Iterable[str | PathLike[str]]
 
 
-def lock(recordings: Recordings, path: str | Path, reason: str | None = None) -> list[Difference]:
+def lock(
+    recordings: Recordings, path: str | PathLike[str], reason: str | None = None, methods: Iterable[AnyMethod] = ()
+) -> list[Difference]:
     """Pin recordings of one's own: every run is performed again, and what it gives is written into a lock.
 
     Args:
         recordings: files that `search` or `record` wrote; the lock will know them, and no others, by their names.
         path: of the lock, a JSON file that is kept beside the code; it is made, or written anew.
         reason: why values move that were locked; it is kept in the lock.
+        methods: of one's own that the runs name and that are found under no name, such as those of a notebook.
 
     Returns:
         What moved since the lock was written before.
@@ -307,17 +312,18 @@ def lock(recordings: Recordings, path: str | Path, reason: str | None = None) ->
         ReproduceError: the lock cannot be written; what was there before stays.
         CacheError, HarnessError: a recording is damaged, or does not replay.
     """
-    found = of_recordings(recordings, path, update=True)
+    found = of_recordings(recordings, path, methods, update=True)
     found.write(reason)
     return [*found.moved]
 
 
-def check(recordings: Recordings, path: str | Path) -> list[Difference]:
+def check(recordings: Recordings, path: str | PathLike[str], methods: Iterable[AnyMethod] = ()) -> list[Difference]:
     """What has moved since recordings of one's own were locked: every run is performed again, from its recording alone.
 
     Args:
         recordings: the files.
         path: of the lock that `lock` wrote.
+        methods: as for `lock`.
 
     Returns:
         A difference for each value, for each locked recording that is gone, damaged, or does not replay, and for each
@@ -327,17 +333,19 @@ def check(recordings: Recordings, path: str | Path) -> list[Difference]:
         UsageError: there is no such lock, it is that of others, or cannot be read, or two recordings have one name.
         CacheError, HarnessError: a recording that was never locked is not there, damaged, or does not replay.
     """
-    return [*of_recordings(recordings, path).moved]
+    return [*of_recordings(recordings, path, methods).moved]
 
 
-def of_recordings(recordings: Recordings, path: str | Path, *, update: bool = False) -> Checked:
+def of_recordings(
+    recordings: Recordings, path: str | PathLike[str], methods: Iterable[AnyMethod] = (), *, update: bool = False
+) -> Checked:
     """A lock of recordings beside what they give now, a section a file; to `update` it, it need not be there.
 
     Raises:
         as `lock` and `check` do.
     """
-    given = [recordings] if isinstance(recordings, str | Path) else [*recordings]
-    files, path = {Path(each).name: Path(each) for each in given}, Path(path)
+    given = [recordings] if isinstance(recordings, str | PathLike) else [*recordings]
+    files, path, methods = {Path(each).name: Path(each) for each in given}, Path(path), [*methods]
     if not files or len(files) < len(given) or REASONS in files:
         listed = ", ".join(map(str, given)) or "none"
         raise UsageError(
@@ -351,7 +359,7 @@ def of_recordings(recordings: Recordings, path: str | Path, *, update: bool = Fa
     now, why = dict[str, Snapshot](), dict[str, str]()
     for name, file in files.items():
         try:
-            now[name] = _recorded(recording.replay_recording(file))
+            now[name] = _recorded(recording.replay_recording(file, methods))
         except FAILURES as error:
             if update or name not in locked:
                 raise

@@ -32,7 +32,6 @@ from h5py import h5f, h5fd, h5p
 from numpy.typing import NDArray
 
 from genius_replay import files
-from genius_replay.showing import brief
 from tables.equality import RESOLUTION, settled
 from tables.errors import DamagedTable, TableError
 from tables.source import Measure, Origin, Source
@@ -98,9 +97,6 @@ class TableInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     datasets: tuple[Dataset, ...]
     remarks: tuple[str, ...] = ()  # what looks wrong and may be right
     resolution: float = RESOLUTION  # percentage points; closer accuracies are equal
-
-    def __repr__(self) -> str:
-        return brief(self, f"{self.name}: {', '.join(dataset.name for dataset in self.datasets)}")
 
     @property
     def json(self) -> str:

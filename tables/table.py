@@ -68,12 +68,7 @@ class Table:
         return self.accuracy.size
 
     def __repr__(self) -> str:
-        return brief(self, self.description)
-
-    @property
-    def description(self) -> str:
-        """The table in words."""
-        return f"{self.name}: {len(self):,} architectures, {self.measure.value}, {self.digest[:12]}"
+        return brief(self, f"{self.name}: {len(self):,} architectures, {self.measure.value}, {self.digest[:12]}")
 
     @property
     def name(self) -> str:

@@ -74,7 +74,7 @@ def test_f10_hints_install_what_they_name_wherever_they_are_printed() -> None:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Constant):
                 assert "pip install" not in str(node.value), path
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "install":
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in ("install", "needing"):
                 hinted |= {str(argument.value) for argument in node.args if isinstance(argument, ast.Constant)}
     names = {re.split(r"[<\[]", package)[0] for package in hinted}
     assert names <= NAMES - {"genius-replay"}

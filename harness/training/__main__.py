@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--data", type=path_only, metavar="PATH", help="where its data set lies; the digits need no place"
     )
     parser.add_argument("--device", choices=("cpu", "cuda"), help="default: the GPU, if there is one")
-    parser.add_argument("--checkpoint-every", type=float, default=EVERY_S, metavar="S", help="seconds; default: 60")
+    parser.add_argument("--checkpoint-every", type=float, default=EVERY_S, metavar="S", help="seconds")
     parser.add_argument(
         "--workers", type=int, default=min(8, cores()), metavar="N", help="processes that read pictures"
     )

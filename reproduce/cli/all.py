@@ -24,9 +24,7 @@ SHOWN = (Status.RECOMPUTED, Status.REPLAYED, Status.QUOTED, Status.MISSING)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of `all`."""
-    parser.add_argument(
-        "--out", type=path_only, default=Path("results"), metavar="DIR", help="made if need be (default: results)"
-    )
+    parser.add_argument("--out", type=path_only, default=Path("results"), metavar="DIR", help="made if need be")
     parser.add_argument("--no-figures", action="store_true", help="write the points of the figures, draw none")
 
 

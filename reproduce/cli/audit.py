@@ -18,17 +18,10 @@ from reproduce.report.output import destination, emit
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of `audit`."""
-    parser.add_argument(
-        "files",
-        type=name_or_infile,
-        nargs="*",
-        metavar="FILE",
-        help="runs such as 329M, or paths of conversations, - for standard input (default: all fetched)",
-    )
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
-    parser.add_argument(
-        "--out", type=destination, metavar="FILE", help="write here instead of printing (-: standard output)"
-    )
+    files = "runs such as 329M, or paths of conversations, - for standard input (default: all fetched)"
+    parser.add_argument("files", type=name_or_infile, nargs="*", metavar="FILE", help=files)
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="of what is printed")
+    parser.add_argument("--out", type=destination, metavar="FILE", help="write here, - for standard output")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -68,9 +61,7 @@ def _named(name: str) -> Published:
             return entry
     if Path(name).is_file():
         return Published(name, name, "", Path(name).stem, 0)
-    raise UsageError(
-        unknown("run", name, [str(entry.run) for entry in conversations()], ", and paths of conversations")
-    )
+    raise UsageError(unknown("run", name, [str(entry.run) for entry in conversations()], ", and paths of files"))
 
 
 def _content(entry: Published) -> bytes:

@@ -52,8 +52,8 @@ COLUMNS = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of `calibrate`."""
-    parser.add_argument("--space", default="nas-bench-macro", metavar="NAME", help="default: nas-bench-macro")
-    parser.add_argument("--n", type=int, default=5, metavar="N", help="architectures, from 2 on (default: 5)")
+    parser.add_argument("--space", default="nas-bench-macro", metavar="NAME", help="whose table is held against")
+    parser.add_argument("--n", type=int, default=5, metavar="N", help="architectures, from 2 on")
     parser.add_argument(
         "--scale", type=float, metavar="S", help="no calibration: a rehearsal with epochs, pictures and width times S"
     )

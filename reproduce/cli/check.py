@@ -8,8 +8,8 @@ reason in it, and prints the difference for review. Recordings of one's own have
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
+from genius_replay.options import path_only
 from reproduce import lockfile
 from reproduce.errors import DataMissing, UsageError
 from reproduce.lockfile import Checked
@@ -20,13 +20,15 @@ from reproduce.report.report import provenance
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of `check`."""
-    parser.add_argument("files", type=Path, nargs="*", metavar="FILE", help="recordings of your own, with --lock")
-    parser.add_argument("--lock", type=Path, metavar="LOCK.json", help="of your recordings; keep it beside your code")
+    parser.add_argument("files", type=path_only, nargs="*", metavar="FILE", help="recordings of your own, with --lock")
+    parser.add_argument(
+        "--lock", type=path_only, metavar="LOCK.json", help="of your recordings; keep it with your code"
+    )
     parser.add_argument("--update", action="store_true", help="write the lock, or write it anew, and print what moved")
     parser.add_argument("--reason", metavar="TEXT", help="with --update: why values moved; it is kept in the lock")
     parser.add_argument("--published", action="store_true", help="fail if a locked conversation has not been fetched")
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
-    parser.add_argument("--out", type=destination, metavar="FILE", help="write here instead of printing")
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="of what is printed")
+    parser.add_argument("--out", type=destination, metavar="FILE", help="write here, - for standard output")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -23,32 +23,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"{names}, or a file, - for standard input (default: all at hand)",
     )
-    parser.add_argument("--methods", nargs="+", metavar="NAME", help=f"{methods} (default: those that run as arrays)")
+    parser.add_argument(
+        "--methods", "--method", nargs="+", metavar="NAME", help=f"{methods} (default: those that run as arrays)"
+    )
     parser.add_argument("--optimiser", nargs="+", default=[], metavar="MODULE:CLASS", help="methods of your own, too")
-    parser.add_argument(
-        "--budget",
-        nargs="+",
-        type=int,
-        default=list(BUDGETS),
-        metavar="N",
-        help=f"evaluations (default: {' '.join(map(str, BUDGETS))})",
-    )
-    parser.add_argument(
-        "--count",
-        choices=COUNTS,
-        default=COUNTS[0],
-        help="what budgets count (default: evaluations)",
-    )
+    parser.add_argument("--budget", nargs="+", type=int, default=list(BUDGETS), metavar="N", help="evaluations")
+    parser.add_argument("--count", choices=COUNTS, default=COUNTS[0], help="what budgets count")
     trials = f"default: 1000, {ONE_BY_ONE} for methods whose trials run one by one"
     parser.add_argument("--trials", type=int, metavar="N", help=trials)
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of all methods")
     parser.add_argument(
-        "--recording",
-        nargs="+",
-        type=infile,
-        default=[],
-        metavar="FILE",
-        help="recorded models of your own, too, - for standard input",
+        "--recording", nargs="+", type=infile, default=[], metavar="FILE", help="models of your own, too"
     )
     oracle = f"also the DARTS relaxation of each table ({ORACLE_STEPS} steps), which is given all of it"
     parser.add_argument("--oracle", action="store_true", help=oracle)

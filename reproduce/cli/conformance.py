@@ -35,11 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     subject = parser.add_mutually_exclusive_group(required=True)
     names = ", ".join(catalogue.METHODS)
     subject.add_argument("method", nargs="?", metavar="METHOD", help=f"my_module:MyOptimiser, or one of {names}")
-    subject.add_argument(
-        "--space",
-        metavar="MODULE",
-        help=f"my_space for my_space.py in this folder, or one of {', '.join(spaces.NAMES)}",
-    )
+    subject.add_argument("--space", metavar="MODULE", help=f"my_space, or one of {', '.join(spaces.NAMES)}")
     subject.add_argument("--table", type=infile, metavar="FILE", help=f"{EXPECTED}; - for standard input")
     add_output_arguments(parser)
 

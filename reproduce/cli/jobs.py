@@ -39,14 +39,7 @@ COLUMNS = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of `jobs`."""
-    parser.add_argument(
-        "action",
-        nargs="?",
-        choices=("list", *ACTIONS),
-        default="list",
-        metavar="ACTION",
-        help=f"list, {', '.join(ACTIONS)} (default: list)",
-    )
+    parser.add_argument("action", nargs="?", choices=("list", *ACTIONS), default="list", help="what to do")
     parser.add_argument("key", nargs="*", metavar="KEY", help="of the jobs; its first digits will do")
     add_output_arguments(parser)
 

@@ -19,11 +19,7 @@ from reproduce.report.output import add_output_arguments, emit, show
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of `recordings`."""
     parser.add_argument(
-        "files",
-        type=infile,
-        nargs="*",
-        metavar="FILE",
-        help="recordings, - for standard input (default: those of the project)",
+        "files", type=infile, nargs="*", metavar="FILE", help="- for standard input (default: the project's own)"
     )
     marked = f"{recording.OPEN}so marked{recording.CLOSE}"
     parser.add_argument("--text", action="store_true", help=f"every answer, with what was read {marked}")

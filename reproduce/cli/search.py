@@ -35,59 +35,29 @@ from reproduce.searches import GENIUS, WINDOWED
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of `search` and `record`."""
     what = parser.add_argument_group("search")
-    methods = ", ".join(catalogue.METHODS)
-    what.add_argument(
-        "--method",
-        metavar="NAME",
-        help=f"{methods}, or MODULE:CLASS of your own (default with --model or --run: genius)",
-    )
+    methods = f"{', '.join(catalogue.METHODS)}, or MODULE:CLASS of your own (default with --model or --run: genius)"
+    what.add_argument("--method", metavar="NAME", help=methods)
     what.add_argument("--run", metavar="NAME", help="of genius: a published ImageNet run, such as 329M")
     what.add_argument("--space", metavar="NAME", help=", ".join(spaces.NAMES))
-    what.add_argument(
-        "--objective", choices=("table", "train"), default="table", help="look accuracies up, or train (default: table)"
-    )
+    what.add_argument("--objective", choices=("table", "train"), default="table", help="look accuracies up, or train")
     what.add_argument(
         "--table", metavar="NAME", help=f"{', '.join(BENCHMARKS)}, or a file of yours (default: one at hand)"
     )
+    what.add_argument("--budget", "--iterations", type=int, default=ITERATIONS, metavar="N", help="evaluations a trial")
+    what.add_argument("--trials", type=int, default=1, metavar="N", help="independent ones, for each temperature")
     what.add_argument(
-        "--budget", "--iterations", type=int, default=ITERATIONS, metavar="N", help="evaluations a trial (default: 10)"
+        "--seed", type=int, metavar="N", help="of the method (default: 0); a model is sent N plus the trial"
     )
-    what.add_argument(
-        "--trials", type=int, default=1, metavar="N", help="independent ones, for each temperature (default: 1)"
-    )
-    what.add_argument(
-        "--seed", type=int, metavar="N", help="of the method (default: 0); sent to a model as N plus the trial"
-    )
-    what.add_argument(
-        "--proposals",
-        type=int,
-        metavar="N",
-        help="of a trial, rejected ones too (default with --model: twice the budget)",
-    )
-    what.add_argument(
-        "--start", nargs="+", default=[], metavar="ARCHITECTURE", help="designs that each trial begins with"
-    )
+    proposals = "of a trial, rejected ones too (default with --model: twice the budget)"
+    what.add_argument("--proposals", type=int, metavar="N", help=proposals)
+    what.add_argument("--start", nargs="+", default=[], metavar="ARCHITECTURE", help="what each trial begins with")
     _add_model_arguments(parser)
     training.add_arguments(parser)
     output = parser.add_argument_group("output")
-    output.add_argument(
-        "--into", type=path_only, metavar="FILE.jsonl", help="keep what was used; one that is there grows"
-    )
-    output.add_argument(
-        "--store", type=path_only, metavar="FOLDER", help="where answers are kept meanwhile (default: the user's)"
-    )
-    output.add_argument(
-        "--dry-run",
-        action="store_true",
-        help="train nothing: print what is trained already, and the hours that the rest takes",
-    )
-    output.add_argument(
-        "--from",
-        type=infile,
-        metavar="FILE.jsonl",
-        dest="source",
-        help="replay what --into kept; says by itself what is searched",
-    )
+    output.add_argument("--into", type=path_only, metavar="FILE.jsonl", help="keep what was used; a file grows")
+    output.add_argument("--store", type=path_only, metavar="FOLDER", help="of all answers (default: the user's)")
+    output.add_argument("--dry-run", action="store_true", help="train nothing: print the jobs known, and hours")
+    output.add_argument("--from", type=infile, metavar="FILE.jsonl", dest="source", help="replay one; names all else")
     add_output_arguments(parser)
 
 
@@ -96,16 +66,11 @@ def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
     model.add_argument("--model", metavar="NAME", help="as the endpoint calls it")
     model.add_argument("--base-url", metavar="URL", help="such as http://127.0.0.1:8000/v1; else OPENAI_BASE_URL")
     model.add_argument("--fresh", action="store_true", help="use no answer that another endpoint gave before")
-    model.add_argument("--temperature", type=float, nargs="+", default=[0.0], metavar="T", help="default: 0")
+    model.add_argument("--temperature", type=float, nargs="+", default=[0.0], metavar="T", help="of every answer")
     model.add_argument(
         "--window", type=int, nargs=2, metavar=("LOW", "HIGH"), help=f"of the cost in millions; {WINDOWED} needs one"
     )
-    model.add_argument(
-        "--answers",
-        choices=runs.ANSWERS,
-        default="free",
-        help="free, or held to the space by the server (default: free)",
-    )
+    model.add_argument("--answers", choices=runs.ANSWERS, default="free", help="or held to the space by the server")
     model.add_argument(
         "--parameter", nargs="+", default=[], metavar="NAME=JSON", help="sent with every request, e.g. max_tokens=512"
     )

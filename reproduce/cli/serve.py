@@ -208,11 +208,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of `serve`."""
     titles = "; ".join(f"{model.name}: {model.title}" for model in MODELS.values())
     parser.add_argument("model", choices=tuple(MODELS), metavar="MODEL", help=titles)
-    parser.add_argument("--port", type=int, default=8000, metavar="N", help="on loopback (default: 8000)")
-    parser.add_argument("--threads", type=int, default=1, metavar="N", help="of the server (default: 1)")
-    parser.add_argument(
-        "--context", type=int, default=8192, metavar="N", help="tokens of prompt and answer together (default: 8192)"
-    )
+    parser.add_argument("--port", type=int, default=8000, metavar="N", help="on loopback")
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="of the server")
+    parser.add_argument("--context", type=int, default=8192, metavar="N", help="tokens of prompt and answer together")
 
 
 def run(args: argparse.Namespace) -> int:

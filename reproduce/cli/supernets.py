@@ -12,11 +12,7 @@ from reproduce.report.output import add_output_arguments, show
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of `supernets`."""
     parser.add_argument(
-        "files",
-        type=infile,
-        nargs="*",
-        metavar="FILE",
-        help="cassettes, - for standard input (default: the project's own)",
+        "files", type=infile, nargs="*", metavar="FILE", help="- for standard input (default: the project's own)"
     )
     add_output_arguments(parser)
 

@@ -49,39 +49,25 @@ _OF_LOCAL = ("--processes",)
 def add_arguments(parser: argparse.ArgumentParser, *, dataset: str = "digits") -> None:
     """Declare how to train, and where."""
     how = parser.add_argument_group("training", "Every setting is part of a result's key.")
-    how.add_argument("--dataset", default=dataset, metavar="NAME", help=f"digits, cifar10, … (default: {dataset})")
+    how.add_argument("--dataset", default=dataset, metavar="NAME", help="digits, cifar10, cifar100, imagenet, arrays")
     how.add_argument("--data", type=path_only, metavar="PATH", help="where the data lie; the digits need no place")
     how.add_argument("--recipe", metavar="NAME", help=f"{', '.join(recipes.RECIPES)} (default: by the data set)")
     how.add_argument("--epochs", type=int, metavar="N", help="instead of the recipe's")
     how.add_argument("--batch-size", type=int, metavar="N", help="instead of the recipe's")
     how.add_argument("--input-size", type=int, metavar="N", help="side of the pictures, instead of the recipe's")
     how.add_argument("--validation", type=float, metavar="F", help="fraction of the pictures that validate, likewise")
-    how.add_argument(
-        "--width", type=float, default=1.0, metavar="F", help="factor on the channels of each layer (default: 1)"
-    )
+    how.add_argument("--width", type=float, default=1.0, metavar="F", help="factor on the channels of each layer")
     how.add_argument("--cells-per-stage", type=int, metavar="N", help="of nas-bench-201 (default: 5)")
     how.add_argument("--light-reduction", action="store_true", help="of nas-bench-201: reductions without residuals")
-    how.add_argument(
-        "--train-seed", type=int, default=0, metavar="N", help="of weights, order and augmentation (default: 0)"
-    )
+    how.add_argument("--train-seed", type=int, default=0, metavar="N", help="of weights, order and augmentation")
     where = parser.add_argument_group("where trainings run", "They outlive this command, and each is done once.")
-    where.add_argument(
-        "--executor", choices=("local", "slurm"), default="local", help="this machine, or a cluster (default: local)"
-    )
+    where.add_argument("--executor", choices=("local", "slurm"), default="local", help="this machine, or a cluster")
     where.add_argument("--processes", type=int, metavar="N", help="local: at once (default: one a GPU, else a core)")
     where.add_argument("--workers", type=int, metavar="N", help="processes of a training that read pictures from files")
     where.add_argument("--partition", metavar="NAME", help="slurm: where jobs are queued")
-    where.add_argument(
-        "--gres", default="gpu:1", metavar="GRES", help="slurm: what a job asks for, or none (default: gpu:1)"
-    )
-    where.add_argument("--cpus", type=int, default=Resources.cpus, metavar="N", help="slurm: of a job (default: 4)")
-    where.add_argument(
-        "--minutes",
-        type=int,
-        default=Resources.minutes,
-        metavar="N",
-        help=f"slurm: of each attempt (default: {Resources.minutes})",
-    )
+    where.add_argument("--gres", default="gpu:1", metavar="GRES", help="slurm: what a job asks for, or none")
+    where.add_argument("--cpus", type=int, default=Resources.cpus, metavar="N", help="slurm: of a job")
+    where.add_argument("--minutes", type=int, default=Resources.minutes, metavar="N", help="slurm: of each attempt")
     where.add_argument("--slurm", nargs="+", default=[], metavar="KEY=VALUE", help="slurm: account=… mem=16G qos=…")
 
 

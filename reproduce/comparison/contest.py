@@ -42,8 +42,7 @@ class Contest:
     remarks: tuple[str, ...]  # who is not here, or only in part, and why
 
     def __repr__(self) -> str:
-        everybody = (*self.genius, *self.recorded, *self.methods)
-        return brief(self, f"on {self.name}: {', '.join(each.name for each in everybody)}")
+        return brief(self, f"on {self.name}: {len(self.genius + self.recorded + self.methods)} contestants")
 
     @property
     def name(self) -> str:

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baselines import darts
-from genius_replay.showing import brief
 from harness.spaces import nas_bench_201 as nas_bench_201_space
 from reproduce import runs
 from reproduce.benchmarks import Opened
@@ -49,9 +48,6 @@ class Contestant:
     curve: NDArray[np.float64] | None = None  # (3, budget)
     group: Sequence[int] = ()  # (trials,)
     packages: Mapping[str, str] = field(default_factory=dict)
-
-    def __repr__(self) -> str:
-        return brief(self, f"{self.name}, at budgets {', '.join(map(str, self.selected))}")
 
 
 def band(test: NDArray[np.float64]) -> NDArray[np.float64]:

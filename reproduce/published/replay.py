@@ -62,10 +62,9 @@ class Replay(Shown):
     trajectory: Trajectory
     tally: Tally
 
-    @property
-    def title(self) -> str:
-        """The run in words."""
-        return f"run {self.run}, {self.source}"
+    def what(self) -> tuple[str, Space]:
+        """The run in words, and what was searched."""
+        return f"run {self.run}, {self.source}", self.space
 
     @property
     def winner(self) -> Architecture:

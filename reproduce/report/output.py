@@ -33,9 +33,7 @@ MARKERS = ("o", "s", "^")
 def add_output_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare `--format` and `--out`."""
     parser.add_argument("--format", choices=FORMATS, help="default: by the suffix of --out, else text")
-    parser.add_argument(
-        "--out", type=destination, metavar="FILE", help="write here instead of printing (-: standard output)"
-    )
+    parser.add_argument("--out", type=destination, metavar="FILE", help="write here, - for standard output")
 
 
 def destination(written: str) -> Path | None:

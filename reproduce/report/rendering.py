@@ -10,7 +10,7 @@ from pathlib import Path
 from string import Template
 from textwrap import wrap
 
-from genius_replay.showing import HtmlCell, html_table
+from genius_replay.showing import html_cell, html_table
 from reproduce.report.escaping import as_csv, as_html, as_json, as_line, as_markdown, as_markdown_cell
 from reproduce.report.latex import latex
 from reproduce.report.report import Report, Status
@@ -151,7 +151,7 @@ def html(report: Report) -> str:
     """A table with what stands below it, for a notebook or a page of one's own."""
     named = _naming(report)
     rows = (
-        [HtmlCell(cell.text, cell.status.mark, cell.status.meaning, n < named) for n, cell in enumerate(row)]
+        [html_cell(cell.text, cell.status.mark, cell.status.meaning, names_row=n < named) for n, cell in enumerate(row)]
         for row in report.rows
     )
     below = (legend(report), *report.notes, report.origin)

@@ -238,16 +238,14 @@ class Report:
 
         Each column is followed by its status and, where there are such, by spreads and intervals.
         """
-        cells = [[row[n] for row in self.rows] for n in range(len(self.columns))]
-        extras = [[name for name in EXTRAS if any(name in cell.extras for cell in column)] for column in cells]
         header: list[str] = []
-        for column, names in zip(self.columns, extras, strict=True):
-            header += [column.key, f"{column.key}_status", *(f"{column.key}_{name}" for name in names)]
-        rows: list[list[Value]] = []
-        for row in self.rows:
-            rows.append([])
-            for cell, names in zip(row, extras, strict=True):
-                rows[-1] += [cell.value, cell.status.value, *(cell.extras.get(name) for name in names)]
+        rows: list[list[Value]] = [[] for _ in self.rows]
+        for n, column in enumerate(self.columns):
+            cells = [row[n] for row in self.rows]
+            there = [name for name in EXTRAS if any(name in cell.extras for cell in cells)]
+            header += [column.key, f"{column.key}_status", *(f"{column.key}_{name}" for name in there)]
+            for row, cell in zip(rows, cells, strict=True):
+                row += [cell.value, cell.status.value, *map(cell.extras.get, there)]
         return header, rows
 
     @property

@@ -1,17 +1,21 @@
-"""An option that is given twice: what takes several adds up, what takes one is refused."""
+"""Options: given twice, written wrongly, silenced, and with - for standard input and output."""
 
 from __future__ import annotations
 
 import argparse
+import gzip
 import importlib
+import io
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from genius_replay.options import Parser
-from reproduce.__main__ import COMMANDS
+from genius_replay.options import Parser, infile, name_or_infile
+from reproduce.__main__ import COMMANDS, main
 
 MODULES = (
     *(f"{package}.__main__" for package in ("cache", "tables", "harness.training", "harness.digits")),
@@ -97,3 +101,144 @@ def test_b6_every_option_of_every_command_loses_nothing(
         else:
             with pytest.raises(argparse.ArgumentError, match="got it again"):
                 action(Parser(), namespace, values, action.option_strings[0])
+
+
+# -- what is meant ---
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["compre"], "python -m reproduce: expected a command, got compre; did you mean compare? `"),
+        (["Table_2"], "python -m reproduce: expected a command, got Table_2; did you mean table2? `"),
+        (["frobnicate"], "python -m reproduce: expected a command, got frobnicate; `python -m reproduce --help` says"),
+        (["compare", "--tabel", "x"], "python -m reproduce compare: expected no --tabel; did you mean --table? `"),
+        (["compare", "--tabel=x"], "python -m reproduce compare: expected no --tabel; did you mean --table? `"),
+        (["search", "--iteration", "3"], "expected no --iteration; did you mean --iterations? `"),  # written whole
+        (["table2", "--format", "jsn"], "argument --format: expected one of text, md, csv, json"),
+        (["table2", "--format", "jsn"], "got jsn; did you mean json? `python -m reproduce table2 --help` says"),
+        (["table2", "surplus"], "python -m reproduce table2: expected no surplus; `"),
+        (["query", "nas-bench-marco"], "got nas-bench-marco; did you mean nas-bench-macro? `"),
+        (["jobs", "cancle"], "got cancle; did you mean cancel? `"),
+        (["ta\x1b[2Jble2"], r"expected a command, got ta\x1b[2Jble2; did you mean table2? `"),
+    ],
+)
+def test_what_does_not_exist_is_one_line_with_what_was_meant(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    printed = capsys.readouterr()
+    assert (stopped.value.code, printed.out, printed.err.count("\n")) == (2, "", 1)
+    assert said in printed.err
+
+
+# -- quiet ---
+
+
+@pytest.mark.parametrize("arguments", [["fetch", "-q", "329M"], ["--quiet", "fetch", "329M"]])
+def test_f12_quiet_silences_remarks_and_no_error(
+    arguments: list[str], mirror: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*arguments, "--mirror", str(mirror)]) == 0
+    assert capsys.readouterr() == ("", "")
+    assert main(["fetch", "329M", "--mirror", str(mirror)]) == 0
+    assert "already here" in capsys.readouterr().err  # what was quiet is so no longer
+    assert main([*arguments, "401M", "--mirror", str(Path(__file__).parent)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("failed")
+
+
+# -- standard input and output ---
+
+
+@pytest.fixture
+def piped(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes | None], None]:
+    """Lets a command find this on standard input; None closes it."""
+
+    def pipe(content: bytes | None) -> None:
+        monkeypatch.setattr("sys.stdin", None if content is None else io.TextIOWrapper(io.BytesIO(content)))
+
+    return pipe
+
+
+TABLE = b"architecture,accuracy\n00,71\n01,73\n10,70\n11,74\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "suffix"),
+    [
+        (TABLE, ".csv"),
+        (gzip.compress(TABLE), ".csv.gz"),
+        (b'\n{"00": 1}', ".json"),
+        (gzip.compress(b"[1]"), ".json.gz"),
+        (b"\x89HDF\r\n", ".h5"),
+        (b"\x1f\x8b, and no gzip", ".csv.gz"),
+    ],
+)
+def test_f12_a_dash_is_standard_input(content: bytes, suffix: str, piped: Callable[[bytes], None]) -> None:
+    piped(content)
+    path = infile("-")
+    assert (path.name, path.read_bytes()) == (f"standard-input{suffix}", content)
+    assert name_or_infile("a-name") == "a-name"
+    assert infile("./-") == Path("-")  # a file of this name
+
+
+@pytest.mark.parametrize("content", [b"", None])
+def test_f12_nothing_on_standard_input_is_wrong_use(
+    content: bytes | None, piped: Callable[[bytes | None], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    piped(content)
+    with pytest.raises(SystemExit) as stopped:
+        main(["search", "--from", "-"])
+    assert stopped.value.code == 2
+    assert "expected a file on standard input, got nothing" in capsys.readouterr().err
+
+
+RECORDING = (Path(__file__).parents[2] / "cache" / "recorded" / "local-smollm2-free.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("command", "content", "shown"),
+    [
+        ("reproduce conformance --table -", TABLE, "5 of 5 properties hold"),
+        ("reproduce compare --table - --methods random --budget 2 --trials 3", gzip.compress(TABLE), "standard-input"),
+        ("reproduce search --from -", RECORDING, "nas-bench-macro"),
+        ("reproduce recordings - --format csv --out -", RECORDING, "smollm2"),
+        ("cache list -", RECORDING, "smollm2"),
+        ("cache verify -", RECORDING, "as written"),
+        ("cache ledger -", RECORDING, "smollm2"),
+    ],
+)
+def test_f12_what_is_read_may_come_from_standard_input(
+    command: str, content: bytes, shown: str, piped: Callable[[bytes], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    piped(content)
+    package, *arguments = command.split()
+    assert importlib.import_module(f"{package}.__main__").main(arguments) == 0
+    assert shown in capsys.readouterr().out
+
+
+def test_f12_a_merge_goes_to_standard_output_and_nothing_else_does(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(RECORDING)
+    command = [sys.executable, "-m", "cache", "merge", "-", "-", str(tmp_path / "a.jsonl")]
+    done = subprocess.run(command, input=RECORDING, capture_output=True, cwd=Path(__file__).parents[2], check=True)
+    assert done.stdout == RECORDING
+    assert done.stderr.startswith(b"/dev/stdout: ")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["search", "--method", "random", "--space", "nas-bench-201", "--into", "-"],
+        ["search", "--method", "random", "--space", "nas-bench-201", "--store", "-"],
+        ["recordings", "a", "--migrate", "-"],
+        ["all", "--out", "-"],
+        ["fetch", "--mirror", "-"],
+    ],
+)
+def test_f12_where_a_dash_cannot_be_it_says_so(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(command)
+    assert stopped.value.code == 2
+    assert "expected the path of a file or folder that stays, got -" in capsys.readouterr().err

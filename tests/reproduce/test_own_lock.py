@@ -12,7 +12,10 @@ from pathlib import Path
 
 import pytest
 
+import reproduce
+from baselines.random_search import RandomSearch
 from cache import cassette
+from harness.errors import HarnessError
 from reproduce import lockfile
 from reproduce.__main__ import main
 from reproduce.errors import UsageError
@@ -187,3 +190,14 @@ def test_the_page_on_ci_works_in_a_fresh_folder(tmp_path: Path) -> None:
     (tmp_path / "runs" / "random.jsonl").unlink()
     done = run(*then)
     assert (done.returncode, done.stdout.strip()) == (1, '"name": "all values",')
+
+
+def test_a_method_of_ones_own_is_handed_over(folder: Path) -> None:
+    class Mine(RandomSearch):
+        pass
+
+    reproduce.search(Mine, "nas-bench-201-digits", budget=2, into="mine.jsonl")
+    with pytest.raises(HarnessError):
+        reproduce.lock("mine.jsonl", "lock.json")
+    assert len(reproduce.lock("mine.jsonl", "lock.json", methods=[Mine])) == 1
+    assert reproduce.check("mine.jsonl", "lock.json", methods=[Mine]) == []
