@@ -197,7 +197,7 @@ def test_every_status_has_every_form(form: str) -> None:
     columns = tuple(Column(status.value, status.value) for status in Status)
     text = render(Report("name", "Title", columns, (cells,), ()), form)
     assert all(status.value in text for status in Status)
-    assert ("$^{d}$" in text) == (form == "latex")
+    assert (r"\replaymark{d}" in text) == (form == "latex")
 
 
 def test_means_keep_their_standard_deviation(capsys: pytest.CaptureFixture[str]) -> None:
