@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 LAZY = sorted(
     ".".join(stub.parent.relative_to(ROOT).parts)
     for stub in ROOT.glob("*/**/__init__.pyi")
-    if ".venv" not in stub.parts
+    if not stub.relative_to(ROOT).parts[0].startswith(".")  # environments: .venv, .tox
 )
 PUBLIC = [*LAZY, "harness.spaces"]
 PACKAGES = {name.partition(".")[0] for name in LAZY}

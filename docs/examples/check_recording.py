@@ -2,8 +2,8 @@
 
 import reproduce
 
-reproduce.search("local-search", "nas-bench-201-digits", trials=3, into="mine.jsonl")
-reproduce.lock(["mine.jsonl"], "lock.json", reason="first recording")
-print("moved:", reproduce.check(["mine.jsonl"], "lock.json") or "nothing")
-reproduce.search("local-search", "nas-bench-201-digits", trials=4, into="mine.jsonl")  # one trial more
-print("moved:", *reproduce.check(["mine.jsonl"], "lock.json"), sep="\n")
+reproduce.search("local-search", "nas-bench-201-digits", trials=3, into="climbs.jsonl")
+reproduce.lock(["climbs.jsonl"], "lock.json", reason="first recording")
+print("moved:", reproduce.check(["climbs.jsonl"], "lock.json") or "nothing")
+reproduce.search("local-search", "nas-bench-201-digits", trials=4, into="climbs.jsonl")  # one trial more
+print("moved:", *reproduce.check(["climbs.jsonl"], "lock.json"), sep="\n")
