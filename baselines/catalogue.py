@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from baselines import (
     gdas,
@@ -47,17 +47,12 @@ def method(found: AnyMethod) -> Method:
     """
     if isinstance(found, str):
         return find(found)
-    if isinstance(found, Method):
-        if METHODS.get(found.name, found) is not found:
-            raise HarnessError(f"expected a name of its own for a method of one's own, got {found.name!r}")
-        return found
-    name = f"{getattr(found, '__module__', '')}:{getattr(found, '__qualname__', '<')}"
-    if not callable(found) or name.endswith(("<", "<lambda>")):
-        raise HarnessError(
-            f"expected a method's name or a class with ask and tell, made from a space and a stream; got {found!r}: "
-            'give what has no name one, Method("mine", "what it does", …)'
-        )
-    return Method(name, f"{name} (not of this project)", found)
+    if not isinstance(found, Method):
+        name = getattr(found, "__qualname__", "<>")
+        return _made(found, "" if name.endswith(">") else f"{found.__module__}:{name}")
+    if METHODS.get(found.name, found) is not found:
+        raise HarnessError(f"expected a name of its own for a method of one's own, got {found.name!r}")
+    return found
 
 
 def find(name: str) -> Method:
@@ -96,10 +91,16 @@ def _load(entry: EntryPoint) -> Method:
             f"expected {entry.value!r} to name a class in a module that can be imported, such as "
             f"my_module:MyOptimiser for MyOptimiser in my_module.py in this folder; got: {error}; {OF_ONES_OWN}"
         ) from error
+    return _made(found, entry.name)
+
+
+def _made(found: Any, name: str) -> Method:
+    """The method that was found under a name."""
     if isinstance(found, Method):
-        return replace(found, name=entry.name)
-    if not callable(found):
+        return replace(found, name=name)
+    if not callable(found) or not name:
         raise HarnessError(
-            f"expected {entry.value!r} to be a class with ask and tell, made from a space and a stream; got {found!r}"
+            f"expected {name!r} to be a class with ask and tell, made from a space and a stream; got "
+            f"{found!r}: give what has no name one, as in Method('mine', 'what it does', …)"
         )
-    return Method(entry.name, f"{entry.name} (not of this project)", found)
+    return Method(name, f"{name} (not of this project)", found)

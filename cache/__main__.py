@@ -52,7 +52,7 @@ def _parser() -> Parser:
 
     def command(run: Callable[..., bool | None], example: str, *names: str) -> argparse.ArgumentParser:
         """A command that is handed these arguments, of which those in the plural are several."""
-        title = (run.__doc__ or "").rstrip(".")  # nothing under python -OO
+        title = (run.__doc__ or run.__name__[1:]).rstrip(".")  # no docstring under python -OO
         made = add_command(commands, run.__name__[1:], f"{title[:1].lower()}{title[1:]}", example)
         made.set_defaults(run=run)
         for name in names:

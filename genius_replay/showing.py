@@ -54,7 +54,7 @@ def html_cell(value: object, mark: str = "", meaning: str = "", *, names_row: bo
     """
     form = {int: ",", float: ".2f"}.get(type(value), "")
     text = "" if value is None else as_html(format(value, form))
-    said = f' <abbr title="{as_html(meaning)}">{as_html(mark)}</abbr>' if mark else ""
+    said = f'&nbsp;<abbr title="{as_html(meaning)}">{as_html(mark)}</abbr>' if mark else ""
     opening, closing = ('<th scope="row">', "</th>") if names_row else ("<td>", "</td>")
     return f"{opening}{text}{said}{closing}"
 

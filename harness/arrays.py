@@ -150,5 +150,5 @@ def _stack(parts: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:
 
 
 def free(architecture: Architecture) -> int:  # noqa: ARG001
-    """Tables are searched without a constraint on cost."""
+    """No cost: tables are searched without a constraint on it, and of a space of one's own it may not be known."""
     return 0

@@ -94,7 +94,10 @@ class Step:
     told: Trial | None
 
     def __repr__(self) -> str:
-        return brief(self, f"{self.iteration}.{self.turn}, told {self.told!r}")
+        said = "no accuracy" if self.accuracy is None else f"{self.accuracy:.2f} %"
+        if isinstance(self.told, Rejected):
+            said = self.told.rejection.reason.value
+        return brief(self, f"{self.iteration}.{self.turn}: {said}, {self.trial.architecture}")
 
     @property
     def accuracy(self) -> float | None:

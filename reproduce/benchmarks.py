@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike, fspath
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -186,14 +186,20 @@ def open_if_at_hand(name: str) -> Opened | None:
     return open_benchmark(name) if at_hand(name) else None
 
 
-def open_table(table: str | PathLike[str]) -> Opened:
-    """A table by name, one of `BENCHMARKS`, or of one's own by the path of its file.
+AnyTable: TypeAlias = "str | PathLike[str] | Opened"
+"""A table by name, by the path of one's own, or opened."""
+
+
+def open_table(table: AnyTable) -> Opened:
+    """A table by name, one of `BENCHMARKS`, or of one's own by the path of its file; what is opened stays as it is.
 
     Raises:
         UsageError: there is neither a table nor a file of this name.
         DataMissing: its published file has not been fetched.
         TableError: the file cannot be read, or is no complete table.
     """
+    if isinstance(table, Opened):
+        return table
     if table in BENCHMARKS:
         return open_benchmark(str(table))
     if not Path(table).is_file():

@@ -222,8 +222,8 @@ class Checked:
         """The sections that are not in the lock."""
         return [section for section in self.now if section not in self.locked]
 
-    def write(self, reason: str | None, *, keep: Collection[str] = ()) -> None:
-        """Write the lock as everything is now, with the reason; sections to `keep` stay as they are locked.
+    def write(self, reason: str | None) -> None:
+        """Write the lock as everything is now, with the reason; what is not known, and has not moved, stays locked.
 
         Raises:
             UsageError: something that was locked moves, and no reason is given.
@@ -232,7 +232,8 @@ class Checked:
         if not reason and not all(one.is_new for one in self.moved):
             raise UsageError(f'{self.path.name}: {len(self.moved)} values would move; say why: --update --reason "…"')
         reasons = [*self.reasons, *([f"{len(self.moved)} values: {reason}"] if self.moved and reason else [])]
-        kept = {section: self.locked[section] for section in keep}
+        gone = {one.section for one in self.moved if one.name == WHOLE}
+        kept = {section: values for section, values in self.locked.items() if section not in gone}
         content = {**kept, **self.now, REASONS: reasons}
         write((json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode(), self.path)
 

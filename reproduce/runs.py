@@ -17,6 +17,7 @@ from cache.client import Provider, Records, Reply, Request
 from cache.key import JSON, digest_bytes
 from cache.record import Record
 from harness import spaces
+from harness.arrays import free
 from harness.errors import HarnessError
 from harness.loop import blaming
 from harness.objectives import Measure
@@ -31,7 +32,7 @@ from harness.text.strict import Form
 from harness.training.jobs import Scale, Training
 from reproduce.benchmarks import Opened
 from tables.source import Measure as Measured
-from tables.space import Architecture, Space
+from tables.space import Space
 from tables.table import of_slots
 
 ANSWERS: Mapping[str, Callable[[Space], dict[str, JSON]]] = {
@@ -136,7 +137,7 @@ def setting(specification: Specification, methods: Mapping[str, Method] = Mappin
     """
     space = space_of(specification)
     method = methods.get(specification.method) or catalogue.find(specification.method)
-    macs = _unknown if specification.slots else partial(spaces.counted_macs, specification.space)
+    macs = free if specification.slots else partial(spaces.counted_macs, specification.space)
     code, oblivious = code_of(method), method.oblivious
     if (asked := specification.model) is None:
         draws, versions = _drawing(method, space, specification), versions_of(method)
@@ -148,11 +149,6 @@ def setting(specification: Specification, methods: Mapping[str, Method] = Mappin
     prompts = Prompts.of(asked.prompt, digits=asked.protocol.digits)
     read, hear = (form(asked.answers).read, heard) if asked.reader == STRICT else (published.read, verbatim)
     return Setting(space, macs, partial(make, space, prompts), read, hear, code=code, oblivious=oblivious)
-
-
-def _unknown(_architecture: Architecture) -> int:
-    """The cost of an architecture of a space of which only the slots are known."""
-    return 0
 
 
 def _drawing(method: Method, space: Space, specification: Specification) -> Callable[[Complete], Optimizer]:

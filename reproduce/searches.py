@@ -7,8 +7,8 @@ trains nothing twice, and goes on where it was interrupted.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from math import inf
 from os import PathLike
 from pathlib import Path
@@ -20,7 +20,7 @@ from baselines import catalogue
 from baselines.catalogue import AnyMethod
 from cache import cassette
 from cache.cassette import Cassette
-from cache.client import Client, Provider, Queue, Records
+from cache.client import Client, Provider, Queue
 from cache.errors import CacheError
 from cache.key import JSON, SAFE_INTEGER
 from cache.limits import Limits
@@ -39,7 +39,7 @@ from harness.training.jobs import KIND as TRAINING
 from harness.training.jobs import Training
 from reproduce import answering, benchmarks, data, runs
 from reproduce.answering import Answer
-from reproduce.benchmarks import Opened
+from reproduce.benchmarks import AnyTable, Opened
 from reproduce.errors import UsageError
 from reproduce.published import imagenet
 from reproduce.published.replay import ITERATIONS
@@ -52,14 +52,14 @@ NOTHING: Mapping[str, JSON] = MappingProxyType({})
 
 def search(
     method: AnyMethod = "",
-    table: str | PathLike[str] | Opened | None = None,
+    table: AnyTable | None = None,
     *,
     training: Training | None = None,
     trainer: Queue | None = None,
     budget: int | Budget = ITERATIONS,
     trials: int = 1,
     seed: int | None = None,
-    start: Sequence[Architecture | str] = (),
+    start: str | Sequence[Architecture | str] = (),
     after: After | None = None,
     model: str | None = None,
     complete: Answer | None = None,
@@ -111,39 +111,46 @@ def search(
         HarnessError: a training or the method fails; what was trained is kept, and the same call goes on from there.
         CacheError: there is no answer, a ceiling is reached, or an answer cannot be kept.
     """
-    opened = benchmarks.open_table(table) if isinstance(table, str | PathLike) else table
-    recording = None if into is None else Path(into)
-    _check(model, complete, base_url, run, recording, fresh=fresh)
-    chosen = _method(method, model or run)
+    if not model and (complete or base_url or fresh):
+        raise UsageError("expected the name of a language model for what answers as one, got none: name a model")
+    if complete and (base_url or fresh):
+        raise UsageError("expected a function or an endpoint as the model, got both; leave out base_url and fresh")
+    if not (method or model or run):
+        raise UsageError(f"expected a method or a model, got neither; methods are {', '.join(catalogue.METHODS)}")
+    start = [start] if isinstance(start, str) else start
+    opened, chosen = None if table is None else benchmarks.open_table(table), catalogue.method(method or GENIUS)
     planned = plan(chosen, opened, training, budget, trials, seed, start, window, run, model)
     if model:
         temperatures = [temperature] if isinstance(temperature, int | float) else [*temperature]
         planned = _asking(planned, model, temperatures, seed, answers, parameters)
     own = {chosen.name: chosen}
     runs.setting(planned[0], own)  # refused here, before anything is opened
-    kept = _growing(recording)
+    recording = None if into is None else Path(into)
+    known = _known(recording, run)
     providers: dict[str, Provider | Queue] = {} if trainer is None else {TRAINING: trainer}
     if opened is not None:
         providers[FIGURES] = runs.figures(opened)
     with ExitStack() as stack:
-        apart, who = "", None
-        if model:
-            asked = (
-                nullcontext(answering.function(complete, model))
-                if complete
-                else answering.endpoint(base_url, limits or Limits(), fresh=fresh)
-            )
-            who = stack.enter_context(asked)
-            who.refuse_others(recording, kept)
-            providers[CHAT], apart = who.send, who.apart
+        who = None
+        if complete and model:
+            who = answering.function(complete, model)
+        elif model:
+            who = stack.enter_context(answering.endpoint(base_url, limits or Limits(), fresh=fresh))
+        if who:
+            who.refuse_others(recording, known)
+            providers[CHAT] = who.send
         costs = training is not None or model is not None
-        records = runs.Overlay(
-            kept, stack.enter_context(keeping(store, run, apart) if costs else nullcontext(Cassette()))
-        )
-        before = _progress(planned) if model else _silent
-        found = perform_all(planned, Client(records, providers), lambda one: runs.setting(one, own), before, after)
-        for one in found:
-            records.put(one.record())
+        kept = stack.enter_context(keeping(store, who.apart if who else "")) if costs else Cassette()
+        records = runs.Overlay(known, kept)
+        client = Client(records, providers)
+        found = perform_all(planned, client, lambda one: runs.setting(one, own), _progress(planned), after)
+        for record in (one.record() for one in found):
+            if (before := known.get(record.key)) is not None and before.answer != record.answer:
+                raise UsageError(
+                    f"{recording}: expected the course that it holds of {Specification.of(record).name}, got another: "
+                    "the method is not what it was, or the recording is changed; name another file with --into"
+                )
+            records.put(record)
         if who:
             who.warn_of_others(found)
     if recording is not None:
@@ -170,28 +177,27 @@ def plan(
         InvalidArchitecture: a design to start from is none of the space.
     """
     if run is not None:
-        asked = (training and training.space, method.name, trials, budget, *start)
-        if training is None or asked != (WINDOWED, GENIUS, 1, ITERATIONS):
+        asked = (training and training.space, method.name, trials, budget, model, *start)
+        if training is None or asked != (WINDOWED, GENIUS, 1, ITERATIONS, None):
             raise UsageError(
                 f"expected a published run with the method {GENIUS}, the space {WINDOWED} by training (--objective "
-                "train), one trial, its own budget, and no designs to start from; what GPT-4 did on tables is replayed "
-                "by `table1` and `table7` to `table13`"
+                "train), one trial, its own budget, no model, and no designs to start from; what GPT-4 did on tables "
+                "is replayed by `table1` and `table7` to `table13`"
             )
         published = imagenet.specification(imagenet.embedded()[str(imagenet.published_run(run).run)])
         return [structs.replace(published, training=training)]
-    if (opened is None) == (training is None):
+    space = spaces.find(training.space).SPACE if training else opened.space if opened else None
+    if space is None or (opened and training):
         raise UsageError(
             f"expected a table or a training to search, one of them; tables are {', '.join(benchmarks.BENCHMARKS)}, or "
             "a file of your own"
         )
     numbers = {"trials": trials} | (structs.asdict(budget) if isinstance(budget, Budget) else {"budget": budget})
     for name, number in numbers.items():
-        if number is not None and not 0 < number < inf:
+        if number is not None and not (isinstance(number, int) and number > 0):
             raise UsageError(f"expected a positive number of {name.replace('budget', 'evaluations')}, got {number}")
     if abs((seed or 0) + trials) > SAFE_INTEGER:
         raise UsageError(f"expected a seed with its trials within ±{SAFE_INTEGER}, got {seed}")
-    space = opened.space if opened else spaces.find(training.space).SPACE if training else None
-    assert space is not None  # one of both is there
     if model and (space.name == WINDOWED) != (window is not None):
         raise UsageError(
             f"expected a window of costs, --window LOW HIGH, for {WINDOWED}, whose problem states it, and for no other "
@@ -201,7 +207,7 @@ def plan(
         budget = Budget(evaluations=budget, proposals=2 * budget if model else None)
     if start and not budget.left(len(start) - 1, len(start) - 1, 0):
         raise UsageError(f"expected no more designs to start from than the budget holds, got {len(start)}")
-    designs = [from_any(space, each) if isinstance(each, str) else each for each in start]
+    designs = (from_any(space, each) if isinstance(each, str) else each for each in start)
     one = Specification(
         method=method.name,
         space=space.name,
@@ -241,66 +247,44 @@ def _asking(
     return asking
 
 
-@contextmanager
-def keeping(store: str | PathLike[str] | None = None, run: str | None = None, apart: str = "") -> Iterator[Records]:
-    """Where answers and trainings are kept: the user's store or a named one, or in it one for whoever answers `apart`.
+def keeping(store: str | PathLike[str] | None = None, apart: str = "") -> Store:
+    """Where answers and trainings are kept: the user's store or a named one, in it perhaps one for who is `apart`."""
+    return Store(Path(store) / apart) if store else data.store(f"answers/{apart}" if apart else "answers")
 
-    In front of it are the answers of a published run, if one is named.
+
+def known(run: str) -> Cassette:
+    """The answers of a published run."""
+    return cassette.read(imagenet.cassette_path(str(imagenet.published_run(run).run)))
+
+
+def _known(into: Path | None, run: str | None) -> Cassette:
+    """What is asked of nobody: the answers of a published run, and what a recording holds that is to grow.
+
+    Raises:
+        UsageError: it cannot grow.
     """
-    opened = Store(Path(store) / apart) if store else data.store(f"answers/{apart}" if apart else "answers")
-    with opened as records:
-        name = run and str(imagenet.published_run(run).run)
-        yield runs.Overlay(cassette.read(imagenet.cassette_path(name)), records) if name else records
-
-
-def _check(
-    model: str | None, complete: Answer | None, base_url: str | None, run: str | None, into: Path | None, *, fresh: bool
-) -> None:
-    """Refuse what does not fit together, before anything is asked."""
-    if not model and (complete or base_url or fresh):
-        raise UsageError("expected the name of a language model for what answers as one, got none: name a model")
-    if complete and (base_url or fresh):
-        raise UsageError("expected a function or an endpoint as the model, got both; leave out base_url and fresh")
-    if model and run:
-        raise UsageError("expected a published run or a model of your own, got both; leave one out")
     if into is not None and into.is_dir():
         raise UsageError(f"expected a file for --into, got the folder {into}; name a file in it")
     if into is not None and not into.parent.is_dir():
         raise UsageError(f"expected a folder {into.parent} for {into.name}, got none; make it first")
-
-
-def _method(method: AnyMethod, asks: str | None) -> Method:
-    if not method and not asks:
-        raise UsageError(
-            f"expected a method, one of {', '.join(catalogue.METHODS)} or of your own, or a model; got none"
-        )
-    return catalogue.method(method or GENIUS)
-
-
-def _growing(into: Path | None) -> Cassette:
-    """The recording that is to grow: what it holds is asked of nobody, and stays in it."""
-    if into is None or not into.is_file():
-        return Cassette()
     try:
-        return cassette.read(into, exact=True)
+        growing = cassette.read(into, exact=True) if into is not None and into.is_file() else {}
     except CacheError as error:
         raise UsageError(
             f"{into}: expected a new file, or a recording that grows, found another; it was left as it is: name "
             f"another with --into, or mend it. {error}"
         ) from None
-
-
-def _silent(_: int) -> Before:
-    return lambda iteration, turn: None  # noqa: ARG005
+    return Cassette([*growing.values(), *(known(run).values() if run else ())])
 
 
 def _progress(planned: Sequence[Specification]) -> Callable[[int], Before]:
-    """Says which run goes on, a line each; on a terminal also which turn, always in one line."""
-    live = sys.stderr.isatty() and not is_quiet()
+    """Says of a model which run goes on, a line each; on a terminal also which turn, always in one line."""
+    asks = any(one.model and not one.told for one in planned)
+    live = asks and sys.stderr.isatty() and not is_quiet()
 
     def before(number: int) -> Before:
         def told(iteration: int, turn: int) -> None:
-            if iteration == turn == 0:
+            if iteration == turn == 0 and asks:
                 warn(f"{number + 1} of {len(planned)}: {planned[number].name}")
             if live:
                 sys.stderr.write(f"\riteration {iteration + 1}, turn {turn + 1} \r")

@@ -49,8 +49,9 @@ def met(run: reproduce.Run, replayed: reproduce.Replay, folder: Path) -> list[An
         (run, run.specification.name),
         (replayed, "run 329M, reconstructed: 26 proposals, 9 evaluated, best 72.61 %"),
         (replayed.trajectory, "26 proposals, 9 evaluated"),
-        (replayed.trajectory.steps[0], "0.0, told <Evaluated 71.71 %, 330,000,000 MACs, (1, 0, 0"),
-        (replayed.trajectory.steps[1], "above the MACs window"),
+        (replayed.trajectory.steps[0], "0.0: 71.71 %, (1, 0, 0"),
+        (replayed.trajectory.steps[1], "1.0: above the MACs window, (1, 0"),
+        (replayed.trajectory.steps[-1], "9.1: no accuracy, (1, 0"),
         (replayed.trajectory.steps[0].trial, "71.71 %, 330,24"),
         (replayed.trajectory.steps[1].trial, "above the MACs window: "),
         (replayed.trajectory.steps[0].trial.proposal, "Stage"),
@@ -197,6 +198,20 @@ def test_a_run_is_a_study_with_a_trial_for_every_step(replayed: reproduce.Replay
         assert trial.state is not optuna.trial.TrialState.FAIL  # every answer holds a design
         assert (trial.user_attrs["rejected"] is not None) == rejected
         assert in_millions(trial.user_attrs["macs"]) == in_millions(step.trial.macs or 0)
+
+
+@pytest.mark.filterwarnings("ignore")  # Optuna's, of what it calls experimental
+def test_optuna_says_which_slots_matter_and_draws_the_course(replayed: reproduce.Replay) -> None:
+    optuna = pytest.importorskip("optuna")
+    plots = pytest.importorskip("optuna.visualization.matplotlib")
+    pytest.importorskip("matplotlib").use("Agg")
+    study = replayed.to_optuna()
+    evaluator = optuna.importance.PedAnovaImportanceEvaluator()
+    importances = optuna.importance.get_param_importances(study, evaluator=evaluator)
+    assert {*importances} == {slot.name for slot in replayed.space.slots}
+    assert sum(importances.values()) == pytest.approx(1)
+    points = plots.plot_optimization_history(study).collections[0].get_offsets()
+    assert [y for _, y in points] == [step.accuracy for step in replayed.trajectory.evaluated]
 
 
 def test_an_answer_without_a_design_is_a_failed_trial(run: reproduce.Run) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from cache.record import Record
 from genius_replay.advice import install
 from genius_replay.console import Exit, ending, say, warn
-from genius_replay.options import Parser, path_only
+from genius_replay.options import Parser, path_only, shown
 from harness.errors import HarnessError, TrainingError, Unwell
 from harness.training import data
 from harness.training.jobs import Job, SupernetJob, read
@@ -27,18 +27,18 @@ from harness.training.worker import EVERY_S, perform
 @ending(HarnessError)
 def main(argv: Sequence[str] | None = None) -> int:
     """Do the job in a file and leave its record beside it; exit codes as in `harness.training.worker.perform`."""
-    parser = Parser(prog="python -m harness.training", description=__doc__)
+    about = "Do one job, a training or a search with shared weights, and leave its record beside it."
+    examples = shown("SPEC.json", "--digest digits")
+    parser = Parser(prog="python -m harness.training", description=about, epilog=examples)
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("spec", type=path_only, nargs="?", metavar="SPEC.json", help="the job")
-    what.add_argument("--digest", choices=data.NEEDS, metavar="NAME", help=f"of a data set: {', '.join(data.NEEDS)}")
-    parser.add_argument(
-        "--data", type=path_only, metavar="PATH", help="where its data set lies; the digits need no place"
+    what.add_argument(
+        "--digest", choices=data.NEEDS, metavar="NAME", help=f"print it, of a data set: {', '.join(data.NEEDS)}"
     )
+    parser.add_argument("--data", type=path_only, metavar="PATH", help="where the data lie; the digits need no place")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="default: the GPU, if there is one")
     parser.add_argument("--checkpoint-every", type=float, default=EVERY_S, metavar="S", help="seconds")
-    parser.add_argument(
-        "--workers", type=int, default=min(8, cores()), metavar="N", help="processes that read pictures"
-    )
+    parser.add_argument("--workers", type=int, default=min(8, cores()), metavar="N", help="that read pictures")
     args = parser.parse_args(argv)
     if args.digest:
         return _print_digest(args.digest, args.data)

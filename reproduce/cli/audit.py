@@ -13,19 +13,19 @@ from genius_replay.options import name_or_infile
 from reproduce.data import Published, conversations, is_fetched, read_published
 from reproduce.errors import DataMissing, ReproduceError, UsageError
 from reproduce.published.audit import FileAudit, as_json, as_text, audit
-from reproduce.report.output import destination, emit
+from reproduce.report.output import TEXT_OR_JSON, add_output_arguments, emit, format_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of `audit`."""
     files = "runs such as 329M, or paths of conversations, - for standard input (default: all fetched)"
     parser.add_argument("files", type=name_or_infile, nargs="*", metavar="FILE", help=files)
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="of what is printed")
-    parser.add_argument("--out", type=destination, metavar="FILE", help="write here, - for standard output")
+    add_output_arguments(parser, TEXT_OR_JSON)
 
 
 def run(args: argparse.Namespace) -> int:
     """Audit and print; findings are no failure, but a file that cannot be audited is one once the others are."""
+    write = as_json if (args.format or format_of(args.out, TEXT_OR_JSON)) == "json" else as_text
     audits: list[FileAudit] = []
     failures: list[tuple[str, str]] = []
     for entry in _chosen(args.files):
@@ -34,7 +34,6 @@ def run(args: argparse.Namespace) -> int:
         except (ReproduceError, CacheError) as error:
             failures.append((entry.path, str(error)))
     if audits:
-        write = as_json if args.format == "json" else as_text
         emit(write(audits, failures), args.out)
     fail("\n".join(f"{path}: not audited: {reason}" for path, reason in failures))
     return 2 if failures else 0

@@ -7,7 +7,7 @@ published recipe, and their test accuracy is held against the mean and the sprea
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from msgspec.structs import replace
@@ -94,9 +94,7 @@ def run(args: argparse.Namespace) -> int:
             f"calibrate: expected finite losses, got others of {diverged} of {len(tests)} trainings, which have no "
             "accuracy: take another recipe, or lower its learning rate"
         )
-    here = np.array(tests, dtype=float)
-    versions = {**benchmarks.VERSIONS, **trained_with(each.observed for each in trained)}
-    show(report(opened, how, chosen, here, versions), args.format, args.out)
+    show(report(opened, how, chosen, trained), args.format, args.out)
     return 0
 
 
@@ -121,14 +119,10 @@ def rank_correlation(one: NDArray[np.float64], other: NDArray[np.float64]) -> fl
     return float(ranks[0] @ ranks[1]) if ranks[0].any() and ranks[1].any() else float("nan")
 
 
-def report(
-    opened: Opened,
-    how: Training,
-    chosen: Sequence[Architecture],
-    here: NDArray[np.float64],
-    versions: Mapping[str, str],
-) -> Report:
+def report(opened: Opened, how: Training, chosen: Sequence[Architecture], trained: Sequence[Trained]) -> Report:
     """A row an architecture."""
+    here = np.array([each.outcome.test for each in trained], dtype=float)
+    versions = {**benchmarks.VERSIONS, **trained_with(each.observed for each in trained)}
     indices = opened.table.indices_of(chosen)
     published, rank, runs = opened.held_out.test[indices], opened.held_out.rank[indices], opened.table.runs
     spread = None if runs is None else runs[indices].std(axis=1, ddof=1)

@@ -14,7 +14,7 @@ from reproduce import lockfile
 from reproduce.errors import DataMissing, UsageError
 from reproduce.lockfile import Checked
 from reproduce.report.escaping import as_json
-from reproduce.report.output import destination, emit
+from reproduce.report.output import TEXT_OR_JSON, add_output_arguments, emit, format_of
 from reproduce.report.report import provenance
 
 
@@ -27,8 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--update", action="store_true", help="write the lock, or write it anew, and print what moved")
     parser.add_argument("--reason", metavar="TEXT", help="with --update: why values moved; it is kept in the lock")
     parser.add_argument("--published", action="store_true", help="fail if a locked conversation has not been fetched")
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="of what is printed")
-    parser.add_argument("--out", type=destination, metavar="FILE", help="write here, - for standard output")
+    add_output_arguments(parser, TEXT_OR_JSON)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -50,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
             "check: expected FILE.jsonl and --lock LOCK.json together, for recordings of your own, or neither; "
             "--published is for neither"
         )
+    say = _in_json if (args.format or format_of(args.out, TEXT_OR_JSON)) == "json" else _in_words
     absent: list[str] = []
     if args.files:
         found = lockfile.of_recordings(args.files, args.lock, update=args.update)
@@ -58,10 +58,9 @@ def run(args: argparse.Namespace) -> int:
         absent = lockfile.not_fetched(found.locked.keys() - found.now.keys())
     if absent and args.published:
         raise DataMissing(*absent, purpose="check --published")
-    say = _in_json if args.format == "json" else _in_words
     if args.update:
         try:
-            found.write(args.reason, keep=() if args.files else found.locked)
+            found.write(args.reason)
         except UsageError:
             emit(say(found, absent, updated=False), args.out)
             raise

@@ -29,7 +29,10 @@ from reproduce.errors import UsageError
 from reproduce.published.replay import ITERATIONS
 from reproduce.report.output import add_output_arguments, show
 from reproduce.report.report import Report, recomputed
+from reproduce.runs import Overlay
 from reproduce.searches import GENIUS, WINDOWED
+
+_AS_GIVEN = ["trials", "seed", "start", "model", "base_url", "temperature", "answers", "fresh", "run", "into", "store"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -106,7 +109,8 @@ def _searched(args: argparse.Namespace) -> Report:
         method = catalogue.find(args.method)
         planned = searches.plan(method, None, how, budget, args.trials, args.seed, args.start, run=args.run)
         pace = estimates.pace(training.queue(), on_gpu=training.on_gpu(args))
-        with searches.keeping(args.store, args.run) as records:
+        with searches.keeping(args.store) as kept:
+            records = Overlay(searches.known(args.run), kept) if args.run else kept
             return searched.ahead(planned, Client(records), how, pace, args.run)
     prices = read_prices(args.prices) if args.prices else {}
     found = searches.search(
@@ -115,20 +119,10 @@ def _searched(args: argparse.Namespace) -> Report:
         training=how,
         trainer=training.provider(args) if how else None,
         budget=budget,
-        trials=args.trials,
-        seed=args.seed,
-        start=args.start,
-        model=args.model,
-        base_url=args.base_url,
-        temperature=args.temperature,
         window=args.window and tuple(args.window),
-        answers=args.answers,
         parameters=_parameters(args.parameter),
         limits=Limits(args.max_calls, args.max_tokens, args.max_cost, prices),
-        fresh=args.fresh,
-        run=args.run,
-        into=args.into,
-        store=args.store,
+        **{name: getattr(args, name) for name in _AS_GIVEN},
     )
     if args.into is not None:
         warn(f"{args.into}: replay it with `python -m reproduce search --from {args.into}`")

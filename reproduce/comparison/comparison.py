@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from baselines import catalogue
 from baselines.catalogue import AnyMethod
@@ -17,7 +17,7 @@ from cache.client import Records
 from cache.errors import CacheError
 from genius_replay.showing import brief
 from reproduce import benchmarks, recording
-from reproduce.benchmarks import BENCHMARKS, Opened
+from reproduce.benchmarks import BENCHMARKS, AnyTable
 from reproduce.comparison import report
 from reproduce.comparison.contest import Contest, Rules, contest
 from reproduce.comparison.contestants import GENIUS_BUDGET
@@ -29,9 +29,6 @@ from reproduce.report.report import Report
 BUDGETS = (10, 50, 100, 200, 300)
 COUNTS = ("evaluations", "unique")  # what a budget may count
 AS_ARRAYS = tuple(name for name, method in catalogue.METHODS.items() if method.arrays is not None)
-
-AnyTable: TypeAlias = "str | PathLike[str] | Opened"
-"""A table by name, by the path of one's own, or opened."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +98,7 @@ def compare(
     """
     budgets = [budgets] if isinstance(budgets, int) else budgets
     for number in (*budgets, *([] if trials is None else [trials])):
-        if number < 1:
+        if not isinstance(number, int) or number < 1:
             raise UsageError(f"expected positive budgets and trials, got {number}")
     if not budgets or count not in COUNTS:
         raise UsageError(f"expected a budget that counts {' or '.join(COUNTS)}, got {list(budgets)} of {count!r}")
@@ -114,14 +111,7 @@ def compare(
     own = {f" ({path.name if files[path.name] == 1 else path})": recording.of_models(path) for path in paths}
     with _kept() as records:
         contests = tuple(
-            contest(
-                each if isinstance(each, Opened) else benchmarks.open_table(each),
-                list(chosen.values()),
-                rules,
-                records,
-                committed | own,
-                oracle=oracle,
-            )
+            contest(benchmarks.open_table(each), [*chosen.values()], rules, records, committed | own, oracle=oracle)
             for each in dict.fromkeys(_several(named))
         )
     remarks = (*_elsewhere(own, contests), *_no_model(paths))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import io
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 DRAWN = (".png", ".svg", ".pdf")
 SUFFIXES = {".txt": "text", ".md": "md", ".csv": "csv", ".json": "json", ".tex": "latex", ".html": "html"}
 FORMATS = tuple(SUFFIXES.values())
+TEXT_OR_JSON = ("text", "json")  # the forms of what is no table
 
 WIDTH = 3.4  # inches: one column of a two-column page
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -30,9 +31,9 @@ COLOURS = PALETTE[:3]
 MARKERS = ("o", "s", "^")
 
 
-def add_output_arguments(parser: argparse.ArgumentParser) -> None:
+def add_output_arguments(parser: argparse.ArgumentParser, forms: Sequence[str] = FORMATS) -> None:
     """Declare `--format` and `--out`."""
-    parser.add_argument("--format", choices=FORMATS, help="default: by the suffix of --out, else text")
+    parser.add_argument("--format", choices=forms, help="default: by the suffix of --out, else text")
     parser.add_argument("--out", type=destination, metavar="FILE", help="write here, - for standard output")
 
 
@@ -62,8 +63,8 @@ def show(report: Report, form: str | None, out: Path | None, draw: Callable[[Pat
         emit(render(report, form or "text"), out)
 
 
-def format_of(out: Path | None) -> str | None:
-    """The form that a file's suffix stands for.
+def format_of(out: Path | None, forms: Sequence[str] = FORMATS) -> str | None:
+    """The form, of those that there are, that a file's suffix stands for; text without a suffix, None without a file.
 
     Raises:
         UsageError: if it stands for none.
@@ -71,9 +72,10 @@ def format_of(out: Path | None) -> str | None:
     if out is None:
         return None
     suffix = out.suffix.lower()
-    if suffix and suffix not in SUFFIXES:
-        known = ", ".join(SUFFIXES)
-        raise UsageError(f"--out {out}: expected a suffix among {known} (figures: {', '.join(DRAWN)}), or --format")
+    known = [each for each, form in SUFFIXES.items() if form in forms]
+    if suffix and suffix not in known:
+        figures = f" (figures: {', '.join(DRAWN)})" if forms == FORMATS else ""
+        raise UsageError(f"--out {out}: expected a suffix among {', '.join(known)}{figures}, or --format")
     return SUFFIXES.get(suffix, "text")
 
 

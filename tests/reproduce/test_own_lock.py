@@ -158,6 +158,10 @@ def test_a_lock_that_is_none_of_these(
         (["a.jsonl", "sub/a.jsonl", "--lock", "lock.json"], "expected recordings of different names"),
         (["nothing.jsonl", "--lock", "lock.json", "--update"], "nothing.jsonl"),
         (["a.jsonl", "--lock", "no/lock.json", "--update"], "no/lock.json: expected a file that can be written"),
+        (
+            ["a.jsonl", "--lock", "lock.json", "--out", "x.md"],
+            "expected a suffix among .txt, .json, or --format",
+        ),
         (["lock.py", "--lock", "lock.json", "--update"], "lock.py"),
     ],
 )

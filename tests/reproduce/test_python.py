@@ -138,6 +138,22 @@ def test_a_class_that_nobody_else_can_find_is_handed_over(tmp_path: Path) -> Non
     assert proposed(again) == proposed(found)
 
 
+def test_a_class_that_was_changed_does_not_go_on_in_its_recording(tmp_path: Path) -> None:
+    def mine(step: int) -> Method:
+        class Steps(Climber):
+            def tell(self, trial: Trial) -> None:  # noqa: ARG002
+                self.next = tuple((choice + step) % 5 for choice in self.next)
+
+        return Method("steps", "made up", Steps)
+
+    into = tmp_path / "mine.jsonl"
+    reproduce.search(mine(1), DIGITS_TABLE, budget=3, into=into)
+    before = into.read_bytes()
+    with pytest.raises(reproduce.UsageError, match=r"expected the course that it holds of steps on .*, got another"):
+        reproduce.search(mine(2), DIGITS_TABLE, budget=3, into=into)
+    assert into.read_bytes() == before
+
+
 def test_a_method_of_one_s_own_has_a_name_of_its_own(tmp_path: Path) -> None:
     mine = Method("mine", "climbs", Climber)
     into = tmp_path / "mine.jsonl"
@@ -151,7 +167,7 @@ def test_a_method_of_one_s_own_has_a_name_of_its_own(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("nameless", [lambda space, stream: Climber(space, stream), 7])
 def test_what_has_no_name_is_given_one(nameless: Any) -> None:
-    with pytest.raises(HarnessError, match="give what has no name one"):
+    with pytest.raises(HarnessError, match=r"give what has no name one, as in Method\("):
         reproduce.search(nameless, DIGITS_TABLE)
 
 
@@ -214,7 +230,7 @@ def test_a_callback_sees_every_step_of_a_search_by_training_once() -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ({}, "expected a method, one of random, "),
+        ({}, "expected a method or a model, got neither; methods are random"),
         (
             {"method": "random"},
             "expected a table or a training to search, one of them; tables are nas-bench-201-digits",
@@ -223,6 +239,8 @@ def test_a_callback_sees_every_step_of_a_search_by_training_once() -> None:
         ({"method": "random", "table": "nowhere"}, "no table is called 'nowhere'; there are nas-bench-201-digits"),
         ({"method": "random", "table": DIGITS_TABLE, "budget": 0}, "positive number of evaluations, got 0"),
         ({"method": "random", "table": DIGITS_TABLE, "trials": 0}, "positive number of trials, got 0"),
+        ({"method": "random", "table": DIGITS_TABLE, "budget": 2.5}, "positive number of evaluations, got 2.5"),
+        ({"method": "random", "table": DIGITS_TABLE, "start": "33333"}, "expected 6 entries, got 5"),
         ({"method": "random", "table": DIGITS_TABLE, "start": ["3"]}, "expected 6 entries, got 1"),
         ({"method": "random", "table": DIGITS_TABLE, "start": [(9,) * 6]}, "expects a choice from 0 to 4, got 9"),
         (
@@ -238,7 +256,7 @@ def test_a_callback_sees_every_step_of_a_search_by_training_once() -> None:
         ({"model": "mine", "table": DIGITS_TABLE, "complete": str, "fresh": True}, "a function or an endpoint"),
         ({"model": "mine", "table": DIGITS_TABLE, "complete": str}, "whose source can be read"),
         ({"method": "genius", "table": DIGITS_TABLE}, "genius is handed a language model, and got none"),
-        ({"model": "mine", "run": "329M", "table": DIGITS_TABLE}, "a published run or a model of your own, got both"),
+        ({"model": "mine", "run": "329M", "table": DIGITS_TABLE}, "its own budget, no model, and no designs"),
         ({"run": "329M", "table": DIGITS_TABLE}, "a published run with the method genius"),
     ],
 )

@@ -598,3 +598,49 @@ def test_an_optimiser_that_proposes_something_else_is_told_so(
     assert "expected a Proposal, got 'conv3'" in capsys.readouterr().err
     assert main(["search", "--method", "half_written:Words", *table]) == 2
     assert "to name a class in a module that can be imported" in capsys.readouterr().err
+
+
+# -- designs to start from ---
+
+
+def test_designs_to_start_from_are_each_trial_s_first(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--method", "local-search", "--table", "nas-bench-201-digits", "--budget", "3", "--trials", "2"]
+    found = rows(capsys, *arguments, "--start", "333333", "1, 1, 1, 1, 1, 1")
+    best, skip = nas_bench_201.SPACE.to_native((3,) * 6), nas_bench_201.SPACE.to_native((1,) * 6)
+    assert [row["architecture"]["value"] for row in found if row["iteration"]["value"] < 2] == [best, skip] * 2
+    assert len(found) == 6
+
+
+def test_a_design_that_trains_is_known_ahead(executor: Instant, capsys: pytest.CaptureFixture[str]) -> None:
+    found = rows(capsys, "--method", "local-search", *TRAIN, "--budget", "3", "--start", "333333", "--dry-run")
+    assert [row["architecture"]["value"] for row in found] == [nas_bench_201.SPACE.to_native((3,) * 6)]
+    assert not executor.rounds
+
+
+def test_a_table_of_one_s_own_is_searched(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("architecture,accuracy\n00,50\n01,60\n10,70\n11,80\n")
+    into = tmp_path / "run.jsonl"
+    found = rows(capsys, "--method", "random", "--table", str(path), "--budget", "4", "--into", str(into))
+    assert {row["validation"]["value"] for row in found} <= {50.0, 60.0, 70.0, 80.0}
+    assert all(row["macs"]["value"] is None for row in found)  # nobody knows
+    path.unlink()
+    assert values(rows(capsys, "--from", str(into)), "architecture") == values(found, "architecture")
+    assert main(["search", "--method", "random", "--table", str(path)]) == 2
+    assert "no table is called" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--table", "nas-bench-201-digits", "--start", "33"), "expected 6 entries, got 2"),
+        (("--table", "nas-bench-201-digits", "--start", "333333", "111111", "--budget", "1"), "than the budget holds"),
+        (("--space", "nas-bench-macro", "--table", "nas-bench-201-digits"), "expected a table of the space"),
+        (("--table", "nas-bench-201-digit"), "did you mean nas-bench-201-digits?"),
+    ],
+)
+def test_designs_and_tables_that_do_not_fit(
+    arguments: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["search", "--method", "random", *arguments]) == 2
+    assert message in capsys.readouterr().err

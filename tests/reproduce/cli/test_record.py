@@ -100,7 +100,7 @@ def test_b4_another_answer_to_what_is_recorded_is_refused(
     cassette.write(into, [*others, Record(one.request, {**one.answer, "course": "sha256:0"}, kind=RUN)])
     before = into.read_bytes()
     assert main(command(server, into)) == 2
-    assert "got two that differ" in capsys.readouterr().err
+    assert "expected the course that it holds of made-up on" in capsys.readouterr().err
     assert into.read_bytes() == before
 
 

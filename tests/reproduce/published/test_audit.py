@@ -130,7 +130,7 @@ def test_nothing_fetched_and_unknown_names(capsys: pytest.CaptureFixture[str]) -
     assert main(["audit"]) == 2
     assert "python -m reproduce fetch" in capsys.readouterr().err
     assert main(["audit", "330M"]) == 2
-    assert "one of the runs 329M" in capsys.readouterr().err
+    assert "there are 329M" in capsys.readouterr().err
 
 
 def test_one_bad_file_does_not_stop_the_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

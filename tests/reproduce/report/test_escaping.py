@@ -160,6 +160,6 @@ def test_a_page_loads_nothing_and_says_what_marks_mean() -> None:
     )
     assert "//" not in page  # no address of anything
     assert '<th scope="col">A</th>' in page
-    assert '<th scope="row">&lt;a&gt;</th><td>1.5 <abbr title="replayed from stored answers">◐</abbr></td>' in page
+    assert '<th scope="row">&lt;a&gt;</th><td>1.5&nbsp;<abbr title="replayed from stored answers">◐</abbr></td>' in page
     assert "<caption>T</caption>" in page
     assert "<p>a note</p>" in page
