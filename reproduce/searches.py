@@ -35,8 +35,10 @@ from harness.run import Run, perform_all
 from harness.spaces import mobilenetv2_se
 from harness.specification import Specification
 from harness.text.notation import from_any
+from harness.training import queue
 from harness.training.jobs import KIND as TRAINING
 from harness.training.jobs import Training
+from harness.training.local import LocalExecutor
 from reproduce import answering, benchmarks, data, runs
 from reproduce.answering import Answer
 from reproduce.benchmarks import AnyTable, Opened
@@ -85,7 +87,7 @@ def search(
             of random numbers; with a model GENIUS' own, unless it is said.
         table: by name, the path of one's own, or opened; or else there is a training.
         training: how architectures are trained; a training of which there is no result is made by `trainer`.
-        trainer: what trains, such as `harness.training.queue.Provider`; without it only what was trained before.
+        trainer: what trains; by default this machine, which works the user's queue off.
         budget: evaluations of a trial (of a model at most twice as many proposals), or when it ends.
         trials: independent ones, for each temperature.
         seed: of the method, by default 0; to a model it is sent as the seed plus the trial, if it is given.
@@ -127,7 +129,9 @@ def search(
     runs.setting(planned[0], own)  # refused here, before anything is opened
     recording = None if into is None else Path(into)
     known = _known(recording, run)
-    providers: dict[str, Provider | Queue] = {} if trainer is None else {TRAINING: trainer}
+    providers: dict[str, Provider | Queue] = {}
+    if training is not None:
+        providers[TRAINING] = trainer or queue.Provider(queue.Queue(data.home() / "jobs"), LocalExecutor)
     if opened is not None:
         providers[FIGURES] = runs.figures(opened)
     with ExitStack() as stack:

@@ -209,6 +209,15 @@ def test_a_run_that_was_ended_replays_as_a_run_of_fewer_proposals(tmp_path: Path
     assert [run.trajectory for run in reproduce.replay_recording(into)] == [run.trajectory for run in found]
 
 
+def test_this_machine_trains_unless_somebody_else_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    executor = Instant()
+    monkeypatch.setattr("reproduce.searches.LocalExecutor", lambda: executor)
+    how = Training("nas-bench-201", "digits", training.DIGITS, DIGITS)
+    [run] = reproduce.search("random", training=how, budget=2)
+    assert [len(each) for each in executor.rounds] == [2]
+    assert len(run.trajectory.evaluated) == 2
+
+
 def test_a_callback_sees_every_step_of_a_search_by_training_once() -> None:
     executor = Instant()
     how = Training("nas-bench-201", "digits", training.DIGITS, DIGITS)
