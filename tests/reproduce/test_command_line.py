@@ -184,7 +184,10 @@ def test_files_that_cannot_be_written(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("suffix", "start"), [(".md", "## "), (".csv", "method,"), (".json", "{"), (".tex", "% ")])
+FORMS = [(".md", "## "), (".csv", "method,"), (".json", "{"), (".tex", "% "), (".html", "<!DOCTYPE html>")]
+
+
+@pytest.mark.parametrize(("suffix", "start"), FORMS)
 def test_a_suffix_stands_for_a_form(suffix: str, start: str, tmp_path: Path) -> None:
     out = tmp_path / f"table{suffix}"
     assert main(["table2", "--out", str(out)]) == 0
