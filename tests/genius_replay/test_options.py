@@ -169,9 +169,9 @@ TABLE = b"architecture,accuracy\n00,71\n01,73\n10,70\n11,74\n"
     ("content", "suffix"),
     [
         (TABLE, ".csv"),
-        (gzip.compress(TABLE), ".csv.gz"),
+        (gzip.compress(TABLE, mtime=0), ".csv.gz"),
         (b'\n{"00": 1}', ".json"),
-        (gzip.compress(b"[1]"), ".json.gz"),
+        (gzip.compress(b"[1]", mtime=0), ".json.gz"),
         (b"\x89HDF\r\n", ".h5"),
         (b"\x1f\x8b, and no gzip", ".csv.gz"),
     ],
@@ -202,7 +202,7 @@ RECORDING = (Path(__file__).parents[2] / "cache" / "recorded" / "local-smollm2-f
     ("command", "content", "shown"),
     [
         ("reproduce conformance --table -", TABLE, "5 of 5 properties hold"),
-        ("reproduce compare --table - --methods random --budget 2 --trials 3", gzip.compress(TABLE), "standard-input"),
+        ("reproduce compare --table - --methods random --budget 2 --trials 3", gzip.compress(TABLE, mtime=0), "standard-input"),
         ("reproduce search --from -", RECORDING, "nas-bench-macro"),
         ("reproduce recordings - --format csv --out -", RECORDING, "smollm2"),
         ("cache list -", RECORDING, "smollm2"),
