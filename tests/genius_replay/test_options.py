@@ -202,7 +202,11 @@ RECORDING = (Path(__file__).parents[2] / "cache" / "recorded" / "local-smollm2-f
     ("command", "content", "shown"),
     [
         ("reproduce conformance --table -", TABLE, "5 of 5 properties hold"),
-        ("reproduce compare --table - --methods random --budget 2 --trials 3", gzip.compress(TABLE, mtime=0), "standard-input"),
+        (
+            "reproduce compare --table - --methods random --budget 2 --trials 3",
+            gzip.compress(TABLE, mtime=0),
+            "standard-input",
+        ),
         ("reproduce search --from -", RECORDING, "nas-bench-macro"),
         ("reproduce recordings - --format csv --out -", RECORDING, "smollm2"),
         ("cache list -", RECORDING, "smollm2"),
