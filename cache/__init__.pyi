@@ -25,4 +25,7 @@ from cache.limits import Usage as Usage
 from cache.limits import read_prices as read_prices
 from cache.record import CHAT as CHAT
 from cache.record import Record as Record
+from cache.server import serving as serving
 from cache.store import Store as Store
+from cache.transport import http_transport as http_transport
+from cache.transport import responding as responding

@@ -1,4 +1,6 @@
-"""`python -m cache`: look at recorded answers, compare, merge and count them. PLACE is a cassette or a store's folder.
+"""`python -m cache`: look at recorded answers, compare, merge and count them, and answer any program with them.
+
+PLACE is a cassette or a store's folder.
 
 git merges two recordings with `git config merge.cassette.driver "python -m cache merge %A %A %B"` and a line
 `*.jsonl merge=cassette` in .gitattributes.
@@ -8,24 +10,30 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
+from threading import Event
 from typing import Any
 
-from cache import cassette
+from cache import cassette, server
 from cache.cassette import Cassette
+from cache.endpoint import NO_KEY, OpenAITransport
 from cache.errors import CacheError
 from cache.key import DIGEST_PREFIX, JSON, canonical
-from cache.limits import COLUMNS, PRICES, keys_in, ledger, read_prices
+from cache.limits import COLUMNS, PRICES, Limits, keys_in, ledger, read_prices
 from cache.nearest import listed, unified
 from cache.record import CHAT, Record
 from cache.store import Store
+from cache.transport import responding
 from genius_replay.console import Exit, ending, say, warn
-from genius_replay.options import EXIT_CODES, STANDARD_OUTPUT, Parser, add_command, infile, outfile, path_only
+from genius_replay.options import EXIT_CODES, STANDARD_OUTPUT, Parser, add_command, infile, outfile, path_only, shown
 
 _DIGITS = 12  # of a key in a list; any number of them finds a record
 _BEGINNING = 60  # characters of an answer in a list
+_RECORD = "--record --upstream https://api.openai.com/v1"
 
 
 _ARGUMENTS: Mapping[str, tuple[Callable[[str], Any], str]] = {
@@ -41,16 +49,16 @@ _ARGUMENTS: Mapping[str, tuple[Callable[[str], Any], str]] = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     options = vars(_parser().parse_args(arguments))
-    run: Callable[..., bool | None] = options.pop("run")
+    run: Callable[..., int | None] = options.pop("run")
     return int(run(**options) or 0)
 
 
 def _parser() -> Parser:
-    about = "Look at recorded answers, compare, merge and count them."
+    about = "Look at recorded answers, compare, merge and count them, and answer any program with them."
     parser = Parser(prog="python -m cache", description=about, epilog=EXIT_CODES)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    def command(run: Callable[..., bool | None], example: str, *names: str) -> argparse.ArgumentParser:
+    def command(run: Callable[..., int | None], example: str, *names: str) -> argparse.ArgumentParser:
         """A command that is handed these arguments, of which those in the plural are several."""
         title = (run.__doc__ or run.__name__[1:]).rstrip(".")  # no docstring under python -OO
         made = add_command(commands, run.__name__[1:], f"{title[:1].lower()}{title[1:]}", example)
@@ -71,10 +79,27 @@ def _parser() -> Parser:
     used_by = "trajectories that name the keys to count"
     spent.add_argument("--prices", type=infile, metavar="FILE", help=PRICES)
     spent.add_argument("--used-by", type=infile, metavar="FILE", help=used_by, nargs="+", default=[])
+    served = command(_serve, "mine.jsonl --port 8001")
+    served.epilog = shown("mine.jsonl --port 8001", f"--into mine.jsonl {_RECORD}")
+    served.add_argument("places", type=path_only, metavar="PLACE", nargs="*", help="a cassette, or a store's folder")
+    served.add_argument("--port", type=int, default=8001, metavar="N", help="on loopback; 0 for one that is free")
+    served.add_argument("--into", type=path_only, metavar="FILE", help="a cassette that grows by what is recorded")
+    served.add_argument("--store", type=path_only, metavar="FOLDER", help="a store that does, for several at once")
+    ran = command(_run, "mine.jsonl -- python my_program.py")
+    ran.epilog = shown("mine.jsonl -- python my_program.py", f"mine.jsonl {_RECORD} -- python my_program.py")
+    ran.add_argument("place", type=path_only, metavar="FILE", help="a cassette; with --record it may be a new one")
+    ran.add_argument("command", metavar="COMMAND", nargs="+", help="behind --, with its arguments")
+    for made in (served, ran):
+        made.add_argument("--record", action="store_true", help="ask upstream what is not recorded, and keep it")
+        made.add_argument("--upstream", metavar="URL", help="base URL of who is asked (default: $OPENAI_BASE_URL)")
+        made.add_argument("--max-calls", dest="calls", type=int, metavar="N", help="that are asked upstream")
+        made.add_argument("--max-tokens", dest="tokens", type=int, metavar="N", help="prompt and completion")
+        made.add_argument("--max-cost", dest="cost", type=float, metavar="MONEY", help="needs --prices")
+        made.add_argument("--prices", type=infile, metavar="FILE", help=PRICES)
     return parser
 
 
-# -- commands: each returns whether a difference or damage was found ---
+# -- commands: each returns whether a difference or damage was found; `run` returns what the program does ---
 
 
 def _list(places: list[Path]) -> None:
@@ -155,6 +180,34 @@ def _ledger(places: list[Path], *, prices: Path | None, used_by: list[Path]) -> 
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for model, *figures in rows:
         say("  ".join([model.ljust(widths[0]), *map(str.rjust, figures, widths[1:])]).rstrip())
+
+
+def _serve(places: list[Path], *, port: int, into: Path | None, store: Path | None, **asked: Any) -> None:
+    """Answer programs that speak OpenAI's protocol, on a port of this machine."""
+    upstream = _upstream(**asked)
+    if bool(upstream) != bool(into or store) or (into and store) or not (upstream or places):
+        raise CacheError("Expected places to answer from, or --record with one of --into and --store. Name these.")
+    with responding(places, into=into, store=store, upstream=upstream) as responder:
+        with suppress(KeyboardInterrupt), server.serving(responder, port=port) as url:
+            missing = "asked upstream and kept" if upstream else "an error that explains itself"
+            say(f"base URL  {url}/v1\nsessions  {url}/s/NAME/v1\nWhat is not recorded is {missing}. Ctrl-C stops this.")
+            Event().wait()
+        warn(responder.summary)
+
+
+def _run(place: Path, command: list[str], **asked: Any) -> int:
+    """Run a program that speaks OpenAI's protocol, and answer it; the exit code is its own, 1 after a miss."""
+    return server.run(place, command, upstream=_upstream(**asked))
+
+
+def _upstream(*, record: bool, upstream: str | None, prices: Path | None, **ceilings: Any) -> OpenAITransport | None:
+    """Return who is asked, and how much, by the options of a command that records; None without --record."""
+    if record:
+        limits = Limits(**ceilings, prices=read_prices(prices) if prices else {})
+        return OpenAITransport(upstream, NO_KEY, limits=limits)
+    if upstream or prices or {*ceilings.values()} != {None}:
+        raise CacheError("Expected --record beside what is asked upstream, got none. Add it, or leave the rest out.")
+    return None
 
 
 # -- places and words ---
@@ -238,4 +291,5 @@ def _figure(value: float | None) -> str:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what is recorded is brought to its place, as by Ctrl-C
     raise Exit(main())

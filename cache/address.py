@@ -57,13 +57,19 @@ class Address:
             )
         self.encrypted = parts.scheme == "https"
         self.port = port or (443 if self.encrypted else 80)
-        self.url = parts._replace(path=path + _INTERFACE).geturl()
+        self._parts = parts._replace(path=path)
+        self.url = self.at(_INTERFACE)
         host = "localhost" if is_loopback(self.host) else self.host
         place = digest_bytes(f"{parts.scheme}://{host}:{self.port}{path}".encode())
         self.name = place[: len(DIGEST_PREFIX) + _DIGITS]
         values = (value for _, value in parse_qsl(parts.query) if len(value) >= _LONG)
         self.secrets = tuple(filter(None, (parts.password, *values)))
         self.private = tuple(filter(None, (parts.netloc, self.host, parts.query)))
+
+    def at(self, interface: str, query: str = "") -> str:
+        """Return where the requests of an interface go, such as `/responses`; a query stands behind one's own."""
+        path, query = self._parts.path + interface, "&".join(filter(None, (self._parts.query, query)))
+        return self._parts._replace(path=path, query=query).geturl()
 
     @property
     def proxies(self) -> list[str]:

@@ -18,7 +18,7 @@ from cache.cassette import Cassette
 from cache.errors import CacheError, ReplayMiss
 from cache.key import JSON, request_key
 from cache.nearest import difference
-from cache.record import CHAT, Record
+from cache.record import PAID, Record
 from cache.spool import Spool
 from genius_replay.showing import brief
 
@@ -131,7 +131,7 @@ class Client:
         """Return the answer to `request`.
 
         Args:
-            kind: of the record, which names the provider; for a language model `cache.record.CHAT`.
+            kind: of the record, which names the provider; for a language model one of `cache.record.PAID`.
             request: the whole body: for a language model its name, the messages, every parameter that is set.
             sample: numbers independent answers to the same request, from 0.
             where: the place in the run, for instance `run 329M, iteration 3, turn 2`; only messages show it.
@@ -150,7 +150,7 @@ class Client:
             with self._records.claim(key) as path:
                 record = self._records.get(key)
                 if record is None:  # nor has whoever held the claim before asked
-                    spool = Spool(path if isinstance(path, Path) and kind == CHAT else None)  # else asking is free
+                    spool = Spool(path if isinstance(path, Path) and kind in PAID else None)  # else asking is free
                     return self._fetched(kind, request, sample, provider, spool)
         self._count(hits=int(record is not None))
         if record is None:

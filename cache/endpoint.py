@@ -43,13 +43,14 @@ SILENCE_S = 600.0  # without a byte
 CONNECT_S = 30.0
 ATTEMPTS = 6  # at one answer
 PATIENCE_S = 600.0  # an endpoint that asks to wait longer is not waited for
+NO_KEY = "none"  # in the place of a key, where none is needed
 SHOWN = 300  # characters of what an endpoint said; cut after credentials are withheld, or half of one is shown
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0  # doubled from attempt to attempt
 _GRACE_S = 1.0  # for what times out by itself
 _SOURCE = "an OpenAI-compatible endpoint"  # in the provenance of every record, with the model that answers
 _REQUEST_ID = "x-request-id"  # the header in which an endpoint names an attempt
-_SHORTEST_KEY = 8  # characters; a shorter one is a placeholder, and would be found in any text
+SHORTEST_KEY = 8  # characters; a shorter one is a placeholder, and would be found in any text
 _BILLED = {"OPENAI_ORG_ID": "OpenAI-Organization", "OPENAI_PROJECT_ID": "OpenAI-Project"}
 # Labels are outside the key, and yet part of the body.
 _OPTIONS = (NOT_IN_KEY.keys() - {"user", "metadata", "store"}) | {"extra_body", "extra_query"}
@@ -58,7 +59,7 @@ _CHATTY = ("openai", "httpx", "httpx2", "httpcore", "httpcore2")  # loggers that
 _STREAM_ENDS = re.compile(rb"[\r\n]data: ?\[DONE\]\s*\Z")  # some endpoints leave the connection open behind it
 
 
-_Response: TypeAlias = "tuple[int, Mapping[str, str], bytes, Exception | None]"
+Response: TypeAlias = "tuple[int, Mapping[str, str], bytes, Exception | None]"
 """Status, headers, content, and what ended it before its end."""
 
 
@@ -95,7 +96,7 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
         self._address = Address(named or OPENAI)
         key = api_key or os.environ.get("OPENAI_API_KEY", "")
         self._api_key = _checked_key(key.strip(), needed=not named)
-        self._secrets = [one for one in (self._api_key, *self._address.secrets) if len(one) >= _SHORTEST_KEY]
+        self._secrets = [one for one in (self._api_key, *self._address.secrets) if len(one) >= SHORTEST_KEY]
         self._timeout_s, self._silence_s = timeout_s, min(SILENCE_S, timeout_s)
         self.spent = Spent(limits or Limits())
         self.endpoint = self._address.name
@@ -144,14 +145,36 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
             except EndpointError as error:
                 if error.usage is not None:
                     self.spent.count(model, "", error.usage)
-                attempts.append(_attempt(began, error.status, error.request_id, error))
+                attempts.append(attempt_at(began, error.status, error.request_id, error))
                 self._sleep(_pause_s(error, attempts))
             else:
                 break
-        attempts.append(_attempt(began, 200, request_id))
-        answered = answer.body.get("model")
-        self.spent.count(model, answered if isinstance(answered, str) else "", usage_of(answer.body))
-        kept = answer.kept(self._secrets)
+        attempts.append(attempt_at(began, 200, request_id))
+        return self.received(model, answer.body, answer.kept(self._secrets), attempts)
+
+    def forward(self, interface: str, query: str, body: bytes, headers: Mapping[str, str]) -> Response:
+        """Send a body once, as it is, under these headers alone, to an interface below the base URL.
+
+        Whatever comes back is returned: status, headers, content, and what ended it before its end. Nothing is counted.
+
+        Raises:
+            EndpointError: nothing came back in time.
+        """
+        return self._response(body, self._address.at(interface, query), headers)
+
+    def received(
+        self, model: str, body: Mapping[str, JSON], kept: Mapping[str, JSON], attempts: list[dict[str, JSON]]
+    ) -> Reply:
+        """Count what an answer was billed for, and return it with all that is known of it.
+
+        Args:
+            model: that was asked.
+            body: the answer as it came.
+            kept: the answer as it is kept, without credentials.
+            attempts: at it, in their order.
+        """
+        answered = body.get("model")
+        self.spent.count(model, answered if isinstance(answered, str) else "", usage_of(body))
         said: dict[str, JSON] = {"model": kept["model"]} if isinstance(kept.get("model"), str) else {}
         return Reply(kept, self._observed(kept, attempts), {"source": _SOURCE, "endpoint": self.endpoint, **said})
 
@@ -171,22 +194,22 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
             error.status, error.request_id = status, request_id
             raise error from None
 
-    def _response(self, body: bytes) -> _Response:
+    def _response(self, body: bytes, url: str = "", headers: Mapping[str, str] | None = None) -> Response:
         """Return what came back in time; raises EndpointError where that is nothing.
 
         The network is waited for in a thread of its own: an endpoint that sends a byte now and then would never be
         silent for long, and yet never be done.
         """
-        outcome: SimpleQueue[_Response | Exception] = SimpleQueue()
+        outcome: SimpleQueue[Response | Exception] = SimpleQueue()
 
         def fetch() -> None:
             try:
-                outcome.put(self._fetched(body, time.monotonic() + self._timeout_s))
+                outcome.put(self._fetched(body, url, headers, time.monotonic() + self._timeout_s))
             except Exception as error:  # whatever the resolver, TLS and HTTP raise
                 outcome.put(error)
 
         threading.Thread(target=fetch, daemon=True).start()
-        response: _Response | Exception = TimeoutError()
+        response: Response | Exception = TimeoutError()
         with suppress(Empty):
             response = outcome.get(timeout=self._timeout_s + _GRACE_S)
         if isinstance(response, RuntimeError):  # the transport has been closed
@@ -196,18 +219,16 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
         self._answered = True
         return response
 
-    def _fetched(self, body: bytes, deadline: float) -> _Response:
-        headers = {
-            "Authorization": f"Bearer {self._api_key}",
-            "Content-Type": "application/json",
-            "Accept-Encoding": "identity",  # a small answer may be packed that is large when it is unpacked
-            **{header: whom for name, header in _BILLED.items() if (whom := os.environ.get(name, "").strip())},
-        }
+    def _fetched(self, body: bytes, url: str, headers: Mapping[str, str] | None, deadline: float) -> Response:
+        if headers is None:
+            billed = {header: whom for name, header in _BILLED.items() if (whom := os.environ.get(name, "").strip())}
+            headers = {"Authorization": f"Bearer {self._api_key}", "Content-Type": "application/json", **billed}
+        headers = {**headers, "Accept-Encoding": "identity"}  # a small answer may be packed that is large unpacked
         content = bytearray()
         broken: Exception | None = None
         if self._process != os.getpid():  # a fork: the connections are its parent's
             self._client, self._process = self._connect(), os.getpid()
-        with self._client.stream("POST", self._address.url, content=body, headers=headers) as response:
+        with self._client.stream("POST", url or self._address.url, content=body, headers=headers) as response:
             try:
                 for chunk in response.iter_bytes():
                     content += chunk
@@ -265,7 +286,7 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
         raise CacheError(f"Expected something that can be used in {variables}, got: {reason}. Mend or unset it.")
 
 
-def _attempt(began: float, status: int | None, request_id: str | None, error: object = "") -> dict[str, JSON]:
+def attempt_at(began: float, status: int | None, request_id: str | None, error: object = "") -> dict[str, JSON]:
     """Return one attempt as a record keeps it; what is not known is left out."""
     known: dict[str, JSON] = {"status": status, "request_id": request_id, "error": str(error)}
     return {"latency_s": round(time.perf_counter() - began, 6), **{name: said for name, said in known.items() if said}}
@@ -300,4 +321,4 @@ def _checked_key(key: str, *, needed: bool) -> str:
         )
     if not (key.isascii() and key.isprintable()) or " " in key:
         raise CacheError("Expected an API key of plain letters, got one with others (not shown). Set it anew.")
-    return key or "none"
+    return key or NO_KEY

@@ -29,6 +29,8 @@ from cache.redaction import refuse_credentials
 from genius_replay.showing import brief
 
 CHAT = "chat.completions"
+PAID = frozenset({CHAT, "completions", "embeddings", "messages", "responses"})
+"""The kinds that an endpoint answers, each named by its path; `messages` is Anthropic's."""
 RESTORE = "Restore the file it came from (for a cassette: `git checkout` it), or record the answer again."
 
 

@@ -1,0 +1,287 @@
+"""Any program that speaks OpenAI's protocol, answered from records: what each of its requests is answered with.
+
+A `Responder` takes an HTTP request and gives what answers it; `cache.server` puts it behind a port, `cache.transport`
+gives it to an SDK in the place of a network. Without an upstream it is strict replay. With one, what is not recorded is
+forwarded under the program's own credentials, stored, and answered then; the credentials are never kept.
+
+Chat completions are records like those of `cache.endpoint`, whoever recorded them; what was answered whole is streamed
+where a stream is asked for. Other interfaces (`cache.record.PAID`) are kept as the text that came.
+
+The same request again has the same answer. In a *session* (`/s/NAME/v1`) its k-th occurrence, from 0, is the sample
+1000·k instead. Equal requests at one moment take them in the order in which they came; k moves on when an answer was
+delivered, and a retry that says so gets the sample of what it retries. A header (`SAMPLE`) names a sample outright.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
+from typing import Any
+
+from cache.answer import LARGEST_BYTES, Answer, read_answer
+from cache.client import Client, Records, Reply, Request
+from cache.endpoint import SHORTEST_KEY, SHOWN, OpenAITransport, attempt_at
+from cache.errors import CacheError, EndpointError, InvalidRequest, ReplayMiss
+from cache.key import request_key
+from cache.nearest import listed
+from cache.record import CHAT, PAID, Record
+from cache.redaction import refuse_credentials, withhold
+from genius_replay.console import printable
+
+SAMPLE = "x-replay-sample"  # the header that names a sample
+APART = 1000  # samples from one occurrence of a request to the next
+
+_RETRIES = "x-stainless-retry-count"  # the header in which SDKs say how often they have asked before
+_INTERFACES = sorted(kind.replace(".", "/") for kind in PAID)
+# Threads have messages too, which are no answers.
+_PLACE = re.compile(
+    r"(?!.*/threads/)(?:/s/(?P<session>[^/?]+))?(?:/[^?]*?)??"
+    rf"/(?P<interface>{'|'.join(_INTERFACES)})/?(?:\?(?P<query>.*))?"
+)
+_TRAVELS = {"stream", "stream_options"}  # say how an answer travels
+_SECRET = {"api-key", "authorization", "cookie", "openai-organization", "openai-project", "x-api-key"}
+# Headers of one connection, and what is said to this endpoint alone.
+_NOT_PASSED = {
+    "accept-encoding", "connection", "content-encoding", "content-length", "expect", "host", "keep-alive",
+    "proxy-authorization", "proxy-connection", "set-cookie", "te", "trailer", "transfer-encoding", "upgrade", SAMPLE,
+}  # fmt: skip
+_JSON, _EVENTS = "application/json", "text/event-stream"
+_FAILS = re.compile(rb"^event: ?error", re.MULTILINE)  # in a stream
+_WORDS = re.compile(r"\s*\S+|\s+")
+
+
+@dataclass
+class Answered:
+    """What answers an HTTP request: `status`, `content`, `headers`; and in a session the occurrence that it `took`."""
+
+    status: int
+    content: bytes
+    headers: Mapping[str, str]
+    took: tuple[_Occurrences, int] | None = None
+
+    def settle(self, *, delivered: bool) -> None:
+        """Say whether it reached who asked; if not, the next one who asks the same gets the same."""
+        if self.took is not None and not delivered:
+            self.took[0].taken.discard(self.took[1])
+
+
+@dataclass
+class _Occurrences:
+    """Of one request in a session: which are answered or underway, and which was taken last."""
+
+    taken: set[int] = field(default_factory=set)
+    last: int = 0
+
+
+class _Passed(Exception):
+    """The upstream refused, and its own words answer."""
+
+    def __init__(self, status: int, content: bytes, headers: Mapping[str, str]) -> None:
+        self.answered = Answered(status, content, headers)
+
+
+class _Asked:
+    """An HTTP request as it is understood: `kind` of record, `request`; `whole` is that without how it travels."""
+
+    def __init__(self, place: re.Match[str], headers: Mapping[str, str], body: bytes) -> None:
+        """Read it; raises InvalidRequest."""
+        self.interface, self.session, self.query = place["interface"], place["session"], place["query"] or ""
+        self.headers, self.body, self.kind = headers, body, self.interface.replace("/", ".")
+        try:
+            self.request: dict[str, Any] = json.loads(body)
+            self.whole = {name: said for name, said in self.request.items() if name not in _TRAVELS}
+        except (ValueError, RecursionError, AttributeError):
+            raise InvalidRequest(f"Expected a JSON object, got {len(body)} bytes that are none.") from None
+
+
+class Responder:
+    """Answers HTTP requests from records, and has what is not there made by an upstream; threads may share it.
+
+    Attributes: `misses`, what was asked in vain, explained; `asked`, how many requests there were.
+    """
+
+    def __init__(self, records: Records, upstream: OpenAITransport | None = None) -> None:
+        """Answer from `records`; `upstream` makes what is not in them, for a fee."""
+        self._records, self._upstream = records, upstream
+        self.misses: list[str] = []
+        self.asked = 0
+        self._sessions: dict[tuple[str, str], _Occurrences] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def summary(self) -> str:
+        """How many requests there were, and what became of them."""
+        if self._upstream is None:
+            return f"{self.asked} requests, {len(self.misses)} of them not recorded"
+        spent = self._upstream.spent
+        return f"{self.asked} requests, {spent.calls} of them asked upstream for {spent.usage.tokens:,} tokens"
+
+    def answer(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answered:
+        """Return what answers a request; an error in OpenAI's form where nothing does.
+
+        Args:
+            method: of HTTP.
+            target: path and query; a path that begins with `/s/NAME` is of that session.
+            headers: names in small letters.
+            body: as it came.
+        """
+        took = None
+        try:
+            place = _PLACE.fullmatch(target)
+            if place is None or method != "POST":
+                paths = ", ".join(f"/v1/{interface}" for interface in _INTERFACES)
+                raise InvalidRequest(f"Expected a POST request to one of {paths}, got {method} {target}.")
+            asked = _Asked(place, headers, body)
+            took, sample, where = self._numbered(asked)
+            record = self._found(asked, sample, where)
+            content, media = _shown(record, asked.request)
+            return Answered(200, content, {"content-type": media}, took)
+        except _Passed as passed:
+            answered = passed.answered
+        except CacheError as error:
+            answered = self._failed(error)
+        answered.took = took
+        answered.settle(delivered=False)
+        return answered
+
+    def _numbered(self, asked: _Asked) -> tuple[tuple[_Occurrences, int] | None, int, str]:
+        """Return the occurrence of a request that is taken, if it is in a session, its sample, and both in words."""
+        where = f"a request to {asked.interface}"
+        named = asked.headers.get(SAMPLE, "" if asked.session else "0")
+        if named:
+            if not (named.isascii() and named.isdecimal()):
+                raise InvalidRequest(f"Expected a number from 0 on in the header {SAMPLE}, got {named!r}.")
+            return None, int(named), where
+        key = asked.session, request_key(asked.whole, kind=asked.kind, sample=0)
+        with self._lock:
+            of_it = self._sessions.setdefault(key, _Occurrences())
+            free = next(k for k in count() if k not in of_it.taken)
+            if (
+                free <= of_it.last or asked.headers.get(_RETRIES, "0") == "0"
+            ):  # else it retries what is underway or done
+                of_it.last = free
+            of_it.taken.add(k := of_it.last)
+        return (of_it, k), k * APART, f"{where}, its occurrence {k} in session {asked.session}"
+
+    def _found(self, asked: _Asked, sample: int, where: str) -> Record:
+        """Return the record of a request, made by the upstream if need be and if there is one."""
+        with self._lock:
+            self.asked += 1
+        client = Client(self._records, {asked.kind: partial(_forwarded, asked, up)} if (up := self._upstream) else {})
+        if asked.kind == CHAT and asked.request.get("stream"):  # what was answered whole answers it too
+            for request in (asked.request, asked.whole):
+                if (record := client.find(CHAT, request, sample=sample)) is not None:
+                    return record
+        return client.ask(asked.kind, asked.request, sample=sample, where=where)
+
+    def _failed(self, error: CacheError) -> Answered:
+        """Return an error in OpenAI's form, and in Anthropic's, with whether it is worth asking again."""
+        status, code, again = 400, "refused", {"x-should-retry": "false"}
+        match error:
+            case ReplayMiss():
+                status, code = 404, "replay_miss"
+                self.misses.append(str(error))
+            case EndpointError():
+                status, code = error.status or 502, "upstream_failed"
+                status = status if status >= 400 else 502  # an error in the place of an answer
+                again = {"x-should-retry": str(error.passes).lower()}
+                again |= {"retry-after": f"{error.wait_s:.0f}"} if error.wait_s else {}
+        said = {"message": printable(str(error)), "type": code, "param": None, "code": code}
+        content = json.dumps({"type": "error", "error": said}).encode()
+        return Answered(status, content, {"content-type": _JSON, **again})
+
+
+def _forwarded(asked: _Asked, upstream: OpenAITransport, request: Request) -> Reply:
+    """Have the upstream answer, once; raises _Passed where it refuses, for the program decides what then."""
+    secrets = [said.split()[-1] for name, said in asked.headers.items() if name in _SECRET and said.strip()]
+    secrets = [secret for secret in secrets if len(secret) >= SHORTEST_KEY]
+    refuse_credentials({"request": request}, secrets)
+    model = str(request.get("model"))
+    upstream.spent.reserve(model)
+    began = time.perf_counter()
+    headers = {name: said for name, said in asked.headers.items() if name not in _NOT_PASSED}
+    status, said, content, broken = upstream.forward(f"/{asked.interface}", asked.query, asked.body, headers)
+    headers = {name.lower(): value for name, value in said.items() if name.lower() not in _NOT_PASSED}
+    if not 200 <= status < 300:
+        raise _Passed(status, content, headers)
+    try:
+        if asked.kind == CHAT:
+            answer = read_answer(
+                content, lambda text: printable(withhold(text, secrets)[:SHOWN]), broken=broken is not None
+            )
+            billed = answer.body
+        else:
+            answer, billed = _verbatim(content, headers.get("content-type", _JSON), whole=broken is None)
+    except EndpointError as error:
+        if error.usage is not None:
+            upstream.spent.count(model, "", error.usage)
+        raise
+    return upstream.received(model, billed, answer.kept(secrets), [attempt_at(began, status, None)])
+
+
+# -- answers as they travel ---
+
+
+def _verbatim(content: bytes, media: str, *, whole: bool) -> tuple[Answer, dict[str, Any]]:
+    """Return what another interface answers, as its text, and as far as it is JSON; raises EndpointError."""
+    if not whole or _FAILS.search(content):
+        raise EndpointError(f"Expected a whole answer, got {len(content)} bytes that break off.")
+    if len(content) > LARGEST_BYTES:
+        raise EndpointError(f"Expected at most {LARGEST_BYTES} bytes, got more. Ask for less at once.", passes=False)
+    answer = Answer(content, {"content_type": media})
+    try:
+        answer.body["text"] = content.decode()
+    except UnicodeDecodeError:
+        answer.faults.append("bytes that are not UTF-8")
+    with suppress(ValueError, RecursionError):
+        if isinstance(said := json.loads(content), dict):
+            return answer, said
+    return answer, {}
+
+
+def _shown(record: Record, request: Request) -> tuple[bytes, str]:
+    """Return a recorded answer in the form that was asked for, and its media type.
+
+    Raises:
+        CacheError: it cannot be read, which is all that is kept of it beside its bytes.
+    """
+    match dict(record.answer):
+        case {"text": str(text), "content_type": str(media)} if record.kind != CHAT:
+            return text.encode(), media
+        case {"choices": _} as answer:
+            if not request.get("stream"):
+                return json.dumps(answer).encode(), _JSON
+            options = request.get("stream_options")
+            chunks = _chunks(answer, usage=isinstance(options, Mapping) and bool(options.get("include_usage")))
+            return "".join(f"data: {said}\n\n" for said in (*map(json.dumps, chunks), "[DONE]")).encode(), _EVENTS
+        case other:
+            raise CacheError(
+                f"Expected an answer that can be given, {record.key} has: {other.get('unreadable', other)}"
+            )
+
+
+def _chunks(answer: Mapping[str, Any], *, usage: bool) -> Iterator[dict[str, Any]]:
+    """Yield the pieces of a stream that add up to a whole answer: of each choice its message, word by word, its end."""
+    head = {name: said for name, said in answer.items() if name not in ("choices", "usage")}
+    head["object"] = "chat.completion.chunk"
+    for position, choice in enumerate(listed("choices", answer)):
+        rest: dict[str, Any] = {"index": position, **(choice if isinstance(choice, Mapping) else {})}
+        said, ended = rest.pop("message", None), rest.pop("finish_reason", None)
+        message: dict[str, Any] = {**said} if isinstance(said, Mapping) else {}
+        if calls := listed("tool_calls", message):
+            message["tool_calls"] = [{"index": n, **call} for n, call in enumerate(calls) if isinstance(call, Mapping)]
+        words = _WORDS.findall(text) if isinstance(text := message.get("content"), str) else []
+        first = {**message, **({"content": ""} if words else {})}
+        yield {**head, "choices": [{**rest, "delta": first, "finish_reason": None}]}
+        for word in words:
+            yield {**head, "choices": [{"index": rest["index"], "delta": {"content": word}, "finish_reason": None}]}
+        yield {**head, "choices": [{"index": rest["index"], "delta": {}, "finish_reason": ended}]}
+    if usage and "usage" in answer:
+        yield {**head, "choices": [], "usage": answer["usage"]}

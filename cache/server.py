@@ -1,0 +1,116 @@
+"""A port on this machine behind which recorded answers lie, for any program in any language.
+
+`serving` runs it in a thread, `run` while another program runs, which finds it by its environment. What each request is
+answered with says `cache.responder`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cache.endpoint import OpenAITransport
+from cache.errors import CacheError
+from cache.responder import Responder
+from cache.transport import responding
+from genius_replay.advice import install
+from genius_replay.console import fail, warn
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+LOOPBACK = "127.0.0.1"
+WORKERS = 256  # requests that are answered at once: those that wait for an upstream hold up no other
+
+
+@contextmanager
+def serving(responder: Responder, *, port: int = 0) -> Iterator[str]:
+    """Answer requests to a port of this machine while the block runs; gives the URL, without a path.
+
+    Args:
+        responder: gives the answers.
+        port: 0 for one that is free.
+
+    Raises:
+        CacheError: a package is missing, or the port is taken.
+    """
+    try:
+        import uvicorn
+        from starlette.applications import Starlette
+        from starlette.background import BackgroundTask
+        from starlette.requests import ClientDisconnect
+        from starlette.responses import Response
+        from starlette.routing import Route
+    except ImportError as error:
+        how = install("starlette", "uvicorn")
+        raise CacheError(f"Expected the packages starlette and uvicorn, got: {error}. Run `{how}`.") from None
+
+    async def answer(request: Request) -> Response:
+        try:
+            body = await request.body()
+        except ClientDisconnect:
+            return Response()
+        target = f"{request.url.path}?{request.url.query}"
+        made = partial(responder.answer, request.method, target, dict(request.headers), body)
+        answered = await asyncio.get_running_loop().run_in_executor(pool, made)
+        gone = await request.is_disconnected()
+        settled = BackgroundTask(answered.settle, delivered=not gone)
+        return Response(answered.content, answered.status, dict(answered.headers), background=settled)
+
+    try:
+        if port not in range(1 << 16):
+            raise OSError(0, "No such port")
+        listening = socket.create_server((LOOPBACK, port), backlog=1024)
+    except OSError as error:
+        raise CacheError(
+            f"Expected a free port, got {port}: {error.strerror}. Stop the program that has it, or choose another."
+        ) from None
+    app = Starlette(routes=[Route("/{path:path}", answer, methods=["DELETE", "GET", "PATCH", "POST", "PUT"])])
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
+    with listening, ThreadPoolExecutor(WORKERS) as pool:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+        thread.start()
+        try:
+            yield f"http://{LOOPBACK}:{listening.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def run(file: Path, command: Sequence[str], *, upstream: OpenAITransport | None = None) -> int:
+    """Run a program whose requests are answered from a cassette; returns its exit code, 1 if something was missed.
+
+    It finds the base URL of a session in OPENAI_BASE_URL and OPENAI_API_BASE, and in replay a key that is none.
+
+    Args:
+        file: the cassette.
+        command: the program with its arguments.
+        upstream: makes what is not recorded, by which `file` grows.
+
+    Raises:
+        CacheError: the cassette or the program cannot be used, or a package is missing.
+    """
+    with responding([file], into=file if upstream else None, upstream=upstream) as responder:
+        with serving(responder) as url:
+            base = f"{url}/s/run/v1"
+            past = ",".join(filter(None, (LOOPBACK, "localhost", os.environ.get("NO_PROXY"))))
+            changed = {"OPENAI_BASE_URL": base, "OPENAI_API_BASE": base, "NO_PROXY": past, "no_proxy": past}
+            key = os.environ.get("OPENAI_API_KEY") if upstream else None
+            try:
+                code = subprocess.call(command, env={**os.environ, **changed, "OPENAI_API_KEY": key or "none"})
+            except OSError as error:
+                raise CacheError(f"Expected a program to run, got {command[0]}: {error.strerror}.") from None
+        warn(responder.summary)
+    for miss in responder.misses:
+        fail(miss)
+    return 1 if responder.misses else code if code >= 0 else 128 - code  # as shells say which signal ended it
