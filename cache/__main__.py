@@ -187,12 +187,12 @@ def _serve(places: list[Path], *, port: int, into: Path | None, store: Path | No
     upstream = _upstream(**asked)
     if bool(upstream) != bool(into or store) or (into and store) or not (upstream or places):
         raise CacheError("Expected places to answer from, or --record with one of --into and --store. Name these.")
-    with responding(places, into=into, store=store, upstream=upstream) as responder:
-        with suppress(KeyboardInterrupt), server.serving(responder, port=port) as url:
-            missing = "asked upstream and kept" if upstream else "an error that explains itself"
-            say(f"base URL  {url}/v1\nsessions  {url}/s/NAME/v1\nWhat is not recorded is {missing}. Ctrl-C stops this.")
-            Event().wait()
-        warn(responder.summary)
+    records = responding(places, into=into, store=store, upstream=upstream)
+    with records as responder, suppress(KeyboardInterrupt), server.serving(responder, port=port) as url:
+        missing = "asked upstream and kept" if upstream else "an error that explains itself"
+        say(f"base URL  {url}/v1\nsessions  {url}/s/NAME/v1\nWhat is not recorded is {missing}. Ctrl-C stops this.")
+        Event().wait()
+    server.told(upstream)
 
 
 def _run(place: Path, command: list[str], **asked: Any) -> int:

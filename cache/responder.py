@@ -18,7 +18,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -46,30 +46,27 @@ _PLACE = re.compile(
     rf"/(?P<interface>{'|'.join(_INTERFACES)})/?(?:\?(?P<query>.*))?"
 )
 _TRAVELS = {"stream", "stream_options"}  # say how an answer travels
-_SECRET = {"api-key", "authorization", "cookie", "openai-organization", "openai-project", "x-api-key"}
+_SECRET = {"api-key", "authorization", "openai-organization", "openai-project", "x-api-key"}
 # Headers of one connection, and what is said to this endpoint alone.
 _NOT_PASSED = {
-    "accept-encoding", "connection", "content-encoding", "content-length", "expect", "host", "keep-alive",
-    "proxy-authorization", "proxy-connection", "set-cookie", "te", "trailer", "transfer-encoding", "upgrade", SAMPLE,
+    "accept-encoding", "connection", "content-encoding", "content-length", "cookie", "expect", "host", "keep-alive",
+    "proxy-authorization", "set-cookie", "te", "trailer", "transfer-encoding", "upgrade", SAMPLE,
 }  # fmt: skip
 _JSON, _EVENTS = "application/json", "text/event-stream"
 _FAILS = re.compile(rb"^event: ?error", re.MULTILINE)  # in a stream
-_WORDS = re.compile(r"\s*\S+|\s+")
 
 
 @dataclass
 class Answered:
-    """What answers an HTTP request: `status`, `content`, `headers`; and in a session the occurrence that it `took`."""
+    """What answers an HTTP request: `status`, `content`, `headers`.
+
+    `lost` is called where it did not reach who asked: the next one who asks the same in the session gets the same.
+    """
 
     status: int
     content: bytes
     headers: Mapping[str, str]
-    took: tuple[_Occurrences, int] | None = None
-
-    def settle(self, *, delivered: bool) -> None:
-        """Say whether it reached who asked; if not, the next one who asks the same gets the same."""
-        if self.took is not None and not delivered:
-            self.took[0].taken.discard(self.took[1])
+    lost: Callable[[], object] = tuple  # does nothing
 
 
 @dataclass
@@ -104,24 +101,15 @@ class _Asked:
 class Responder:
     """Answers HTTP requests from records, and has what is not there made by an upstream; threads may share it.
 
-    Attributes: `misses`, what was asked in vain, explained; `asked`, how many requests there were.
+    Attributes: `misses`, what was asked in vain, explained.
     """
 
     def __init__(self, records: Records, upstream: OpenAITransport | None = None) -> None:
         """Answer from `records`; `upstream` makes what is not in them, for a fee."""
         self._records, self._upstream = records, upstream
         self.misses: list[str] = []
-        self.asked = 0
         self._sessions: dict[tuple[str, str], _Occurrences] = {}
         self._lock = threading.Lock()
-
-    @property
-    def summary(self) -> str:
-        """How many requests there were, and what became of them."""
-        if self._upstream is None:
-            return f"{self.asked} requests, {len(self.misses)} of them not recorded"
-        spent = self._upstream.spent
-        return f"{self.asked} requests, {spent.calls} of them asked upstream for {spent.usage.tokens:,} tokens"
 
     def answer(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answered:
         """Return what answers a request; an error in OpenAI's form where nothing does.
@@ -132,48 +120,42 @@ class Responder:
             headers: names in small letters.
             body: as it came.
         """
-        took = None
+        lost: Callable[[], object] = tuple
         try:
             place = _PLACE.fullmatch(target)
             if place is None or method != "POST":
                 paths = ", ".join(f"/v1/{interface}" for interface in _INTERFACES)
                 raise InvalidRequest(f"Expected a POST request to one of {paths}, got {method} {target}.")
             asked = _Asked(place, headers, body)
-            took, sample, where = self._numbered(asked)
-            record = self._found(asked, sample, where)
-            content, media = _shown(record, asked.request)
-            return Answered(200, content, {"content-type": media}, took)
+            lost, sample, where = self._numbered(asked)
+            content, media = _shown(self._found(asked, sample, where), asked.request)
+            return Answered(200, content, {"content-type": media}, lost)
         except _Passed as passed:
             answered = passed.answered
         except CacheError as error:
             answered = self._failed(error)
-        answered.took = took
-        answered.settle(delivered=False)
+        lost()
         return answered
 
-    def _numbered(self, asked: _Asked) -> tuple[tuple[_Occurrences, int] | None, int, str]:
-        """Return the occurrence of a request that is taken, if it is in a session, its sample, and both in words."""
+    def _numbered(self, asked: _Asked) -> tuple[Callable[[], object], int, str]:
+        """Take the next occurrence of a request in its session: what gives it back, its sample, and which it is."""
         where = f"a request to {asked.interface}"
         named = asked.headers.get(SAMPLE, "" if asked.session else "0")
         if named:
             if not (named.isascii() and named.isdecimal()):
                 raise InvalidRequest(f"Expected a number from 0 on in the header {SAMPLE}, got {named!r}.")
-            return None, int(named), where
+            return tuple, int(named), where
         key = asked.session, request_key(asked.whole, kind=asked.kind, sample=0)
         with self._lock:
             of_it = self._sessions.setdefault(key, _Occurrences())
             free = next(k for k in count() if k not in of_it.taken)
-            if (
-                free <= of_it.last or asked.headers.get(_RETRIES, "0") == "0"
-            ):  # else it retries what is underway or done
-                of_it.last = free
-            of_it.taken.add(k := of_it.last)
-        return (of_it, k), k * APART, f"{where}, its occurrence {k} in session {asked.session}"
+            retried = asked.headers.get(_RETRIES, "0") != "0" and free > of_it.last  # which is underway, or was lost
+            of_it.last = k = of_it.last if retried else free
+            of_it.taken.add(k)
+        return partial(of_it.taken.discard, k), k * APART, f"{where}, its occurrence {k} in session {asked.session}"
 
     def _found(self, asked: _Asked, sample: int, where: str) -> Record:
         """Return the record of a request, made by the upstream if need be and if there is one."""
-        with self._lock:
-            self.asked += 1
         client = Client(self._records, {asked.kind: partial(_forwarded, asked, up)} if (up := self._upstream) else {})
         if asked.kind == CHAT and asked.request.get("stream"):  # what was answered whole answers it too
             for request in (asked.request, asked.whole):
@@ -200,8 +182,8 @@ class Responder:
 
 def _forwarded(asked: _Asked, upstream: OpenAITransport, request: Request) -> Reply:
     """Have the upstream answer, once; raises _Passed where it refuses, for the program decides what then."""
-    secrets = [said.split()[-1] for name, said in asked.headers.items() if name in _SECRET and said.strip()]
-    secrets = [secret for secret in secrets if len(secret) >= SHORTEST_KEY]
+    words = (word for name, said in asked.headers.items() if name in _SECRET for word in said.split())
+    secrets = [word for word in words if len(word) >= SHORTEST_KEY]
     refuse_credentials({"request": request}, secrets)
     model = str(request.get("model"))
     upstream.spent.reserve(model)
@@ -231,10 +213,11 @@ def _forwarded(asked: _Asked, upstream: OpenAITransport, request: Request) -> Re
 
 def _verbatim(content: bytes, media: str, *, whole: bool) -> tuple[Answer, dict[str, Any]]:
     """Return what another interface answers, as its text, and as far as it is JSON; raises EndpointError."""
-    if not whole or _FAILS.search(content):
-        raise EndpointError(f"Expected a whole answer, got {len(content)} bytes that break off.")
-    if len(content) > LARGEST_BYTES:
-        raise EndpointError(f"Expected at most {LARGEST_BYTES} bytes, got more. Ask for less at once.", passes=False)
+    if not whole or _FAILS.search(content) or len(content) > LARGEST_BYTES:
+        what = (
+            f"Expected a whole answer of at most {LARGEST_BYTES} bytes, got {len(content)}, or an error in its midst."
+        )
+        raise EndpointError(what, passes=len(content) <= LARGEST_BYTES)
     answer = Answer(content, {"content_type": media})
     try:
         answer.body["text"] = content.decode()
@@ -262,13 +245,12 @@ def _shown(record: Record, request: Request) -> tuple[bytes, str]:
             chunks = _chunks(answer, usage=isinstance(options, Mapping) and bool(options.get("include_usage")))
             return "".join(f"data: {said}\n\n" for said in (*map(json.dumps, chunks), "[DONE]")).encode(), _EVENTS
         case other:
-            raise CacheError(
-                f"Expected an answer that can be given, {record.key} has: {other.get('unreadable', other)}"
-            )
+            why = other.get("unreadable", other)
+            raise CacheError(f"Expected an answer that can be given again in {record.key}, got: {why}")
 
 
 def _chunks(answer: Mapping[str, Any], *, usage: bool) -> Iterator[dict[str, Any]]:
-    """Yield the pieces of a stream that add up to a whole answer: of each choice its message, word by word, its end."""
+    """Yield the pieces of a stream that add up to a whole answer: of each choice its message, then its end."""
     head = {name: said for name, said in answer.items() if name not in ("choices", "usage")}
     head["object"] = "chat.completion.chunk"
     for position, choice in enumerate(listed("choices", answer)):
@@ -277,11 +259,7 @@ def _chunks(answer: Mapping[str, Any], *, usage: bool) -> Iterator[dict[str, Any
         message: dict[str, Any] = {**said} if isinstance(said, Mapping) else {}
         if calls := listed("tool_calls", message):
             message["tool_calls"] = [{"index": n, **call} for n, call in enumerate(calls) if isinstance(call, Mapping)]
-        words = _WORDS.findall(text) if isinstance(text := message.get("content"), str) else []
-        first = {**message, **({"content": ""} if words else {})}
-        yield {**head, "choices": [{**rest, "delta": first, "finish_reason": None}]}
-        for word in words:
-            yield {**head, "choices": [{"index": rest["index"], "delta": {"content": word}, "finish_reason": None}]}
+        yield {**head, "choices": [{**rest, "delta": message, "finish_reason": None}]}
         yield {**head, "choices": [{"index": rest["index"], "delta": {}, "finish_reason": ended}]}
     if usage and "usage" in answer:
         yield {**head, "choices": [], "usage": answer["usage"]}

@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cache.endpoint import OpenAITransport
+from cache.endpoint import NO_KEY, OpenAITransport
 from cache.errors import CacheError
 from cache.responder import Responder
 from cache.transport import responding
@@ -47,7 +47,6 @@ def serving(responder: Responder, *, port: int = 0) -> Iterator[str]:
     try:
         import uvicorn
         from starlette.applications import Starlette
-        from starlette.background import BackgroundTask
         from starlette.requests import ClientDisconnect
         from starlette.responses import Response
         from starlette.routing import Route
@@ -63,9 +62,9 @@ def serving(responder: Responder, *, port: int = 0) -> Iterator[str]:
         target = f"{request.url.path}?{request.url.query}"
         made = partial(responder.answer, request.method, target, dict(request.headers), body)
         answered = await asyncio.get_running_loop().run_in_executor(pool, made)
-        gone = await request.is_disconnected()
-        settled = BackgroundTask(answered.settle, delivered=not gone)
-        return Response(answered.content, answered.status, dict(answered.headers), background=settled)
+        if await request.is_disconnected():
+            answered.lost()
+        return Response(answered.content, answered.status, dict(answered.headers))
 
     try:
         if port not in range(1 << 16):
@@ -87,6 +86,13 @@ def serving(responder: Responder, *, port: int = 0) -> Iterator[str]:
             thread.join()
 
 
+def told(upstream: OpenAITransport | None) -> None:
+    """Say what was asked upstream, if there is one."""
+    if upstream is not None:
+        spent = upstream.spent
+        warn(f"{spent.calls} requests were sent upstream; answers were billed for {spent.usage.tokens:,} tokens")
+
+
 def run(file: Path, command: Sequence[str], *, upstream: OpenAITransport | None = None) -> int:
     """Run a program whose requests are answered from a cassette; returns its exit code, 1 if something was missed.
 
@@ -100,17 +106,16 @@ def run(file: Path, command: Sequence[str], *, upstream: OpenAITransport | None 
     Raises:
         CacheError: the cassette or the program cannot be used, or a package is missing.
     """
-    with responding([file], into=file if upstream else None, upstream=upstream) as responder:
-        with serving(responder) as url:
-            base = f"{url}/s/run/v1"
-            past = ",".join(filter(None, (LOOPBACK, "localhost", os.environ.get("NO_PROXY"))))
-            changed = {"OPENAI_BASE_URL": base, "OPENAI_API_BASE": base, "NO_PROXY": past, "no_proxy": past}
-            key = os.environ.get("OPENAI_API_KEY") if upstream else None
-            try:
-                code = subprocess.call(command, env={**os.environ, **changed, "OPENAI_API_KEY": key or "none"})
-            except OSError as error:
-                raise CacheError(f"Expected a program to run, got {command[0]}: {error.strerror}.") from None
-        warn(responder.summary)
+    with responding([file], into=file if upstream else None, upstream=upstream) as responder, serving(responder) as url:
+        base = f"{url}/s/run/v1"
+        past = ",".join(filter(None, (LOOPBACK, "localhost", os.environ.get("NO_PROXY"))))
+        changed = {"OPENAI_BASE_URL": base, "OPENAI_API_BASE": base, "NO_PROXY": past, "no_proxy": past}
+        key = os.environ.get("OPENAI_API_KEY") if upstream else None
+        try:
+            code = subprocess.call(command, env={**os.environ, **changed, "OPENAI_API_KEY": key or NO_KEY})
+        except OSError as error:
+            raise CacheError(f"Expected a program to run, got {command[0]}: {error.strerror}. Name another.") from None
+    told(upstream)
     for miss in responder.misses:
         fail(miss)
     return 1 if responder.misses else code if code >= 0 else 128 - code  # as shells say which signal ended it

@@ -79,6 +79,9 @@ def responding(
         yield Responder(_Shelf(found), upstream)
 
 
+SESSION = "/s/program"  # of a program that has one for itself
+
+
 def _beside(path: Path) -> Path:
     return path.with_name(f"{path.name}.store")
 
@@ -90,11 +93,9 @@ def _growing(into: Path) -> Iterator[Store]:
     try:
         folder.mkdir(exist_ok=True)
         alone = files.lock(folder / "recording.lock", wait=False)
-    except BlockingIOError:
-        what = "got another that goes on. Name another file; into the folder of a store several may record"
-        raise CacheError(f"Expected {into} for this recording alone, {what}.") from None
     except OSError as error:
-        raise CacheError(f"Expected to record into {into}, got: {error.strerror}. Name another file.") from None
+        why = "another recording goes on" if isinstance(error, BlockingIOError) else error.strerror
+        raise CacheError(f"Expected to record into {into}, got: {why}. Name another file.") from None
     with alone:
         with Store(folder) as store:
             try:
@@ -157,7 +158,7 @@ class _Transport(AbstractContextManager["_Transport"], AbstractAsyncContextManag
         return await anyio.to_thread.run_sync(self._answered, request, await request.aread())
 
     def _answered(self, request: Any, body: bytes) -> Any:
-        target, headers = f"/s/program{request.url.raw_path.decode()}", dict(request.headers)
-        answered = self.responder.answer(request.method, target, headers, body)
+        target = SESSION + request.url.raw_path.decode()
+        answered = self.responder.answer(request.method, target, dict(request.headers), body)
         library = sys.modules[type(request).__module__.partition(".")[0]]  # httpx, or httpx2 of openai 3
         return library.Response(answered.status, headers=dict(answered.headers), content=answered.content)

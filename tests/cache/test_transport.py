@@ -112,7 +112,11 @@ def test_a_program_that_closes_nothing_loses_nothing(upstream: Server, tmp_path:
 def test_one_recording_at_a_time_goes_into_a_cassette_and_what_it_lacks_is_said(
     file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with responding([], into=file), pytest.raises(CacheError, match="another that goes on"), responding([], into=file):
+    with (
+        responding([], into=file),
+        pytest.raises(CacheError, match="another recording goes on"),
+        responding([], into=file),
+    ):
         pass
     (file.parent / "two.jsonl.store").mkdir()
     with responding([file]):
