@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import signal
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from itertools import chain
@@ -48,7 +49,10 @@ _ARGUMENTS: Mapping[str, tuple[Callable[[str], Any], str]] = {
 @ending(CacheError)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    options = vars(_parser().parse_args(arguments))
+    words = [*(sys.argv[1:] if arguments is None else arguments)]
+    behind = words.index("--") + 2 if words[:1] == ["run"] and "--" in words else len(words)
+    options = vars(_parser().parse_args(words[:behind]))
+    options.get("command", []).extend(words[behind:])  # as they are: argparse would drop another --
     run: Callable[..., int | None] = options.pop("run")
     return int(run(**options) or 0)
 

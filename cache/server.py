@@ -66,24 +66,28 @@ def serving(responder: Responder, *, port: int = 0) -> Iterator[str]:
             answered.lost()
         return Response(answered.content, answered.status, dict(answered.headers))
 
+    app = Starlette(routes=[Route("/{path:path}", answer, methods=["DELETE", "GET", "PATCH", "POST", "PUT"])])
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
+    with listening(port) as listener, ThreadPoolExecutor(WORKERS) as pool:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        try:
+            yield f"http://{LOOPBACK}:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def listening(port: int) -> socket.socket:
+    """Return a socket that listens to a port of this machine, 0 for one that is free; raises CacheError."""
     try:
         if port not in range(1 << 16):
             raise OSError(0, "No such port")
-        listening = socket.create_server((LOOPBACK, port), backlog=1024)
+        return socket.create_server((LOOPBACK, port), backlog=1024)
     except OSError as error:
         raise CacheError(
             f"Expected a free port, got {port}: {error.strerror}. Stop the program that has it, or choose another."
         ) from None
-    app = Starlette(routes=[Route("/{path:path}", answer, methods=["DELETE", "GET", "PATCH", "POST", "PUT"])])
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
-    with listening, ThreadPoolExecutor(WORKERS) as pool:
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-        thread.start()
-        try:
-            yield f"http://{LOOPBACK}:{listening.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join()
 
 
 def told(upstream: OpenAITransport | None) -> None:

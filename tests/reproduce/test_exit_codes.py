@@ -81,6 +81,10 @@ CASES = """
 2  cache merge table7.jsonl table8.jsonl
 0  cache sync store table7.jsonl
 2  cache sync - table7.jsonl
+2  cache serve
+2  cache serve nothing.jsonl
+2  cache run nothing.jsonl -- true
+2  cache run table7.jsonl
 0  cache ledger table7.jsonl
 2  cache ledger table7.jsonl --prices damaged.jsonl
 0  tables build my.csv --into built
@@ -145,7 +149,7 @@ def test_every_command_is_in_the_table() -> None:
     named = {tuple(command.split()[:2]) for _, command in PARSED}
     assert {("reproduce", name) for name in COMMANDS} <= named
     assert named & {("reproduce", name) for name in ITEMS}
-    every = ("list", "show", "verify", "diff", "merge", "sync", "ledger")
+    every = ("list", "show", "verify", "diff", "merge", "sync", "ledger", "serve", "run")
     assert {("cache", name) for name in every} | {("tables", name) for name in ("build", "info", "quality")} <= named
 
 

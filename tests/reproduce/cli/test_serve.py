@@ -213,7 +213,7 @@ class TestServing:
     def test_a_port_in_use_is_said(self, port: int, capsys: pytest.CaptureFixture[str]) -> None:
         with socket.create_server(("127.0.0.1", port)):
             assert main(["serve", "made-up", "--port", str(port)]) == 2
-        assert f"--port {port}: expected a free port" in capsys.readouterr().err
+        assert f"Expected a free port, got {port}" in capsys.readouterr().err
 
 
 def test_the_lines_that_are_shown_are_understood() -> None:
