@@ -78,10 +78,7 @@ class _Occurrences:
 
 
 class _Passed(Exception):
-    """The upstream refused, and its own words answer."""
-
-    def __init__(self, status: int, content: bytes, headers: Mapping[str, str]) -> None:
-        self.answered = Answered(status, content, headers)
+    """The upstream refused, and its own words answer: status, content and headers."""
 
 
 class _Asked:
@@ -131,7 +128,7 @@ class Responder:
             content, media = _shown(self._found(asked, sample, where), asked.request)
             return Answered(200, content, {"content-type": media}, lost)
         except _Passed as passed:
-            answered = passed.answered
+            answered = Answered(*passed.args)
         except CacheError as error:
             answered = self._failed(error)
         lost()
@@ -166,15 +163,13 @@ class Responder:
     def _failed(self, error: CacheError) -> Answered:
         """Return an error in OpenAI's form, and in Anthropic's, with whether it is worth asking again."""
         status, code, again = 400, "refused", {"x-should-retry": "false"}
-        match error:
-            case ReplayMiss():
-                status, code = 404, "replay_miss"
-                self.misses.append(str(error))
-            case EndpointError():
-                status, code = error.status or 502, "upstream_failed"
-                status = status if status >= 400 else 502  # an error in the place of an answer
-                again = {"x-should-retry": str(error.passes).lower()}
-                again |= {"retry-after": f"{error.wait_s:.0f}"} if error.wait_s else {}
+        if isinstance(error, ReplayMiss):
+            status, code = 404, "replay_miss"
+            self.misses.append(str(error))
+        elif isinstance(error, EndpointError):
+            status = error.status if error.status and error.status >= 400 else 502  # 200: an error instead of an answer
+            code, again = "upstream_failed", {"x-should-retry": str(error.passes).lower()}
+            again |= {"retry-after": f"{error.wait_s:.0f}"} if error.wait_s else {}
         said = {"message": printable(str(error)), "type": code, "param": None, "code": code}
         content = json.dumps({"type": "error", "error": said}).encode()
         return Answered(status, content, {"content-type": _JSON, **again})
@@ -223,9 +218,8 @@ def _verbatim(content: bytes, media: str, *, whole: bool) -> tuple[Answer, dict[
         answer.body["text"] = content.decode()
     except UnicodeDecodeError:
         answer.faults.append("bytes that are not UTF-8")
-    with suppress(ValueError, RecursionError):
-        if isinstance(said := json.loads(content), dict):
-            return answer, said
+    with suppress(ValueError, RecursionError, TypeError):  # nor is a list an object
+        return answer, {**json.loads(content)}
     return answer, {}
 
 

@@ -67,3 +67,11 @@ def test_what_may_be_a_credential_in_a_url_is_known() -> None:
         "password",
         "0123456789abcdef",
     )
+
+
+def test_every_interface_has_its_place_and_both_queries() -> None:
+    assert (
+        Address("https://h/v1?api-version=2").at("/responses", "beta=1")
+        == "https://h/v1/responses?api-version=2&beta=1"
+    )
+    assert Address("https://h/v1").at("/messages") == "https://h/v1/messages"

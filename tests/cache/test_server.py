@@ -23,8 +23,9 @@ import pytest
 from cache import cassette
 from cache.__main__ import main
 from cache.endpoint import OpenAITransport
+from cache.errors import CorruptRecord
 from cache.limits import Limits
-from cache.responder import SAMPLE
+from cache.responder import SAMPLE, Responder
 from cache.server import serving
 from cache.store import Store
 from cache.transport import responding
@@ -318,6 +319,35 @@ def test_other_interfaces_are_kept_and_given_to_the_letter(upstream: Server, tmp
     assert len(upstream.asked) == 3
     with Store(tmp_path / "store") as store:
         assert {record.kind for record in store.export().values()} == {path}
+
+
+def test_what_was_paid_for_and_cannot_be_given_is_kept_and_said(upstream: Server, tmp_path: Path) -> None:
+    upstream.behaviours = [says(b'{"choices": [], "x": NaN}'), says(b"\xff"), says(f'{{"said": "{KEY}"}}'.encode())]
+    with recording(upstream, tmp_path / "store") as url:
+        for _ in range(2):
+            status, body = chat(url, "Say it.")
+            assert status == 400
+            assert "got: Expected an answer that can be read, got NaN for a number." in body["error"]["message"]
+            status, _, content = post(f"{url}/v1/responses", {"input": "bytes"})
+            assert status == 400
+            assert b"got bytes that are not UTF-8." in content
+            _, _, content = post(f"{url}/v1/responses", {"input": "text"})
+            assert content == b'{"said": "[withheld: a credential stood here]"}'
+    assert len(upstream.asked) == 3
+
+
+class Damaged(cassette.Cassette):
+    def get(self, key: str, default: object = None) -> Any:  # noqa: ARG002
+        raise CorruptRecord(f"The answer of {key} was changed.")
+
+
+def test_damage_that_is_met_on_the_way_is_an_error_and_no_miss() -> None:
+    responder = Responder(Damaged())
+    for body in (chat_request("One."), chat_request("One.", stream=True)):
+        answered = responder.answer("POST", "/v1/chat/completions", {}, json.dumps(body).encode())
+        assert answered.status == 400
+        assert b"was changed." in answered.content
+    assert responder.misses == []
 
 
 def test_ceilings_hold_and_say_so(upstream: Server, tmp_path: Path) -> None:
