@@ -27,8 +27,8 @@ from reproduce.benchmarks import BENCHMARKS, Opened
 from reproduce.cli import training
 from reproduce.errors import UsageError
 from reproduce.published.replay import ITERATIONS
+from reproduce.report import Report, recomputed
 from reproduce.report.output import add_output_arguments, show
-from reproduce.report.report import Report, recomputed
 from reproduce.runs import Overlay
 from reproduce.searches import GENIUS, WINDOWED
 

@@ -20,19 +20,15 @@ from reproduce.comparison.contest import Contest
 from reproduce.comparison.contestants import GENIUS_BUDGET, Contestant
 from reproduce.comparison.statistics import LEVEL, TEST, holm, mann_whitney, median_interval, superiority
 from reproduce.published.trials import selections
+from reproduce.report import BLANK, MISSING, Cell, Column, Report, Status, estimated, headed, label, quoted, recomputed
 from reproduce.report.output import PALETTE, new_figure, save
-from reproduce.report.report import BLANK, MISSING, Cell, Column, Report, Status, estimated, label, quoted, recomputed
 from tables.table import HeldOut
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 COLUMNS = (
-    Column("table", "Table"),
-    Column("method", "Method"),
-    Column("budget", "Budget"),
-    Column("reached", "Reached"),
-    Column("trials", "Trials"),
+    *headed("table", "method", "budget", "reached", "trials"),
     Column("test", "Test (%), mean", "higher"),
     Column("test_q05", "5 %"),
     Column("test_q50", "Median"),

@@ -22,8 +22,8 @@ from harness.training.jobs import SUPERNET, Searched, SupernetJob, trained_with
 from reproduce import benchmarks
 from reproduce.benchmarks import Opened
 from reproduce.published.replay import RECORDED
+from reproduce.report import MISSING, Cell, Column, Report, Status, headed, label, recomputed, replayed
 from reproduce.report.output import PALETTE, new_figure, save
-from reproduce.report.report import MISSING, Cell, Column, Report, Status, label, recomputed, replayed
 
 COMMITTED = RECORDED / "supernets.jsonl"
 TABLE = "nas-bench-201-cifar10"  # in which the cells are looked up
@@ -38,12 +38,9 @@ METHODS = {
     "gdas": "GDAS",
 }
 COLUMNS = (
-    Column("method", "Method"),
-    Column("data", "Data"),
+    *headed("method", "data"),
     Column("learning_rate", "Rate of logits"),
-    Column("epochs", "Epochs"),
-    Column("seed", "Seed"),
-    Column("cell", "Cell"),
+    *headed("epochs", "seed", "cell"),
     *(Column(name, name) for name in OPERATIONS),
     Column("validation", "Supernet, validation (%)"),
     Column("test", "Cell on CIFAR-10, test (%)", "higher"),

@@ -14,7 +14,7 @@ from genius_replay.advice import unknown
 from reproduce.errors import UsageError
 
 if TYPE_CHECKING:
-    from reproduce.report.report import Report
+    from reproduce.report import Report
 
 
 class Item(NamedTuple):

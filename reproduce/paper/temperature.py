@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from reproduce.comparison.statistics import median_interval
 from reproduce.published.replay import ITERATIONS
 from reproduce.published.trials import published_trials
+from reproduce.report import Column, Report, label, quoted, recomputed
 from reproduce.report.output import COLOURS, MARKERS, new_figure, save
-from reproduce.report.report import Column, Report, label, quoted, recomputed
 
 TABLES = {1: "table7", 0: "table8"}
 COLUMNS = (
