@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from math import inf
 from os import PathLike
 from pathlib import Path
@@ -286,13 +287,10 @@ def _progress(planned: Sequence[Specification]) -> Callable[[int], Before]:
     asks = any(one.model and not one.told for one in planned)
     live = asks and sys.stderr.isatty() and not is_quiet()
 
-    def before(number: int) -> Before:
-        def told(iteration: int, turn: int) -> None:
-            if iteration == turn == 0 and asks:
-                warn(f"{number + 1} of {len(planned)}: {planned[number].name}")
-            if live:
-                sys.stderr.write(f"\riteration {iteration + 1}, turn {turn + 1} \r")
+    def before(number: int, iteration: int, turn: int) -> None:
+        if iteration == turn == 0 and asks:
+            warn(f"{number + 1} of {len(planned)}: {planned[number].name}")
+        if live:
+            sys.stderr.write(f"\riteration {iteration + 1}, turn {turn + 1} \r")
 
-        return told
-
-    return before
+    return lambda number: partial(before, number)
