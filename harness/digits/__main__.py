@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     working.add_argument("spec", type=path_only, metavar="SPEC.json", help="the job of the block")
     args = parser.parse_args(argv)
     if args.command == "work":
-        return perform(args.spec, Block.read, _work)
+        return perform(args.spec, Block.from_request, _work)
     if args.command == "check":
         return check(args.table or embedded(NAME), args.n, args.seed)
     _require_torch()
