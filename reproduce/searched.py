@@ -21,17 +21,7 @@ from harness.training.estimates import Pace
 from harness.training.jobs import KIND, Trained, Training, code_digest, trained_with
 from reproduce import benchmarks, recording, runs
 from reproduce.benchmarks import BENCHMARKS
-from reproduce.report.report import (
-    BLANK,
-    MISSING,
-    Cell,
-    Column,
-    Report,
-    label,
-    recomputed,
-    recomputed_millions,
-    replayed,
-)
+from reproduce.report import BLANK, MISSING, Cell, Column, Report, label, recomputed, recomputed_millions, replayed
 
 SELECTED = "The row with a test accuracy is the best of its trial by validation."
 PLACE = (

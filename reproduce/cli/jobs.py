@@ -17,23 +17,16 @@ from harness.training.local import gpus
 from harness.training.queue import SPEC, Queue, State, Status
 from reproduce.cli import training
 from reproduce.errors import NoHome, UsageError
+from reproduce.report import BLANK, MISSING, Cell, Column, Report, headed, label, recomputed
 from reproduce.report.output import add_output_arguments, emit, show
-from reproduce.report.report import BLANK, MISSING, Cell, Column, Report, label, recomputed
 from tables.errors import TableError
 
 SHORT = 12  # digits of a key that the list shows
 
 COLUMNS = (
-    Column("job", "Job"),
-    Column("state", "State"),
-    Column("space", "Space"),
-    Column("architecture", "Architecture"),
+    *headed("job", "state", "space", "architecture"),
     Column("dataset", "Data"),
-    Column("epochs", "Epochs"),
-    Column("attempts", "Attempts"),
-    Column("hours", "Hours"),
-    Column("remaining", "Remaining"),
-    Column("remark", "Remark"),
+    *headed("epochs", "attempts", "hours", "remaining", "remark"),
 )
 
 
