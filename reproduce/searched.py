@@ -153,7 +153,7 @@ def _conversation(run: Run, name: str | None) -> list[str]:
     if run.specification.told is None:
         return []
     steps = run.trajectory.steps
-    said = Counter(step.told.rejection.reason.value for step in steps if isinstance(step.told, Rejected))
+    said = Counter(step.rejected for step in steps if step.rejected)
     sent_back = ", ".join(f"{count} {reason}" for reason, count in said.items()) or "none"
     return [
         f"The conversation of run {name or 'of GPT-4'}, reconstructed: {len(steps)} proposals; sent back: {sent_back}.",

@@ -12,7 +12,7 @@ from cache.record import Record
 from harness.errors import HarnessError
 from harness.training import estimates
 from harness.training.estimates import Pace
-from harness.training.jobs import Job, Trained, read
+from harness.training.jobs import Job, Trained, of_request, read
 from harness.training.local import gpus
 from harness.training.queue import SPEC, Queue, State, Status
 from reproduce.cli import training
@@ -126,7 +126,7 @@ def report(queue: Queue) -> Report:
 def _read(status: Status) -> Job | str:
     """The training, or why there is none to be shown."""
     try:
-        job = read(status.folder / SPEC)
+        job = of_request(read(status.folder / SPEC))
     except (HarnessError, TableError) as error:
         return status.fault or str(error)
     return status.fault or (job if isinstance(job, Job) else "a search with shared weights")
