@@ -9,7 +9,7 @@ from pathlib import Path
 from baselines import catalogue
 from cache import cassette
 from cache.client import Client
-from cache.key import DIGEST_PREFIX
+from cache.key import short
 from harness import spaces
 from harness.loop import Step
 from harness.protocol import MILLION, Evaluated, Method, Reason, Rejected
@@ -180,7 +180,7 @@ def ahead(
             _estimate(estimates.operations(job), 1e12),
             _estimate(pace.hours(job)),
             label("to be trained" if client.find("training", job.request()) is None else "trained"),
-            label(job.key.removeprefix(DIGEST_PREFIX)[:12]),
+            label(short(job.key)),
         )
         for (one, step), job in zip(found, jobs, strict=True)
     )
