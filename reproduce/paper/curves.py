@@ -5,7 +5,7 @@ A figure is a report first: every point that is drawn stands in its table. Drawi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,23 +71,18 @@ def _report(name: str, title: str, tables: Sequence[str]) -> Report:
     return Report(name, title, COLUMNS, tuple(rows), tuple(dict.fromkeys(notes)), (), *benchmarks.evidence(*there))
 
 
-def _baselines(panel: str, opened: Opened) -> list[tuple[Cell, ...]]:
+def _baselines(panel: str, opened: Opened) -> Iterator[tuple[Cell, ...]]:
     """What random search attains after each evaluation, exactly; the paper's own estimate of it; the optimum."""
     test, rank = opened.held_out.test, opened.held_out.rank
-    rows = []
     for iteration in range(ITERATIONS):
         accuracy = recomputed(expected_best(test, test, iteration + 1), ".2f")
         expected_rank = recomputed(expected_best(test, rank.astype(np.float64), iteration + 1), ".0f")
-        rows.append(_row(panel, RANDOM, iteration, accuracy, expected_rank))
+        yield _row(panel, RANDOM, iteration, accuracy, expected_rank)
     drawn = np.random.default_rng(SEED).integers(len(test), size=(REPETITIONS, ITERATIONS))
     estimate = recomputed(float(test[drawn].max(axis=1).mean()), ".2f")
     estimated_rank = recomputed(float(rank[drawn].min(axis=1).mean()), ".0f")
-    last = ITERATIONS - 1
-    return [
-        *rows,
-        _row(panel, REPEATED, last, estimate, estimated_rank),
-        _row(panel, OPTIMUM, last, recomputed(opened.held_out.optimum, ".2f"), recomputed(1)),
-    ]
+    yield _row(panel, REPEATED, ITERATIONS - 1, estimate, estimated_rank)
+    yield _row(panel, OPTIMUM, ITERATIONS - 1, recomputed(opened.held_out.optimum, ".2f"), recomputed(1))
 
 
 def _row(panel: str, series: str, iteration: int, accuracy: Cell, rank: Cell) -> tuple[Cell, ...]:
