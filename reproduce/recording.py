@@ -121,7 +121,7 @@ class Pool(NamedTuple):
     runs: list[Recorded]
 
 
-def pooled(runs: Iterable[Recorded]) -> list[Pool]:
+def pooled(runs: Iterable[Recorded]) -> Iterator[Pool]:
     """Runs by their setting: those that differ in anything but their number, or the model's file, stay apart."""
     groups: dict[bytes, dict[bytes, Recorded]] = {}
     for each in runs:
@@ -130,13 +130,11 @@ def pooled(runs: Iterable[Recorded]) -> list[Pool]:
     found = [[*group.values()] for group in groups.values()]
     settings = [dict(_leaves(_setting(group[0]))) for group in found]
     called = [group[0].specification.label for group in found]
-    pools = []
     for name, own, group in zip(called, settings, found, strict=True):
         others = [one for one, its in zip(settings, called, strict=True) if str(its) == str(name)]
         differs = [place for place in dict.fromkeys(chain(*others)) if len({one.get(place) for one in others}) > 1]
         apart = "; ".join(f"{place} {own.get(place, 'unset')}" for place in differs)
-        pools.append(Pool(name, apart, group))
-    return pools
+        yield Pool(name, apart, group)
 
 
 def _setting(one: Recorded) -> dict[str, JSON]:
@@ -198,7 +196,7 @@ def text(one: Run) -> str:
 
 def report(found: Sequence[Recorded]) -> Report:
     """A row for every setting that models ran under; reasons that never occurred have no column."""
-    groups = pooled(found)
+    groups = [*pooled(found)]
     apart = any(group.apart for group in groups)
     reasons = [reason for reason in Reason if any(reason.value in one.ended.rejected for one in found)]
     columns = (
