@@ -6,8 +6,8 @@ import fcntl
 import os
 import stat
 import tempfile
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -87,6 +87,21 @@ def lock(path: Path, *, wait: bool = True) -> BinaryIO:
                 if os.path.samestat(path.stat(), os.fstat(file.fileno())):  # else another one stands there meanwhile
                     closing.pop_all()  # it stays open, and so locked
                     return file
+
+
+@contextmanager
+def holding(path: Path) -> Iterator[None]:
+    """Wait for the lock at `path` as `lock` does, hold it, and remove it at the end.
+
+    Raises:
+        OSError: as `lock`.
+    """
+    with lock(path):
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                path.unlink()
 
 
 def sweep(paths: Iterable[Path], left: Callable[[Path], object]) -> None:

@@ -88,7 +88,7 @@ class Run(Shown):
     """A run as it was performed: what happened, the records it used, and the figures of what it evaluated."""
 
     specification: Specification
-    setting: Setting
+    setting: Setting = field(compare=False)  # what its specification names
     trajectory: Trajectory
     answers: tuple[Record, ...]
     measured: tuple[Record, ...]

@@ -89,4 +89,4 @@ class Shown:
             written = None if trial.architecture is None else space.to_native(trial.architecture)
             true = trial.accuracy if isinstance(trial, Evaluated) else None
             reason = told.rejection.reason.value if isinstance(told, Rejected) else None
-            yield step.iteration, step.turn, written, trial.macs, step.accuracy, true, reason
+            yield step.iteration, step.turn, written, trial.macs or None, step.accuracy, true, reason

@@ -13,6 +13,10 @@ catches it.
 
 from __future__ import annotations
 
+from contextlib import suppress
+from operator import index
+from typing import Any
+
 
 class ReproduceError(Exception):
     """Wrong use or missing data."""
@@ -46,3 +50,15 @@ class MalformedConversation(ReproduceError):
 
 class Unreachable(ReproduceError):
     """No server answered at all, so asking it for the next file is no use."""
+
+
+def whole(number: Any, what: str, least: float = 1) -> int:
+    """A number that a person gave, as an int: one of numpy is one, too.
+
+    Raises:
+        UsageError: it is not whole, or below the `least`; the message says `what` was expected.
+    """
+    with suppress(TypeError):
+        if (found := index(number)) >= least:
+            return found
+    raise UsageError(f"expected {what}, got {number!r}")

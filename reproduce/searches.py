@@ -42,7 +42,7 @@ from harness.training.local import LocalExecutor
 from reproduce import answering, benchmarks, data, runs
 from reproduce.answering import Answer
 from reproduce.benchmarks import AnyTable, Opened
-from reproduce.errors import UsageError
+from reproduce.errors import UsageError, whole
 from reproduce.published import imagenet
 from reproduce.published.replay import ITERATIONS
 from tables.space import Architecture
@@ -113,17 +113,18 @@ def search(
         HarnessError: a training or the method fails; what was trained is kept, and the same call goes on from there.
         CacheError: there is no answer, a ceiling is reached, or an answer cannot be kept.
     """
-    if not model and (complete or base_url or fresh):
+    temperatures = [temperature] if isinstance(temperature, int | float) else [*temperature]
+    of_endpoint = base_url or fresh or limits not in (None, Limits())
+    if not model and (complete or of_endpoint or parameters or (temperatures, answers) != ([0.0], "free")):
         raise UsageError("expected the name of a language model for what answers as one, got none: name a model")
-    if complete and (base_url or fresh):
-        raise UsageError("expected a function or an endpoint as the model, got both; leave out base_url and fresh")
+    if complete and of_endpoint:
+        raise UsageError("expected a function or an endpoint as the model, got both; leave out base_url, fresh, limits")
     if not (method or model or run):
         raise UsageError(f"expected a method or a model, got neither; methods are {', '.join(catalogue.METHODS)}")
-    start = [start] if isinstance(start, str) else start
+    start = [start] if isinstance(start, str) else [*start]
     opened, chosen = None if table is None else benchmarks.open_table(table), catalogue.method(method or GENIUS)
     planned = plan(chosen, opened, training, budget, trials, seed, start, window, run, model)
     if model:
-        temperatures = [temperature] if isinstance(temperature, int | float) else [*temperature]
         planned = _asking(planned, model, temperatures, seed, answers, parameters)
     own = {chosen.name: chosen}
     runs.setting(planned[0], own)  # refused here, before anything is opened
@@ -196,10 +197,10 @@ def plan(
             f"expected a table or a training to search, one of them; tables are {', '.join(benchmarks.BENCHMARKS)}, or "
             "a file of your own"
         )
-    numbers = {"trials": trials} | (structs.asdict(budget) if isinstance(budget, Budget) else {"budget": budget})
-    for name, number in numbers.items():
-        if number is not None and not (isinstance(number, int) and number > 0):
-            raise UsageError(f"expected a positive number of {name.replace('budget', 'evaluations')}, got {number}")
+    given = structs.asdict(budget) if isinstance(budget, Budget) else {"evaluations": budget}
+    numbers = {"trials": trials} | {name: number for name, number in given.items() if number is not None}
+    limited = {name: whole(number, f"a positive number of {name}") for name, number in numbers.items()}
+    trials, seed = limited.pop("trials"), None if seed is None else whole(seed, "a whole number as the seed", -inf)
     if abs((seed or 0) + trials) > SAFE_INTEGER:
         raise UsageError(f"expected a seed with its trials within ±{SAFE_INTEGER}, got {seed}")
     if model and (space.name == WINDOWED) != (window is not None):
@@ -207,8 +208,9 @@ def plan(
             f"expected a window of costs, --window LOW HIGH, for {WINDOWED}, whose problem states it, and for no other "
             "space; GENIUS' own was 270 330"
         )
-    if not isinstance(budget, Budget):
-        budget = Budget(evaluations=budget, proposals=2 * budget if model else None)
+    if model and not isinstance(budget, Budget):
+        limited["proposals"] = 2 * limited["evaluations"]
+    budget = Budget(**limited)
     if start and not budget.left(len(start) - 1, len(start) - 1, 0):
         raise UsageError(f"expected no more designs to start from than the budget holds, got {len(start)}")
     designs = (from_any(space, each) if isinstance(each, str) else each for each in start)
@@ -238,7 +240,7 @@ def _asking(
     """The runs with the model that they ask, temperature by temperature."""
     if answers not in runs.ANSWERS:
         raise UsageError(f"expected answers as one of {', '.join(runs.ANSWERS)}, got {answers!r}")
-    if not temperatures or not all(0 <= each < inf for each in temperatures):
+    if not temperatures or not all(isinstance(each, int | float) and 0 <= each < inf for each in temperatures):
         raise UsageError(f"expected every temperature from 0 on, got {' '.join(map(str, temperatures)) or 'none'}")
     asking = []
     for each in dict.fromkeys(temperatures):

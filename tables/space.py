@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import random
 import re
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence, Sized
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
@@ -106,10 +106,9 @@ class Space:
         Raises:
             InvalidArchitecture: if its length is wrong or an entry is no choice of its slot.
         """
-        if len(architecture) != len(self.slots):
-            raise InvalidArchitecture(
-                f"{self.name}: expected {len(self.slots)} choices, one a slot, got {len(architecture)}"
-            )
+        got = len(architecture) if isinstance(architecture, Sized) else repr(architecture)
+        if got != len(self.slots):
+            raise InvalidArchitecture(f"{self.name}: expected {len(self.slots)} choices, one a slot, got {got}")
         for slot, cardinality, choice in zip(self.slots, self.cardinalities, architecture, strict=True):
             try:
                 # A truth value of numpy 1 has an index.
