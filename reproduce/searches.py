@@ -42,7 +42,7 @@ from harness.training.local import LocalExecutor
 from reproduce import answering, benchmarks, data, runs
 from reproduce.answering import Answer
 from reproduce.benchmarks import AnyTable, Opened
-from reproduce.errors import UsageError
+from reproduce.errors import UsageError, expect_types
 from reproduce.published import imagenet
 from reproduce.published.replay import ITERATIONS
 from tables.space import Architecture
@@ -113,6 +113,7 @@ def search(
         HarnessError: a training or the method fails; what was trained is kept, and the same call goes on from there.
         CacheError: there is no answer, a ceiling is reached, or an answer cannot be kept.
     """
+    expect_types(search, locals())
     if not model and (complete or base_url or fresh):
         raise UsageError("expected the name of a language model for what answers as one, got none: name a model")
     if complete and (base_url or fresh):
@@ -199,7 +200,7 @@ def plan(
     numbers = {"trials": trials} | (structs.asdict(budget) if isinstance(budget, Budget) else {"budget": budget})
     for name, number in numbers.items():
         if number is not None and not (isinstance(number, int) and number > 0):
-            raise UsageError(f"expected a positive number of {name.replace('budget', 'evaluations')}, got {number}")
+            raise UsageError(f"expected a positive number of {name.replace('budget', 'evaluations')}, got {number!r}")
     if abs((seed or 0) + trials) > SAFE_INTEGER:
         raise UsageError(f"expected a seed with its trials within ±{SAFE_INTEGER}, got {seed}")
     if model and (space.name == WINDOWED) != (window is not None):
@@ -238,8 +239,8 @@ def _asking(
     """The runs with the model that they ask, temperature by temperature."""
     if answers not in runs.ANSWERS:
         raise UsageError(f"expected answers as one of {', '.join(runs.ANSWERS)}, got {answers!r}")
-    if not temperatures or not all(0 <= each < inf for each in temperatures):
-        raise UsageError(f"expected every temperature from 0 on, got {' '.join(map(str, temperatures)) or 'none'}")
+    if not temperatures or not all(isinstance(each, int | float) and 0 <= each < inf for each in temperatures):
+        raise UsageError(f"expected every temperature from 0 on, got {' '.join(map(repr, temperatures)) or 'none'}")
     asking = []
     for each in dict.fromkeys(temperatures):
         for one in planned:

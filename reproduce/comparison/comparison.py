@@ -22,7 +22,7 @@ from reproduce.comparison import report
 from reproduce.comparison.contest import Contest, Rules, contest
 from reproduce.comparison.contestants import GENIUS_BUDGET
 from reproduce.data import store
-from reproduce.errors import ReproduceError, UsageError
+from reproduce.errors import ReproduceError, UsageError, expect_types
 from reproduce.recording import Recorded
 from reproduce.report.report import Report
 
@@ -71,7 +71,7 @@ def compare(
     count: str = COUNTS[0],
     trials: int | None = None,
     seed: int = 0,
-    recordings: Sequence[str | PathLike[str]] = (),
+    recordings: str | PathLike[str] | Sequence[str | PathLike[str]] = (),
     oracle: bool = False,
 ) -> Comparison:
     """Let methods search tables beside GENIUS and recorded models: same tables, same budgets, with intervals.
@@ -96,15 +96,16 @@ def compare(
         TableError: a table of one's own cannot be read.
         OptimizerError, InvalidArchitecture: a method fails, or proposes what is no architecture.
     """
+    expect_types(compare, locals())
     budgets = [budgets] if isinstance(budgets, int) else budgets
     for number in (*budgets, *([] if trials is None else [trials])):
         if not isinstance(number, int) or number < 1:
-            raise UsageError(f"expected positive budgets and trials, got {number}")
+            raise UsageError(f"expected positive budgets and trials, got {number!r}")
     if not budgets or count not in COUNTS:
         raise UsageError(f"expected a budget that counts {' or '.join(COUNTS)}, got {list(budgets)} of {count!r}")
     chosen = {each.name: each for each in map(catalogue.method, _several(AS_ARRAYS if methods is None else methods))}
     named = tables if tables is not None else [name for name in BENCHMARKS if benchmarks.at_hand(name)]
-    paths = list(map(Path, recordings))
+    paths = list(map(Path, _several(recordings)))
     rules = Rules(tuple(sorted(set(budgets))), count, trials, seed)
     committed = {"": [run for path in recording.committed() for run in recording.read(path)]}
     files = Counter(path.name for path in paths)  # two files of one name keep their folders

@@ -30,6 +30,7 @@ from tables.errors import InvalidArchitecture
 from tables.space import Architecture, Space
 from tests.harness.training.instant import Instant
 
+untyped: Any = reproduce  # as a notebook sees it, which no type checker reads
 DIGITS_TABLE = "nas-bench-201-digits"
 SPACE = nas_bench_201.SPACE
 BEST: Architecture = (3, 3, 3, 3, 3, 3)
@@ -83,6 +84,30 @@ def test_a_table_of_one_s_own_by_its_path(own_table: Path) -> None:
         opened = reproduce.open_table(name)
         assert (opened.name, opened.space.size, opened.benchmark) == ("mine", 64, None)
         assert opened.standing("333") == opened.standing((3, 3, 3)) == (59.0, 59.0, (1, 1))
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: untyped.open_table(5), "open_table: expected table as str, PathLike, Opened, got 5"),
+        (lambda: untyped.build_report(2), "build_report: expected name as str, got 2"),
+        (lambda: untyped.replay(329), "replay: expected name as str, got 329"),
+        (lambda: untyped.replay_recording("mine.jsonl", Climber), "expected methods as Iterable, got <class"),
+        (lambda: untyped.compare(5), "compare: expected methods as str, Method, Callable, Sequence, None, got 5"),
+        (lambda: untyped.compare("random", DIGITS_TABLE, recordings="absent.jsonl"), "absent.jsonl"),
+        (lambda: untyped.lock("mine.jsonl", None), "lock: expected path as str, PathLike, got None"),
+        (lambda: untyped.check(5, "lock.json"), "check: expected recordings as str, PathLike, Iterable, got 5"),
+        (lambda: untyped.search("random", DIGITS_TABLE, budget="5"), "expected budget as int, Budget, got '5'"),
+        (lambda: untyped.search("random", DIGITS_TABLE, start=(3, 3, 3, 3, 3, 3)), "expected 6 choices, .* got 3"),
+        (lambda: untyped.search(Climber(SPACE, Stream(0, 0)), DIGITS_TABLE), "expected method as .*, got <"),
+        (lambda: untyped.search(model=print, table=DIGITS_TABLE), "expected model as str, None, got <built-in"),
+        (lambda: untyped.search(model="m", table=DIGITS_TABLE, temperature="1"), "from 0 on, got '1'"),
+        (lambda: untyped.compare("random", DIGITS_TABLE, budgets=2, trials=2).draw("a.gif"), "a suffix among .png"),
+    ],
+)
+def test_values_of_other_types_are_refused_with_what_is_expected(call: Callable[[], object], says: str) -> None:
+    with pytest.raises((reproduce.ReproduceError, InvalidArchitecture, CacheError), match=says):
+        call()
 
 
 @pytest.mark.parametrize(
@@ -165,10 +190,9 @@ def test_a_method_of_one_s_own_has_a_name_of_its_own(tmp_path: Path) -> None:
         reproduce.search(Method("random", "", Climber), DIGITS_TABLE)
 
 
-@pytest.mark.parametrize("nameless", [lambda space, stream: Climber(space, stream), 7])
-def test_what_has_no_name_is_given_one(nameless: Any) -> None:
+def test_what_has_no_name_is_given_one() -> None:
     with pytest.raises(HarnessError, match=r"give what has no name one, as in Method\("):
-        reproduce.search(nameless, DIGITS_TABLE)
+        reproduce.search(lambda space, stream: Climber(space, stream), DIGITS_TABLE)
 
 
 def test_a_table_of_one_s_own_is_searched_and_replayed_without_its_file(own_table: Path, tmp_path: Path) -> None:
@@ -248,7 +272,7 @@ def test_a_callback_sees_every_step_of_a_search_by_training_once() -> None:
         ({"method": "random", "table": "nowhere"}, "no table is called 'nowhere'; there are nas-bench-201-digits"),
         ({"method": "random", "table": DIGITS_TABLE, "budget": 0}, "positive number of evaluations, got 0"),
         ({"method": "random", "table": DIGITS_TABLE, "trials": 0}, "positive number of trials, got 0"),
-        ({"method": "random", "table": DIGITS_TABLE, "budget": 2.5}, "positive number of evaluations, got 2.5"),
+        ({"method": "random", "table": DIGITS_TABLE, "budget": 2.5}, "expected budget as int, Budget, got 2.5"),
         ({"method": "random", "table": DIGITS_TABLE, "start": "33333"}, "expected 6 entries, got 5"),
         ({"method": "random", "table": DIGITS_TABLE, "start": ["3"]}, "expected 6 entries, got 1"),
         ({"method": "random", "table": DIGITS_TABLE, "start": [(9,) * 6]}, "expects a choice from 0 to 4, got 9"),
