@@ -45,6 +45,7 @@ ANSWERS: Mapping[str, Callable[[Space], dict[str, JSON]]] = {
 }
 """How a model may answer: in prose, or held to the space by what a server takes (`docs/record.md`)."""
 
+OF_ONES_OWN = "; a method made elsewhere is found again by `replay_recording(path, methods=[…])`"
 STRICT, PUBLISHED = "strict", "published"  # readers: of new recordings, and of those from before there was this one
 
 Window: TypeAlias = "tuple[int, int] | None"
@@ -136,7 +137,7 @@ def setting(specification: Specification, methods: Mapping[str, Method] = Mappin
         UnfitMethod: the method is handed a model, and the specification has none.
     """
     space = space_of(specification)
-    method = methods.get(specification.method) or catalogue.find(specification.method)
+    method = methods.get(specification.method) or catalogue.find(specification.method, OF_ONES_OWN)
     macs = free if specification.slots else partial(spaces.counted_macs, specification.space)
     code, oblivious = code_of(method), method.oblivious
     if (asked := specification.model) is None:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from math import inf
+from operator import index
 from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
@@ -42,7 +43,7 @@ from harness.training.local import LocalExecutor
 from reproduce import answering, benchmarks, data, runs
 from reproduce.answering import Answer
 from reproduce.benchmarks import AnyTable, Opened
-from reproduce.errors import UsageError, whole
+from reproduce.errors import UsageError, expect_types, positive
 from reproduce.published import imagenet
 from reproduce.published.replay import ITERATIONS
 from tables.space import Architecture
@@ -113,7 +114,8 @@ def search(
         HarnessError: a training or the method fails; what was trained is kept, and the same call goes on from there.
         CacheError: there is no answer, a ceiling is reached, or an answer cannot be kept.
     """
-    temperatures = [temperature] if isinstance(temperature, int | float) else [*temperature]
+    expect_types(search, locals())
+    temperatures = [*temperature] if isinstance(temperature, Sequence) else [temperature]
     of_endpoint = base_url or fresh or limits not in (None, Limits())
     if not model and (complete or of_endpoint or parameters or (temperatures, answers) != ([0.0], "free")):
         raise UsageError("expected the name of a language model for what answers as one, got none: name a model")
@@ -199,8 +201,8 @@ def plan(
         )
     given = structs.asdict(budget) if isinstance(budget, Budget) else {"evaluations": budget}
     numbers = {"trials": trials} | {name: number for name, number in given.items() if number is not None}
-    limited = {name: whole(number, f"a positive number of {name}") for name, number in numbers.items()}
-    trials, seed = limited.pop("trials"), None if seed is None else whole(seed, "a whole number as the seed", -inf)
+    limited = {name: positive(number, f"a positive number of {name}") for name, number in numbers.items()}
+    trials, seed = limited.pop("trials"), None if seed is None else index(seed)
     if abs((seed or 0) + trials) > SAFE_INTEGER:
         raise UsageError(f"expected a seed with its trials within ±{SAFE_INTEGER}, got {seed}")
     if model and (space.name == WINDOWED) != (window is not None):
@@ -241,7 +243,7 @@ def _asking(
     if answers not in runs.ANSWERS:
         raise UsageError(f"expected answers as one of {', '.join(runs.ANSWERS)}, got {answers!r}")
     if not temperatures or not all(isinstance(each, int | float) and 0 <= each < inf for each in temperatures):
-        raise UsageError(f"expected every temperature from 0 on, got {' '.join(map(str, temperatures)) or 'none'}")
+        raise UsageError(f"expected every temperature from 0 on, got {' '.join(map(repr, temperatures)) or 'none'}")
     asking = []
     for each in dict.fromkeys(temperatures):
         for one in planned:

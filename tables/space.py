@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import random
 import re
-from collections.abc import Callable, Hashable, Iterator, Sequence, Sized
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
@@ -106,9 +106,9 @@ class Space:
         Raises:
             InvalidArchitecture: if its length is wrong or an entry is no choice of its slot.
         """
-        got = len(architecture) if isinstance(architecture, Sized) else repr(architecture)
-        if got != len(self.slots):
-            raise InvalidArchitecture(f"{self.name}: expected {len(self.slots)} choices, one a slot, got {got}")
+        count = len(architecture) if hasattr(architecture, "__len__") else architecture
+        if count != len(self.slots):
+            raise InvalidArchitecture(f"{self.name}: expected {len(self.slots)} choices, one a slot, got {count!r}")
         for slot, cardinality, choice in zip(self.slots, self.cardinalities, architecture, strict=True):
             try:
                 # A truth value of numpy 1 has an index.
