@@ -7,7 +7,6 @@ says once what records share (`cache.compact`); version 1, a whole record a line
 
 from __future__ import annotations
 
-import os
 import shlex
 import threading
 from collections.abc import Iterable, Iterator, Mapping
@@ -222,7 +221,7 @@ def grow(path: Path, records: Iterable[Record]) -> str:
     Raises:
         CacheError: the file is no cassette, or answers one of the requests differently; it is left as it was.
     """
-    target = Path(os.path.realpath(path))
+    target = path.resolve()
     with ExitStack() as held:
         with suppress(OSError):  # a disk that knows no locks; where nothing can be written, `write` says so
             held.enter_context(files.holding(target.with_name(f".{target.name}.lock")))

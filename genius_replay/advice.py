@@ -27,7 +27,7 @@ def unknown(kind: str, name: str, known: Iterable[str], others: str = "") -> str
         others: what is taken beside them, such as `", and a path"`.
     """
     known = list(known)
-    return f"no {kind} is called {name!r}; there are {', '.join(known)}{others}{meant(str(name), known)}"
+    return f"no {kind} is called {name!r}; there are {', '.join(known)}{others}{meant(name, known)}"
 
 
 def meant(name: str, known: Iterable[str]) -> str:

@@ -90,13 +90,13 @@ def lock(path: Path, *, wait: bool = True) -> BinaryIO:
 
 
 @contextmanager
-def holding(path: Path) -> Iterator[None]:
+def holding(path: Path, *, wait: bool = True) -> Iterator[None]:
     """Wait for the lock at `path` as `lock` does, hold it, and remove it at the end.
 
     Raises:
         OSError: as `lock`.
     """
-    with lock(path):
+    with lock(path, wait=wait):
         try:
             yield
         finally:
@@ -107,9 +107,8 @@ def holding(path: Path) -> Iterator[None]:
 def sweep(paths: Iterable[Path], left: Callable[[Path], object]) -> None:
     """Remove the locks at these paths that nobody holds, `left` being told each: whoever held it has died."""
     for path in paths:
-        with suppress(OSError), lock(path, wait=False):
+        with suppress(OSError), holding(path, wait=False):
             left(path)
-            path.unlink()
 
 
 def try_locks(folder: Path) -> None:

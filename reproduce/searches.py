@@ -13,7 +13,6 @@ from math import inf
 from operator import index
 from os import PathLike
 from pathlib import Path
-from types import MappingProxyType
 
 from msgspec import structs
 
@@ -29,7 +28,7 @@ from cache.record import CHAT
 from cache.store import Store
 from genius_replay.console import is_quiet, warn
 from harness import spaces
-from harness.loop import After, Before, Budget
+from harness.loop import After, Budget
 from harness.objectives import FIGURES
 from harness.protocol import Method
 from harness.run import Run, perform_all
@@ -50,7 +49,6 @@ from tables.space import Architecture
 
 GENIUS = "genius"
 WINDOWED = mobilenetv2_se.SPACE.name  # the space whose problem states a window of costs
-NOTHING: Mapping[str, JSON] = MappingProxyType({})
 
 
 def search(
@@ -70,7 +68,7 @@ def search(
     temperature: float | Sequence[float] = 0.0,
     window: tuple[int, int] | None = None,
     answers: str = "free",
-    parameters: Mapping[str, JSON] = NOTHING,
+    parameters: Mapping[str, JSON] | None = None,
     limits: Limits | None = None,
     fresh: bool = False,
     run: str | None = None,
@@ -127,7 +125,7 @@ def search(
     opened, chosen = None if table is None else benchmarks.open_table(table), catalogue.method(method or GENIUS)
     planned = plan(chosen, opened, training, budget, trials, seed, start, window, run, model)
     if model:
-        planned = _asking(planned, model, temperatures, seed, answers, parameters)
+        planned = _asking(planned, model, temperatures, seed, answers, parameters or {})
     own = {chosen.name: chosen}
     runs.setting(planned[0], own)  # refused here, before anything is opened
     recording = None if into is None else Path(into)
@@ -200,8 +198,8 @@ def plan(
             "a file of your own"
         )
     given = structs.asdict(budget) if isinstance(budget, Budget) else {"evaluations": budget}
-    numbers = {"trials": trials} | {name: number for name, number in given.items() if number is not None}
-    limited = {name: positive(number, f"a positive number of {name}") for name, number in numbers.items()}
+    numbers = {"trials": trials, **given}
+    limited = {name: positive(n, f"a positive number of {name}") for name, n in numbers.items() if n is not None}
     trials, seed = limited.pop("trials"), None if seed is None else index(seed)
     if abs((seed or 0) + trials) > SAFE_INTEGER:
         raise UsageError(f"expected a seed with its trials within ±{SAFE_INTEGER}, got {seed}")
@@ -285,18 +283,15 @@ def _known(into: Path | None, run: str | None) -> Cassette:
     return Cassette([*growing.values(), *(known(run).values() if run else ())])
 
 
-def _progress(planned: Sequence[Specification]) -> Callable[[int], Before]:
+def _progress(planned: Sequence[Specification]) -> Callable[[int, int, int], None]:
     """Says of a model which run goes on, a line each; on a terminal also which turn, always in one line."""
     asks = any(one.model and not one.told for one in planned)
     live = asks and sys.stderr.isatty() and not is_quiet()
 
-    def before(number: int) -> Before:
-        def told(iteration: int, turn: int) -> None:
-            if iteration == turn == 0 and asks:
-                warn(f"{number + 1} of {len(planned)}: {planned[number].name}")
-            if live:
-                sys.stderr.write(f"\riteration {iteration + 1}, turn {turn + 1} \r")
+    def told(number: int, iteration: int, turn: int) -> None:
+        if iteration == turn == 0 and asks:
+            warn(f"{number + 1} of {len(planned)}: {planned[number].name}")
+        if live:
+            sys.stderr.write(f"\riteration {iteration + 1}, turn {turn + 1} \r")
 
-        return told
-
-    return before
+    return told
