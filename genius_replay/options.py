@@ -185,7 +185,7 @@ class _Formatter(argparse.HelpFormatter):
         return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False, break_long_words=False)
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
-        return "\n".join(f"{indent}{self._filled(line, width)}" for line in text.splitlines())
+        return textwrap.indent("\n".join(self._filled(line, width) for line in text.splitlines()), indent)
 
     def _filled(self, line: str, width: int) -> str:
         if line.startswith("  "):  # a command, which a shell takes as it is

@@ -88,7 +88,7 @@ class Run(Shown):
     """A run as it was performed: what happened, the records it used, and the figures of what it evaluated."""
 
     specification: Specification
-    setting: Setting
+    setting: Setting = field(compare=False)  # what its specification names
     trajectory: Trajectory
     answers: tuple[Record, ...]
     measured: tuple[Record, ...]
@@ -216,7 +216,7 @@ def perform_all(
     specifications: Sequence[Specification],
     client: Client,
     setting: Callable[[Specification], Setting],
-    before: Callable[[int], Before] = lambda number: lambda iteration, turn: None,  # noqa: ARG005
+    before: Callable[[int, int, int], object] = lambda number, iteration, turn: None,  # noqa: ARG005
     after: After | None = None,
 ) -> list[Run]:
     """Perform runs side by side; what they all need next is trained at once, and they are performed again.
@@ -224,7 +224,7 @@ def perform_all(
     A training that comes to nothing is told as a proposal that was not measured, and the runs go on; not so if the
     first `HOPELESS` of all come to nothing, which then is no matter of what was proposed.
 
-    `before` gives, for the position of a run, what is told before each of its proposals; `after` is shown every step of
+    `before` is told the position of a run, the iteration and the turn of every proposal; `after` is shown every step of
     every run once, and may end the run.
 
     Raises:
@@ -251,8 +251,8 @@ def perform_all(
             if len(given_up) >= HOPELESS and len(given_up) == len(asked):
                 raise
         for n in going_on:
-            new = _unseen(after, runs.get(n))
-            again = perform(specifications[n], client, settings[n], before(n), wait=False, given_up=given_up, after=new)
+            new, asks = _unseen(after, runs.get(n)), partial(before, n)
+            again = perform(specifications[n], client, settings[n], asks, wait=False, given_up=given_up, after=new)
             _refuse_another_course(runs.get(n), again)
             runs[n] = again
         wanted = {n: runs[n].missing for n in going_on if runs[n].missing}
