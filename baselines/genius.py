@@ -27,7 +27,6 @@ from harness.protocol import (
     Rejected,
     Trial,
     UnfitMethod,
-    Unmeasured,
     in_millions,
 )
 from tables.space import Architecture, Space
@@ -162,7 +161,7 @@ class Genius:
         self._space = space
         self._prompts = prompts
         self._complete = complete
-        self._experiments: list[Evaluated | Unmeasured] = []
+        self._experiments: list[Trial] = []  # that were not rejected
         self._dialogue: list[Message] = []  # replies and feedback since the last evaluated trial
 
     @property
@@ -202,19 +201,19 @@ class Genius:
         self._dialogue += [{"role": "assistant", "content": said}, *following]
 
     def _statement(self) -> str:
-        said = self._experiments_so_far() if self._experiments else self._prompts.problem
+        """The problem, or all experiments so far, and how an answer is to hold its design."""
+        said = self._prompts.problem
+        if self._experiments:
+            experiments = (
+                self._sent(f"experiment {number}", partial(self._experiment, number, trial))
+                for number, trial in enumerate(self._experiments, start=1)
+            )
+            opening = self._sent("opening", lambda: self._prompts.opening)
+            closing = self._sent("closing", lambda: self._prompts.closing)
+            said = "".join((opening, *experiments, closing))
         return "\n\n".join(filter(None, (said, self._prompts.form)))
 
-    def _experiments_so_far(self) -> str:
-        experiments = (
-            self._sent(f"experiment {number}", partial(self._experiment, number, trial))
-            for number, trial in enumerate(self._experiments, start=1)
-        )
-        opening = self._sent("opening", lambda: self._prompts.opening)
-        closing = self._sent("closing", lambda: self._prompts.closing)
-        return "".join((opening, *experiments, closing))
-
-    def _experiment(self, number: int, trial: Evaluated | Unmeasured) -> str:
+    def _experiment(self, number: int, trial: Trial) -> str:
         """Only what was evaluated can be written; of anything else a published run holds what was sent."""
         return self._prompts.write_experiment(self._space, number, trial) if isinstance(trial, Evaluated) else ""
 

@@ -16,7 +16,7 @@ between libraries, and so do the results. Each preset follows the code of the li
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +28,7 @@ from tables.space import Architecture, Space
 BLOCK = 16  # children whose random numbers are drawn at once, which is faster
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """How a library evolves.
 
     Attributes:

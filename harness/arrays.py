@@ -7,7 +7,7 @@ optimiser is told what the search side of the table says and nothing else.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +23,7 @@ from tables.table import Table
 CHUNK = 1000  # trials at once: bounds the memory of 10,000 trials
 
 
-@dataclass(frozen=True)
-class Courses:
+class Courses(NamedTuple):
     """What every trial did on a table.
 
     `proposals` is (trials, steps), indices in the space, -1 behind a trial's end. `incumbents` is (trials, budget): the

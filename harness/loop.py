@@ -94,15 +94,18 @@ class Step:
     told: Trial | None
 
     def __repr__(self) -> str:
-        said = "no accuracy" if self.accuracy is None else f"{self.accuracy:.2f} %"
-        if isinstance(self.told, Rejected):
-            said = self.told.rejection.reason.value
+        said = self.rejected or ("no accuracy" if self.accuracy is None else f"{self.accuracy:.2f} %")
         return brief(self, f"{self.iteration}.{self.turn}: {said}, {self.trial.architecture}")
 
     @property
     def accuracy(self) -> float | None:
         """The accuracy that was told, in percent; None where none was."""
         return self.told.accuracy if isinstance(self.told, Evaluated) else None
+
+    @property
+    def rejected(self) -> str | None:
+        """The reason that was told for which the proposal was not evaluated; None where none was."""
+        return self.told.rejection.reason.value if isinstance(self.told, Rejected) else None
 
 
 @dataclass(frozen=True)
@@ -153,7 +156,7 @@ def course(trajectory: Trajectory) -> list[dict[str, JSON]]:
             "turn": step.turn,
             "architecture": list(step.trial.architecture) if step.trial.architecture else None,
             "macs": step.trial.macs,
-            "rejected": step.told.rejection.reason.value if isinstance(step.told, Rejected) else None,
+            "rejected": step.rejected,
             "accuracy": step.accuracy,
             "record": step.trial.proposal.record,
         }

@@ -109,14 +109,14 @@ class Run(Shown):
         """What became of it, as its record says."""
         selected = self.selected
         figures = None if selected is None else self.figures.get(selected)
-        rejected = (step.told.rejection.reason for step in self.trajectory.steps if isinstance(step.told, Rejected))
+        rejected = Counter(step.rejected for step in self.trajectory.steps if step.rejected)
         return Ended(
             course=digest(course(self.trajectory)),
             selected=None if selected is None else self.setting.space.to_native(selected),
             told=figures and figures.told,
             test=figures and figures.test,
             evaluated=len(self.trajectory.evaluated),
-            rejected={reason.value: count for reason, count in sorted(Counter(rejected).items())},
+            rejected=dict(sorted(rejected.items())),
             answers=len(self.answers),
             attempts=sum(len(attempts_at(answer)) or 1 for answer in self.answers),
             tokens=sum((usage_of(answer.answer) or Usage()).tokens for answer in self.answers),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from genius_replay.advice import needing
 from genius_replay.showing import brief, data_frame, html_cell, html_table
 from harness.loop import Trajectory
-from harness.protocol import Evaluated, Rejected
+from harness.protocol import Evaluated
 from tables.space import Space
 
 if TYPE_CHECKING:
@@ -85,8 +85,7 @@ class Shown:
     def _rows(self) -> Iterator[tuple[Any, ...]]:
         _, space = self.what()
         for step in self.trajectory.steps:
-            trial, told = step.trial, step.told
+            trial = step.trial
             written = None if trial.architecture is None else space.to_native(trial.architecture)
             true = trial.accuracy if isinstance(trial, Evaluated) else None
-            reason = told.rejection.reason.value if isinstance(told, Rejected) else None
-            yield step.iteration, step.turn, written, trial.macs, step.accuracy, true, reason
+            yield step.iteration, step.turn, written, trial.macs, step.accuracy, true, step.rejected

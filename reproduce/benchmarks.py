@@ -23,8 +23,8 @@ from harness import spaces
 from harness.digits import table as digits
 from harness.spaces import Benchmark
 from harness.text.notation import from_any
-from reproduce.data import Published, home, is_fetched, manifest, read_published, sha256_of
-from reproduce.errors import DataMissing, UsageError, expect_types
+from reproduce.data import Published, home, is_fetched, manifest, needed, sha256_of
+from reproduce.errors import UsageError, expect_types
 from tables import csv, files, published
 from tables.errors import TableError
 from tables.source import Origin, Source
@@ -262,12 +262,7 @@ def content(name: str) -> bytes:
     """
     benchmark = find(name)
     file = file_of(benchmark)
-    if file is None:
-        return files.content(Path(str(benchmark.path)))
-    found = read_published(file)
-    if found is None:
-        raise DataMissing(file.name, purpose=f"the table {name}")
-    return found
+    return files.content(Path(str(benchmark.path))) if file is None else needed(file, f"the table {name}")
 
 
 def build_fetched() -> int:

@@ -23,7 +23,7 @@ import msgspec
 
 from cache.address import is_loopback
 from cache.errors import CacheError
-from reproduce.errors import NoHome, ReproduceError, Unreachable
+from reproduce.errors import DataMissing, NoHome, ReproduceError, Unreachable
 from reproduce.report.output import write
 
 if TYPE_CHECKING:
@@ -174,6 +174,18 @@ def read_published(entry: Published) -> bytes | None:
     return verified(
         content, entry.sha256, path, f"`python -m reproduce fetch {entry.name}` deletes it and fetches it again"
     )
+
+
+def needed(entry: Published, purpose: str) -> bytes:
+    """As `read_published`, of a file that is `needed for …`.
+
+    Raises:
+        DataMissing: if it has not been fetched.
+    """
+    found = read_published(entry)
+    if found is None:
+        raise DataMissing(entry.name, purpose=purpose)
+    return found
 
 
 # -- fetching ---

@@ -95,15 +95,12 @@ def _ran(name: str, run: Run) -> Iterator[tuple[str, str]]:
 
 
 def _supernets() -> Snapshot:
-    return {
-        name: value
-        for group in supernets.read([supernets.COMMITTED])
-        for one in group.searches
-        for name, value in _flat(
-            f"{supernets.COMMITTED.name}: {group.title}, seed {one.job.seed}",
-            {"cell": one.outcome.architecture, "job": one.job.key},
-        )
-    }
+    values: dict[str, str] = {}
+    for group in supernets.read([supernets.COMMITTED]):
+        for one in group.searches:
+            name = f"{supernets.COMMITTED.name}: {group.title}, seed {one.job.seed}"
+            values |= _flat(name, {"cell": one.outcome.architecture, "job": one.job.key})
+    return values
 
 
 def _wrong_figures(performed: Iterable[Run]) -> int:

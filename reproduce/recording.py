@@ -28,7 +28,7 @@ from harness.specification import RUN, Ended, Label, Specification
 from harness.text.reply import spoken
 from reproduce.errors import UsageError, expect_types
 from reproduce.published.replay import RECORDED
-from reproduce.report.report import BLANK, Cell, Column, Report, label, recorded
+from reproduce.report import BLANK, Cell, Column, Report, headed, label, recorded
 from reproduce.runs import setting
 
 SHOWN = 40  # characters of a setting that is told in full
@@ -203,17 +203,13 @@ def report(found: Sequence[Recorded]) -> Report:
     apart = any(group.apart for group in groups)
     reasons = [reason for reason in Reason if any(reason.value in one.ended.rejected for one in found)]
     columns = (
-        Column("model", "Model"),
-        Column("table", "Table"),
+        *headed("model", "table"),
         Column("answers_mode", "Answers are"),
         Column("temperature", "Temperature"),
         *([Column("set_otherwise", "Set otherwise")] if apart else []),
-        Column("runs", "Runs"),
-        Column("answers", "Answers"),
-        Column("read", "Read"),
+        *headed("runs", "answers", "read"),
         *(Column(reason.name.lower(), reason.value.capitalize()) for reason in reasons),
-        Column("evaluated", "Evaluated"),
-        Column("retries", "Retries"),
+        *headed("evaluated", "retries"),
         Column("best", "Best told (%), mean", "higher"),
         Column("test", "Its test (%), mean", "higher"),
     )

@@ -21,17 +21,7 @@ from harness.training.estimates import Pace
 from harness.training.jobs import KIND, Trained, Training, code_digest, trained_with
 from reproduce import benchmarks, recording, runs
 from reproduce.benchmarks import BENCHMARKS
-from reproduce.report.report import (
-    BLANK,
-    MISSING,
-    Cell,
-    Column,
-    Report,
-    label,
-    recomputed,
-    recomputed_millions,
-    replayed,
-)
+from reproduce.report import BLANK, MISSING, Cell, Column, Report, label, recomputed, recomputed_millions, replayed
 
 SELECTED = "The row with a test accuracy is the best of its trial by validation."
 PLACE = (
@@ -163,7 +153,7 @@ def _conversation(run: Run, name: str | None) -> list[str]:
     if run.specification.told is None:
         return []
     steps = run.trajectory.steps
-    said = Counter(step.told.rejection.reason.value for step in steps if isinstance(step.told, Rejected))
+    said = Counter(step.rejected for step in steps if step.rejected)
     sent_back = ", ".join(f"{count} {reason}" for reason, count in said.items()) or "none"
     return [
         f"The conversation of run {name or 'of GPT-4'}, reconstructed: {len(steps)} proposals; sent back: {sent_back}.",

@@ -19,11 +19,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache, partial
 from itertools import product, zip_longest
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from harness.arrays import free, search
 from harness.constraints import Constraint
@@ -48,8 +47,7 @@ Subject = TypeVar("Subject")
 Property: TypeAlias = Callable[[Subject], "str | None"]
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     """Whether a property holds, and if not, why; `property` is what has to hold, in words."""
 
     property: str

@@ -11,7 +11,6 @@ c4→c5→c4, and a 1×1 convolution to c6.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from harness.spaces import Benchmark, Facts
@@ -36,8 +35,7 @@ def blocks(widths: Sequence[int]) -> tuple[Block, ...]:
     return Block(first, c1), Block(first, c2), Block(third, c3), Block(last, c5), Block(last, c6)
 
 
-@dataclass(frozen=True)
-class ChannelBench:
+class ChannelBench(NamedTuple):
     """One of the two spaces (`harness.spaces.SpaceModule`), and how its choices become channels."""
 
     SPACE: Space

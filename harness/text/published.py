@@ -16,17 +16,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import pairwise
+from typing import NamedTuple
 
 from harness.protocol import Reason, Rejection
 from harness.text.reply import Span, silence, spoken, spoken_against
 from tables.space import Architecture, Space
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(NamedTuple):
     """An architecture, where in the reply it stands, and the other designs of the reply that it supersedes.
 
     `remarks` are lists beside the designs that make no complete one, for instance of a single group: they are talk
@@ -39,8 +38,7 @@ class Reading:
     remarks: tuple[Span, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Design:
+class _Design(NamedTuple):
     """Lists of entries as they are written, before they are held against the space: one in all, or one a group."""
 
     lists: tuple[tuple[str, ...], ...]

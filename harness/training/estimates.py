@@ -10,7 +10,7 @@ import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from harness import spaces
 from harness.errors import HarnessError
@@ -44,8 +44,7 @@ def operations(job: Job) -> float | None:
     return 2 * macs(job) * (1 + BACKWARD) * pictures * job.recipe.split.train * job.recipe.epochs
 
 
-@dataclass(frozen=True)
-class Pace:
+class Pace(NamedTuple):
     """How fast trainings go.
 
     Attributes:

@@ -21,10 +21,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import FrameType
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from harness.errors import HarnessError
 from harness.training.queue import EXIT_CODE, SPEC, WORKER, Attempt, Queue, State, Status, environment
@@ -84,8 +83,7 @@ def _text(path: Path) -> str:
         return ""
 
 
-@dataclass(frozen=True)
-class _Worker:
+class _Worker(NamedTuple):
     """A process at work on a job."""
 
     key: str

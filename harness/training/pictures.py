@@ -9,8 +9,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import torch
 from torch import Tensor
@@ -43,8 +42,7 @@ class Part(Protocol):
         """All once, as they are."""
 
 
-@dataclass(frozen=True)
-class Data:
+class Data(NamedTuple):
     """A data set, divided and brought to one device for one recipe."""
 
     train: Part

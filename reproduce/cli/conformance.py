@@ -23,11 +23,11 @@ from harness.conformance.spaces import OF_SPACES, OF_TABLES
 from harness.spaces import SpaceModule
 from reproduce.benchmarks import open_file
 from reproduce.errors import UsageError
+from reproduce.report import Report, headed, label, recomputed
 from reproduce.report.output import add_output_arguments, show
-from reproduce.report.report import Column, Report, label, recomputed
 from tables.files import EXPECTED
 
-COLUMNS = (Column("property", "Property"), Column("holds", "Holds"), Column("reason", "Reason"))
+COLUMNS = headed("property", "holds", "reason")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -11,8 +11,8 @@ from reproduce.data import conversations, home, is_damaged, is_fetched, manifest
 from reproduce.errors import NoHome
 from reproduce.paper.registry import ITEMS
 from reproduce.published.imagenet import published_run
+from reproduce.report import Report, headed, label
 from reproduce.report.output import add_output_arguments, emit, format_of, show
-from reproduce.report.report import Column, Report, label
 
 HEADINGS = {
     "table or figure": "Tables and figures (python -m reproduce NAME):",
@@ -33,9 +33,9 @@ def run(args: argparse.Namespace) -> int:
     rows, notes = [*_rows()], _notes()
     form = args.format or format_of(args.out) or "text"
     if form != "text":
-        columns = (Column(key, key.capitalize()) for key in ("kind", "name", "about", "state", "command"))
+        columns = headed("kind", "name", "about", "state", "command")
         cells = tuple(tuple(map(label, row)) for row in rows)
-        show(Report("list", "What can be reproduced here", (*columns,), cells, tuple(notes)), form, args.out)
+        show(Report("list", "What can be reproduced here", columns, cells, tuple(notes)), form, args.out)
         return 0
     lines = []
     for kind, group in groupby(rows, lambda row: row[0]):

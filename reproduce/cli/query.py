@@ -15,8 +15,8 @@ from reproduce.benchmarks import BENCHMARKS, Opened
 from reproduce.errors import UsageError
 from reproduce.published.imagenet import embedded
 from reproduce.published.trials import best_cells, published_trials
+from reproduce.report import BLANK, MISSING, Cell, Column, Report, label, quoted, recomputed, recomputed_millions
 from reproduce.report.output import add_output_arguments, show
-from reproduce.report.report import BLANK, MISSING, Cell, Column, Report, label, quoted, recomputed, recomputed_millions
 from tables.space import Architecture, Space
 
 IMAGENET = "mobilenetv2-se"

@@ -71,14 +71,6 @@ def add_arguments(parser: argparse.ArgumentParser, *, dataset: str = "digits") -
     where.add_argument("--slurm", nargs="+", default=[], metavar="KEY=VALUE", help="slurm: account=… mem=16G qos=…")
 
 
-def refuse(args: argparse.Namespace) -> None:
-    """Refuse options of `add_arguments` where nothing is trained; raises UsageError."""
-    if options := given(args, add_arguments):
-        raise UsageError(
-            f"{args.command}: {', '.join(options)} is for trainings: add --objective train, or leave it out"
-        )
-
-
 def described(args: argparse.Namespace, space: str, *, searched: bool = True) -> Training:
     """What the command line says; what is `searched` with it needs a validation accuracy.
 

@@ -24,7 +24,7 @@ from reproduce.comparison.contestants import GENIUS_BUDGET
 from reproduce.data import store
 from reproduce.errors import ReproduceError, UsageError, expect_types
 from reproduce.recording import Recorded
-from reproduce.report.report import Report
+from reproduce.report import Report
 
 BUDGETS = (10, 50, 100, 200, 300)
 COUNTS = ("evaluations", "unique")  # what a budget may count

@@ -16,8 +16,8 @@ from reproduce.benchmarks import Opened
 from reproduce.paper.trials import SETTINGS, cells, contradicts
 from reproduce.published.replay import ITERATIONS
 from reproduce.published.trials import published_trials
+from reproduce.report import Cell, Column, Report, headed, label, recomputed
 from reproduce.report.output import COLOURS, MARKERS, new_figure, save
-from reproduce.report.report import Cell, Column, Report, label, recomputed
 from tables.table import expected_best
 
 if TYPE_CHECKING:
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 REPETITIONS = 10_000  # of the paper's random baseline
 SEED = 0
 COLUMNS = (
-    Column("panel", "Panel"),
-    Column("series", "Series"),
+    *headed("panel", "series"),
     Column("iteration", "T"),
     Column("accuracy", "Accuracy (%)"),
     Column("rank", "Rank"),

@@ -20,7 +20,7 @@ from reproduce.benchmarks import Opened
 from reproduce.paper import printed
 from reproduce.published.replay import ITERATIONS
 from reproduce.published.trials import CELLS, Proposed, best_cells
-from reproduce.report.report import BLANK, MISSING, Cell, Column, Report, Status, label, quoted, recomputed
+from reproduce.report import BLANK, MISSING, Cell, Column, Report, Status, label, quoted, recomputed
 from tables.space import Architecture
 
 TITLES = {

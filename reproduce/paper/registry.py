@@ -14,7 +14,7 @@ from genius_replay.advice import unknown
 from reproduce.errors import UsageError, expect_types
 
 if TYPE_CHECKING:
-    from reproduce.report.report import Report
+    from reproduce.report import Report
 
 
 class Item(NamedTuple):
@@ -25,14 +25,17 @@ class Item(NamedTuple):
         builds: "module.function" of `reproduce.paper`; called with the name, it gives a `Report`.
         title: what `list` and `--help` say of it.
         benchmarks: the benchmark tables that it is about; without any it is about the ImageNet search.
-        draws: of a figure, the function that draws its report into a file.
     """
 
     name: str
     builds: str
     title: str
     benchmarks: tuple[str, ...] = ()
-    draws: str = ""
+
+    @property
+    def draws(self) -> bool:
+        """Whether it is a figure, whose module has a function `draw` beside that which builds its report."""
+        return self.name.startswith("figure")
 
     def report(self) -> Report:
         """Build the report."""
@@ -46,7 +49,7 @@ class Item(NamedTuple):
             UsageError: if matplotlib is not installed.
             ReproduceError: if the file cannot be written; what was there before stays.
         """
-        _function(self.draws)(report, path)
+        _function(f"{self.builds.partition('.')[0]}.draw")(report, path)
 
 
 def _function(path: str) -> Callable[..., Any]:
@@ -79,16 +82,9 @@ _ITEMS = (
         "curves.figure2",
         "NAS-Bench-Macro, accuracy and rank by iteration; --out FILE.png or .svg draws it",
         MACRO,
-        "curves.draw",
     ),
-    Item("figure3", "curves.figure3", "Channel-Bench-Macro, accuracy and rank by iteration", CHANNELS, "curves.draw"),
-    Item(
-        "figure_temperature",
-        "temperature.report",
-        "temperature 1 against 0, with what three trials can show",
-        MACRO,
-        "temperature.draw",
-    ),
+    Item("figure3", "curves.figure3", "Channel-Bench-Macro, accuracy and rank by iteration", CHANNELS),
+    Item("figure_temperature", "temperature.report", "temperature 1 against 0, with what three trials can show", MACRO),
 )
 
 ITEMS = {item.name: item for item in _ITEMS}

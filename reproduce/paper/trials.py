@@ -6,7 +6,7 @@ from reproduce import benchmarks
 from reproduce.benchmarks import Standing
 from reproduce.published.replay import ITERATIONS
 from reproduce.published.trials import Proposed, published_trials, replay
-from reproduce.report.report import Cell, Column, Report, label, quoted, recomputed
+from reproduce.report import Cell, Column, Report, label, quoted, recomputed
 
 SETTINGS = {
     "table7": "NAS-Bench-Macro, temperature 1",

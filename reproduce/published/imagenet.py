@@ -16,7 +16,6 @@ from cache import cassette
 from cache.cassette import Cassette
 from cache.record import Record
 from genius_replay.advice import unknown
-from harness import spaces
 from harness.loop import Budget
 from harness.run import SAMPLES
 from harness.spaces.mobilenetv2_se import SPACE
@@ -27,7 +26,6 @@ from reproduce.published.conversation import Conversation, dialogues, parse
 from reproduce.published.replay import MODEL, RECORDED, Replay, setting, wording
 from reproduce.published.replay import replay as performed
 from reproduce.published.wording import prompt_pack
-from tables.space import Architecture
 
 RUNS = Path(__file__).parents[1] / "paper" / "imagenet_runs.json"
 
@@ -100,7 +98,7 @@ def replay(name: str) -> Replay:
         run = specification(embedded()[str(entry.run)])
         recorded = cassette.read(cassette_path(str(entry.run)))
         return performed(run, setting(run, str(entry.run)), recorded, "reconstructed", recorded.digest)
-    told, records = conversation(entry, data), Cassette(published_records(entry, data))
+    told, records = parse(data, entry.path), Cassette(published_records(entry, data))
     run = published(entry, told)
     how = setting(run, str(entry.run), prompt_pack(told))
     found = performed(run, how, records, "published", f"sha256:{entry.sha256}")
@@ -137,15 +135,6 @@ def published_records(entry: Published, data: bytes) -> list[Record]:
     return records
 
 
-def conversation(entry: Published, data: bytes) -> Conversation:
-    """A published conversation, taken apart.
-
-    Raises:
-        MalformedConversation: if there is no conversation to take apart.
-    """
-    return parse(data, entry.path)
-
-
 def transcript(entry: Published, told: Conversation) -> Transcript:
     """The figures of a published conversation."""
     return Transcript(str(entry.run), entry.path, entry.sha256, entry.sample or 0, told.window, told.told)
@@ -176,8 +165,3 @@ def published(entry: Published, told: Conversation) -> Specification:
 def cassette_path(name: str) -> Path:
     """The committed cassette of an embedded run."""
     return RECORDED / f"genius-imagenet-{name}.jsonl"
-
-
-def macs(architecture: Architecture) -> int:
-    """Multiply-accumulates as GENIUS counted them."""
-    return spaces.counted_macs(SPACE.name, architecture)

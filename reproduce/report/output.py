@@ -15,6 +15,7 @@ from genius_replay.console import printable, say
 from reproduce.errors import ReproduceError, UsageError
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from reproduce.report.report import Report
@@ -123,6 +124,25 @@ def new_figure(height: float) -> Figure:
         raise UsageError(f"drawing needs matplotlib, which refuses its settings: {error}") from error
     mpl.rcParams.update({"font.size": 7, "axes.titlesize": 7, "legend.fontsize": 6.5, "svg.hashsalt": "genius-replay"})
     return Figure(figsize=(WIDTH, height), dpi=300, layout="constrained")
+
+
+def panels(
+    figure: Figure, count: int, xlabel: str, ylabel: str, *, sharex: bool = False, sharey: bool = False
+) -> list[Axes]:
+    """So many panels, two beside each other, of which the last of each column and the first of each row are labelled.
+
+    They share an axis, so that one label serves several; what is left of the last row stays empty.
+    """
+    columns = min(2, count)
+    axes = figure.subplots(-(-count // columns), columns, squeeze=False, sharex=sharex, sharey=sharey)
+    for axis in axes.flat[count:]:
+        axis.set_visible(False)
+    for axis in axes.flat[count - columns : count]:  # the last of each column
+        axis.tick_params(labelbottom=True)
+        axis.set_xlabel(xlabel)
+    for axis in axes[:, 0]:
+        axis.set_ylabel(ylabel)
+    return list(axes.flat[:count])
 
 
 def save(figure: Figure, path: Path) -> None:
