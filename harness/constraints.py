@@ -6,7 +6,8 @@ A constraint rejects in the same form as the grammar does, so that an optimiser 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import NamedTuple, TypeAlias
+from dataclasses import dataclass
+from typing import TypeAlias
 
 from harness.protocol import Reason, Rejection, in_millions
 from tables.space import Architecture
@@ -15,7 +16,8 @@ Constraint: TypeAlias = "Callable[[Architecture, int, Collection[Architecture]],
 """An architecture, its multiply-accumulates, what was tested before → why it may not be evaluated, or None."""
 
 
-class MacsWindow(NamedTuple):
+@dataclass(frozen=True)
+class MacsWindow:
     """Bounds in millions, both allowed, on the cost rounded to the million.
 
     The rounding is GENIUS': a published design of 330,072,448 was accepted under a bound of 330.

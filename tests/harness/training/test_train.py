@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import random
 import signal
@@ -104,9 +103,7 @@ def test_steps_are_those_of_plain_sgd() -> None:
     """Against torch's own loop: the same order of pictures, the same learning rates, the same weights."""
     recipe = replace(RECIPE, epochs=2, weight_decay=0.01)
     data = prepare(DIGITS, recipe, CPU)
-    data = dataclasses.replace(
-        data, train=Double(data.train), validation=Double(data.validation), test=Double(data.test)
-    )
+    data = data._replace(train=Double(data.train), validation=Double(data.validation), test=Double(data.test))
     mine, plain = (build(JOB, data, CPU).double() for _ in range(2))
     fit(mine, data, recipe, 5, Checkpoint(None, "of no job"))
     optimizer = torch.optim.SGD(plain.parameters(), lr=0.1, momentum=0.9, weight_decay=0.01, nesterov=True)
