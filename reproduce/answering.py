@@ -25,7 +25,7 @@ from harness.loop import raised
 from harness.run import Run
 from reproduce.errors import UsageError
 
-Answer: TypeAlias = "Callable[[Sequence[Mapping[str, str]]], str]"
+Answer: TypeAlias = Callable[[Sequence[Mapping[str, str]]], str]
 """A model as a function: the messages, each with its role and content → what it says."""
 
 

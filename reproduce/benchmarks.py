@@ -24,7 +24,7 @@ from harness.digits import table as digits
 from harness.spaces import Benchmark
 from harness.text.notation import from_any
 from reproduce.data import Published, home, is_fetched, manifest, needed, sha256_of
-from reproduce.errors import UsageError
+from reproduce.errors import UsageError, expect_types
 from tables import csv, files, published
 from tables.errors import TableError
 from tables.source import Origin, Source
@@ -138,12 +138,8 @@ class Opened:
         if isinstance(architecture, str):
             architecture = from_any(self.space, architecture)
         index = self.table.index_of(self.space.validate(architecture))
-        best, worst = self.held_out.tie_intervals
-        return Standing(
-            float(self.table.accuracy[index]),
-            float(self.held_out.test[index]),
-            (int(best[index]), int(worst[index])),
-        )
+        best, worst = (int(each[index]) for each in self.held_out.tie_intervals)
+        return Standing(float(self.table.accuracy[index]), float(self.held_out.test[index]), (best, worst))
 
 
 def evidence(*opened: Opened | None) -> tuple[dict[str, str], dict[str, str]]:
@@ -191,7 +187,7 @@ def open_if_at_hand(name: str) -> Opened | None:
     return open_benchmark(name) if at_hand(name) else None
 
 
-AnyTable: TypeAlias = "str | PathLike[str] | Opened"
+AnyTable: TypeAlias = str | PathLike[str] | Opened
 """A table by name, by the path of one's own, or opened."""
 
 
@@ -203,6 +199,7 @@ def open_table(table: AnyTable) -> Opened:
         DataMissing: its published file has not been fetched.
         TableError: the file cannot be read, or is no complete table.
     """
+    expect_types(open_table, locals())
     if isinstance(table, Opened):
         return table
     if table in BENCHMARKS:

@@ -24,7 +24,7 @@ from harness.run import Run
 from reproduce import benchmarks, recording
 from reproduce.comparison import supernets
 from reproduce.data import Published, embedded_only, is_fetched, manifest, read_published
-from reproduce.errors import ReproduceError, UsageError
+from reproduce.errors import ReproduceError, UsageError, expect_types
 from reproduce.paper.registry import ITEMS, Item
 from reproduce.published.audit import audit
 from reproduce.published.imagenet import distinct_conversations, embedded, replay
@@ -309,6 +309,7 @@ def lock(
         ReproduceError: the lock cannot be written; what was there before stays.
         CacheError, HarnessError: a recording is damaged, or does not replay.
     """
+    expect_types(lock, locals())
     found = of_recordings(recordings, path, methods, update=True)
     found.write(reason)
     return [*found.moved]
@@ -330,6 +331,7 @@ def check(recordings: Recordings, path: str | PathLike[str], methods: Iterable[A
         UsageError: there is no such lock, it is that of others, or cannot be read, or two recordings have one name.
         CacheError, HarnessError: a recording that was never locked is not there, damaged, or does not replay.
     """
+    expect_types(check, locals())
     return [*of_recordings(recordings, path, methods).moved]
 
 

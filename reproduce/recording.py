@@ -26,7 +26,7 @@ from harness.protocol import Evaluated, Reason, Rejected, Rejection
 from harness.run import Run
 from harness.specification import RUN, Ended, Label, Specification
 from harness.text.reply import spoken
-from reproduce.errors import UsageError
+from reproduce.errors import UsageError, expect_types
 from reproduce.published.replay import RECORDED
 from reproduce.report import BLANK, Cell, Column, Report, headed, label, recorded
 from reproduce.runs import setting
@@ -90,6 +90,7 @@ def replay_recording(path: str | PathLike[str], methods: Iterable[AnyMethod] = (
         HarnessError: a method is not found.
         UsageError: there is none.
     """
+    expect_types(replay_recording, locals())
     path = Path(path)
     content, own = cassette.read(path), {each.name: each for each in map(catalogue.method, methods)}
     return _in_order(

@@ -106,10 +106,9 @@ class Space:
         Raises:
             InvalidArchitecture: if its length is wrong or an entry is no choice of its slot.
         """
-        if len(architecture) != len(self.slots):
-            raise InvalidArchitecture(
-                f"{self.name}: expected {len(self.slots)} choices, one a slot, got {len(architecture)}"
-            )
+        count = len(architecture) if hasattr(architecture, "__len__") else architecture
+        if count != len(self.slots):
+            raise InvalidArchitecture(f"{self.name}: expected {len(self.slots)} choices, one a slot, got {count!r}")
         for slot, cardinality, choice in zip(self.slots, self.cardinalities, architecture, strict=True):
             try:
                 # A truth value of numpy 1 has an index.
