@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from itertools import product
 from math import inf
 from os import PathLike
 from pathlib import Path
@@ -88,7 +89,7 @@ def search(
         table: by name, the path of one's own, or opened; or else there is a training.
         training: how architectures are trained; a training of which there is no result is made by `trainer`.
         trainer: what trains; by default this machine, which works the user's queue off.
-        budget: evaluations of a trial (of a model at most twice as many proposals), or when it ends.
+        budget: evaluations of a trial, by default 10 (of a model at most twice as many proposals), or when it ends.
         trials: independent ones, for each temperature.
         seed: of the method, by default 0; to a model it is sent as the seed plus the trial, if it is given.
         start: designs that each trial begins with; they count in the budget.
@@ -125,7 +126,17 @@ def search(
     planned = plan(chosen, opened, training, budget, trials, seed, start, window, run, model)
     if model:
         temperatures = [temperature] if isinstance(temperature, int | float) else [*temperature]
-        planned = _asking(planned, model, temperatures, seed, answers, parameters)
+        if answers not in runs.ANSWERS:
+            raise UsageError(f"expected answers as one of {', '.join(runs.ANSWERS)}, got {answers!r}")
+        if not temperatures or not all(isinstance(each, int | float) and 0 <= each < inf for each in temperatures):
+            raise UsageError(f"expected every temperature from 0 on, got {' '.join(map(repr, temperatures)) or 'none'}")
+        alike, planned = product(dict.fromkeys(temperatures), planned), []
+        for each, one in alike:
+            by = one.training or (one.table.table if one.table else None)
+            drawn = {} if seed is None else {"seed": seed + one.number}
+            sent = {**parameters, "temperature": each, **drawn}
+            named = runs.model(model, runs.space_of(one), answers, sent, one.window, by)
+            planned.append(structs.replace(one, model=named))
     own = {chosen.name: chosen}
     runs.setting(planned[0], own)  # refused here, before anything is opened
     recording = None if into is None else Path(into)
@@ -175,7 +186,7 @@ def plan(
     run: str | None = None,
     model: str | None = None,
 ) -> list[Specification]:
-    """The runs of a search, one a trial; `_asking` gives them their model.
+    """The runs of a search, one a trial; `search` gives them their model, temperature by temperature.
 
     Raises:
         UsageError: what is asked for does not fit together.
@@ -226,30 +237,6 @@ def plan(
         seed=0 if model else seed or 0,
     )
     return [structs.replace(one, number=number) for number in range(trials)]
-
-
-def _asking(
-    planned: Sequence[Specification],
-    model: str,
-    temperatures: Sequence[float],
-    seed: int | None,
-    answers: str,
-    parameters: Mapping[str, JSON],
-) -> list[Specification]:
-    """The runs with the model that they ask, temperature by temperature."""
-    if answers not in runs.ANSWERS:
-        raise UsageError(f"expected answers as one of {', '.join(runs.ANSWERS)}, got {answers!r}")
-    if not temperatures or not all(isinstance(each, int | float) and 0 <= each < inf for each in temperatures):
-        raise UsageError(f"expected every temperature from 0 on, got {' '.join(map(repr, temperatures)) or 'none'}")
-    asking = []
-    for each in dict.fromkeys(temperatures):
-        for one in planned:
-            drawn = {} if seed is None else {"seed": seed + one.number}
-            by = one.training or (one.table.table if one.table else None)
-            sent = {**parameters, "temperature": each, **drawn}
-            named = runs.model(model, runs.space_of(one), answers, sent, one.window, by)
-            asking.append(structs.replace(one, model=named))
-    return asking
 
 
 def keeping(store: str | PathLike[str] | None = None, apart: str = "") -> Store:
