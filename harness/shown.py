@@ -88,4 +88,4 @@ class Shown:
             trial = step.trial
             written = None if trial.architecture is None else space.to_native(trial.architecture)
             true = trial.accuracy if isinstance(trial, Evaluated) else None
-            yield step.iteration, step.turn, written, trial.macs, step.accuracy, true, step.rejected
+            yield step.iteration, step.turn, written, trial.macs or None, step.accuracy, true, step.rejected

@@ -124,8 +124,7 @@ class Opened:
 
     def figures(self, architecture: Architecture) -> tuple[float, float]:
         """What a search is told, and the test accuracy."""
-        standing = self.standing(architecture)
-        return standing.told, standing.test
+        return self.standing(architecture)[:2]
 
     def standing(self, architecture: Architecture | str) -> Standing:
         """Look an architecture up, or what a person writes for one (`harness.text.notation.from_any`).
@@ -139,12 +138,14 @@ class Opened:
         if isinstance(architecture, str):
             architecture = from_any(self.space, architecture)
         index = self.table.index_of(self.space.validate(architecture))
-        best, worst = self.held_out.tie_intervals
-        return Standing(
-            float(self.table.accuracy[index]),
-            float(self.held_out.test[index]),
-            (int(best[index]), int(worst[index])),
-        )
+        best, worst = (int(each[index]) for each in self.held_out.tie_intervals)
+        return Standing(float(self.table.accuracy[index]), float(self.held_out.test[index]), (best, worst))
+
+
+def evidence(*opened: Opened | None) -> tuple[dict[str, str], dict[str, str]]:
+    """The `tables` and `versions` of a report that was made of these tables, as far as they are at hand."""
+    digests = {one.name: one.table.digest for one in opened if one is not None}
+    return digests, VERSIONS if digests else {}
 
 
 def network_ranks(name: str, opened: Opened) -> NDArray[np.int64] | None:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from operator import index
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from reproduce.comparison import report
 from reproduce.comparison.contest import Contest, Rules, contest
 from reproduce.comparison.contestants import GENIUS_BUDGET
 from reproduce.data import store
-from reproduce.errors import ReproduceError, UsageError, expect_types
+from reproduce.errors import ReproduceError, UsageError, expect_types, positive
 from reproduce.recording import Recorded
 from reproduce.report import Report
 
@@ -97,16 +98,14 @@ def compare(
         OptimizerError, InvalidArchitecture: a method fails, or proposes what is no architecture.
     """
     expect_types(compare, locals())
-    budgets = [budgets] if isinstance(budgets, int) else budgets
-    for number in (*budgets, *([] if trials is None else [trials])):
-        if not isinstance(number, int) or number < 1:
-            raise UsageError(f"expected positive budgets and trials, got {number!r}")
+    budgets = [positive(each, "positive budgets") for each in _several(budgets)]
+    trials = None if trials is None else positive(trials, "a positive number of trials")
     if not budgets or count not in COUNTS:
-        raise UsageError(f"expected a budget that counts {' or '.join(COUNTS)}, got {list(budgets)} of {count!r}")
+        raise UsageError(f"expected a budget that counts {' or '.join(COUNTS)}, got {budgets} of {count!r}")
     chosen = {each.name: each for each in map(catalogue.method, _several(AS_ARRAYS if methods is None else methods))}
     named = tables if tables is not None else [name for name in BENCHMARKS if benchmarks.at_hand(name)]
     paths = list(map(Path, _several(recordings)))
-    rules = Rules(tuple(sorted(set(budgets))), count, trials, seed)
+    rules = Rules(tuple(sorted(set(budgets))), count, trials, index(seed))
     committed = {"": [run for path in recording.committed() for run in recording.read(path)]}
     files = Counter(path.name for path in paths)  # two files of one name keep their folders
     own = {f" ({path.name if files[path.name] == 1 else path})": recording.of_models(path) for path in paths}
@@ -122,7 +121,7 @@ def compare(
 
 def _several(given: Any) -> Sequence[Any]:
     """The values that were given, which may be a single one."""
-    return [given] if isinstance(given, str) or not isinstance(given, Sequence) else given
+    return [given] if isinstance(given, str) or not isinstance(given, Iterable) else [*given]
 
 
 def _elsewhere(recordings: Mapping[str, Sequence[Recorded]], contests: Sequence[Contest]) -> Iterator[str]:

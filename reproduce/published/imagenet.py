@@ -17,9 +17,10 @@ from cache.cassette import Cassette
 from cache.record import Record
 from genius_replay.advice import unknown
 from harness.loop import Budget
+from harness.objectives import Data
 from harness.run import SAMPLES
 from harness.spaces.mobilenetv2_se import SPACE
-from harness.specification import Data, Model, Specification, Turn
+from harness.specification import Model, Specification, Turn
 from reproduce.data import Published, conversations, read_published
 from reproduce.errors import MalformedConversation, UsageError
 from reproduce.published.conversation import Conversation, dialogues, parse

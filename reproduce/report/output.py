@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from reproduce.report.report import Report
 
-DRAWN = (".png", ".svg", ".pdf")
+STAMPS = {".png": "Software", ".svg": "Date", ".pdf": "CreationDate"}  # what tells one drawing from the next
+DRAWN = tuple(STAMPS)
 SUFFIXES = {".txt": "text", ".md": "md", ".csv": "csv", ".json": "json", ".tex": "latex", ".html": "html"}
 FORMATS = tuple(SUFFIXES.values())
 TEXT_OR_JSON = ("text", "json")  # the forms of what is no table
@@ -145,14 +146,13 @@ def save(figure: Figure, path: Path) -> None:
     """Write PNG, SVG or PDF, by the path's suffix; the same figure gives the same bytes.
 
     Raises:
-        UsageError: if it is another suffix.
+        UsageError: if the suffix is none of theirs.
         ReproduceError: if it cannot be drawn or the file cannot be written; what was there before stays.
     """
     from matplotlib.text import Text  # there, since there is a figure
 
-    if (suffix := path.suffix.lower()) not in DRAWN:
-        raise UsageError(f"{path}: expected a suffix among {', '.join(DRAWN)}; name another file")
-
+    if (form := path.suffix.lower()) not in STAMPS:
+        raise UsageError(f"{path}: expected a picture, with a suffix among {', '.join(DRAWN)}")
     ticks = {
         text for axes in figure.axes for axis in (axes.xaxis, axes.yaxis) for text in axis.get_ticklabels(which="both")
     }
@@ -160,10 +160,9 @@ def save(figure: Figure, path: Path) -> None:
         if isinstance(text, Text) and text not in ticks:  # a dollar sign in a name begins no formula
             text.set_parse_math(False)
             text.set_text(printable(text.get_text()))
-    stamp = {".png": "Software", ".svg": "Date", ".pdf": "CreationDate"}[suffix]
     drawn = io.BytesIO()
     try:
-        figure.savefig(drawn, format=suffix[1:], metadata={stamp: None})
+        figure.savefig(drawn, format=form[1:], metadata={STAMPS[form]: None})
     except ValueError as error:  # such as a date in SOURCE_DATE_EPOCH that is none
         raise ReproduceError(f"{path}: matplotlib refuses to draw it: {error}") from error
     write(drawn.getvalue(), path)

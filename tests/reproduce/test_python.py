@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import reproduce
 from cache import cassette
 from cache.errors import CacheError
+from cache.limits import Limits
 from cache.record import CHAT
 from harness.errors import HarnessError, OptimizerError
 from harness.loop import Step
@@ -190,6 +193,24 @@ def test_a_method_of_one_s_own_has_a_name_of_its_own(tmp_path: Path) -> None:
         reproduce.search(Method("random", "", Climber), DIGITS_TABLE)
 
 
+@pytest.mark.parametrize("method", ["random-distinct", "tpe", Climber])
+def test_a_run_is_a_value_that_other_processes_take(method: Any) -> None:
+    numbers: dict[str, Any] = {"budget": np.int64(2), "seed": np.int64(7)}
+    [run] = reproduce.search(method, DIGITS_TABLE, **numbers)
+    there = pickle.loads(pickle.dumps(run))
+    assert there == run == reproduce.search(method, DIGITS_TABLE, budget=2, seed=7)[0]
+    assert there.record() == run.record()  # also its key
+
+
+def test_what_equals_a_default_is_no_part_of_a_key() -> None:
+    free = str(b"free", "ascii")  # another object than the one that stands in the source
+    runs = [
+        reproduce.search(model="mine", complete=upwards, table=DIGITS_TABLE, budget=1, answers=answers)[0]
+        for answers in ("free", free)
+    ]
+    assert runs[0].record().key == runs[1].record().key
+
+
 def test_what_has_no_name_is_given_one() -> None:
     with pytest.raises(HarnessError, match=r"give what has no name one, as in Method\("):
         reproduce.search(lambda space, stream: Climber(space, stream), DIGITS_TABLE)
@@ -273,6 +294,13 @@ def test_a_callback_sees_every_step_of_a_search_by_training_once() -> None:
         ({"method": "random", "table": DIGITS_TABLE, "budget": 0}, "positive number of evaluations, got 0"),
         ({"method": "random", "table": DIGITS_TABLE, "trials": 0}, "positive number of trials, got 0"),
         ({"method": "random", "table": DIGITS_TABLE, "budget": 2.5}, "expected budget as int, Budget, got 2.5"),
+        (
+            {"method": "random", "table": DIGITS_TABLE, "budget": reproduce.Budget(unique=-1)},
+            "positive number of unique, got -1",
+        ),
+        ({"method": "random", "table": DIGITS_TABLE, "temperature": 1}, "expected the name of a language model"),
+        ({"model": "mine", "table": DIGITS_TABLE, "temperature": "hot"}, "every temperature from 0 on, got 'h' 'o'"),
+        ({"model": "mine", "table": DIGITS_TABLE, "complete": str, "limits": Limits(calls=1)}, "leave out base_url"),
         ({"method": "random", "table": DIGITS_TABLE, "start": "33333"}, "expected 6 entries, got 5"),
         ({"method": "random", "table": DIGITS_TABLE, "start": ["3"]}, "expected 6 entries, got 1"),
         ({"method": "random", "table": DIGITS_TABLE, "start": [(9,) * 6]}, "expects a choice from 0 to 4, got 9"),
@@ -395,6 +423,8 @@ def test_methods_are_compared_as_values(own_table: Path, tmp_path: Path) -> None
     assert all(" [" in row[7].text for row in report.rows)  # intervals
     pytest.importorskip("matplotlib")
     comparison.draw(str(tmp_path / "curves.svg"))
+    with pytest.raises(reproduce.UsageError, match=r"with a suffix among .png, .svg, .pdf"):
+        comparison.draw(tmp_path / "curves.txt")
     assert (tmp_path / "curves.svg").stat().st_size > 1000
 
 
@@ -416,9 +446,10 @@ def test_runs_that_started_from_given_designs_are_not_compared(tmp_path: Path) -
     [
         ({"methods": "randm"}, "no method is called 'randm'"),
         ({"tables": "nowhere"}, "no table is called 'nowhere'; there are nas-bench-201-digits"),
-        ({"budgets": 0}, "expected positive budgets and trials, got 0"),
+        ({"budgets": 0}, "expected positive budgets, got 0"),
+        ({"budgets": [10, "50"]}, "expected positive budgets, got '50'"),
         ({"budgets": []}, "expected a budget"),
-        ({"trials": 0}, "expected positive budgets and trials, got 0"),
+        ({"trials": 0}, "expected a positive number of trials, got 0"),
         ({"count": "steps"}, "counts evaluations or unique, got"),
     ],
 )
