@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 from baselines import (
@@ -81,9 +82,7 @@ def find(name: str, otherwise: str = "") -> Method:
 def _load(entry: EntryPoint, otherwise: str) -> Method:
     module, _, attribute = entry.value.partition(":")
     try:
-        found = own_module(module)
-        for part in attribute.split("."):
-            found = getattr(found, part)
+        found = attrgetter(attribute)(own_module(module))
     except (Exception, SystemExit) as error:  # whatever a module of others raises when it is imported
         raise HarnessError(
             f"expected {entry.value!r} to name a class in a module that can be imported, such as "

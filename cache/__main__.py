@@ -22,7 +22,7 @@ from cache.nearest import listed, unified
 from cache.record import CHAT, Record
 from cache.store import Store
 from genius_replay.console import Exit, ending, say, warn
-from genius_replay.options import EXIT_CODES, STANDARD_OUTPUT, Parser, add_command, infile, outfile, path_only
+from genius_replay.options import EXIT_CODES, Parser, add_command, infile, outfile, path_only
 
 _BEGINNING = 60  # characters of an answer in a list
 
@@ -128,13 +128,13 @@ def _diff(left: Path, right: Path) -> bool:
     return bool(found)
 
 
-def _merge(path: Path, places: list[Path]) -> None:
+def _merge(path: Path | None, places: list[Path]) -> None:
     """Write all records of several places into a cassette, which is new or one of them, or - for standard output."""
-    if path != STANDARD_OUTPUT and path.exists() and path.resolve() not in (place.resolve() for place in places):
+    if path and path.exists() and path.resolve() not in (place.resolve() for place in places):
         raise CacheError(f"Expected a new cassette, got {path}, which is there. Name it among the places as well.")
     records = cassette.merge(*(_read(place, exact=True) for place in places))
-    digest = cassette.write(path, records.values())
-    (warn if path == STANDARD_OUTPUT else say)(f"{path}: {len(records)} records, {digest}")
+    digest = cassette.write(path or Path("/dev/stdout"), records.values())
+    (say if path else warn)(f"{path or 'standard output'}: {len(records)} records, {digest}")
 
 
 def _sync(store: Path, cassettes: list[Path]) -> None:

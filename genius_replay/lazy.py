@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 
@@ -34,12 +33,11 @@ def lazily(package: str) -> tuple[list[str], Callable[[str], Any], Callable[[], 
     return sorted(places), load, lambda: sorted({*vars(module), *places})
 
 
-def own_module(name: str) -> ModuleType:
+def own_module(name: str) -> Any:
     """Import a user's module, which may lie in the folder where the command is called.
 
     Python looks there by itself, except for a console script. It is looked in last: a file there is in nobody's way.
     """
-    here = str(Path.cwd())
-    if not {"", here} & {*sys.path}:
+    if (here := str(Path.cwd())) not in sys.path:
         sys.path.append(here)
     return import_module(name)

@@ -49,8 +49,6 @@ def given(args: argparse.Namespace, declare: Callable[[argparse.ArgumentParser],
 
 # -- what options take ---
 
-STANDARD_OUTPUT = Path("/dev/stdout")
-
 
 def infile(written: str) -> Path:
     """A file to read; "-" is what comes on standard input, in a file while the command runs."""
@@ -69,9 +67,9 @@ def path_only(written: str) -> Path:
     return Path(written)
 
 
-def outfile(written: str) -> Path:
-    """A file to write once; "-" is standard output."""
-    return Path(written) if written != "-" else STANDARD_OUTPUT
+def outfile(written: str) -> Path | None:
+    """A file to write once; "-" is standard output, for which there is None."""
+    return Path(written) if written != "-" else None
 
 
 def _standard_input() -> Path:

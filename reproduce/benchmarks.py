@@ -188,7 +188,10 @@ AnyTable: TypeAlias = str | PathLike[str] | Opened
 
 
 def open_table(table: AnyTable) -> Opened:
-    """A table by name, one of `BENCHMARKS`, or of one's own by the path of its file; what is opened stays as it is.
+    """A table by its name in `genius-replay list`, or of one's own by the path of its file; what is opened stays so.
+
+    >>> open_table("nas-bench-201-digits")
+    <Opened <Table nas-bench-201-digits: 15625 architectures, validation, ...>>
 
     Raises:
         UsageError: there is neither a table nor a file of this name.

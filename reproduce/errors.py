@@ -38,11 +38,8 @@ def expect_types(function: Callable[..., Any], given: Mapping[str, Any]) -> None
         hint = eval(function.__annotations__[name], function.__globals__)
         kinds = [get_origin(one) or one for one in (get_args(hint) if isinstance(hint, UnionType) else [hint])]
         if not isinstance(value, (*kinds, *([SupportsIndex] if {int, float} & {*kinds} else []))):
-            expected = ", ".join("None" if kind is type(None) else kind.__name__ for kind in kinds)
-            raise UsageError(
-                f"{function.__name__}: expected {name} as {expected}, got {value!r:.80}; "
-                f"`help({function.__name__})` says what it is"
-            )
+            said = f"{', '.join('None' if kind is type(None) else kind.__name__ for kind in kinds)}, got {value!r:.80}"
+            raise UsageError(f"{function.__name__}: expected {name} as {said}; see `help({function.__name__})`")
 
 
 class DataMissing(ReproduceError):

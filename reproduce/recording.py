@@ -77,7 +77,8 @@ def of_models(path: Path) -> list[Recorded]:
 def replay_recording(path: str | PathLike[str], methods: Iterable[AnyMethod] = ()) -> list[Run]:
     """Every run of a recording, performed again from it alone.
 
-    >>> len(replay_recording(committed()[0]))
+    >>> from importlib.resources import files
+    >>> len(replay_recording(str(files("cache.recorded") / "local-smollm2-nas-bench-macro.jsonl")))
     10
 
     Args:

@@ -87,7 +87,7 @@ def search(
         table: by name, the path of one's own, or opened; or else there is a training.
         training: how architectures are trained; a training of which there is no result is made by `trainer`.
         trainer: what trains; by default this machine, which works the user's queue off.
-        budget: evaluations of a trial (of a model at most twice as many proposals), or when it ends.
+        budget: evaluations of a trial, by default 10 (of a model at most twice as many proposals), or when it ends.
         trials: independent ones, for each temperature.
         seed: of the method, by default 0; to a model it is sent as the seed plus the trial, if it is given.
         start: designs that each trial begins with; they count in the budget.

@@ -19,7 +19,7 @@ from reproduce.benchmarks import BENCHMARKS, PUBLISHED
 from reproduce.data import conversations, manifest
 from reproduce.errors import UsageError
 from reproduce.paper.registry import ITEMS
-from reproduce.report.output import destination, emit
+from reproduce.report.output import emit
 
 SHELLS = ("bash", "zsh", "fish", "tcsh")
 
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     parser.prog = "genius-replay"
     for command, action in _actions(parser, ""):
         written = (*action.option_strings, str(action.metavar), f"{command} {action.metavar}")
-        if action.type in (infile, outfile, path_only, destination):
+        if action.type in (infile, outfile, path_only):
             action.complete = shtab.DIRECTORY if action.metavar in ("DIR", "FOLDER") else shtab.FILE  # type: ignore[attr-defined]
         elif (name := next((one for one in written if one in NAMES), None)) is not None:
             action.choices = NAMES[name]

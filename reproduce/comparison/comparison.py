@@ -84,8 +84,8 @@ def compare(
         methods: of the catalogue, `Method`s, or classes of one's own; all that run as arrays, unless it is said.
             Results of a method that states no version are not kept.
         tables: by name, the path of one's own, or opened; all that are at hand, unless it is said.
-        budgets: at each of which it is seen what everybody selects.
-        count: what budgets count, "evaluations", or "unique" architectures.
+        budgets: at each of which it is seen what everybody selects; by default 10, 50, 100, 200 and 300.
+        count: what budgets count, "evaluations", which is the default, or "unique" architectures.
         trials: of each method; by default 1000, and fewer where trials run one by one.
         seed: of all methods.
         recordings: of models of one's own, who stand beside those of the project.

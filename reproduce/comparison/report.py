@@ -22,7 +22,6 @@ from reproduce.comparison.statistics import LEVEL, TEST, holm, mann_whitney, med
 from reproduce.published.trials import selections
 from reproduce.report import BLANK, MISSING, Cell, Column, Report, Status, estimated, headed, label, quoted, recomputed
 from reproduce.report.output import PALETTE, new_figure, panels, save
-from tables.table import HeldOut
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -254,7 +253,9 @@ def _draw_panel(axis: Axes, contest: Contest, styles: Mapping[str, tuple[str, st
     held_out = contest.opened.held_out
     drawn = [*((one, *styles[one.name]) for one in (*contest.methods, *contest.recorded))]
     drawn += [(one, line, PALETTE[-1]) for one, line in zip(contest.genius, cycle(("-", "--", ":")), strict=False)]
-    floor = _floor(held_out)
+    # Where a regret of nothing is drawn on a logarithmic axis: half a step from the best accuracy to the next.
+    test = np.unique(held_out.test)
+    floor = max(float(test[-1] - test[-2]) / 2 if len(test) > 1 else 0.0, LEAST)
     for one, line, colour in drawn:
         mark = "*" if one in contest.genius else "o"
         # A label that begins with an underscore would stand in no legend: that of a class in a notebook.
@@ -277,9 +278,3 @@ def _draw_panel(axis: Axes, contest: Contest, styles: Mapping[str, tuple[str, st
     axis.set_ylim(bottom=0.8 * floor)
     axis.tick_params(axis="y", which="minor", labelleft=False)
     axis.set_title(contest.name.replace("-201-", "-201\n") + MARKS[contest.opened.table.measure.value], fontsize=6)
-
-
-def _floor(held_out: HeldOut) -> float:
-    """Where a regret of nothing is drawn on a logarithmic axis: half a step from the best accuracy to the next."""
-    test = np.unique(held_out.test)
-    return max(float(test[-1] - test[-2]) / 2 if len(test) > 1 else 0.0, LEAST)

@@ -144,6 +144,8 @@ def audit(entry: Published, data: bytes) -> FileAudit:
             changed.append((iteration.number, figures))
     entries = [right for iteration in told.iterations for right in _table_entries(iteration.statement)]
     also_sent = ((number, f"messages before turn {turn}") for number, turn in prompts.also_sent)
+    # What a prompt says that the layers cost which are not searched, in single operations.
+    fixed = {round(sum(map(float, _FIXED_LAYER.findall(each.statement))) * MILLION) for each in told.iterations}
     return FileAudit(
         entry.path,
         tuple(turns),
@@ -152,7 +154,7 @@ def audit(entry: Published, data: bytes) -> FileAudit:
         tuple(changed),
         len(entries),
         entries.count(False),
-        tuple(sorted({_fixed_macs(iteration.statement) for iteration in told.iterations})),
+        tuple(sorted(fixed)),
         tuple(f"iteration {number}, {part}" for number, part in (*prompts.as_sent, *also_sent)),
         *_replayed(run, setting(run, str(entry.run), prompts), [*published_records(entry, data)]),
     )
@@ -223,11 +225,6 @@ def _table_entries(statement: str) -> Iterator[bool]:
                 and digits is not None
                 and float(entry) == round(choice_cost(position, choice).macs_thop / MILLION, digits)
             )
-
-
-def _fixed_macs(statement: str) -> int:
-    """What a prompt says that the layers cost which are not searched, in single operations."""
-    return round(sum(float(layer) for layer in _FIXED_LAYER.findall(statement)) * MILLION)
 
 
 # -- as text and as JSON ---

@@ -22,7 +22,7 @@ from harness.run import SAMPLES
 from harness.spaces.mobilenetv2_se import SPACE
 from harness.specification import Model, Specification, Turn
 from reproduce.data import Published, conversations, read_published
-from reproduce.errors import MalformedConversation, UsageError, expect_types
+from reproduce.errors import MalformedConversation, UsageError
 from reproduce.published.conversation import Conversation, dialogues, parse
 from reproduce.published.replay import MODEL, RECORDED, Replay, setting, wording
 from reproduce.published.replay import replay as performed
@@ -93,7 +93,6 @@ def replay(name: str) -> Replay:
         ReplayMiss: if a rebuilt request was never recorded.
         MalformedConversation: if what was fetched tells no winner.
     """
-    expect_types(replay, locals())
     entry = published_run(name)
     if (data := read_published(entry)) is None:
         run = specification(embedded()[str(entry.run)])

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from genius_replay import files
 from genius_replay.advice import install
 from genius_replay.console import printable, say
+from genius_replay.options import outfile
 from reproduce.errors import ReproduceError, UsageError
 
 if TYPE_CHECKING:
@@ -36,12 +37,7 @@ MARKERS = ("o", "s", "^")
 def add_output_arguments(parser: argparse.ArgumentParser, forms: Sequence[str] = FORMATS) -> None:
     """Declare `--format` and `--out`."""
     parser.add_argument("--format", choices=forms, help="default: by the suffix of --out, else text")
-    parser.add_argument("--out", type=destination, metavar="FILE", help="write here, - for standard output")
-
-
-def destination(written: str) -> Path | None:
-    """Where to write; "-" is standard output, as everywhere."""
-    return None if written == "-" else Path(written)
+    parser.add_argument("--out", type=outfile, metavar="FILE", help="write here, - for standard output")
 
 
 def show(report: Report, form: str | None, out: Path | None, draw: Callable[[Path], None] | None = None) -> None:

@@ -93,8 +93,8 @@ def test_a_table_of_one_s_own_by_its_path(own_table: Path) -> None:
     ("call", "says"),
     [
         (lambda: untyped.open_table(5), "open_table: expected table as str, PathLike, Opened, got 5"),
-        (lambda: untyped.build_report(2), "build_report: expected name as str, got 2"),
-        (lambda: untyped.replay(329), "replay: expected name as str, got 329"),
+        (lambda: untyped.build_report(2), "no table or figure is called 2; there are table1"),
+        (lambda: untyped.replay(329), "no run is called 329; there are 329M.*did you mean 329M"),
         (lambda: untyped.replay_recording("mine.jsonl", Climber), "expected methods as Iterable, got <class"),
         (lambda: untyped.compare(5), "compare: expected methods as str, Method, Callable, Sequence, None, got 5"),
         (lambda: untyped.compare("random", DIGITS_TABLE, recordings="absent.jsonl"), "absent.jsonl"),
