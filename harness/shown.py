@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from genius_replay.advice import needing
@@ -35,9 +34,7 @@ class Shown:
 
     def _repr_html_(self) -> str:
         """The first steps as a table, up to `MOST`."""
-        rows = (
-            [html_cell(value, names_row=not n) for n, value in enumerate(row)] for row in islice(self._rows(), MOST)
-        )
+        rows = ([html_cell(value, names_row=not n) for n, value in enumerate(row)] for row in [*self._rows()][:MOST])
         more = [f"These are the first {MOST}; `to_frame()` has all."] if len(self.trajectory.steps) > MOST else []
         return html_table(self.what()[0], HEADINGS, rows, [self.trajectory.summary, *more])
 
