@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib import resources
 from string import Template
-from typing import TYPE_CHECKING
 
 from genius_replay.showing import brief
 from harness.protocol import (
@@ -30,9 +29,6 @@ from harness.protocol import (
     in_millions,
 )
 from tables.space import Architecture, Space
-
-if TYPE_CHECKING:
-    from harness.streams import Stream
 
 UNMEASURED = "This design could not be trained to an end, so it has no accuracy. Propose another one."
 
@@ -230,7 +226,7 @@ class Genius:
         ]
 
 
-def _without_model(space: Space, stream: Stream) -> Genius:  # noqa: ARG001
+def _without_model(*_: object) -> Genius:
     raise UnfitMethod("genius is handed a language model, and got none; name one with --model")
 
 

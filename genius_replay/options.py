@@ -20,7 +20,7 @@ from genius_replay.console import Exit, printable, quieten
 EXIT_CODES = "Exit codes: 0 done, 1 a difference or damage was found, 2 wrong use or missing data, 130 interrupted."
 
 
-def add_command(commands: Any, name: str, title: str, example: str) -> Parser:
+def add_command(commands: argparse._SubParsersAction[Parser], name: str, title: str, example: str) -> Parser:
     """One of several commands.
 
     Args:
@@ -30,8 +30,7 @@ def add_command(commands: Any, name: str, title: str, example: str) -> Parser:
         example: arguments that show it.
     """
     about = f"{title[:1].upper()}{title[1:]}."
-    made: Parser = commands.add_parser(name, help=title, description=about, epilog=shown(example))
-    return made
+    return commands.add_parser(name, help=title, description=about, epilog=shown(example))
 
 
 def shown(*arguments: str) -> str:

@@ -22,13 +22,9 @@ from harness.constraints import Constraint
 from harness.errors import HarnessError, OptimizerError
 from harness.protocol import Evaluated, Exhausted, Optimizer, Proposal, Reason, Rejected, Rejection, Trial, Unmeasured
 from harness.text import published
-from harness.text.published import Reading
+from harness.text.published import Reader
 from tables.errors import TableError
 from tables.space import Architecture, Space
-
-Reader: TypeAlias = Callable[[Space, str], "Reading | Rejection"]
-"""What finds the design that a reply proposes, or says why there is none; `harness.text` has them by name."""
-
 
 Objective: TypeAlias = Callable[[Architecture], "float | Rejection | None"]
 """Measures an architecture: its validation accuracy in percent, why there will be none, or None where none is yet."""

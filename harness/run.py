@@ -24,7 +24,7 @@ from cache.record import CHAT, Record
 from genius_replay.showing import brief
 from harness.constraints import Constraint, MacsWindow, novel
 from harness.errors import BrokenRecording, GivenUp, OptimizerError
-from harness.loop import After, Before, Objective, Problem, Reader, Step, Trajectory, course, steps_of
+from harness.loop import After, Before, Objective, Problem, Step, Trajectory, course, steps_of
 from harness.objectives import Asked, Figures
 from harness.protocol import (
     MILLION,
@@ -42,6 +42,7 @@ from harness.protocol import (
 from harness.shown import Shown
 from harness.specification import RUN, Ended, Specification, Turn
 from harness.text import published
+from harness.text.published import Reader
 from harness.text.reply import Hear, verbatim
 from harness.training.jobs import KIND as TRAINING
 from tables.space import Architecture, Space
@@ -241,7 +242,7 @@ def perform_all(
             ahead = (step.trial.architecture for step in foreseen(one, client, settings[n]))
             wanted[n] = tuple(architecture for architecture in ahead if architecture is not None)
     going_on = list(range(len(specifications)))
-    while True:
+    while going_on:
         jobs = dict(job(specifications[n], architecture) for n, missing in wanted.items() for architecture in missing)
         asked.update(jobs)
         try:
@@ -257,8 +258,7 @@ def perform_all(
             runs[n] = again
         wanted = {n: runs[n].missing for n in going_on if runs[n].missing}
         going_on = list(wanted)
-        if not wanted:
-            return [runs[n] for n in range(len(specifications))]
+    return [runs[n] for n in range(len(specifications))]
 
 
 def foreseen(specification: Specification, client: Client, setting: Setting) -> tuple[Step, ...]:

@@ -142,6 +142,12 @@ class Opened:
         return Standing(float(self.table.accuracy[index]), float(self.held_out.test[index]), (best, worst))
 
 
+def evidence(*opened: Opened | None) -> tuple[dict[str, str], dict[str, str]]:
+    """The `tables` and `versions` of a report that was made of these tables, as far as they are at hand."""
+    digests = {one.name: one.table.digest for one in opened if one is not None}
+    return digests, VERSIONS if digests else {}
+
+
 def network_ranks(name: str, opened: Opened) -> NDArray[np.int64] | None:
     """(n,) competition rank by test accuracy of each architecture's network among all networks, 1 is best.
 

@@ -18,7 +18,7 @@ import msgspec
 
 from baselines.catalogue import AnyMethod
 from cache.errors import CacheError
-from cache.key import DIGEST_PREFIX
+from cache.key import short
 from harness.errors import HarnessError
 from harness.run import Run
 from reproduce import benchmarks, recording
@@ -38,7 +38,6 @@ PUBLISHED = "published "  # begins the sections of what is fetched
 TABLES = PUBLISHED + "tables"
 
 FAILURES = (CacheError, HarnessError, ReproduceError, TableError, OSError)
-SHORT = 12  # digits of a key that tell runs of one name apart
 
 Snapshot = Mapping[str, str]
 """What is pinned: the name of each value, and the value as text."""
@@ -372,7 +371,7 @@ def _recorded(runs: Sequence[Run]) -> Snapshot:
     names = Counter(run.specification.name for run in runs)
     values: dict[str, str] = {}
     for run in runs:
-        apart = f"{run.record().key.removeprefix(DIGEST_PREFIX)[:SHORT]}, " if names[run.specification.name] > 1 else ""
+        apart = f"{short(run.record().key)}, " if names[run.specification.name] > 1 else ""
         values |= _ran(apart, run)
     if wrong := _wrong_figures(filter(_has_table, runs)):
         values["figures that are not the table's"] = str(wrong)

@@ -9,7 +9,7 @@ from pathlib import Path
 from baselines import catalogue
 from cache import cassette
 from cache.client import Client
-from cache.key import DIGEST_PREFIX
+from cache.key import short
 from harness import spaces
 from harness.loop import Step
 from harness.protocol import MILLION, Evaluated, Method, Reason, Rejected
@@ -71,21 +71,19 @@ def again(path: Path) -> Report:
     return report(found, replayed, {path.name: cassette.read(path).digest})
 
 
-def _rows(run: Run, cell: Callable[[float, str], Cell], *, told: bool) -> list[tuple[Cell, ...]]:
+def _rows(run: Run, cell: Callable[[float, str], Cell], *, told: bool) -> Iterator[tuple[Cell, ...]]:
     steps = accepted(run.trajectory)
     source = run.specification.table
     table = None if source is None else BENCHMARKS.get(source.table)
     figures = [run.figures.get(step.trial.architecture or ()) for step in steps]
     told_here = {n: each.told for n, each in enumerate(figures) if each is not None}
     best = max(told_here, key=told_here.__getitem__, default=None)
-    rows = []
     for n, (step, each) in enumerate(zip(steps, figures, strict=True)):
         validation = MISSING if each is None else cell(each.told, ".2f")
         shown = cell(each.test, ".2f") if each is not None and n == best else BLANK
         row = (*_place(run.specification, step, table), validation, shown)
         then = () if not told else (BLANK if step.accuracy is None else replayed(step.accuracy, ".2f"),)
-        rows.append((*row, *then))
-    return rows
+        yield (*row, *then)
 
 
 def _place(run: Specification, step: Step, table: Benchmark | None = None) -> tuple[Cell, ...]:
@@ -109,27 +107,27 @@ def _of_method(method: Method, found: Sequence[Run]) -> Iterator[str]:
             yield f"Trial {trial} ended after {evaluated} evaluations: nothing was left to propose."
 
 
-def _trainings(found: Sequence[Run]) -> list[str]:
+def _trainings(found: Sequence[Run]) -> Iterator[str]:
     """How architectures were trained, and what that took; nothing where a table was searched."""
     how = found[0].specification.training
     if how is None:
-        return []
+        return
     observed = [each.observed for each in _trained(found)]
     hours, devices = sum(each.seconds for each in observed) / 3600, sorted({each.device for each in observed})
-    notes = [
+    yield (
         f"{how.dataset}, epochs {how.recipe.epochs}, input {how.recipe.input_size}, batch {how.recipe.batch_size}, "
-        f"width {how.network.width:g}: {len(observed)} trainings, {hours:.2g} h in all, on {', '.join(devices)}.",
-        *(f"Not measured, trial {run.specification.number + 1}: {said}." for run in found for said in _unmeasured(run)),
-    ]
+        f"width {how.network.width:g}: {len(observed)} trainings, {hours:.2g} h in all, on {', '.join(devices)}."
+    )
+    for run in found:
+        yield from (f"Not measured, trial {run.specification.number + 1}: {said}." for said in _unmeasured(run))
     stretches = [stretch for each in observed for stretch in each.stretches]
     if other := sum(any(stretch.code != code_digest() for stretch in each.stretches) for each in observed):
-        notes.append(f"{other} of {len(observed)} trainings were made by another version of the code than is here.")
+        yield f"{other} of {len(observed)} trainings were made by another version of the code than is here."
     if len(ways := {repr((each.settings, each.versions, each.code)) for each in stretches}) > 1:
-        notes.append(
+        yield (
             f"They were trained under {len(ways)} different settings, versions or codes, which their records name: "
             "small differences may come from there."
         )
-    return notes
 
 
 def _trained(found: Sequence[Run]) -> list[Trained]:
@@ -148,17 +146,16 @@ def _unmeasured(run: Run) -> list[str]:
     return list(dict.fromkeys(said))
 
 
-def _conversation(run: Run, name: str | None) -> list[str]:
+def _conversation(run: Run, name: str | None) -> Iterator[str]:
     """What became of the proposals of a published run."""
     if run.specification.told is None:
-        return []
+        return
     steps = run.trajectory.steps
     said = Counter(step.rejected for step in steps if step.rejected)
     sent_back = ", ".join(f"{count} {reason}" for reason, count in said.items()) or "none"
-    return [
-        f"The conversation of run {name or 'of GPT-4'}, reconstructed: {len(steps)} proposals; sent back: {sent_back}.",
-        "The replayed model is told what it was told then, so that the conversation stays the one that is recorded.",
-    ]
+    called = name or "of GPT-4"
+    yield f"The conversation of run {called}, reconstructed: {len(steps)} proposals; sent back: {sent_back}."
+    yield "The replayed model is told what it was told then, so that the conversation stays the one that is recorded."
 
 
 def _title(specification: Specification, run: str | None) -> str:
@@ -180,7 +177,7 @@ def ahead(
             _estimate(estimates.operations(job), 1e12),
             _estimate(pace.hours(job)),
             label("to be trained" if client.find("training", job.request()) is None else "trained"),
-            label(job.key.removeprefix(DIGEST_PREFIX)[:12]),
+            label(short(job.key)),
         )
         for (one, step), job in zip(found, jobs, strict=True)
     )

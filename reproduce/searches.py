@@ -7,7 +7,7 @@ trains nothing twice, and goes on where it was interrupted.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from math import inf
 from operator import index
@@ -125,7 +125,7 @@ def search(
     opened, chosen = None if table is None else benchmarks.open_table(table), catalogue.method(method or GENIUS)
     planned = plan(chosen, opened, training, budget, trials, seed, start, window, run, model)
     if model:
-        planned = _asking(planned, model, temperatures, seed, answers, parameters or {})
+        planned = list(_asking(planned, model, temperatures, seed, answers, parameters or {}))
     own = {chosen.name: chosen}
     runs.setting(planned[0], own)  # refused here, before anything is opened
     recording = None if into is None else Path(into)
@@ -234,21 +234,19 @@ def _asking(
     seed: int | None,
     answers: str,
     parameters: Mapping[str, JSON],
-) -> list[Specification]:
+) -> Iterator[Specification]:
     """The runs with the model that they ask, temperature by temperature."""
     if answers not in runs.ANSWERS:
         raise UsageError(f"expected answers as one of {', '.join(runs.ANSWERS)}, got {answers!r}")
     if not temperatures or not all(isinstance(each, int | float) and 0 <= each < inf for each in temperatures):
         raise UsageError(f"expected every temperature from 0 on, got {' '.join(map(repr, temperatures)) or 'none'}")
-    asking = []
     for each in dict.fromkeys(temperatures):
         for one in planned:
             drawn = {} if seed is None else {"seed": seed + one.number}
             by = one.training or (one.table.table if one.table else None)
             sent = {**parameters, "temperature": each, **drawn}
             named = runs.model(model, runs.space_of(one), answers, sent, one.window, by)
-            asking.append(structs.replace(one, model=named))
-    return asking
+            yield structs.replace(one, model=named)
 
 
 def keeping(store: str | PathLike[str] | None = None, apart: str = "") -> Store:

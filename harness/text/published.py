@@ -15,10 +15,10 @@ after or before a complete design, is talk about the design and changes nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, lru_cache
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from harness.protocol import Reason, Rejection
 from harness.text.reply import Span, silence, spoken, spoken_against
@@ -36,6 +36,10 @@ class Reading(NamedTuple):
     span: Span
     superseded: tuple[Span, ...] = ()
     remarks: tuple[Span, ...] = ()
+
+
+Reader: TypeAlias = Callable[[Space, str], "Reading | Rejection"]
+"""What finds the design that a reply proposes, or says why there is none; `harness.text` has them by name."""
 
 
 class _Design(NamedTuple):

@@ -77,10 +77,9 @@ def _quotas() -> Iterator[float]:
 
 
 def _text(path: Path) -> str:
-    try:
+    with suppress(OSError):
         return path.read_text(encoding="utf-8")
-    except OSError:
-        return ""
+    return ""
 
 
 class _Worker(NamedTuple):

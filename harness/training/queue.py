@@ -186,10 +186,9 @@ class Queue:
 
     def result(self, key: str) -> Record | None:
         """The verified record that a worker has left, None if there is none or it is damaged; raises OSError."""
-        try:
+        with suppress(FileNotFoundError, NotThisJob):
             return read_result(self._folder(key) / RESULT, key)
-        except (FileNotFoundError, NotThisJob):
-            return None
+        return None
 
     def cancel(self, key: str) -> Status:
         """Give a job up. Its worker, wherever it runs, ends itself within seconds; what is done stays done."""

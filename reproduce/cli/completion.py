@@ -22,19 +22,15 @@ from reproduce.paper.registry import ITEMS
 from reproduce.report.output import destination, emit
 
 SHELLS = ("bash", "zsh", "fish", "tcsh")
-RUNS = tuple(str(entry.run) for entry in conversations())
 
 NAMES: Mapping[str, Sequence[str]] = {
     "--table": tuple(BENCHMARKS),
-    "--method": tuple(catalogue.METHODS),
-    "--methods": tuple(catalogue.METHODS),
-    "METHOD": tuple(catalogue.METHODS),
+    **dict.fromkeys(("--method", "--methods", "METHOD"), tuple(catalogue.METHODS)),
     "--space": spaces.NAMES,
     "--recipe": tuple(recipes.RECIPES),
     "--dataset": tuple(data.NEEDS),
-    "--run": RUNS,
+    **dict.fromkeys(("--run", "audit FILE"), tuple(str(entry.run) for entry in conversations())),
     "fetch NAME": (*(entry.name for entry in manifest()), *PUBLISHED),
-    "audit FILE": RUNS,
 }
 """What options and arguments take that have no choices, since they also take what is one's own."""
 

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 
-from cache.key import DIGEST_PREFIX
+from cache.key import DIGEST_PREFIX, short
 from cache.record import Record
 from harness.errors import HarnessError
 from harness.training import estimates
@@ -20,8 +20,6 @@ from reproduce.errors import NoHome, UsageError
 from reproduce.report import BLANK, MISSING, Cell, Column, Report, headed, label, recomputed
 from reproduce.report.output import add_output_arguments, emit, show
 from tables.errors import TableError
-
-SHORT = 12  # digits of a key that the list shows
 
 COLUMNS = (
     *headed("job", "state", "space", "architecture"),
@@ -153,7 +151,7 @@ def _row(record: Record | None, status: Status, job: Job | str, left: float | No
         else (label(job.space), label(job.architecture), label(job.dataset), label(job.recipe.epochs))
     )
     return (
-        label(status.key.removeprefix(DIGEST_PREFIX)[:SHORT]),
+        label(short(status.key)),
         label(status.state.value),
         *what,
         label(len(status.attempts)),

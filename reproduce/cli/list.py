@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the tables, the runs and the published files."""
-    rows, notes = [*_rows()], _notes()
+    rows, notes = [*_rows()], [*_notes()]
     form = args.format or format_of(args.out) or "text"
     if form != "text":
         columns = headed("kind", "name", "about", "state", "command")
@@ -65,14 +65,13 @@ def _rows() -> Iterator[tuple[str, str, str, str, str]]:
         yield BENCHMARK, name, "", DAMAGED if mends else state, mends or command
 
 
-def _notes() -> list[str]:
+def _notes() -> Iterator[str]:
     """How much of what is published is here, and where."""
     brought = sum(is_fetched(entry) and not is_damaged(entry) for entry in manifest())
     try:
         where = f"in {home()}"
     except NoHome as error:
         where = f"at hand: {error}"
-    notes = [f"Published files: {brought} of {len(manifest())} {where}"]
+    yield f"Published files: {brought} of {len(manifest())} {where}"
     if brought < len(manifest()):
-        notes.append("  `python -m reproduce fetch` brings the rest; with --mirror DIR from a folder.")
-    return notes
+        yield "  `python -m reproduce fetch` brings the rest; with --mirror DIR from a folder."

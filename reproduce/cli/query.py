@@ -85,9 +85,7 @@ def report(table: str, texts: Sequence[str], top: int | None) -> Report:
         notes.append(benchmarks.what_counts(table))
         if space.networks is not None:
             notes.append(f"Those shown are {len({space.network(each) for each in architectures})} networks.")
-    digests = {table: opened.table.digest} if opened else {}
-    versions = benchmarks.VERSIONS if opened else {}
-    return Report("query", f"{table}: {space.title}", columns, rows, tuple(notes), tables=digests, versions=versions)
+    return Report("query", f"{table}: {space.title}", columns, rows, tuple(notes), (), *benchmarks.evidence(opened))
 
 
 def _row(

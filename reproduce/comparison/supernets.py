@@ -7,7 +7,7 @@ epoch.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -136,22 +136,21 @@ def _digits(cell: Sequence[int]) -> str:
     return " ".join("".join(map(str, node)) for node in SPACE.split(tuple(cell)))
 
 
-def _notes(groups: Sequence[Group], opened: Opened | None) -> list[str]:
+def _notes(groups: Sequence[Group], opened: Opened | None) -> Iterator[str]:
     coded = ", ".join(f"{code} {name}" for code, name in enumerate(OPERATIONS))
-    notes = [
+    yield (
         f"A cell lists the operations on the edges 0→1; 0→2, 1→2; 0→3, 1→3, 2→3: {coded}. Under the names of the "
-        "operations stands the softmax weight of each after the last epoch, mean of the six edges; 0.200 is the start.",
-        *(_course(group) for group in groups),
-    ]
+        "operations stands the softmax weight of each after the last epoch, mean of the six edges; 0.200 is the start."
+    )
+    yield from map(_course, groups)
     every = [SPACE.from_native(searched.outcome.architecture) for group in groups for searched in group.searches]
     collapsed = sum(cell == ALL_SKIP for cell in every)
     if opened is None:
-        brings = benchmarks.find(TABLE).brings
-        known = f"`{brings}` brings the table in which the cells are looked up"
+        known = f"`{benchmarks.find(TABLE).brings}` brings the table in which the cells are looked up"
     else:
         standing = opened.standing(ALL_SKIP)
         known = f"it tests at {standing.test:.2f} % on CIFAR-10, rank {standing.ties[0]:,} of {len(opened.held_out):,}"
-    return [*notes, f"{collapsed} of {len(every)} searches end in the cell of skip connections alone; {known}."]
+    yield f"{collapsed} of {len(every)} searches end in the cell of skip connections alone; {known}."
 
 
 def _course(group: Group) -> str:

@@ -82,8 +82,7 @@ def trials(name: str) -> Report:
             if f"{truth:.2f}" != f"{paper:.2f}":
                 note += f"; the paper prints {split} {paper:.2f}, the table has {truth:.2f}"
         notes.append(note)
-    digests = {opened.table.name: opened.table.digest}
-    return Report(name, title, tuple(columns), tuple(rows), tuple(notes), tables=digests, versions=benchmarks.VERSIONS)
+    return Report(name, title, tuple(columns), tuple(rows), tuple(notes), (), *benchmarks.evidence(opened))
 
 
 def candidates(opened: Opened, validation: float) -> int:

@@ -5,10 +5,9 @@ A row names its function and does not import it, so that a command loads what it
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, NamedTuple
 
 from genius_replay.advice import unknown
 from reproduce.errors import UsageError, expect_types
@@ -39,7 +38,7 @@ class Item(NamedTuple):
 
     def report(self) -> Report:
         """Build the report."""
-        report: Report = _function(self.builds)(self.name)
+        report: Report = resolve_name(f"reproduce.paper.{self.builds}")(self.name)
         return report
 
     def draw(self, report: Report, path: Path) -> None:
@@ -49,13 +48,7 @@ class Item(NamedTuple):
             UsageError: if matplotlib is not installed.
             ReproduceError: if the file cannot be written; what was there before stays.
         """
-        _function(f"{self.builds.partition('.')[0]}.draw")(report, path)
-
-
-def _function(path: str) -> Callable[..., Any]:
-    module, _, name = path.partition(".")
-    function: Callable[..., Any] = getattr(import_module(f"reproduce.paper.{module}"), name)
-    return function
+        resolve_name(f"reproduce.paper.{self.builds.partition('.')[0]}.draw")(report, path)
 
 
 CELLS = ("nas-bench-201-cifar10", "nas-bench-201-cifar100", "nas-bench-201-imagenet16-120")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from cache.client import Tally
-from cache.key import digest_bytes
+from cache.key import digest_bytes, short
 from genius_replay.console import printable
 from genius_replay.showing import brief, data_frame
 from genius_replay_namesakes import PACKAGES
@@ -262,7 +262,7 @@ class Report:
             digest: ", ".join(names) if len(names) <= LISTED else f"{len(names)} runs"
             for digest, names in made_of.items()
         }
-        digests = (f"{names}: {digest.removeprefix('sha256:')[:12]}" for digest, names in listed.items())
+        digests = (f"{names}: {short(digest)}" for digest, names in listed.items())
         made_by = ", ".join(
             f"{name} {version}" for name, version in {"genius-replay": __version__, **self.versions}.items()
         )
