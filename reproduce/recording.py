@@ -83,7 +83,8 @@ def replay_recording(path: str | PathLike[str], methods: Iterable[AnyMethod] = (
 
     Args:
         path: of the recording.
-        methods: of one's own that its runs name and that are found under no name, such as those of a notebook.
+        methods: of one's own that its runs name and that are found under no name, such as those of a notebook; a class
+            that was moved from there into a module since is known by its name.
 
     Raises:
         CacheError, ReplayMiss: the cassette is damaged, or lacks an answer or a figure.
@@ -93,7 +94,8 @@ def replay_recording(path: str | PathLike[str], methods: Iterable[AnyMethod] = (
     """
     expect_types(replay_recording, locals())
     path = Path(path)
-    content, own = cassette.read(path), {each.name: each for each in map(catalogue.method, methods)}
+    content, given = cassette.read(path), [*map(catalogue.method, methods)]
+    own = {f"__main__:{each.name.rpartition(':')[2]}": each for each in given} | {each.name: each for each in given}
     return _in_order(
         run.verify(record, Client(content), setting(Specification.of(record), own)) for record in _runs(content, path)
     )

@@ -144,8 +144,7 @@ def search(
         if who:
             who.refuse_others(recording, known)
             providers[CHAT] = who.send
-        costs = training is not None or model is not None
-        kept = stack.enter_context(keeping(store, who.apart if who else "")) if costs else Cassette()
+        kept = stack.enter_context(keeping(store, who.apart if who else "")) if training or model else Cassette()
         records = runs.Overlay(known, kept)
         client = Client(records, providers)
         found = perform_all(planned, client, lambda one: runs.setting(one, own), _progress(planned), after)
@@ -197,8 +196,7 @@ def plan(
             f"expected a table or a training to search, one of them; tables are {', '.join(benchmarks.BENCHMARKS)}, or "
             "a file of your own"
         )
-    given = structs.asdict(budget) if isinstance(budget, Budget) else {"evaluations": budget}
-    numbers = {"trials": trials, **given}
+    numbers = {"trials": trials} | (structs.asdict(budget) if isinstance(budget, Budget) else {"evaluations": budget})
     limited = {name: positive(n, f"a positive number of {name}") for name, n in numbers.items() if n is not None}
     trials, seed = limited.pop("trials"), None if seed is None else index(seed)
     if abs((seed or 0) + trials) > SAFE_INTEGER:
