@@ -116,7 +116,7 @@ def search(
     temperatures = [*temperature] if isinstance(temperature, Sequence) else [temperature]
     of_endpoint = base_url or fresh or limits not in (None, Limits())
     if not model and (complete or of_endpoint or parameters or (temperatures, answers) != ([0.0], "free")):
-        raise UsageError("expected the name of a language model for what answers as one, got none: name a model")
+        raise UsageError("expected the name of a language model, since options of one are given, got none")
     if complete and of_endpoint:
         raise UsageError("expected a function or an endpoint as the model, got both; leave out base_url, fresh, limits")
     if not (method or model or run):
@@ -137,11 +137,9 @@ def search(
         providers[FIGURES] = runs.figures(opened)
     with ExitStack() as stack:
         who = None
-        if complete and model:
-            who = answering.function(complete, model)
-        elif model:
-            who = stack.enter_context(answering.endpoint(base_url, limits or Limits(), fresh=fresh))
-        if who:
+        if model:
+            asked = answering.endpoint(base_url, limits or Limits(), fresh=fresh)  # which opens nothing yet
+            who = answering.function(complete, model) if complete else stack.enter_context(asked)
             who.refuse_others(recording, known)
             providers[CHAT] = who.send
         kept = stack.enter_context(keeping(store, who.apart if who else "")) if training or model else Cassette()
