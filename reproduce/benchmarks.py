@@ -191,7 +191,7 @@ def open_table(table: AnyTable) -> Opened:
     """A table by its name in `genius-replay list`, or of one's own by the path of its file; what is opened stays so.
 
     >>> open_table("nas-bench-201-digits")
-    <Opened <Table nas-bench-201-digits: 15625 architectures, validation, ...>>
+    <Opened <Table nas-bench-201-digits: 15,625 architectures, validation, ...>>
 
     Raises:
         UsageError: there is neither a table nor a file of this name.
