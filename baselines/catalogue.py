@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 from baselines import (
@@ -18,6 +18,7 @@ from baselines import (
     score_function,
 )
 from genius_replay.advice import install, unknown
+from genius_replay.lazy import own_module
 from harness.errors import HarnessError
 from harness.protocol import Factory, Method
 
@@ -30,9 +31,7 @@ METHODS: dict[str, Method] = {method.name: method for module in MODULES for meth
 """The methods of this folder in the order in which they are listed; those of Optuna only where it is installed."""
 
 
-OF_ONES_OWN = "a method made elsewhere is found again by `replay_recording(path, methods=[…])`"
-
-AnyMethod: TypeAlias = "str | Method | Factory"
+AnyMethod: TypeAlias = str | Method | Factory
 """A method by name, as a value, or as a class or function of one's own, made from a space and a stream."""
 
 
@@ -55,11 +54,12 @@ def method(found: AnyMethod) -> Method:
     return found
 
 
-def find(name: str) -> Method:
+def find(name: str, otherwise: str = "") -> Method:
     """The method of this name: a built-in, an entry point of `GROUP`, or "my_module:MyOptimiser".
 
     What an entry point or a path names is a `Method`, or anything that is called with a space and a stream and returns
-    an optimiser, such as its class. The method has the name by which it is found again.
+    an optimiser, such as its class. The method has the name by which it is found again. Where there is none, the error
+    ends with what is to be done `otherwise`.
 
     >>> find("random")
     <Method random: random search with repetition>
@@ -70,26 +70,23 @@ def find(name: str) -> Method:
     if name in METHODS:
         return METHODS[name]
     if ":" in name:
-        return _load(EntryPoint(name, name, GROUP))
+        return _load(EntryPoint(name, name, GROUP), otherwise)
     offered = entry_points(group=GROUP)
     if name in offered.names:
-        return _load(offered[name])
+        return _load(offered[name], otherwise)
     known = [*METHODS, *sorted(offered.names)]
     hint = "" if optuna_sampler.METHODS else f"; those of Optuna come with `{install('optuna')}`"
-    own = f", and your own as my_module:MyOptimiser; {OF_ONES_OWN}{hint}"
-    raise HarnessError(unknown("method", name, known, own))
+    raise HarnessError(unknown("method", name, known, f", and your own as my_module:MyOptimiser{hint}{otherwise}"))
 
 
-def _load(entry: EntryPoint) -> Method:
+def _load(entry: EntryPoint, otherwise: str) -> Method:
     module, _, attribute = entry.value.partition(":")
     try:
-        found = importlib.import_module(module)
-        for part in attribute.split("."):
-            found = getattr(found, part)
+        found = attrgetter(attribute)(own_module(module))
     except (Exception, SystemExit) as error:  # whatever a module of others raises when it is imported
         raise HarnessError(
             f"expected {entry.value!r} to name a class in a module that can be imported, such as "
-            f"my_module:MyOptimiser for MyOptimiser in my_module.py in this folder; got: {error}; {OF_ONES_OWN}"
+            f"my_module:MyOptimiser for MyOptimiser in my_module.py in this folder; got: {error}{otherwise}"
         ) from error
     return _made(found, entry.name)
 
@@ -100,7 +97,7 @@ def _made(found: Any, name: str) -> Method:
         return replace(found, name=name)
     if not callable(found) or not name:
         raise HarnessError(
-            f"expected {name!r} to be a class with ask and tell, made from a space and a stream; got "
-            f"{found!r}: give what has no name one, as in Method('mine', 'what it does', …)"
+            f"{name or 'method'}: expected a class with ask and tell, made from a space and a stream, got {found!r}; "
+            "give what has no name one, as in Method('mine', 'what it does', …)"
         )
     return Method(name, f"{name} (not of this project)", found)

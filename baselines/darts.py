@@ -12,9 +12,9 @@ import math
 
 import numpy as np
 
-from baselines.policy import Adam, AdamSettings, Reals, Softmax
+from baselines.policy import Adam, Reals, Softmax
 
-ADAM = AdamSettings(learning_rate=3e-4, betas=(0.5, 0.999), weight_decay=1e-3)
+RATE, BETAS, WEIGHT_DECAY = 3e-4, (0.5, 0.999), 1e-3
 """Of the architecture's logits in DARTS; with thousands of exact steps its rate needs no choosing here."""
 
 
@@ -34,7 +34,7 @@ def relax(accuracies: Reals, cardinalities: tuple[int, ...], *, steps: int) -> R
             f"choices, got an array of shape {accuracies.shape}; pass the whole table"
         )
     softmax = Softmax(cardinalities)
-    ascent = Adam(ADAM, softmax)
+    ascent = Adam(softmax, RATE, BETAS, WEIGHT_DECAY)
     for _ in range(steps):
         _, gradient = expected_accuracy(accuracies, cardinalities, softmax.probabilities())
         ascent.ascend(gradient / 100)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from baselines.policy import Adam, AdamSettings, Baseline, Choices, Reals, Softmax, normalised, policy_method
+from baselines.policy import Adam, Baseline, Choices, Reals, Softmax, normalised, policy_method
 from tables.space import Space
 
 LEARNING_RATE = 0.03  # `baselines.policy` says how it was chosen; 3e-4 in GDAS
@@ -28,7 +28,7 @@ class Gdas:
 
     def __init__(self, space: Space, trials: tuple[int, ...], learning_rate: float = LEARNING_RATE) -> None:
         self._policy = Softmax(space.cardinalities, trials)
-        self._adam = Adam(AdamSettings(learning_rate, betas=(0.5, 0.999), weight_decay=1e-3), self._policy)
+        self._adam = Adam(self._policy, learning_rate, betas=(0.5, 0.999), weight_decay=1e-3)
         self._evaluations = 0
         self._baseline = Baseline(MOMENTUM, trials)
         self.draws = self._policy.logits.shape[-2] * self._policy.logits.shape[-1]

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib import resources
 from string import Template
-from typing import TYPE_CHECKING
 
 from genius_replay.showing import brief
 from harness.protocol import (
@@ -27,13 +26,9 @@ from harness.protocol import (
     Rejected,
     Trial,
     UnfitMethod,
-    Unmeasured,
     in_millions,
 )
 from tables.space import Architecture, Space
-
-if TYPE_CHECKING:
-    from harness.streams import Stream
 
 UNMEASURED = "This design could not be trained to an end, so it has no accuracy. Propose another one."
 
@@ -124,12 +119,9 @@ class Prompts:
 
     def write_experiment(self, space: Space, number: int, trial: Evaluated) -> str:
         """An evaluated trial, as later iterations list it."""
-        return Template(self.experiment).substitute(
-            number=number,
-            design=self.write_design(space, trial.architecture),
-            macs=in_millions(trial.macs),
-            accuracy=f"{trial.accuracy:.{self.digits}f}",
-        )
+        design, macs = self.write_design(space, trial.architecture), in_millions(trial.macs)
+        accuracy = f"{trial.accuracy:.{self.digits}f}"
+        return Template(self.experiment).substitute(number=number, design=design, macs=macs, accuracy=accuracy)
 
     def write_feedback(self, trial: Rejected) -> str:
         """What a rejected trial is answered with."""
@@ -143,9 +135,8 @@ class Prompts:
             macs = in_millions(trial.macs)
             difference = abs(macs - rejection.bound)
             return Template(template).substitute(macs=macs, bound=rejection.bound, difference=difference)
-        return Template(self.unreadable).substitute(
-            reason=f"{rejection.reason.value}: {rejection.detail}", form=self.form
-        )
+        reason = f"{rejection.reason.value}: {rejection.detail}"
+        return Template(self.unreadable).substitute(reason=reason, form=self.form)
 
 
 PARTS = Prompts.__dataclass_fields__.keys() - {"digits", "as_sent", "also_sent"}
@@ -162,7 +153,7 @@ class Genius:
         self._space = space
         self._prompts = prompts
         self._complete = complete
-        self._experiments: list[Evaluated | Unmeasured] = []
+        self._experiments: list[Trial] = []  # that were not rejected
         self._dialogue: list[Message] = []  # replies and feedback since the last evaluated trial
 
     @property
@@ -202,19 +193,19 @@ class Genius:
         self._dialogue += [{"role": "assistant", "content": said}, *following]
 
     def _statement(self) -> str:
-        said = self._experiments_so_far() if self._experiments else self._prompts.problem
+        """The problem, or all experiments so far, and how an answer is to hold its design."""
+        said = self._prompts.problem
+        if self._experiments:
+            experiments = (
+                self._sent(f"experiment {number}", partial(self._experiment, number, trial))
+                for number, trial in enumerate(self._experiments, start=1)
+            )
+            opening = self._sent("opening", lambda: self._prompts.opening)
+            closing = self._sent("closing", lambda: self._prompts.closing)
+            said = "".join((opening, *experiments, closing))
         return "\n\n".join(filter(None, (said, self._prompts.form)))
 
-    def _experiments_so_far(self) -> str:
-        experiments = (
-            self._sent(f"experiment {number}", partial(self._experiment, number, trial))
-            for number, trial in enumerate(self._experiments, start=1)
-        )
-        opening = self._sent("opening", lambda: self._prompts.opening)
-        closing = self._sent("closing", lambda: self._prompts.closing)
-        return "".join((opening, *experiments, closing))
-
-    def _experiment(self, number: int, trial: Evaluated | Unmeasured) -> str:
+    def _experiment(self, number: int, trial: Trial) -> str:
         """Only what was evaluated can be written; of anything else a published run holds what was sent."""
         return self._prompts.write_experiment(self._space, number, trial) if isinstance(trial, Evaluated) else ""
 
@@ -225,13 +216,11 @@ class Genius:
 
     def _said_by_user(self, turn: int, text: str) -> list[Message]:
         """The messages before the answer of a turn."""
-        return [
-            {"role": "user", "content": said}
-            for said in (text, *self._prompts.also_sent.get((self.iteration, turn), ()))
-        ]
+        further = self._prompts.also_sent.get((self.iteration, turn), ())
+        return [{"role": "user", "content": said} for said in (text, *further)]
 
 
-def _without_model(space: Space, stream: Stream) -> Genius:  # noqa: ARG001
+def _without_model(*_: object) -> Genius:
     raise UnfitMethod("genius is handed a language model, and got none; name one with --model")
 
 

@@ -11,7 +11,6 @@ supernet, and would leave GDAS and the score function at random search here.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -23,6 +22,8 @@ from tables.space import Space
 
 Reals = NDArray[np.float64]
 Choices = NDArray[np.int64]
+
+EPSILON = 1e-8  # of Adam
 
 
 class Softmax:
@@ -50,8 +51,7 @@ class Softmax:
 
     def one_hot(self, choices: Choices) -> Reals:
         """1 at the choice of every slot, 0 elsewhere."""
-        hot: Reals = (choices[..., None] == np.arange(self.logits.shape[-1])).astype(np.float64)
-        return hot
+        return np.asarray(choices[..., None] == np.arange(self.logits.shape[-1]), dtype=np.float64)
 
 
 def normalised(weights: Reals) -> Reals:
@@ -59,36 +59,31 @@ def normalised(weights: Reals) -> Reals:
     return weights / np.cumsum(weights, axis=-1)[..., -1:]
 
 
-@dataclass(frozen=True)
-class AdamSettings:
-    """Adam (Kingma and Ba 2015) as in torch; the weight decay is added to the gradient."""
-
-    learning_rate: float
-    betas: tuple[float, float] = (0.9, 0.999)
-    epsilon: float = 1e-8
-    weight_decay: float = 0.0
-
-
 class Adam:
-    """Gradient ascent on the logits of a softmax."""
+    """Gradient ascent on the logits of a softmax: Adam (Kingma and Ba 2015) as in torch.
 
-    def __init__(self, settings: AdamSettings, softmax: Softmax) -> None:
-        self._settings = settings
+    The weight decay is added to the gradient.
+    """
+
+    def __init__(
+        self, softmax: Softmax, rate: float, betas: tuple[float, float] = (0.9, 0.999), weight_decay: float = 0.0
+    ) -> None:
         self._softmax = softmax
+        self._rate, self._betas, self._weight_decay = rate, betas, weight_decay
         self._mean = np.zeros(softmax.logits.shape)
         self._square = np.zeros(softmax.logits.shape)
         self._steps = 0
 
     def ascend(self, gradient: Reals) -> None:
         """Take one step along the gradient of what is to grow."""
-        settings, (beta1, beta2) = self._settings, self._settings.betas
+        beta1, beta2 = self._betas
         self._steps += 1
-        if settings.weight_decay:
-            gradient = gradient - settings.weight_decay * self._softmax.logits
+        if self._weight_decay:
+            gradient = gradient - self._weight_decay * self._softmax.logits
         self._mean = beta1 * self._mean + (1 - beta1) * gradient
         self._square = beta2 * self._square + (1 - beta2) * (gradient * gradient)
         mean, square = self._mean / (1 - beta1**self._steps), self._square / (1 - beta2**self._steps)
-        self._softmax.logits += settings.learning_rate * mean / (np.sqrt(square) + settings.epsilon)
+        self._softmax.logits += self._rate * mean / (np.sqrt(square) + EPSILON)
 
 
 class Baseline:
@@ -152,8 +147,7 @@ class PolicySearchArrays:
 
     def ask(self) -> NDArray[np.int64]:
         """The last draw of every trial."""
-        indices: NDArray[np.int64] = self._next @ self._strides
-        return indices
+        return np.asarray(self._next @ self._strides)
 
     def tell(self, proposals: NDArray[np.int64], accuracies: NDArray[np.float64]) -> None:  # noqa: ARG002
         """Learn from the accuracies and draw again."""
@@ -168,11 +162,11 @@ def policy_method(
     name: str, title: str, make: Callable[[Space, tuple[int, ...]], Learner], *, version: int, random_first: int = 1
 ) -> Method:
     """The method of a learner; `make` is called with the space and the shape of its trials."""
-    return Method(
-        name,
-        title,
-        lambda space, stream: PolicySearch(stream, make(space, ())),
-        lambda space, streams: PolicySearchArrays(space, streams, make(space, (len(streams),))),
-        version=version,
-        random_first=random_first,
-    )
+
+    def one(space: Space, stream: Stream) -> PolicySearch:
+        return PolicySearch(stream, make(space, ()))
+
+    def many(space: Space, streams: Streams) -> PolicySearchArrays:
+        return PolicySearchArrays(space, streams, make(space, (len(streams),)))
+
+    return Method(name, title, one, many, version=version, random_first=random_first)

@@ -16,7 +16,8 @@ between libraries, and so do the results. Each preset follows the code of the li
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +29,7 @@ from tables.space import Architecture, Space
 BLOCK = 16  # children whose random numbers are drawn at once, which is faster
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """How a library evolves.
 
     Attributes:
@@ -178,14 +178,9 @@ class RegularizedEvolutionArrays:
 def _method(preset: str) -> Method:
     settings, source, version = PRESETS[preset]
     title = f"regularized evolution, population {settings.population}, sample {settings.sample} ({source})"
-    return Method(
-        f"evolution-{preset}",
-        title,
-        lambda space, stream: RegularizedEvolution(space, stream, settings),
-        lambda space, streams: RegularizedEvolutionArrays(space, streams, settings),
-        version=version,
-        random_first=settings.population,
-    )
+    one = partial(RegularizedEvolution, settings=settings)
+    many = partial(RegularizedEvolutionArrays, settings=settings)
+    return Method(f"evolution-{preset}", title, one, many, version=version, random_first=settings.population)
 
 
 METHODS = tuple(map(_method, PRESETS))

@@ -8,7 +8,7 @@ start at zero, there at 0.001 times a normal draw.
 
 from __future__ import annotations
 
-from baselines.policy import Adam, AdamSettings, Baseline, Choices, Reals, Softmax, policy_method
+from baselines.policy import Adam, Baseline, Choices, Reals, Softmax, policy_method
 from tables.space import Space
 
 LEARNING_RATE = 0.03  # `baselines.policy` says how it was chosen; 0.01 in AutoDL-Projects
@@ -21,7 +21,7 @@ class Reinforce:
     def __init__(self, space: Space, trials: tuple[int, ...], learning_rate: float = LEARNING_RATE) -> None:
         self.draws = len(space.slots)
         self._policy = Softmax(space.cardinalities, trials)
-        self._adam = Adam(AdamSettings(learning_rate), self._policy)
+        self._adam = Adam(self._policy, learning_rate)
         self._baseline = Baseline(MOMENTUM, trials)
 
     def propose(self, uniforms: Reals) -> Choices:

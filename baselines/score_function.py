@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from baselines.policy import Adam, AdamSettings, Choices, Reals, Softmax, policy_method
+from baselines.policy import Adam, Choices, Reals, Softmax, policy_method
 from tables.space import Space
 
 SAMPLES = 4  # of an update
@@ -23,7 +23,7 @@ class ScoreFunction:
     def __init__(self, space: Space, trials: tuple[int, ...], learning_rate: float = LEARNING_RATE) -> None:
         self.draws = len(space.slots)
         self._policy = Softmax(space.cardinalities, trials)
-        self._adam = Adam(AdamSettings(learning_rate), self._policy)
+        self._adam = Adam(self._policy, learning_rate)
         self._samples: list[tuple[Choices, Reals]] = []  # since the last update
 
     def propose(self, uniforms: Reals) -> Choices:

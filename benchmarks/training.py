@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from harness.training import networks, recipes
+from harness.training.checkpoint import Checkpoint
 from harness.training.data.dataset import Arrays, digits
 from harness.training.jobs import Scale
 from harness.training.pictures import Data, Part, prepare
@@ -107,7 +108,7 @@ def compare(workload: Workload, device: torch.device, runs: int) -> tuple[float,
 
     def fitted() -> float:
         network = workload.network(data, device)
-        return seconds(lambda: fit(network, data, recipe, 0), device)
+        return seconds(lambda: fit(network, data, recipe, 0, Checkpoint(None, "of no job")), device)
 
     def plain() -> float:
         network = workload.network(data, device)

@@ -23,16 +23,15 @@ from cache import cassette, server
 from cache.cassette import Cassette
 from cache.endpoint import NO_KEY, OpenAITransport
 from cache.errors import CacheError
-from cache.key import DIGEST_PREFIX, JSON, canonical
+from cache.key import DIGEST_PREFIX, JSON, canonical, short
 from cache.limits import COLUMNS, PRICES, Limits, keys_in, ledger, read_prices
 from cache.nearest import listed, unified
 from cache.record import CHAT, Record
 from cache.store import Store
 from cache.transport import responding
 from genius_replay.console import Exit, ending, say, warn
-from genius_replay.options import EXIT_CODES, STANDARD_OUTPUT, Parser, add_command, infile, outfile, path_only, shown
+from genius_replay.options import EXIT_CODES, Parser, add_command, infile, outfile, path_only, shown
 
-_DIGITS = 12  # of a key in a list; any number of them finds a record
 _BEGINNING = 60  # characters of an answer in a list
 _RECORD = "--record --upstream https://api.openai.com/v1"
 
@@ -114,7 +113,7 @@ def _list(places: list[Path]) -> None:
         what = record.kind
         if record.kind == CHAT:
             what = f"{record.request.get('model')}  {len(listed('messages', record.request)):>3} messages  {beginning}"
-        say(f"{_short(record.key)}  {record.sample:>4}  {what}")
+        say(f"{short(record.key)}  {record.sample:>4}  {what}")
 
 
 def _show(place: Path, keys: list[str]) -> None:
@@ -139,8 +138,8 @@ def _verify(places: list[Path]) -> bool:
 def _diff(left: Path, right: Path) -> bool:
     """Print requests on one side only, and answers that differ; exit code 1 if there are some."""
     one, other = _read(left), _read(right)
-    found = [f"only left  {_short(key)}" for key in one if key not in other]
-    found += [f"only right  {_short(key)}" for key in other if key not in one]
+    found = [f"only left  {short(key)}" for key in one if key not in other]
+    found += [f"only right  {short(key)}" for key in other if key not in one]
     observed_otherwise = 0
     for key in sorted(one.keys() & other.keys()):
         pair = one[key], other[key]
@@ -148,7 +147,7 @@ def _diff(left: Path, right: Path) -> bool:
             before, after = ("\n".join(_texts(record.answer)) for record in pair)
             if before == after:  # something beside the texts differs
                 before, after = (_json(record.answer, indent=1) for record in pair)
-            found.append(f"answer  {_short(key)}\n{unified(before, after, 'left', 'right')}")
+            found.append(f"answer  {short(key)}\n{unified(before, after, 'left', 'right')}")
         else:
             observed_otherwise += pair[0].to_line() != pair[1].to_line()
     for text in found:
@@ -158,13 +157,13 @@ def _diff(left: Path, right: Path) -> bool:
     return bool(found)
 
 
-def _merge(path: Path, places: list[Path]) -> None:
+def _merge(path: Path | None, places: list[Path]) -> None:
     """Write all records of several places into a cassette, which is new or one of them, or - for standard output."""
-    if path != STANDARD_OUTPUT and path.exists() and path.resolve() not in (place.resolve() for place in places):
+    if path and path.exists() and path.resolve() not in (place.resolve() for place in places):
         raise CacheError(f"Expected a new cassette, got {path}, which is there. Name it among the places as well.")
     records = cassette.merge(*(_read(place, exact=True) for place in places))
-    digest = cassette.write(path, records.values())
-    (warn if path == STANDARD_OUTPUT else say)(f"{path}: {len(records)} records, {digest}")
+    digest = cassette.write(path or Path("/dev/stdout"), records.values())
+    (say if path else warn)(f"{path or 'standard output'}: {len(records)} records, {digest}")
 
 
 def _sync(store: Path, cassettes: list[Path]) -> None:
@@ -284,10 +283,6 @@ def _said(message: JSON) -> str:
 
 def _json(value: JSON, indent: int | None = None) -> str:
     return json.dumps(value, indent=indent, sort_keys=True, ensure_ascii=False)
-
-
-def _short(key: str) -> str:
-    return key.removeprefix(DIGEST_PREFIX)[:_DIGITS]
 
 
 def _figure(value: float | None) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import shlex
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack, suppress
 from itertools import zip_longest
 from pathlib import Path
 from typing import Literal
@@ -216,14 +216,20 @@ def merge(*cassettes: Cassette) -> Cassette:
 def grow(path: Path, records: Iterable[Record]) -> str:
     """Add records to the cassette at `path`, which need not be there; whatever stands in it stays as it is.
 
+    Those who let the same file grow wait for each other, so that nothing of either is lost.
+
     Raises:
         CacheError: the file is no cassette, or answers one of the requests differently; it is left as it was.
     """
-    kept = read(path, exact=True) if path.is_file() else Cassette()
-    for record in records:
-        if not kept.put(record):
-            refuse_another(kept[record.key], record)
-    return write(path, kept.values())
+    target = path.resolve()
+    with ExitStack() as held:
+        with suppress(OSError):  # a disk that knows no locks; where nothing can be written, `write` says so
+            held.enter_context(files.holding(target.with_name(f".{target.name}.lock")))
+        kept = read(path, exact=True) if path.is_file() else Cassette()
+        for record in records:
+            if not kept.put(record):
+                refuse_another(kept[record.key], record)
+        return write(path, kept.values())
 
 
 def refuse_another(kept: Record, record: Record) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from cache.cassette import Cassette
 from cache.errors import CacheError, ReplayMiss
@@ -39,6 +39,7 @@ Provider: TypeAlias = Callable[[Request], Reply]
 """Makes the answer to a request: an endpoint, a function, a table, the array engine."""
 
 
+@runtime_checkable
 class Queue(Protocol):
     """A provider that makes many answers at once and claims its own work, such as the queue of trainings."""
 

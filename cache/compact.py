@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from graphlib import TopologicalSorter
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -201,8 +201,7 @@ def _refusing(what: str) -> Iterator[None]:
         raise CorruptRecord(f"{what} cannot be rebuilt ({error!r}). {RESTORE}") from error
 
 
-@dataclass(frozen=True)
-class Packed:
+class Packed(NamedTuple):
     """A record as its line has it, with all that the file shares."""
 
     key: str

@@ -170,9 +170,7 @@ def _speaks_tls(address: Address) -> bool:
     """Whether a handshake succeeds; nothing is sent in it but the host's name."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    try:
-        with socket.create_connection((address.host, address.port), _PROBE_S) as plain:
-            context.wrap_socket(plain, server_hostname=address.host).close()
-    except OSError:
-        return False
-    return True
+    with suppress(OSError), socket.create_connection((address.host, address.port), _PROBE_S) as plain:
+        context.wrap_socket(plain, server_hostname=address.host).close()
+        return True
+    return False

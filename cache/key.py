@@ -25,6 +25,7 @@ JSON: TypeAlias = "bool | int | float | str | Sequence[JSON] | Mapping[str, JSON
 SCHEME = 1  # of the key; part of every key and every record
 
 DIGEST_PREFIX = "sha256:"
+SHORT = 12  # digits of a key or digest where it stands in a list
 
 # What cannot change the answer, and so is neither in the key nor in a record. Only top-level names of a request are
 # looked up here; whatever is not listed is in the key, also parameters nobody has heard of yet.
@@ -73,6 +74,15 @@ def canonical(value: JSON) -> bytes:
 def digest(value: JSON) -> str:
     """Return `sha256:<hex>` of the canonical form of `value`; raises InvalidRequest if it has none."""
     return digest_bytes(canonical(value))
+
+
+def short(digest: str) -> str:
+    """The first digits of a key or digest, as lists and remarks name it.
+
+    >>> short("sha256:a591a6d40bf420404a011733cfb7b190d62c65bf0bcda32b57b277d9ad9f146e")
+    'a591a6d40bf4'
+    """
+    return digest.removeprefix(DIGEST_PREFIX)[:SHORT]
 
 
 def digest_bytes(data: bytes) -> str:

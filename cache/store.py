@@ -19,7 +19,7 @@ import re
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -251,16 +251,12 @@ class Store(AbstractContextManager["Store"]):
         """
         self._writable()
         path = self._path.with_name(f"{DBNAME}.{key.removeprefix(DIGEST_PREFIX)}.lock")
-        try:
-            held = files.lock(path)
-        except OSError as error:
-            raise self._failure("lock a key in", error) from error
-        with held:
+        with ExitStack() as held:
             try:
-                yield path.with_suffix(".answer")
-            finally:
-                with suppress(OSError):
-                    path.unlink()
+                held.enter_context(files.holding(path))
+            except OSError as error:
+                raise self._failure("lock a key in", error) from error
+            yield path.with_suffix(".answer")
 
     @contextmanager
     def _writing(self) -> Iterator[Callable[[Record, bytes], bool]]:

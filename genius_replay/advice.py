@@ -38,7 +38,7 @@ def meant(name: str, known: Iterable[str]) -> str:
     """
     from difflib import SequenceMatcher  # late: only errors need it
 
-    alike = {one: SequenceMatcher(None, name.lower(), one.lower()).ratio() for one in known}
+    alike = {one: SequenceMatcher(None, str(name).lower(), one.lower()).ratio() for one in known}
     nearest = max(alike.values(), default=0.0)
     found = [one for one, ratio in alike.items() if ratio == nearest >= ALIKE][:MEANT]
     return f"; did you mean {' or '.join(found)}?" if found else ""

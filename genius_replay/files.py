@@ -6,8 +6,8 @@ import fcntl
 import os
 import stat
 import tempfile
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -89,12 +89,26 @@ def lock(path: Path, *, wait: bool = True) -> BinaryIO:
                     return file
 
 
+@contextmanager
+def holding(path: Path, *, wait: bool = True) -> Iterator[None]:
+    """Wait for the lock at `path` as `lock` does, hold it, and remove it at the end.
+
+    Raises:
+        OSError: as `lock`.
+    """
+    with lock(path, wait=wait):
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                path.unlink()
+
+
 def sweep(paths: Iterable[Path], left: Callable[[Path], object]) -> None:
     """Remove the locks at these paths that nobody holds, `left` being told each: whoever held it has died."""
     for path in paths:
-        with suppress(OSError), lock(path, wait=False):
+        with suppress(OSError), holding(path, wait=False):
             left(path)
-            path.unlink()
 
 
 def try_locks(folder: Path) -> None:

@@ -20,7 +20,7 @@ from genius_replay.console import Exit, printable, quieten
 EXIT_CODES = "Exit codes: 0 done, 1 a difference or damage was found, 2 wrong use or missing data, 130 interrupted."
 
 
-def add_command(commands: Any, name: str, title: str, example: str) -> Parser:
+def add_command(commands: argparse._SubParsersAction[Parser], name: str, title: str, example: str) -> Parser:
     """One of several commands.
 
     Args:
@@ -30,8 +30,7 @@ def add_command(commands: Any, name: str, title: str, example: str) -> Parser:
         example: arguments that show it.
     """
     about = f"{title[:1].upper()}{title[1:]}."
-    made: Parser = commands.add_parser(name, help=title, description=about, epilog=shown(example))
-    return made
+    return commands.add_parser(name, help=title, description=about, epilog=shown(example))
 
 
 def shown(*arguments: str) -> str:
@@ -49,8 +48,6 @@ def given(args: argparse.Namespace, declare: Callable[[argparse.ArgumentParser],
 
 
 # -- what options take ---
-
-STANDARD_OUTPUT = Path("/dev/stdout")
 
 
 def infile(written: str) -> Path:
@@ -70,9 +67,9 @@ def path_only(written: str) -> Path:
     return Path(written)
 
 
-def outfile(written: str) -> Path:
-    """A file to write once; "-" is standard output."""
-    return Path(written) if written != "-" else STANDARD_OUTPUT
+def outfile(written: str) -> Path | None:
+    """A file to write once; "-" is standard output, for which there is None."""
+    return Path(written) if written != "-" else None
 
 
 def _standard_input() -> Path:
@@ -185,7 +182,7 @@ class _Formatter(argparse.HelpFormatter):
         return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False, break_long_words=False)
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
-        return "\n".join(f"{indent}{self._filled(line, width)}" for line in text.splitlines())
+        return textwrap.indent("\n".join(self._filled(line, width) for line in text.splitlines()), indent)
 
     def _filled(self, line: str, width: int) -> str:
         if line.startswith("  "):  # a command, which a shell takes as it is

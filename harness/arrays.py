@@ -7,7 +7,7 @@ optimiser is told what the search side of the table says and nothing else.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +23,7 @@ from tables.table import Table
 CHUNK = 1000  # trials at once: bounds the memory of 10,000 trials
 
 
-@dataclass(frozen=True)
-class Courses:
+class Courses(NamedTuple):
     """What every trial did on a table.
 
     `proposals` is (trials, steps), indices in the space, -1 behind a trial's end. `incumbents` is (trials, budget): the
@@ -72,11 +71,7 @@ def _one_by_one(
         trajectory = run(optimizer, problem, budget)
         evaluated = [step.trial.architecture for step in trajectory.evaluated]
         courses.append([space.index_of(architecture) for architecture in evaluated if architecture is not None])
-    steps = max(map(len, courses), default=0)
-    proposals = np.full((len(trials), steps), -1, dtype=np.int32)
-    for row, course in zip(proposals, courses, strict=True):
-        row[: len(course)] = course
-    return proposals
+    return _stack([np.array([course], dtype=np.int32) for course in courses])
 
 
 def _as_arrays(

@@ -22,13 +22,9 @@ from harness.constraints import Constraint
 from harness.errors import HarnessError, OptimizerError
 from harness.protocol import Evaluated, Exhausted, Optimizer, Proposal, Reason, Rejected, Rejection, Trial, Unmeasured
 from harness.text import published
-from harness.text.published import Reading
+from harness.text.published import Reader
 from tables.errors import TableError
 from tables.space import Architecture, Space
-
-Reader: TypeAlias = Callable[[Space, str], "Reading | Rejection"]
-"""What finds the design that a reply proposes, or says why there is none; `harness.text` has them by name."""
-
 
 Objective: TypeAlias = Callable[[Architecture], "float | Rejection | None"]
 """Measures an architecture: its validation accuracy in percent, why there will be none, or None where none is yet."""
@@ -94,15 +90,18 @@ class Step:
     told: Trial | None
 
     def __repr__(self) -> str:
-        said = "no accuracy" if self.accuracy is None else f"{self.accuracy:.2f} %"
-        if isinstance(self.told, Rejected):
-            said = self.told.rejection.reason.value
+        said = self.rejected or ("no accuracy" if self.accuracy is None else f"{self.accuracy:.2f} %")
         return brief(self, f"{self.iteration}.{self.turn}: {said}, {self.trial.architecture}")
 
     @property
     def accuracy(self) -> float | None:
         """The accuracy that was told, in percent; None where none was."""
         return self.told.accuracy if isinstance(self.told, Evaluated) else None
+
+    @property
+    def rejected(self) -> str | None:
+        """The reason that was told for which the proposal was not evaluated; None where none was."""
+        return self.told.rejection.reason.value if isinstance(self.told, Rejected) else None
 
 
 @dataclass(frozen=True)
@@ -153,7 +152,7 @@ def course(trajectory: Trajectory) -> list[dict[str, JSON]]:
             "turn": step.turn,
             "architecture": list(step.trial.architecture) if step.trial.architecture else None,
             "macs": step.trial.macs,
-            "rejected": step.told.rejection.reason.value if isinstance(step.told, Rejected) else None,
+            "rejected": step.rejected,
             "accuracy": step.accuracy,
             "record": step.trial.proposal.record,
         }

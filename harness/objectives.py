@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from cache.client import Client
 from cache.key import JSON
@@ -30,7 +31,17 @@ class Figures(NamedTuple):
     test: float
 
 
-class Measure(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class Data(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What every part of a specification is: immutable, without unknown fields, defaults left out of its JSON."""
+
+    def __post_init__(self) -> None:
+        """Put the default itself where something equal to it is: msgspec leaves out that object, not what equals it."""
+        for name, default in zip(reversed(self.__struct_fields__), reversed(self.__struct_defaults__), strict=False):
+            if getattr(self, name) == default:
+                force_setattr(self, name, default)
+
+
+class Measure(Data, frozen=True):
     """The table that accuracies are looked up in, named by its source and its columns: those do not move."""
 
     table: str

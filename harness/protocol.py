@@ -174,7 +174,7 @@ class ArrayOptimizer(Protocol):
         """The accuracy of every proposal in percent; both (trials,)."""
 
 
-Factory: TypeAlias = "Callable[[Space, Stream], Optimizer]"
+Factory: TypeAlias = Callable[[Space, "Stream"], Optimizer]
 """Makes the optimiser of one trial; all its randomness comes from the stream."""
 
 ModelFactory: TypeAlias = "Callable[[Space, Any, Complete], Optimizer]"

@@ -24,7 +24,7 @@ from cache.record import CHAT, Record
 from genius_replay.showing import brief
 from harness.constraints import Constraint, MacsWindow, novel
 from harness.errors import BrokenRecording, GivenUp, OptimizerError
-from harness.loop import After, Before, Objective, Problem, Reader, Step, Trajectory, course, steps_of
+from harness.loop import After, Before, Objective, Problem, Step, Trajectory, course, steps_of
 from harness.objectives import Asked, Figures
 from harness.protocol import (
     MILLION,
@@ -42,6 +42,7 @@ from harness.protocol import (
 from harness.shown import Shown
 from harness.specification import RUN, Ended, Specification, Turn
 from harness.text import published
+from harness.text.published import Reader
 from harness.text.reply import Hear, verbatim
 from harness.training.jobs import KIND as TRAINING
 from tables.space import Architecture, Space
@@ -88,7 +89,7 @@ class Run(Shown):
     """A run as it was performed: what happened, the records it used, and the figures of what it evaluated."""
 
     specification: Specification
-    setting: Setting
+    setting: Setting = field(compare=False)  # what its specification names
     trajectory: Trajectory
     answers: tuple[Record, ...]
     measured: tuple[Record, ...]
@@ -109,14 +110,14 @@ class Run(Shown):
         """What became of it, as its record says."""
         selected = self.selected
         figures = None if selected is None else self.figures.get(selected)
-        rejected = (step.told.rejection.reason for step in self.trajectory.steps if isinstance(step.told, Rejected))
+        rejected = Counter(step.rejected for step in self.trajectory.steps if step.rejected)
         return Ended(
             course=digest(course(self.trajectory)),
             selected=None if selected is None else self.setting.space.to_native(selected),
             told=figures and figures.told,
             test=figures and figures.test,
             evaluated=len(self.trajectory.evaluated),
-            rejected={reason.value: count for reason, count in sorted(Counter(rejected).items())},
+            rejected=dict(sorted(rejected.items())),
             answers=len(self.answers),
             attempts=sum(len(attempts_at(answer)) or 1 for answer in self.answers),
             tokens=sum((usage_of(answer.answer) or Usage()).tokens for answer in self.answers),
@@ -216,7 +217,7 @@ def perform_all(
     specifications: Sequence[Specification],
     client: Client,
     setting: Callable[[Specification], Setting],
-    before: Callable[[int], Before] = lambda number: lambda iteration, turn: None,  # noqa: ARG005
+    before: Callable[[int, int, int], object] = lambda number, iteration, turn: None,  # noqa: ARG005
     after: After | None = None,
 ) -> list[Run]:
     """Perform runs side by side; what they all need next is trained at once, and they are performed again.
@@ -224,7 +225,7 @@ def perform_all(
     A training that comes to nothing is told as a proposal that was not measured, and the runs go on; not so if the
     first `HOPELESS` of all come to nothing, which then is no matter of what was proposed.
 
-    `before` gives, for the position of a run, what is told before each of its proposals; `after` is shown every step of
+    `before` is told the position of a run, the iteration and the turn of every proposal; `after` is shown every step of
     every run once, and may end the run.
 
     Raises:
@@ -241,7 +242,7 @@ def perform_all(
             ahead = (step.trial.architecture for step in foreseen(one, client, settings[n]))
             wanted[n] = tuple(architecture for architecture in ahead if architecture is not None)
     going_on = list(range(len(specifications)))
-    while True:
+    while going_on:
         jobs = dict(job(specifications[n], architecture) for n, missing in wanted.items() for architecture in missing)
         asked.update(jobs)
         try:
@@ -251,14 +252,13 @@ def perform_all(
             if len(given_up) >= HOPELESS and len(given_up) == len(asked):
                 raise
         for n in going_on:
-            new = _unseen(after, runs.get(n))
-            again = perform(specifications[n], client, settings[n], before(n), wait=False, given_up=given_up, after=new)
+            new, asks = _unseen(after, runs.get(n)), partial(before, n)
+            again = perform(specifications[n], client, settings[n], asks, wait=False, given_up=given_up, after=new)
             _refuse_another_course(runs.get(n), again)
             runs[n] = again
         wanted = {n: runs[n].missing for n in going_on if runs[n].missing}
         going_on = list(wanted)
-        if not wanted:
-            return [runs[n] for n in range(len(specifications))]
+    return [runs[n] for n in range(len(specifications))]
 
 
 def foreseen(specification: Specification, client: Client, setting: Setting) -> tuple[Step, ...]:

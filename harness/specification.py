@@ -15,7 +15,7 @@ from cache.record import Record
 from genius_replay.showing import brief
 from harness.errors import BrokenRecording
 from harness.loop import Budget
-from harness.objectives import Measure
+from harness.objectives import Data, Measure
 from harness.training.jobs import Training
 from tables.space import Architecture, Slot
 
@@ -25,10 +25,6 @@ RUN = "run"  # the kind of a run's record
 
 Verdict: TypeAlias = Literal["accepted", "above", "below", "repeated", "unread"]
 """What a proposal was told; "unread" stands for feedback that could not be understood."""
-
-
-class Data(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """What every part of a specification is: immutable, without unknown fields, defaults left out of its JSON."""
 
 
 class Turn(Data, frozen=True):
@@ -71,8 +67,8 @@ class Model(Data, frozen=True, kw_only=True):
     """
 
     name: str
-    parameters: dict[str, Any] = {}
-    prompt: dict[str, str] = {}
+    parameters: dict[str, Any] = msgspec.field(default_factory=dict)
+    prompt: dict[str, str] = msgspec.field(default_factory=dict)
     answers: str = "free"
     reader: str = "published"
     protocol: Protocol = Protocol()
@@ -191,7 +187,7 @@ class Ended(Data, frozen=True, kw_only=True):
     told: float | None = None
     test: float | None = None
     evaluated: int = 0
-    rejected: dict[str, int] = {}
+    rejected: dict[str, int] = msgspec.field(default_factory=dict)
     answers: int = 0
     attempts: int = 0
     tokens: int = 0

@@ -25,7 +25,7 @@ from harness.loop import raised
 from harness.run import Run
 from reproduce.errors import UsageError
 
-Answer: TypeAlias = "Callable[[Sequence[Mapping[str, str]]], str]"
+Answer: TypeAlias = Callable[[Sequence[Mapping[str, str]]], str]
 """A model as a function: the messages, each with its role and content → what it says."""
 
 
@@ -109,9 +109,8 @@ def function(complete: Answer, model: str) -> Answering:
             raise CacheError(f"{model}: expected an answer, got {raised(error)}; what was answered is kept") from error
         if not isinstance(text, str):
             raise CacheError(f"{model}: expected a text as the answer, got {text!r:.200}; what was answered is kept")
-        message: dict[str, JSON] = {"role": "assistant", "content": text}
-        answer: dict[str, JSON] = {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
+        choice: JSON = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
         said: dict[str, JSON] = {"source": "a Python function", "endpoint": name, "model": model}
-        return Reply(answer, provenance=said)
+        return Reply({"choices": [choice]}, provenance=said)
 
     return Answering(send, name, alone=True)

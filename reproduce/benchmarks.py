@@ -23,8 +23,8 @@ from harness import spaces
 from harness.digits import table as digits
 from harness.spaces import Benchmark
 from harness.text.notation import from_any
-from reproduce.data import Published, home, is_fetched, manifest, read_published, sha256_of
-from reproduce.errors import DataMissing, UsageError
+from reproduce.data import Published, home, is_fetched, manifest, needed, sha256_of
+from reproduce.errors import UsageError, expect_types
 from tables import csv, files, published
 from tables.errors import TableError
 from tables.source import Origin, Source
@@ -105,11 +105,6 @@ class Opened:
     def __repr__(self) -> str:
         return brief(self, repr(self.table))
 
-    @classmethod
-    def at(cls, path: Path, benchmark: Benchmark | None = None) -> Opened:
-        """The table at `path`; raises as `tables.storage.load` does."""
-        return cls(Table.open(path), HeldOut.open(path), benchmark)
-
     @property
     def name(self) -> str:
         """The table's."""
@@ -124,8 +119,7 @@ class Opened:
 
     def figures(self, architecture: Architecture) -> tuple[float, float]:
         """What a search is told, and the test accuracy."""
-        standing = self.standing(architecture)
-        return standing.told, standing.test
+        return self.standing(architecture)[:2]
 
     def standing(self, architecture: Architecture | str) -> Standing:
         """Look an architecture up, or what a person writes for one (`harness.text.notation.from_any`).
@@ -139,12 +133,14 @@ class Opened:
         if isinstance(architecture, str):
             architecture = from_any(self.space, architecture)
         index = self.table.index_of(self.space.validate(architecture))
-        best, worst = self.held_out.tie_intervals
-        return Standing(
-            float(self.table.accuracy[index]),
-            float(self.held_out.test[index]),
-            (int(best[index]), int(worst[index])),
-        )
+        best, worst = (int(each[index]) for each in self.held_out.tie_intervals)
+        return Standing(float(self.table.accuracy[index]), float(self.held_out.test[index]), (best, worst))
+
+
+def evidence(*opened: Opened | None) -> tuple[dict[str, str], dict[str, str]]:
+    """The `tables` and `versions` of a report that was made of these tables, as far as they are at hand."""
+    digests = {one.name: one.table.digest for one in opened if one is not None}
+    return digests, VERSIONS if digests else {}
 
 
 def network_ranks(name: str, opened: Opened) -> NDArray[np.int64] | None:
@@ -178,7 +174,8 @@ def open_benchmark(name: str) -> Opened:
         DataMissing: if its published file has not been fetched.
         TableError: if the file is not what it should be, or the table cannot be built.
     """
-    return Opened.at(table_path(name), find(name))
+    path = table_path(name)
+    return Opened(Table.open(path), HeldOut.open(path), find(name))
 
 
 def open_if_at_hand(name: str) -> Opened | None:
@@ -186,18 +183,22 @@ def open_if_at_hand(name: str) -> Opened | None:
     return open_benchmark(name) if at_hand(name) else None
 
 
-AnyTable: TypeAlias = "str | PathLike[str] | Opened"
+AnyTable: TypeAlias = str | PathLike[str] | Opened
 """A table by name, by the path of one's own, or opened."""
 
 
 def open_table(table: AnyTable) -> Opened:
-    """A table by name, one of `BENCHMARKS`, or of one's own by the path of its file; what is opened stays as it is.
+    """A table by its name in `genius-replay list`, or of one's own by the path of its file; what is opened stays so.
+
+    >>> open_table("nas-bench-201-digits")
+    <Opened <Table nas-bench-201-digits: 15,625 architectures, validation, ...>>
 
     Raises:
         UsageError: there is neither a table nor a file of this name.
         DataMissing: its published file has not been fetched.
         TableError: the file cannot be read, or is no complete table.
     """
+    expect_types(open_table, locals())
     if isinstance(table, Opened):
         return table
     if table in BENCHMARKS:
@@ -214,7 +215,7 @@ def open_file(path: Path) -> Opened:
         TableError: if the file cannot be read, or is no complete table.
     """
     if path.suffix.lower() in files.HDF5:
-        return Opened.at(path)
+        return Opened(Table.open(path), HeldOut.open(path))
     with tempfile.TemporaryDirectory() as folder:
         built = files.build(path, Path(folder), SPACES)
         return Opened(Table.open(built, whole=True), HeldOut.open(built))
@@ -261,12 +262,7 @@ def content(name: str) -> bytes:
     """
     benchmark = find(name)
     file = file_of(benchmark)
-    if file is None:
-        return files.content(Path(str(benchmark.path)))
-    found = read_published(file)
-    if found is None:
-        raise DataMissing(file.name, purpose=f"the table {name}")
-    return found
+    return files.content(Path(str(benchmark.path))) if file is None else needed(file, f"the table {name}")
 
 
 def build_fetched() -> int:

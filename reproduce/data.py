@@ -8,7 +8,6 @@ broke off starts anew.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -23,7 +22,7 @@ import msgspec
 
 from cache.address import is_loopback
 from cache.errors import CacheError
-from reproduce.errors import NoHome, ReproduceError, Unreachable
+from reproduce.errors import DataMissing, NoHome, ReproduceError, Unreachable
 from reproduce.report.output import write
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ class Published:
 @cache
 def manifest() -> tuple[Published, ...]:
     """Every published file, in the order of `published.json`."""
-    files = json.loads(MANIFEST.read_text(encoding="utf-8"))["files"]
+    files = msgspec.json.decode(MANIFEST.read_bytes())["files"]
     return msgspec.convert(files, tuple[Published, ...])  # what else the file says of each is for readers
 
 
@@ -174,6 +173,18 @@ def read_published(entry: Published) -> bytes | None:
     return verified(
         content, entry.sha256, path, f"`python -m reproduce fetch {entry.name}` deletes it and fetches it again"
     )
+
+
+def needed(entry: Published, purpose: str) -> bytes:
+    """As `read_published`, of a file that is `needed for …`.
+
+    Raises:
+        DataMissing: if it has not been fetched.
+    """
+    found = read_published(entry)
+    if found is None:
+        raise DataMissing(entry.name, purpose=purpose)
+    return found
 
 
 # -- fetching ---

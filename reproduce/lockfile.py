@@ -18,13 +18,13 @@ import msgspec
 
 from baselines.catalogue import AnyMethod
 from cache.errors import CacheError
-from cache.key import DIGEST_PREFIX
+from cache.key import short
 from harness.errors import HarnessError
 from harness.run import Run
 from reproduce import benchmarks, recording
 from reproduce.comparison import supernets
 from reproduce.data import Published, embedded_only, is_fetched, manifest, read_published
-from reproduce.errors import ReproduceError, UsageError
+from reproduce.errors import ReproduceError, UsageError, expect_types
 from reproduce.paper.registry import ITEMS, Item
 from reproduce.published.audit import audit
 from reproduce.published.imagenet import distinct_conversations, embedded, replay
@@ -38,7 +38,6 @@ PUBLISHED = "published "  # begins the sections of what is fetched
 TABLES = PUBLISHED + "tables"
 
 FAILURES = (CacheError, HarnessError, ReproduceError, TableError, OSError)
-SHORT = 12  # digits of a key that tell runs of one name apart
 
 Snapshot = Mapping[str, str]
 """What is pinned: the name of each value, and the value as text."""
@@ -95,15 +94,12 @@ def _ran(name: str, run: Run) -> Iterator[tuple[str, str]]:
 
 
 def _supernets() -> Snapshot:
-    return {
-        name: value
-        for group in supernets.read([supernets.COMMITTED])
-        for one in group.searches
-        for name, value in _flat(
-            f"{supernets.COMMITTED.name}: {group.title}, seed {one.job.seed}",
-            {"cell": one.outcome.architecture, "job": one.job.key},
-        )
-    }
+    values: dict[str, str] = {}
+    for group in supernets.read([supernets.COMMITTED]):
+        for one in group.searches:
+            name = f"{supernets.COMMITTED.name}: {group.title}, seed {one.job.seed}"
+            values |= _flat(name, {"cell": one.outcome.architecture, "job": one.job.key})
+    return values
 
 
 def _wrong_figures(performed: Iterable[Run]) -> int:
@@ -313,6 +309,7 @@ def lock(
         ReproduceError: the lock cannot be written; what was there before stays.
         CacheError, HarnessError: a recording is damaged, or does not replay.
     """
+    expect_types(lock, locals())
     found = of_recordings(recordings, path, methods, update=True)
     found.write(reason)
     return [*found.moved]
@@ -334,6 +331,7 @@ def check(recordings: Recordings, path: str | PathLike[str], methods: Iterable[A
         UsageError: there is no such lock, it is that of others, or cannot be read, or two recordings have one name.
         CacheError, HarnessError: a recording that was never locked is not there, damaged, or does not replay.
     """
+    expect_types(check, locals())
     return [*of_recordings(recordings, path, methods).moved]
 
 
@@ -373,7 +371,7 @@ def _recorded(runs: Sequence[Run]) -> Snapshot:
     names = Counter(run.specification.name for run in runs)
     values: dict[str, str] = {}
     for run in runs:
-        apart = f"{run.record().key.removeprefix(DIGEST_PREFIX)[:SHORT]}, " if names[run.specification.name] > 1 else ""
+        apart = f"{short(run.record().key)}, " if names[run.specification.name] > 1 else ""
         values |= _ran(apart, run)
     if wrong := _wrong_figures(filter(_has_table, runs)):
         values["figures that are not the table's"] = str(wrong)

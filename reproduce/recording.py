@@ -26,9 +26,9 @@ from harness.protocol import Evaluated, Reason, Rejected, Rejection
 from harness.run import Run
 from harness.specification import RUN, Ended, Label, Specification
 from harness.text.reply import spoken
-from reproduce.errors import UsageError
+from reproduce.errors import UsageError, expect_types
 from reproduce.published.replay import RECORDED
-from reproduce.report.report import BLANK, Cell, Column, Report, label, recorded
+from reproduce.report import BLANK, Cell, Column, Report, headed, label, recorded
 from reproduce.runs import setting
 
 SHOWN = 40  # characters of a setting that is told in full
@@ -77,12 +77,14 @@ def of_models(path: Path) -> list[Recorded]:
 def replay_recording(path: str | PathLike[str], methods: Iterable[AnyMethod] = ()) -> list[Run]:
     """Every run of a recording, performed again from it alone.
 
-    >>> len(replay_recording(committed()[0]))
+    >>> from importlib.resources import files
+    >>> len(replay_recording(str(files("cache.recorded") / "local-smollm2-nas-bench-macro.jsonl")))
     10
 
     Args:
         path: of the recording.
-        methods: of one's own that its runs name and that are found under no name, such as those of a notebook.
+        methods: of one's own that its runs name and that are found under no name, such as those of a notebook; a class
+            that was moved from there into a module since is known by its name.
 
     Raises:
         CacheError, ReplayMiss: the cassette is damaged, or lacks an answer or a figure.
@@ -90,8 +92,10 @@ def replay_recording(path: str | PathLike[str], methods: Iterable[AnyMethod] = (
         HarnessError: a method is not found.
         UsageError: there is none.
     """
+    expect_types(replay_recording, locals())
     path = Path(path)
-    content, own = cassette.read(path), {each.name: each for each in map(catalogue.method, methods)}
+    content, given = cassette.read(path), [*map(catalogue.method, methods)]
+    own = {f"__main__:{each.name.rpartition(':')[2]}": each for each in given} | {each.name: each for each in given}
     return _in_order(
         run.verify(record, Client(content), setting(Specification.of(record), own)) for record in _runs(content, path)
     )
@@ -121,7 +125,7 @@ class Pool(NamedTuple):
     runs: list[Recorded]
 
 
-def pooled(runs: Iterable[Recorded]) -> list[Pool]:
+def pooled(runs: Iterable[Recorded]) -> Iterator[Pool]:
     """Runs by their setting: those that differ in anything but their number, or the model's file, stay apart."""
     groups: dict[bytes, dict[bytes, Recorded]] = {}
     for each in runs:
@@ -130,13 +134,11 @@ def pooled(runs: Iterable[Recorded]) -> list[Pool]:
     found = [[*group.values()] for group in groups.values()]
     settings = [dict(_leaves(_setting(group[0]))) for group in found]
     called = [group[0].specification.label for group in found]
-    pools = []
     for name, own, group in zip(called, settings, found, strict=True):
         others = [one for one, its in zip(settings, called, strict=True) if str(its) == str(name)]
         differs = [place for place in dict.fromkeys(chain(*others)) if len({one.get(place) for one in others}) > 1]
         apart = "; ".join(f"{place} {own.get(place, 'unset')}" for place in differs)
-        pools.append(Pool(name, apart, group))
-    return pools
+        yield Pool(name, apart, group)
 
 
 def _setting(one: Recorded) -> dict[str, JSON]:
@@ -198,21 +200,17 @@ def text(one: Run) -> str:
 
 def report(found: Sequence[Recorded]) -> Report:
     """A row for every setting that models ran under; reasons that never occurred have no column."""
-    groups = pooled(found)
+    groups = [*pooled(found)]
     apart = any(group.apart for group in groups)
     reasons = [reason for reason in Reason if any(reason.value in one.ended.rejected for one in found)]
     columns = (
-        Column("model", "Model"),
-        Column("table", "Table"),
+        *headed("model", "table"),
         Column("answers_mode", "Answers are"),
         Column("temperature", "Temperature"),
         *([Column("set_otherwise", "Set otherwise")] if apart else []),
-        Column("runs", "Runs"),
-        Column("answers", "Answers"),
-        Column("read", "Read"),
+        *headed("runs", "answers", "read"),
         *(Column(reason.name.lower(), reason.value.capitalize()) for reason in reasons),
-        Column("evaluated", "Evaluated"),
-        Column("retries", "Retries"),
+        *headed("evaluated", "retries"),
         Column("best", "Best told (%), mean", "higher"),
         Column("test", "Its test (%), mean", "higher"),
     )

@@ -45,6 +45,7 @@ ANSWERS: Mapping[str, Callable[[Space], dict[str, JSON]]] = {
 }
 """How a model may answer: in prose, or held to the space by what a server takes (`docs/record.md`)."""
 
+OF_ONES_OWN = "; a method made elsewhere is found again by `replay_recording(path, methods=[…])`"
 STRICT, PUBLISHED = "strict", "published"  # readers: of new recordings, and of those from before there was this one
 
 Window: TypeAlias = "tuple[int, int] | None"
@@ -136,11 +137,12 @@ def setting(specification: Specification, methods: Mapping[str, Method] = Mappin
         UnfitMethod: the method is handed a model, and the specification has none.
     """
     space = space_of(specification)
-    method = methods.get(specification.method) or catalogue.find(specification.method)
+    method = methods.get(specification.method) or catalogue.find(specification.method, OF_ONES_OWN)
     macs = free if specification.slots else partial(spaces.counted_macs, specification.space)
     code, oblivious = code_of(method), method.oblivious
     if (asked := specification.model) is None:
-        draws, versions = _drawing(method, space, specification), versions_of(method)
+        own = None if catalogue.METHODS.get(method.name) is method else method
+        draws, versions = partial(_drawing, own, space, specification), versions_of(method)
         return Setting(space, macs, draws, code=code, versions=versions, oblivious=oblivious)
     if asked.reader not in (STRICT, PUBLISHED):
         raise HarnessError(f"expected the reader {STRICT} or {PUBLISHED}, got {asked.reader[:40]!r}")
@@ -151,14 +153,13 @@ def setting(specification: Specification, methods: Mapping[str, Method] = Mappin
     return Setting(space, macs, partial(make, space, prompts), read, hear, code=code, oblivious=oblivious)
 
 
-def _drawing(method: Method, space: Space, specification: Specification) -> Callable[[Complete], Optimizer]:
+def _drawing(own: Method | None, space: Space, specification: Specification, _: Complete) -> Optimizer:
+    """The optimiser of a run; what is no method of one's `own` is found by its name, so that runs can be pickled."""
     from harness.streams import Stream  # late: a replay of a model needs no arrays
 
-    def make(_: Complete) -> Optimizer:
-        with blaming(method.name):
-            return method.factory(space, Stream(specification.seed, specification.number))
-
-    return make
+    method = own or catalogue.METHODS[specification.method]
+    with blaming(method.name):
+        return method.factory(space, Stream(specification.seed, specification.number))
 
 
 def code_of(method: Method) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from baselines import catalogue
 from cache import cassette
 from cache.client import Client
-from cache.key import DIGEST_PREFIX
+from cache.key import short
 from harness import spaces
 from harness.loop import Step
 from harness.protocol import MILLION, Evaluated, Method, Reason, Rejected
@@ -21,17 +21,7 @@ from harness.training.estimates import Pace
 from harness.training.jobs import KIND, Trained, Training, code_digest, trained_with
 from reproduce import benchmarks, recording, runs
 from reproduce.benchmarks import BENCHMARKS
-from reproduce.report.report import (
-    BLANK,
-    MISSING,
-    Cell,
-    Column,
-    Report,
-    label,
-    recomputed,
-    recomputed_millions,
-    replayed,
-)
+from reproduce.report import BLANK, MISSING, Cell, Column, Report, label, recomputed, recomputed_millions, replayed
 
 SELECTED = "The row with a test accuracy is the best of its trial by validation."
 PLACE = (
@@ -81,21 +71,19 @@ def again(path: Path) -> Report:
     return report(found, replayed, {path.name: cassette.read(path).digest})
 
 
-def _rows(run: Run, cell: Callable[[float, str], Cell], *, told: bool) -> list[tuple[Cell, ...]]:
+def _rows(run: Run, cell: Callable[[float, str], Cell], *, told: bool) -> Iterator[tuple[Cell, ...]]:
     steps = accepted(run.trajectory)
     source = run.specification.table
     table = None if source is None else BENCHMARKS.get(source.table)
     figures = [run.figures.get(step.trial.architecture or ()) for step in steps]
     told_here = {n: each.told for n, each in enumerate(figures) if each is not None}
     best = max(told_here, key=told_here.__getitem__, default=None)
-    rows = []
     for n, (step, each) in enumerate(zip(steps, figures, strict=True)):
         validation = MISSING if each is None else cell(each.told, ".2f")
         shown = cell(each.test, ".2f") if each is not None and n == best else BLANK
         row = (*_place(run.specification, step, table), validation, shown)
         then = () if not told else (BLANK if step.accuracy is None else replayed(step.accuracy, ".2f"),)
-        rows.append((*row, *then))
-    return rows
+        yield (*row, *then)
 
 
 def _place(run: Specification, step: Step, table: Benchmark | None = None) -> tuple[Cell, ...]:
@@ -119,27 +107,28 @@ def _of_method(method: Method, found: Sequence[Run]) -> Iterator[str]:
             yield f"Trial {trial} ended after {evaluated} evaluations: nothing was left to propose."
 
 
-def _trainings(found: Sequence[Run]) -> list[str]:
+def _trainings(found: Sequence[Run]) -> Iterator[str]:
     """How architectures were trained, and what that took; nothing where a table was searched."""
     how = found[0].specification.training
     if how is None:
-        return []
+        return
     observed = [each.observed for each in _trained(found)]
     hours, devices = sum(each.seconds for each in observed) / 3600, sorted({each.device for each in observed})
-    notes = [
+    yield (
         f"{how.dataset}, epochs {how.recipe.epochs}, input {how.recipe.input_size}, batch {how.recipe.batch_size}, "
-        f"width {how.network.width:g}: {len(observed)} trainings, {hours:.2g} h in all, on {', '.join(devices)}.",
-        *(f"Not measured, trial {run.specification.number + 1}: {said}." for run in found for said in _unmeasured(run)),
-    ]
+        f"width {how.network.width:g}: {len(observed)} trainings, {hours:.2g} h in all, on {', '.join(devices)}."
+    )
+    for run in found:
+        for said in dict.fromkeys(_unmeasured(run)):
+            yield f"Not measured, trial {run.specification.number + 1}: {said}."
     stretches = [stretch for each in observed for stretch in each.stretches]
     if other := sum(any(stretch.code != code_digest() for stretch in each.stretches) for each in observed):
-        notes.append(f"{other} of {len(observed)} trainings were made by another version of the code than is here.")
+        yield f"{other} of {len(observed)} trainings were made by another version of the code than is here."
     if len(ways := {repr((each.settings, each.versions, each.code)) for each in stretches}) > 1:
-        notes.append(
+        yield (
             f"They were trained under {len(ways)} different settings, versions or codes, which their records name: "
             "small differences may come from there."
         )
-    return notes
 
 
 def _trained(found: Sequence[Run]) -> list[Trained]:
@@ -148,27 +137,24 @@ def _trained(found: Sequence[Run]) -> list[Trained]:
     return [Trained.from_record(record) for record in records.values()]
 
 
-def _unmeasured(run: Run) -> list[str]:
+def _unmeasured(run: Run) -> Iterator[str]:
     """Which proposals came to nothing when they were trained, and why."""
-    said = []
     for step in run.trajectory.steps:
         trial = step.trial
         if isinstance(trial, Rejected) and trial.rejection.reason is Reason.UNMEASURED and trial.architecture:
-            said.append(f"{run.setting.space.to_native(trial.architecture)}: {trial.rejection.detail}")
-    return list(dict.fromkeys(said))
+            yield f"{run.setting.space.to_native(trial.architecture)}: {trial.rejection.detail}"
 
 
-def _conversation(run: Run, name: str | None) -> list[str]:
+def _conversation(run: Run, name: str | None) -> Iterator[str]:
     """What became of the proposals of a published run."""
     if run.specification.told is None:
-        return []
+        return
     steps = run.trajectory.steps
-    said = Counter(step.told.rejection.reason.value for step in steps if isinstance(step.told, Rejected))
+    said = Counter(step.rejected for step in steps if step.rejected)
     sent_back = ", ".join(f"{count} {reason}" for reason, count in said.items()) or "none"
-    return [
-        f"The conversation of run {name or 'of GPT-4'}, reconstructed: {len(steps)} proposals; sent back: {sent_back}.",
-        "The replayed model is told what it was told then, so that the conversation stays the one that is recorded.",
-    ]
+    called = name or "of GPT-4"
+    yield f"The conversation of run {called}, reconstructed: {len(steps)} proposals; sent back: {sent_back}."
+    yield "The replayed model is told what it was told then, so that the conversation stays the one that is recorded."
 
 
 def _title(specification: Specification, run: str | None) -> str:
@@ -190,7 +176,7 @@ def ahead(
             _estimate(estimates.operations(job), 1e12),
             _estimate(pace.hours(job)),
             label("to be trained" if client.find("training", job.request()) is None else "trained"),
-            label(job.key.removeprefix(DIGEST_PREFIX)[:12]),
+            label(short(job.key)),
         )
         for (one, step), job in zip(found, jobs, strict=True)
     )

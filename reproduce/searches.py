@@ -7,12 +7,12 @@ trains nothing twice, and goes on where it was interrupted.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from math import inf
+from operator import index
 from os import PathLike
 from pathlib import Path
-from types import MappingProxyType
 
 from msgspec import structs
 
@@ -28,7 +28,7 @@ from cache.record import CHAT
 from cache.store import Store
 from genius_replay.console import is_quiet, warn
 from harness import spaces
-from harness.loop import After, Before, Budget
+from harness.loop import After, Budget
 from harness.objectives import FIGURES
 from harness.protocol import Method
 from harness.run import Run, perform_all
@@ -42,14 +42,13 @@ from harness.training.local import LocalExecutor
 from reproduce import answering, benchmarks, data, runs
 from reproduce.answering import Answer
 from reproduce.benchmarks import AnyTable, Opened
-from reproduce.errors import UsageError
+from reproduce.errors import UsageError, expect_types, positive
 from reproduce.published import imagenet
 from reproduce.published.replay import ITERATIONS
 from tables.space import Architecture
 
 GENIUS = "genius"
 WINDOWED = mobilenetv2_se.SPACE.name  # the space whose problem states a window of costs
-NOTHING: Mapping[str, JSON] = MappingProxyType({})
 
 
 def search(
@@ -69,7 +68,7 @@ def search(
     temperature: float | Sequence[float] = 0.0,
     window: tuple[int, int] | None = None,
     answers: str = "free",
-    parameters: Mapping[str, JSON] = NOTHING,
+    parameters: Mapping[str, JSON] | None = None,
     limits: Limits | None = None,
     fresh: bool = False,
     run: str | None = None,
@@ -88,7 +87,7 @@ def search(
         table: by name, the path of one's own, or opened; or else there is a training.
         training: how architectures are trained; a training of which there is no result is made by `trainer`.
         trainer: what trains; by default this machine, which works the user's queue off.
-        budget: evaluations of a trial (of a model at most twice as many proposals), or when it ends.
+        budget: evaluations of a trial, by default 10 (of a model at most twice as many proposals), or when it ends.
         trials: independent ones, for each temperature.
         seed: of the method, by default 0; to a model it is sent as the seed plus the trial, if it is given.
         start: designs that each trial begins with; they count in the budget.
@@ -113,18 +112,20 @@ def search(
         HarnessError: a training or the method fails; what was trained is kept, and the same call goes on from there.
         CacheError: there is no answer, a ceiling is reached, or an answer cannot be kept.
     """
-    if not model and (complete or base_url or fresh):
-        raise UsageError("expected the name of a language model for what answers as one, got none: name a model")
-    if complete and (base_url or fresh):
-        raise UsageError("expected a function or an endpoint as the model, got both; leave out base_url and fresh")
+    expect_types(search, locals())
+    temperatures = [*temperature] if isinstance(temperature, Sequence) else [temperature]
+    of_endpoint = base_url or fresh or limits not in (None, Limits())
+    if not model and (complete or of_endpoint or parameters or (temperatures, answers) != ([0.0], "free")):
+        raise UsageError("expected the name of a language model, since options of one are given, got none")
+    if complete and of_endpoint:
+        raise UsageError("expected a function or an endpoint as the model, got both; leave out base_url, fresh, limits")
     if not (method or model or run):
         raise UsageError(f"expected a method or a model, got neither; methods are {', '.join(catalogue.METHODS)}")
-    start = [start] if isinstance(start, str) else start
+    start = [start] if isinstance(start, str) else [*start]
     opened, chosen = None if table is None else benchmarks.open_table(table), catalogue.method(method or GENIUS)
     planned = plan(chosen, opened, training, budget, trials, seed, start, window, run, model)
     if model:
-        temperatures = [temperature] if isinstance(temperature, int | float) else [*temperature]
-        planned = _asking(planned, model, temperatures, seed, answers, parameters)
+        planned = list(_asking(planned, model, temperatures, seed, answers, parameters or {}))
     own = {chosen.name: chosen}
     runs.setting(planned[0], own)  # refused here, before anything is opened
     recording = None if into is None else Path(into)
@@ -136,15 +137,12 @@ def search(
         providers[FIGURES] = runs.figures(opened)
     with ExitStack() as stack:
         who = None
-        if complete and model:
-            who = answering.function(complete, model)
-        elif model:
-            who = stack.enter_context(answering.endpoint(base_url, limits or Limits(), fresh=fresh))
-        if who:
+        if model:
+            asked = answering.endpoint(base_url, limits or Limits(), fresh=fresh)  # which opens nothing yet
+            who = answering.function(complete, model) if complete else stack.enter_context(asked)
             who.refuse_others(recording, known)
             providers[CHAT] = who.send
-        costs = training is not None or model is not None
-        kept = stack.enter_context(keeping(store, who.apart if who else "")) if costs else Cassette()
+        kept = stack.enter_context(keeping(store, who.apart if who else "")) if training or model else Cassette()
         records = runs.Overlay(known, kept)
         client = Client(records, providers)
         found = perform_all(planned, client, lambda one: runs.setting(one, own), _progress(planned), after)
@@ -196,10 +194,9 @@ def plan(
             f"expected a table or a training to search, one of them; tables are {', '.join(benchmarks.BENCHMARKS)}, or "
             "a file of your own"
         )
-    numbers = {"trials": trials} | (structs.asdict(budget) if isinstance(budget, Budget) else {"budget": budget})
-    for name, number in numbers.items():
-        if number is not None and not (isinstance(number, int) and number > 0):
-            raise UsageError(f"expected a positive number of {name.replace('budget', 'evaluations')}, got {number}")
+    numbers = {"trials": trials} | (structs.asdict(budget) if isinstance(budget, Budget) else {"evaluations": budget})
+    limited = {name: positive(n, f"a positive number of {name}") for name, n in numbers.items() if n is not None}
+    trials, seed = limited.pop("trials"), None if seed is None else index(seed)
     if abs((seed or 0) + trials) > SAFE_INTEGER:
         raise UsageError(f"expected a seed with its trials within ±{SAFE_INTEGER}, got {seed}")
     if model and (space.name == WINDOWED) != (window is not None):
@@ -207,8 +204,9 @@ def plan(
             f"expected a window of costs, --window LOW HIGH, for {WINDOWED}, whose problem states it, and for no other "
             "space; GENIUS' own was 270 330"
         )
-    if not isinstance(budget, Budget):
-        budget = Budget(evaluations=budget, proposals=2 * budget if model else None)
+    if model and not isinstance(budget, Budget):
+        limited["proposals"] = 2 * limited["evaluations"]
+    budget = Budget(**limited)
     if start and not budget.left(len(start) - 1, len(start) - 1, 0):
         raise UsageError(f"expected no more designs to start from than the budget holds, got {len(start)}")
     designs = (from_any(space, each) if isinstance(each, str) else each for each in start)
@@ -234,21 +232,19 @@ def _asking(
     seed: int | None,
     answers: str,
     parameters: Mapping[str, JSON],
-) -> list[Specification]:
+) -> Iterator[Specification]:
     """The runs with the model that they ask, temperature by temperature."""
     if answers not in runs.ANSWERS:
         raise UsageError(f"expected answers as one of {', '.join(runs.ANSWERS)}, got {answers!r}")
-    if not temperatures or not all(0 <= each < inf for each in temperatures):
-        raise UsageError(f"expected every temperature from 0 on, got {' '.join(map(str, temperatures)) or 'none'}")
-    asking = []
+    if not temperatures or not all(isinstance(each, int | float) and 0 <= each < inf for each in temperatures):
+        raise UsageError(f"expected every temperature from 0 on, got {' '.join(map(repr, temperatures)) or 'none'}")
     for each in dict.fromkeys(temperatures):
         for one in planned:
             drawn = {} if seed is None else {"seed": seed + one.number}
             by = one.training or (one.table.table if one.table else None)
             sent = {**parameters, "temperature": each, **drawn}
             named = runs.model(model, runs.space_of(one), answers, sent, one.window, by)
-            asking.append(structs.replace(one, model=named))
-    return asking
+            yield structs.replace(one, model=named)
 
 
 def keeping(store: str | PathLike[str] | None = None, apart: str = "") -> Store:
@@ -281,18 +277,15 @@ def _known(into: Path | None, run: str | None) -> Cassette:
     return Cassette([*growing.values(), *(known(run).values() if run else ())])
 
 
-def _progress(planned: Sequence[Specification]) -> Callable[[int], Before]:
+def _progress(planned: Sequence[Specification]) -> Callable[[int, int, int], None]:
     """Says of a model which run goes on, a line each; on a terminal also which turn, always in one line."""
     asks = any(one.model and not one.told for one in planned)
     live = asks and sys.stderr.isatty() and not is_quiet()
 
-    def before(number: int) -> Before:
-        def told(iteration: int, turn: int) -> None:
-            if iteration == turn == 0 and asks:
-                warn(f"{number + 1} of {len(planned)}: {planned[number].name}")
-            if live:
-                sys.stderr.write(f"\riteration {iteration + 1}, turn {turn + 1} \r")
+    def told(number: int, iteration: int, turn: int) -> None:
+        if iteration == turn == 0 and asks:
+            warn(f"{number + 1} of {len(planned)}: {planned[number].name}")
+        if live:
+            sys.stderr.write(f"\riteration {iteration + 1}, turn {turn + 1} \r")
 
-        return told
-
-    return before
+    return told

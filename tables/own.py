@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple, NoReturn, TypeAlias
 
 import numpy as np
@@ -124,11 +125,10 @@ def in_percent(accuracies: Mapping[str, NDArray[np.float64]], place: str, refuse
 
 def _all_of(space: Space, keys: Sequence[Key]) -> list[Architecture] | None:
     """The architecture of each key, if they are all of the space's own keys."""
-    try:
+    with suppress(InvalidArchitecture):
         found = [space.from_native(key.text) for key in keys]
-    except InvalidArchitecture:
-        return None
-    return found if len(set(found)) == space.size else None
+        return found if len(set(found)) == space.size else None
+    return None
 
 
 def _refuse_numbers(keys: Sequence[Key], refuse: Refuse) -> None:
@@ -220,7 +220,6 @@ def _inferred(written: _Written, template: str, name: str) -> tuple[Space, list[
 
 def _architecture(text: str, space: Space) -> Architecture:
     """The architecture that is written so, as symbols or as the space's own key; raises InvalidArchitecture."""
-    try:
+    with suppress(InvalidArchitecture):
         return space.from_symbols(_symbols(text), text)
-    except InvalidArchitecture:
-        return space.from_native(text)
+    return space.from_native(text)

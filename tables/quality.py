@@ -6,8 +6,8 @@ Architectures whose trainings are all the same number by number were trained onc
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,7 @@ Runs = NDArray[np.float64]
 GOAL, UPPER_HALF_GOAL = 0.9, 0.6  # rank correlations that a table for searches should reach
 
 
-@dataclass(frozen=True)
-class Agreement:
+class Agreement(NamedTuple):
     """Mean Spearman correlation between the means of disjoint groups of `seeds` seeds."""
 
     seeds: int
@@ -29,8 +28,7 @@ class Agreement:
     upper_half: float
 
 
-@dataclass(frozen=True)
-class Quality:
+class Quality(NamedTuple):
     """What `measure` finds; accuracies in percent, deviations in percentage points of a single training."""
 
     architectures: int
@@ -90,9 +88,8 @@ def measure(runs: Runs) -> Quality:
 
 def _agreement(runs: Runs, size: int) -> float:
     """Mean Spearman correlation over all pairs of disjoint groups of `size` seeds."""
-    ranks = {
-        group: centred_ranks(settled(runs[:, group].mean(axis=1))) for group in combinations(range(runs.shape[1]), size)
-    }
+    groups = combinations(range(runs.shape[1]), size)
+    ranks = {group: centred_ranks(settled(runs[:, group].mean(axis=1))) for group in groups}
     pairs = [(a, b) for a, b in combinations(ranks, 2) if not set(a) & set(b)]
     return float(np.mean([ranks[a] @ ranks[b] for a, b in pairs]))
 

@@ -13,13 +13,12 @@ from cache.record import Record
 from genius_replay.advice import install
 from genius_replay.console import Exit, ending, say, warn
 from genius_replay.options import EXIT_CODES, Parser, add_command, infile, path_only
-from harness.digits.table import NAME, SEEDS, Block, Run, Runs, TrainedBlock, blocks, build_table, retrain
+from harness.digits.table import NAME, SEEDS, Block, Runs, TrainedBlock, blocks, build_table, retrain
 from harness.errors import HarnessError, TrainingError
 from harness.training.local import LocalExecutor
 from harness.training.queue import Executor, Provider, Queue, State
 from harness.training.worker import perform
 from tables.errors import DamagedTable, TableError
-from tables.space import Architecture
 from tables.storage import embedded
 
 TOLERANCE = 2.0  # points: another processor's rounding grows over a training; one was seen, and seeds differ by 4.3
@@ -38,12 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = Parser(prog="python -m harness.digits", description=about, epilog=EXIT_CODES)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
-    training = add_command(
-        commands,
-        "train",
-        "train every cell under every seed, and build the table; goes on where it was",
-        "--into my_table",
-    )
+    title = "train every cell under every seed, and build the table; goes on where it was"
+    training = add_command(commands, "train", title, "--into my_table")
     into = "of the table, and of its jobs"
     training.add_argument("--into", type=path_only, metavar="FOLDER", required=True, help=into)
     training.add_argument("--processes", type=_positive, metavar="N", help="of one thread each (default: one a core)")
@@ -55,11 +50,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     working = add_command(commands, "work", "train one block, and leave its record beside it", "SPEC.json")
     working.add_argument("spec", type=path_only, metavar="SPEC.json", help="the job of the block")
     args = parser.parse_args(argv)
+    if find_spec("torch") is None:
+        raise TrainingError(f"training needs torch, got none; run `{install('torch')}`")
     if args.command == "work":
-        return perform(args.spec, Block.read, _work)
+        return perform(args.spec, Block.from_request, _work)
     if args.command == "check":
         return check(args.table or embedded(NAME), args.n, args.seed)
-    _require_torch()
     executor = LocalExecutor(processes=args.processes, devices=(), command=WORKER)
     say(str(train(args.into, args.seeds, executor)))
     return 0
@@ -101,9 +97,11 @@ def check(path: Path, count: int, seed: int) -> int:
 
     Raises:
         TableError: see `harness.digits.table.retrain`.
-        TrainingError: torch or scikit-learn is not installed.
+        TrainingError: scikit-learn is not installed.
     """
-    rows = retrain(_train, path, count, seed)
+    from harness.digits import network  # late, like all that needs torch
+
+    rows = retrain(network.train, path, count, seed)
     for row in rows:
         said = "equal" if row.stored == row.again else f"off by {row.difference:.2f} points"
         say(f"{row.architecture}  {len(row.stored)} seeds  {said}")
@@ -112,27 +110,14 @@ def check(path: Path, count: int, seed: int) -> int:
     return 0 if worst <= TOLERANCE else 1
 
 
-def _train(cells: Sequence[Architecture], seed: int) -> tuple[Run, ...]:
-    """`harness.digits.network.train`, whose module needs torch."""
-    _require_torch()
-    from harness.digits import network
-
-    return network.train(cells, seed)
-
-
-def _require_torch() -> None:
-    if find_spec("torch") is None:
-        raise TrainingError(f"training needs torch, got none; run `{install('torch')}`")
-
-
 def _work(block: Block, unfinished: Path) -> Record:  # noqa: ARG001 - a block takes seconds, and keeps no checkpoint
-    _require_torch()
+    from harness.digits import network
     from harness.training.checkpoint import Checkpoint
     from harness.training.train import choose, observed, stretch
 
     cpu = choose("cpu")
     clock = Checkpoint(None, block.key, now=stretch(block, cpu))
-    runs = Runs(_train(block.cells, block.seed))
+    runs = Runs(network.train(block.cells, block.seed))
     return TrainedBlock(block, runs, observed(cpu, clock)).to_record()
 
 

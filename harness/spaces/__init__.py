@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import PurePosixPath
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 from genius_replay.advice import unknown
 from harness.errors import HarnessError
@@ -29,8 +28,7 @@ NAMES = tuple(_PLACES)
 CSV = "csv"  # the format of a table of one's own
 
 
-@dataclass(frozen=True)
-class Benchmark:
+class Benchmark(NamedTuple):
     """A table of accuracies.
 
     Attributes:
@@ -63,8 +61,7 @@ class Benchmark:
         return f"python -m reproduce fetch {PurePosixPath(self.path).stem}"
 
 
-@dataclass(frozen=True)
-class Facts:
+class Facts(NamedTuple):
     """What is known of a space beside its declaration and the cost of an architecture.
 
     Attributes:

@@ -15,18 +15,17 @@ after or before a complete design, is talk about the design and changes nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, lru_cache
 from itertools import pairwise
+from typing import NamedTuple, TypeAlias
 
 from harness.protocol import Reason, Rejection
 from harness.text.reply import Span, silence, spoken, spoken_against
 from tables.space import Architecture, Space
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(NamedTuple):
     """An architecture, where in the reply it stands, and the other designs of the reply that it supersedes.
 
     `remarks` are lists beside the designs that make no complete one, for instance of a single group: they are talk
@@ -39,8 +38,11 @@ class Reading:
     remarks: tuple[Span, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Design:
+Reader: TypeAlias = Callable[[Space, str], "Reading | Rejection"]
+"""What finds the design that a reply proposes, or says why there is none; `harness.text` has them by name."""
+
+
+class _Design(NamedTuple):
     """Lists of entries as they are written, before they are held against the space: one in all, or one a group."""
 
     lists: tuple[tuple[str, ...], ...]
@@ -131,11 +133,9 @@ def read(space: Space, text: str) -> Reading | Rejection:
     proposal = designs[-1]
     others = [design for design in designs if design.entries != proposal.entries]
     if others and not _revised(_lead(space, text, designs[designs.index(others[-1]) + 1], others[-1].span.end)):
-        return Rejection(
-            Reason.AMBIGUOUS,
-            f"the reply states {len({design.entries for design in designs})} different designs and does not say which "
-            "one it proposes",
-        )
+        different = len({design.entries for design in designs})
+        said = f"the reply states {different} different designs and does not say which one it proposes"
+        return Rejection(Reason.AMBIGUOUS, said)
     if _goes_on(text[proposal.span.end :]):
         return Rejection(Reason.WRONG_LENGTH, "the reply announces a further design, and does not give it")
     architecture = _choices(space, proposal)
@@ -191,9 +191,8 @@ def _designs(space: Space, text: str) -> tuple[list[_Design], list[_Design]]:
     def close() -> None:
         if groups:
             for lists in (groups, changed) if changed != groups else (groups,):
-                design = _Design(
-                    tuple(group.lists[0] for group in lists), Span(lists[0].span.start, lists[-1].span.end)
-                )
+                span = Span(lists[0].span.start, lists[-1].span.end)
+                design = _Design(tuple(group.lists[0] for group in lists), span)
                 (complete if len(lists) == len(space.groups) else incomplete).append(design)
             groups.clear()
             changed.clear()
@@ -303,9 +302,8 @@ def _choices(space: Space, design: _Design) -> Architecture | Rejection:
 
 def _nothing(space: Space, text: str, incomplete: list[_Design]) -> Rejection:
     """Why a reply has no design."""
-    lists = " or ".join(
-        [f"one list of {len(space.slots)} entries"] + ([f"{len(space.groups)} lists"] if len(space.groups) > 1 else [])
-    )
+    lists = f"one list of {len(space.slots)} entries"
+    lists += f" or {len(space.groups)} lists" if len(space.groups) > 1 else ""
     if incomplete:
         got = max(len(design.entries) for design in incomplete)
         return Rejection(Reason.WRONG_LENGTH, f"expected {lists}, the longest design in the reply has {got} entries")

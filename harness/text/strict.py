@@ -11,15 +11,13 @@ import json
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from harness.protocol import Reason, Rejection
-from harness.text.published import Reading
+from harness.text.published import Reader, Reading
 from harness.text.reply import Span, silence, spoken, spoken_against
 from tables.space import Space
-
-Read: TypeAlias = Callable[[Space, str], "Reading | Rejection"]
 
 
 class Form(NamedTuple):
@@ -33,7 +31,7 @@ class Form(NamedTuple):
 
     demand: str
     conclusion: str
-    read: Read
+    read: Reader
 
 
 def read(space: Space, text: str) -> Reading | Rejection:

@@ -19,7 +19,7 @@ from genius_replay.console import Exit, ending, say, warn
 from genius_replay.options import Parser, path_only, shown
 from harness.errors import HarnessError, TrainingError, Unwell
 from harness.training import data
-from harness.training.jobs import Job, SupernetJob, read
+from harness.training.jobs import Job, SupernetJob, of_request
 from harness.training.local import cores
 from harness.training.worker import EVERY_S, perform
 
@@ -52,12 +52,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise TrainingError(f"training needs torch, got: {error}; run `{install('torch')}`") from error
         except ImportError as error:  # a library of it that does not fit into memory, or cannot be read now
             raise Unwell(f"expected to load torch, got: {error}; free memory, or install torch anew") from error
-        device, checkpoint = choose(args.device), Checkpoint(unfinished, job.key, args.checkpoint_every)
-        how = {"path": args.data, "workers": args.workers, "device": device, "checkpoint": checkpoint, "say": say}
+        device, checkpoint = choose(args.device), Checkpoint(unfinished, job.key, args.checkpoint_every, say=say)
+        how = {"path": args.data, "workers": args.workers, "device": device, "checkpoint": checkpoint}
         done = supernet.train(job, **how) if isinstance(job, SupernetJob) else train(job, **how)
         return done.to_record()
 
-    return perform(args.spec, read, work)
+    return perform(args.spec, of_request, work)
 
 
 def _print_digest(name: str, path: Path | None) -> int:

@@ -9,7 +9,7 @@ import hashlib
 import io
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,14 +22,14 @@ from torch import Tensor, nn
 from genius_replay import files
 from harness.errors import NotThisJob
 from harness.training.jobs import Epoch, Stretch
-from harness.training.worker import EVERY_S, Say, quiet
+from harness.training.worker import EVERY_S
 
 _DIGEST = hashlib.sha256().digest_size  # bytes
 
 
 @dataclass
 class Checkpoint:
-    """Where a training stands at the end of an epoch.
+    """Where a training stands at the end of an epoch, and what it has said until then.
 
     Attributes:
         path: of the file; None for a training that leaves none.
@@ -39,7 +39,8 @@ class Checkpoint:
         resumed_at: the epochs before which it was taken up.
         earlier: what trained until then.
         now: what trains.
-        say: is told of a checkpoint that cannot be written, and of one that something else has written.
+        say: is told one line an epoch, and what else is worth knowing.
+        log: what it was told.
     """
 
     path: Path | None
@@ -49,7 +50,8 @@ class Checkpoint:
     resumed_at: tuple[int, ...] = ()
     earlier: tuple[Stretch, ...] = ()
     now: Stretch = field(default_factory=lambda: Stretch(""))
-    say: Say = quiet
+    say: Callable[[str], object] = lambda _: None
+    log: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._since = self._saved = time.monotonic()
@@ -76,7 +78,8 @@ class Checkpoint:
         try:
             files.write(self.path, hashlib.sha256(content.getbuffer()).digest() + content.getbuffer())
         except OSError as error:
-            self.say(f"{self.path}: expected to write a checkpoint, got: {error.strerror}; training goes on without it")
+            why = f"expected to write a checkpoint, got: {error.strerror}"
+            self.tell(f"{self.path}: {why}; training goes on without it")
         else:
             self._saved = time.monotonic()
 
@@ -112,8 +115,13 @@ class Checkpoint:
         before, after = (msgspec.to_builtins(each) for each in (self.earlier[-1], self.now))
         if other := [name for name in before if before[name] != after[name]]:
             was = ", ".join(f"{name} {before[name]}" for name in other)
-            self.say(f"the first {len(curve)} epochs were trained with something else: {was}")
+            self.tell(f"the first {len(curve)} epochs were trained with something else: {was}")
         return curve
+
+    def tell(self, line: str) -> None:
+        """Say a line, which the result will hold."""
+        self.log.append(line)
+        self.say(line)
 
     def elapsed(self) -> float:
         """Seconds of wall clock so far, over all attempts."""

@@ -129,24 +129,14 @@ class Spec(Data, frozen=True, dict=True):
             raise InvalidJob(f"job: {error}") from error
         return job
 
-    @classmethod
-    def read(cls: type[S], path: Path) -> S:
-        """The job in a file; errors as in `from_request`, and InvalidJob if there is none in it."""
-        return cls.from_request(read_object(path))
-
 
 def of_request(request: Mapping[str, JSON]) -> Job | SupernetJob:
     """The training or the search of a request; raises as `Spec.from_request` does."""
     return SupernetJob.from_request(request) if "search" in request else Job.from_request(request)
 
 
-def read(path: Path) -> Job | SupernetJob:
-    """The training or the search in a file; raises as `Spec.read` does."""
-    return of_request(read_object(path))
-
-
-def read_object(path: Path) -> dict[str, JSON]:
-    """The JSON object in a job's file; raises InvalidJob if there is none."""
+def read(path: Path) -> dict[str, JSON]:
+    """The request of the job in a file; raises InvalidJob if there is none."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:

@@ -21,10 +21,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import FrameType
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from harness.errors import HarnessError
 from harness.training.queue import EXIT_CODE, SPEC, WORKER, Attempt, Queue, State, Status, environment
@@ -78,14 +77,12 @@ def _quotas() -> Iterator[float]:
 
 
 def _text(path: Path) -> str:
-    try:
+    with suppress(OSError):
         return path.read_text(encoding="utf-8")
-    except OSError:
-        return ""
+    return ""
 
 
-@dataclass(frozen=True)
-class _Worker:
+class _Worker(NamedTuple):
     """A process at work on a job."""
 
     key: str

@@ -9,8 +9,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import torch
 from torch import Tensor
@@ -43,8 +42,7 @@ class Part(Protocol):
         """All once, as they are."""
 
 
-@dataclass(frozen=True)
-class Data:
+class Data(NamedTuple):
     """A data set, divided and brought to one device for one recipe."""
 
     train: Part
@@ -70,8 +68,7 @@ def prepare(dataset: Dataset, recipe: Recipe, device: torch.device, *, workers: 
     check(recipe, count=count, own_test=dataset.own_test, folder=isinstance(dataset, Folder))
     divided = parts(dataset, recipe.split)
     if isinstance(dataset, Folder):
-        reader = _Reader(dataset, recipe, device, workers)
-        train, validation, test = (InFiles(reader, part) for part in divided)
+        train, validation, test = (InFiles(dataset, part, recipe, device, workers) for part in divided)
         return Data(train, validation, test, dataset.classes, dataset.channels)
     std, mean = torch.std_mean(_scaled(dataset, divided.train, recipe.input_size), dim=(0, 1, 2))
     padding = recipe.input_size // 8 if recipe.augmentation == "crop-flip" else 0
@@ -146,25 +143,42 @@ _Asked: TypeAlias = tuple[int, str | None]  # number of a picture, and what seed
 _Read: TypeAlias = tuple[Tensor, int] | TrainingError  # a picture and its label, or why there is none
 
 
-class _Reader(MapStyle[_Read]):
-    """Reads a folder's pictures as they are asked for, in worker processes that live for one pass over a part."""
+class InFiles(MapStyle[_Read]):
+    """Pictures of a folder, read as they are asked for, in worker processes that live for one pass."""
 
-    def __init__(self, folder: Folder, recipe: Recipe, device: torch.device, workers: int) -> None:
-        self.folder, self.recipe = folder, recipe
+    def __init__(self, folder: Folder, numbers: Indices, recipe: Recipe, device: torch.device, workers: int) -> None:
+        self._folder, self._numbers, self._recipe = folder, torch.from_numpy(numbers), recipe
         self._device, self._workers = device, workers
+
+    def __len__(self) -> int:
+        return len(self._numbers)
 
     def __getitem__(self, asked: _Asked) -> _Read:
         number, seed = asked
         try:
-            if seed is None or self.recipe.augmentation == "none":
-                image = self.folder.centre(number, self.recipe.input_size)
+            if seed is None or self._recipe.augmentation == "none":
+                image = self._folder.centre(number, self._recipe.input_size)
             else:
-                image = self.folder.crop(number, self.recipe.input_size, random.Random(seed))
+                image = self._folder.crop(number, self._recipe.input_size, random.Random(seed))
         except TrainingError as error:  # raised here, it would leave the process with its traceback in the message
             return error
-        return torch.from_numpy(image.copy()), int(self.folder.labels[number])
+        return torch.from_numpy(image.copy()), int(self._folder.labels[number])
 
-    def read(self, asked: Iterable[list[_Asked]]) -> Iterator[Batch]:
+    def shuffled(self, seed: int, epoch: int) -> Iterator[Batch]:
+        """As in `Part`; with the recipe's augmentation, cut at random and mirrored at random."""
+        generator = torch.Generator().manual_seed(_mixed(seed, epoch))
+        order = torch.randperm(len(self), generator=generator)
+        numbers = self._dealt(self._numbers[order])
+        return self._read([(number, f"{seed}/{epoch}/{number}") for number in batch] for batch in numbers)
+
+    def ordered(self) -> Iterator[Batch]:
+        """As in `Part`: the centres."""
+        return self._read([(number, None) for number in batch] for batch in self._dealt(self._numbers))
+
+    def _dealt(self, numbers: Tensor) -> Iterator[list[int]]:
+        return (batch.tolist() for batch in _dealt(numbers, self._recipe.batch_size))
+
+    def _read(self, asked: Iterable[list[_Asked]]) -> Iterator[Batch]:
         """One batch a list; raises Unwell if the processes that read die, and what the folder raises."""
         mean, std = (255 * torch.tensor(each, device=self._device) for each in (IMAGENET_MEAN, IMAGENET_STD))
         for images, labels in self._loaded(asked):
@@ -191,30 +205,6 @@ class _Reader(MapStyle[_Read]):
 def _collated(read: list[_Read]) -> Any:
     """A batch, or why there is none."""
     return next((each for each in read if isinstance(each, TrainingError)), None) or default_collate(read)
-
-
-class InFiles:
-    """Pictures of a folder."""
-
-    def __init__(self, reader: _Reader, numbers: Indices) -> None:
-        self._reader, self._numbers = reader, torch.from_numpy(numbers)
-
-    def __len__(self) -> int:
-        return len(self._numbers)
-
-    def shuffled(self, seed: int, epoch: int) -> Iterator[Batch]:
-        """As in `Part`; with the recipe's augmentation, cut at random and mirrored at random."""
-        generator = torch.Generator().manual_seed(_mixed(seed, epoch))
-        order = torch.randperm(len(self), generator=generator)
-        numbers = self._dealt(self._numbers[order])
-        return self._reader.read([(number, f"{seed}/{epoch}/{number}") for number in batch] for batch in numbers)
-
-    def ordered(self) -> Iterator[Batch]:
-        """As in `Part`: the centres."""
-        return self._reader.read([(number, None) for number in batch] for batch in self._dealt(self._numbers))
-
-    def _dealt(self, numbers: Tensor) -> Iterator[list[int]]:
-        return (batch.tolist() for batch in _dealt(numbers, self._reader.recipe.batch_size))
 
 
 def _dealt(order: Tensor, batch_size: int) -> tuple[Tensor, ...]:

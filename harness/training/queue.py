@@ -176,20 +176,19 @@ class Queue:
 
     def statuses(self) -> list[Status]:
         """Look at all jobs, first come first; one that cannot be read says why and keeps none of the others back."""
-        return [self._readable(key) for key in self.keys()]
-
-    def _readable(self, key: str) -> Status:
-        try:
-            return self.status(key)
-        except (HarnessError, OSError) as error:
-            return Status(key, State.UNREADABLE, (), self._folder(key), str(error))
+        found = []
+        for key in self.keys():
+            try:
+                found.append(self.status(key))
+            except (HarnessError, OSError) as error:
+                found.append(Status(key, State.UNREADABLE, (), self._folder(key), str(error)))
+        return found
 
     def result(self, key: str) -> Record | None:
         """The verified record that a worker has left, None if there is none or it is damaged; raises OSError."""
-        try:
+        with suppress(FileNotFoundError, NotThisJob):
             return read_result(self._folder(key) / RESULT, key)
-        except (FileNotFoundError, NotThisJob):
-            return None
+        return None
 
     def cancel(self, key: str) -> Status:
         """Give a job up. Its worker, wherever it runs, ends itself within seconds; what is done stays done."""

@@ -33,7 +33,6 @@ from harness.training.jobs import Epoch, Logits, Search, Searched, SupernetJob, 
 from harness.training.networks.nas_bench_201 import Cell, operation
 from harness.training.pictures import Batch, Data
 from harness.training.train import evaluate, finite, learning_rate, loaded, observed, reporting_memory, sgd
-from harness.training.worker import Say, quiet
 
 SHAPE = len(SPACE.slots), len(OPERATIONS)  # of the logits: (6, 5)
 ANY_CELL = (OPERATIONS.index("nor_conv_3x3"),) * len(SPACE.slots)
@@ -190,10 +189,8 @@ def unrolled_gradient(
 # -- the search ---
 
 
-def search(
-    supernet: Supernet, data: Data, job: SupernetJob, *, checkpoint: Checkpoint | None = None, say: Say = quiet
-) -> SupernetOutcome:
-    """Search with a new supernet on the device of the data; `say` is told one line an epoch.
+def search(supernet: Supernet, data: Data, job: SupernetJob, checkpoint: Checkpoint) -> SupernetOutcome:
+    """Search with a new supernet on the device of the data; the checkpoint is told one line an epoch.
 
     Raises:
         TrainingError: a loss was not finite: what is found then is nothing.
@@ -205,7 +202,7 @@ def search(
     optimizer = sgd(weights, recipe, fused=not supernet.sampled)
     adam = supernet.adam(job.search)
     supernet.course[0] = logits.detach()
-    curve = checkpoint.load(supernet, optimizer) if checkpoint else []
+    curve = checkpoint.load(supernet, optimizer)
     steps_an_epoch = steps(min(len(data.train), len(data.validation)), recipe.batch_size)
     for epoch in range(len(curve), recipe.epochs):
         supernet.train()
@@ -239,8 +236,8 @@ def search(
             raise TrainingError(
                 f"expected finite losses and logits in epoch {epoch + 1}, got none: lower a learning rate"
             )
-        say(_line(epoch + 1, recipe.epochs, curve[-1], supernet))
-        if checkpoint and epoch < recipe.epochs - 1:
+        checkpoint.tell(_line(epoch + 1, recipe.epochs, curve[-1], supernet))
+        if epoch < recipe.epochs - 1:
             checkpoint.save(supernet, optimizer, curve)
     best = SPACE.to_native(tuple(logits.argmax(1).tolist()))
     return SupernetOutcome(best, tuple(map(_short, supernet.course)), tuple(curve))
@@ -282,13 +279,12 @@ def train(
     path: Path | None = None,
     workers: int = 0,
     checkpoint: Checkpoint | None = None,
-    say: Say = quiet,
 ) -> Searched:
     """Make a search; arguments and errors as in `harness.training.train.train`, and those of `search`."""
     checkpoint = checkpoint or Checkpoint(None, job.key)
     with reporting_memory(device):
-        data = loaded(job, path, device, workers, checkpoint, say)
+        data = loaded(job, path, device, workers, checkpoint)
         torch.manual_seed(job.seed)
         supernet = Supernet(job, classes=data.classes, channels=data.channels).to(device)
-        outcome = search(supernet, data, job, checkpoint=checkpoint, say=say)
+        outcome = search(supernet, data, job, checkpoint)
     return Searched(job, outcome, observed(device, checkpoint))

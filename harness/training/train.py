@@ -6,7 +6,7 @@ import math
 import platform
 import resource
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
@@ -27,16 +27,13 @@ from harness.training.jobs import CODE, Epoch, Job, Observed, Outcome, Spec, Str
 from harness.training.local import visible_gpus
 from harness.training.pictures import Data, Part, prepare
 from harness.training.recipes import Recipe
-from harness.training.worker import Say, quiet
 
 THREADS = 1  # that a CPU computes with, always: with another number sums have other last bits, and searches winners
 
 # -- training ---
 
 
-def fit(
-    network: nn.Module, data: Data, recipe: Recipe, seed: int, *, checkpoint: Checkpoint | None = None, say: Say = quiet
-) -> Outcome:
+def fit(network: nn.Module, data: Data, recipe: Recipe, seed: int, checkpoint: Checkpoint) -> Outcome:
     """Train a network in place and measure it; a loss that is not finite ends the training, and nothing is measured.
 
     Args:
@@ -44,14 +41,13 @@ def fit(
         data: from `prepare`, with the same recipe.
         recipe: how to train.
         seed: of the order of the pictures and of their augmentation.
-        checkpoint: where to go on from and to save to.
-        say: is told one line an epoch.
+        checkpoint: where to go on from and to save to, and who is told one line an epoch.
     """
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     device = next(network.parameters()).device
     autocast = torch.autocast("cuda", torch.bfloat16, enabled=recipe.mixed_precision and device.type == "cuda")
     optimizer = sgd(network.parameters(), recipe)
-    epochs = checkpoint.load(network, optimizer) if checkpoint else []
+    epochs = checkpoint.load(network, optimizer)
     steps_an_epoch = steps(len(data.train), recipe.batch_size)
     for epoch in range(len(epochs), recipe.epochs):
         network.train()
@@ -67,10 +63,10 @@ def fit(
         with autocast:
             measured = evaluate(network, data.validation)
         epochs.append(Epoch(finite(total.item() / len(data.train)), *measured))
-        say(_line(epoch + 1, recipe.epochs, epochs[-1]))
+        checkpoint.tell(_line(epoch + 1, recipe.epochs, epochs[-1]))
         if epochs[-1].train_loss is None:
             break
-        if checkpoint and epoch < recipe.epochs - 1:
+        if epoch < recipe.epochs - 1:
             checkpoint.save(network, optimizer, epochs)
     last = epochs[-1]
     test, test_loss = None, None
@@ -132,35 +128,27 @@ def build(job: Job, data: Data, device: torch.device) -> nn.Module:
     return network.to(device)
 
 
-def loaded(
-    job: Training, path: Path | None, device: torch.device, workers: int, checkpoint: Checkpoint, say: Say
-) -> Data:
+def loaded(job: Training, path: Path | None, device: torch.device, workers: int, checkpoint: Checkpoint) -> Data:
     """The job's pictures, divided and on the device; files are all opened once. Arguments and errors as in `train`."""
     if job.code != CODE:
         raise InvalidJob(f"expected a job for version {CODE} of harness.training, got {job.code}: check that one out")
     torch.set_num_threads(THREADS)
-    checkpoint.now, checkpoint.say = stretch(job, device), say
+    checkpoint.now = stretch(job, device)
     dataset = datasets.verified(job.dataset, job.digest, path)
     if dataset.left_out:
-        say(dataset.left_out)
+        checkpoint.tell(dataset.left_out)
     data = prepare(dataset, job.recipe, device, workers=workers)
     if isinstance(dataset, Folder) and not checkpoint.is_there:
         for part in (data.train, data.validation, data.test):
             for _ in part.ordered():
                 pass
-    say(f"{len(data.train)} pictures train, {len(data.validation)} validate, {len(data.test)} test")
-    say(f"on {device_name(device)}")
+    checkpoint.tell(f"{len(data.train)} pictures train, {len(data.validation)} validate, {len(data.test)} test")
+    checkpoint.tell(f"on {device_name(device)}")
     return data
 
 
 def train(
-    job: Job,
-    device: torch.device,
-    *,
-    path: Path | None = None,
-    workers: int = 0,
-    checkpoint: Checkpoint | None = None,
-    say: Say = quiet,
+    job: Job, device: torch.device, *, path: Path | None = None, workers: int = 0, checkpoint: Checkpoint | None = None
 ) -> Trained:
     """Train a job.
 
@@ -169,8 +157,7 @@ def train(
         device: where to train.
         path: where its data set lies, as `harness.training.data.find` wants it.
         workers: processes that read a folder of pictures.
-        checkpoint: where to go on from and to save to.
-        say: is told one line an epoch.
+        checkpoint: where to go on from and to save to, and who is told how it goes; by default nobody.
 
     Raises:
         InvalidJob: the job is for another version of this module, or its parts do not suit each other.
@@ -180,22 +167,16 @@ def train(
         Unwell: the job does not fit into the device as it is now, or the device or the data are gone.
     """
     checkpoint = checkpoint or Checkpoint(None, job.key)
-    log: list[str] = []
-
-    def note(line: str) -> None:
-        log.append(line)
-        say(line)
-
     torch.backends.cudnn.benchmark = True
     with reporting_memory(device):
-        data = loaded(job, path, device, workers, checkpoint, note)
+        data = loaded(job, path, device, workers, checkpoint)
         network = build(job, data, device)
-        outcome = fit(network, data, job.recipe, job.seed, checkpoint=checkpoint, say=note)
+        outcome = fit(network, data, job.recipe, job.seed, checkpoint)
     if outcome.test is None:
-        note("a loss is not finite: nothing is measured")
+        checkpoint.tell("a loss is not finite: nothing is measured")
     else:
-        note(f"test {outcome.test:.2f} %, loss {outcome.test_loss:.4f}")
-    return Trained(job, outcome, observed(device, checkpoint, log))
+        checkpoint.tell(f"test {outcome.test:.2f} %, loss {outcome.test_loss:.4f}")
+    return Trained(job, outcome, observed(device, checkpoint))
 
 
 # -- the device ---
@@ -260,14 +241,14 @@ def stretch(job: Spec, device: torch.device) -> Stretch:
     return Stretch(device_name(device), settings, versions, code_digest() if isinstance(job, Training) else "")
 
 
-def observed(device: torch.device, checkpoint: Checkpoint, log: Sequence[str] = ()) -> Observed:
+def observed(device: torch.device, checkpoint: Checkpoint) -> Observed:
     """What may differ between two trainings of a job, of one that has just ended."""
     return Observed(
         finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         seconds=round(checkpoint.elapsed(), 3),
         peak_memory_bytes=peak_memory(device),
         resumed_at=checkpoint.resumed_at,
-        log=tuple(log),
+        log=tuple(checkpoint.log),
         earlier=checkpoint.earlier,
         **msgspec.structs.asdict(checkpoint.now),
     )

@@ -10,17 +10,18 @@ import fcntl
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import BinaryIO
 
 from cache.errors import CacheError
+from cache.key import JSON
 from cache.record import Record
 from genius_replay import files
 from genius_replay.console import INTERRUPTED, fail, say
 from harness.errors import HarnessError, NotThisJob, Unwell
-from harness.training.jobs import S
+from harness.training.jobs import S, read
 
 RESULT = "result.json"  # beside the job, which it is the record of
 WRONG = 2  # exit code of a worker whose job cannot be done as it stands: another attempt would end likewise
@@ -29,12 +30,12 @@ EVERY_S = 60.0  # seconds between two checkpoints, at least
 _WATCH_S = 1.0  # between two looks whether the job is cancelled
 
 
-def perform(spec: Path, read: Callable[[Path], S], work: Callable[[S, Path], Record]) -> int:
+def perform(spec: Path, job_of: Callable[[Mapping[str, JSON]], S], work: Callable[[S, Path], Record]) -> int:
     """Do the job in a file, unless it is done, and leave its record in result.json beside it.
 
     Args:
         spec: the file that holds the job.
-        read: the job in a file.
+        job_of: the job of a request.
         work: does a job, and may keep where it stands in the file that it is told.
 
     Returns:
@@ -43,7 +44,7 @@ def perform(spec: Path, read: Callable[[Path], S], work: Callable[[S, Path], Rec
     """
     result = spec.parent / RESULT
     try:
-        job = read(spec)
+        job = job_of(read(spec))
         with claim(result):  # one process a job at a time: the next finds a result
             if result.exists():
                 read_result(result, job.key)
@@ -62,14 +63,6 @@ def perform(spec: Path, read: Callable[[Path], S], work: Callable[[S, Path], Rec
         fail("interrupted: the same command goes on from the last checkpoint")
         return INTERRUPTED
     return 0
-
-
-Say: TypeAlias = Callable[[str], object]
-"""Is told a line of a log."""
-
-
-def quiet(_line: str) -> None:
-    """Tell nobody."""
 
 
 def read_result(path: Path, key: str) -> Record:

@@ -57,10 +57,7 @@ def run(args: argparse.Namespace) -> int:
     lines += ["", *(f"Failed: {as_markdown(failure)}" for failure in failed)]
     absent = [entry.name for entry in manifest() if not is_fetched(entry)]
     if absent:
-        lines += [
-            "",
-            f"Not fetched, and so missing or quoted: {', '.join(absent)}. `python -m reproduce fetch` brings it.",
-        ]
+        lines += ["", f"Not fetched, so missing or quoted: {', '.join(absent)}. `python -m reproduce fetch` brings it."]
     if not draws:
         lines += ["", f"No figures were drawn; `{install('matplotlib')}` brings matplotlib."]
     lines += ["", *(f"- {name}: {value}" for name, value in provenance().items())]

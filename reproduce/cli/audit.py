@@ -10,7 +10,7 @@ from cache.errors import CacheError
 from genius_replay.advice import unknown
 from genius_replay.console import fail
 from genius_replay.options import name_or_infile
-from reproduce.data import Published, conversations, is_fetched, read_published
+from reproduce.data import Published, conversations, is_fetched, needed
 from reproduce.errors import DataMissing, ReproduceError, UsageError
 from reproduce.published.audit import FileAudit, as_json, as_text, audit
 from reproduce.report.output import TEXT_OR_JSON, add_output_arguments, emit, format_of
@@ -70,9 +70,4 @@ def _content(entry: Published) -> bytes:
         DataMissing: if a published run has not been fetched.
         ReproduceError: if it is not the published file.
     """
-    if entry not in conversations():
-        return Path(entry.path).read_bytes()
-    data = read_published(entry)
-    if data is None:
-        raise DataMissing(entry.name, purpose="its audit")
-    return data
+    return needed(entry, "its audit") if entry in conversations() else Path(entry.path).read_bytes()

@@ -23,8 +23,8 @@ from reproduce.benchmarks import Opened
 from reproduce.cli import training
 from reproduce.data import store
 from reproduce.errors import UsageError
+from reproduce.report import BLANK, Column, Report, headed, label, recomputed
 from reproduce.report.output import add_output_arguments, show
-from reproduce.report.report import BLANK, Column, Report, label, recomputed
 from tables.quality import centred_ranks
 from tables.space import Architecture
 
@@ -40,8 +40,7 @@ LEAST_WIDTH = 1 / 8  # the narrowest that a scale makes networks
 CLOSE = 2.0  # standard deviations
 
 COLUMNS = (
-    Column("architecture", "Architecture"),
-    Column("rank", "Rank"),
+    *headed("architecture", "rank"),
     Column("published", "Published, mean (%)"),
     Column("spread", "Std of its runs"),
     Column("here", "Here (%)"),

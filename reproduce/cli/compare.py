@@ -48,15 +48,7 @@ def run(args: argparse.Namespace) -> int:
         DataMissing: if a table that is named has not been fetched.
     """
     methods = [*(args.methods or AS_ARRAYS), *args.optimiser]
-    compared = compare(
-        methods,
-        args.table,
-        budgets=args.budget,
-        count=args.count,
-        trials=args.trials,
-        seed=args.seed,
-        recordings=args.recording,
-        oracle=args.oracle,
-    )
+    as_given = {name: getattr(args, name) for name in ("count", "trials", "seed", "oracle")}
+    compared = compare(methods, args.table, budgets=args.budget, recordings=args.recording, **as_given)
     show(compared.report(), args.format, args.out, compared.draw)
     return 0

@@ -19,22 +19,18 @@ from reproduce.benchmarks import BENCHMARKS, PUBLISHED
 from reproduce.data import conversations, manifest
 from reproduce.errors import UsageError
 from reproduce.paper.registry import ITEMS
-from reproduce.report.output import destination, emit
+from reproduce.report.output import emit
 
 SHELLS = ("bash", "zsh", "fish", "tcsh")
-RUNS = tuple(str(entry.run) for entry in conversations())
 
 NAMES: Mapping[str, Sequence[str]] = {
     "--table": tuple(BENCHMARKS),
-    "--method": tuple(catalogue.METHODS),
-    "--methods": tuple(catalogue.METHODS),
-    "METHOD": tuple(catalogue.METHODS),
+    **dict.fromkeys(("--method", "--methods", "METHOD"), tuple(catalogue.METHODS)),
     "--space": spaces.NAMES,
     "--recipe": tuple(recipes.RECIPES),
     "--dataset": tuple(data.NEEDS),
-    "--run": RUNS,
+    **dict.fromkeys(("--run", "audit FILE"), tuple(str(entry.run) for entry in conversations())),
     "fetch NAME": (*(entry.name for entry in manifest()), *PUBLISHED),
-    "audit FILE": RUNS,
 }
 """What options and arguments take that have no choices, since they also take what is one's own."""
 
@@ -60,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     parser.prog = "genius-replay"
     for command, action in _actions(parser, ""):
         written = (*action.option_strings, str(action.metavar), f"{command} {action.metavar}")
-        if action.type in (infile, outfile, path_only, destination):
+        if action.type in (infile, outfile, path_only):
             action.complete = shtab.DIRECTORY if action.metavar in ("DIR", "FOLDER") else shtab.FILE  # type: ignore[attr-defined]
         elif (name := next((one for one in written if one in NAMES), None)) is not None:
             action.choices = NAMES[name]

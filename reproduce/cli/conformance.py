@@ -8,7 +8,6 @@ python -m reproduce conformance --table my.csv
 from __future__ import annotations
 
 import argparse
-import importlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
@@ -16,6 +15,7 @@ from typing import cast
 from baselines import catalogue
 from genius_replay.advice import meant
 from genius_replay.console import say, warn
+from genius_replay.lazy import own_module
 from genius_replay.options import infile
 from harness import spaces
 from harness.conformance.methods import OF_METHODS, Finding, check
@@ -23,11 +23,11 @@ from harness.conformance.spaces import OF_SPACES, OF_TABLES
 from harness.spaces import SpaceModule
 from reproduce.benchmarks import open_file
 from reproduce.errors import UsageError
+from reproduce.report import Report, headed, label, recomputed
 from reproduce.report.output import add_output_arguments, show
-from reproduce.report.report import Column, Report, label, recomputed
 from tables.files import EXPECTED
 
-COLUMNS = (Column("property", "Property"), Column("holds", "Holds"), Column("reason", "Reason"))
+COLUMNS = headed("property", "holds", "reason")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -84,7 +84,7 @@ def _space(name: str) -> SpaceModule:
     if name in spaces.NAMES:
         return spaces.find(name)
     try:
-        module = importlib.import_module(name)
+        module = own_module(name)
     except Exception as error:  # whatever a module of others raises when it is imported
         raise UsageError(
             f"conformance: expected --space to name a module, such as my_space for my_space.py in this folder, "

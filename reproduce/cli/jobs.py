@@ -7,33 +7,24 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 
-from cache.key import DIGEST_PREFIX
+from cache.key import DIGEST_PREFIX, short
 from cache.record import Record
 from harness.errors import HarnessError
 from harness.training import estimates
 from harness.training.estimates import Pace
-from harness.training.jobs import Job, Trained, read
+from harness.training.jobs import Job, Trained, of_request, read
 from harness.training.local import gpus
 from harness.training.queue import SPEC, Queue, State, Status
 from reproduce.cli import training
 from reproduce.errors import NoHome, UsageError
+from reproduce.report import BLANK, MISSING, Cell, Column, Report, headed, label, recomputed
 from reproduce.report.output import add_output_arguments, emit, show
-from reproduce.report.report import BLANK, MISSING, Cell, Column, Report, label, recomputed
 from tables.errors import TableError
 
-SHORT = 12  # digits of a key that the list shows
-
 COLUMNS = (
-    Column("job", "Job"),
-    Column("state", "State"),
-    Column("space", "Space"),
-    Column("architecture", "Architecture"),
+    *headed("job", "state", "space", "architecture"),
     Column("dataset", "Data"),
-    Column("epochs", "Epochs"),
-    Column("attempts", "Attempts"),
-    Column("hours", "Hours"),
-    Column("remaining", "Remaining"),
-    Column("remark", "Remark"),
+    *headed("epochs", "attempts", "hours", "remaining", "remark"),
 )
 
 
@@ -133,7 +124,7 @@ def report(queue: Queue) -> Report:
 def _read(status: Status) -> Job | str:
     """The training, or why there is none to be shown."""
     try:
-        job = read(status.folder / SPEC)
+        job = of_request(read(status.folder / SPEC))
     except (HarnessError, TableError) as error:
         return status.fault or str(error)
     return status.fault or (job if isinstance(job, Job) else "a search with shared weights")
@@ -160,7 +151,7 @@ def _row(record: Record | None, status: Status, job: Job | str, left: float | No
         else (label(job.space), label(job.architecture), label(job.dataset), label(job.recipe.epochs))
     )
     return (
-        label(status.key.removeprefix(DIGEST_PREFIX)[:SHORT]),
+        label(short(status.key)),
         label(status.state.value),
         *what,
         label(len(status.attempts)),

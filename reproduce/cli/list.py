@@ -11,8 +11,8 @@ from reproduce.data import conversations, home, is_damaged, is_fetched, manifest
 from reproduce.errors import NoHome
 from reproduce.paper.registry import ITEMS
 from reproduce.published.imagenet import published_run
+from reproduce.report import Report, headed, label
 from reproduce.report.output import add_output_arguments, emit, format_of, show
-from reproduce.report.report import Column, Report, label
 
 HEADINGS = {
     "table or figure": "Tables and figures (python -m reproduce NAME):",
@@ -30,12 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the tables, the runs and the published files."""
-    rows, notes = [*_rows()], _notes()
+    rows, notes = [*_rows()], [*_notes()]
     form = args.format or format_of(args.out) or "text"
     if form != "text":
-        columns = (Column(key, key.capitalize()) for key in ("kind", "name", "about", "state", "command"))
+        columns = headed("kind", "name", "about", "state", "command")
         cells = tuple(tuple(map(label, row)) for row in rows)
-        show(Report("list", "What can be reproduced here", (*columns,), cells, tuple(notes)), form, args.out)
+        show(Report("list", "What can be reproduced here", columns, cells, tuple(notes)), form, args.out)
         return 0
     lines = []
     for kind, group in groupby(rows, lambda row: row[0]):
@@ -65,14 +65,13 @@ def _rows() -> Iterator[tuple[str, str, str, str, str]]:
         yield BENCHMARK, name, "", DAMAGED if mends else state, mends or command
 
 
-def _notes() -> list[str]:
+def _notes() -> Iterator[str]:
     """How much of what is published is here, and where."""
     brought = sum(is_fetched(entry) and not is_damaged(entry) for entry in manifest())
     try:
         where = f"in {home()}"
     except NoHome as error:
         where = f"at hand: {error}"
-    notes = [f"Published files: {brought} of {len(manifest())} {where}"]
+    yield f"Published files: {brought} of {len(manifest())} {where}"
     if brought < len(manifest()):
-        notes.append("  `python -m reproduce fetch` brings the rest; with --mirror DIR from a folder.")
-    return notes
+        yield "  `python -m reproduce fetch` brings the rest; with --mirror DIR from a folder."

@@ -15,8 +15,8 @@ from reproduce.benchmarks import BENCHMARKS, Opened
 from reproduce.errors import UsageError
 from reproduce.published.imagenet import embedded
 from reproduce.published.trials import best_cells, published_trials
+from reproduce.report import BLANK, MISSING, Cell, Column, Report, label, quoted, recomputed, recomputed_millions
 from reproduce.report.output import add_output_arguments, show
-from reproduce.report.report import BLANK, MISSING, Cell, Column, Report, label, quoted, recomputed, recomputed_millions
 from tables.space import Architecture, Space
 
 IMAGENET = "mobilenetv2-se"
@@ -85,9 +85,7 @@ def report(table: str, texts: Sequence[str], top: int | None) -> Report:
         notes.append(benchmarks.what_counts(table))
         if space.networks is not None:
             notes.append(f"Those shown are {len({space.network(each) for each in architectures})} networks.")
-    digests = {table: opened.table.digest} if opened else {}
-    versions = benchmarks.VERSIONS if opened else {}
-    return Report("query", f"{table}: {space.title}", columns, rows, tuple(notes), tables=digests, versions=versions)
+    return Report("query", f"{table}: {space.title}", columns, rows, tuple(notes), (), *benchmarks.evidence(opened))
 
 
 def _row(

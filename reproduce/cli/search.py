@@ -27,8 +27,8 @@ from reproduce.benchmarks import BENCHMARKS, Opened
 from reproduce.cli import training
 from reproduce.errors import UsageError
 from reproduce.published.replay import ITERATIONS
+from reproduce.report import Report, recomputed
 from reproduce.report.output import add_output_arguments, show
-from reproduce.report.report import Report, recomputed
 from reproduce.runs import Overlay
 from reproduce.searches import GENIUS, WINDOWED
 
@@ -171,8 +171,8 @@ def _check(args: argparse.Namespace) -> None:
             f"{me}: expected --method NAME --space NAME, or --model NAME --space NAME, or --method genius --run NAME, "
             "or --from FILE"
         )
-    if args.objective == "table":
-        training.refuse(args)
+    if args.objective == "table" and (options := given(args, training.add_arguments)):
+        raise UsageError(f"{me}: {', '.join(options)} is for trainings: add --objective train, or leave it out")
     if args.dry_run and (args.objective == "table" or args.model):
         raise UsageError(f"{me}: --dry-run says what trainings will take: for --objective train without a model")
     if args.max_cost is not None and args.prices is None:

@@ -180,18 +180,16 @@ def serve(model: LocalModel, *, port: int, context: int, threads: int) -> None:
 def served(model: LocalModel, port: int, context: int) -> str:
     """What is served, and the line that uses it."""
     base_url = f"http://{LOOPBACK}:{port}/v1"
-    facts = {
-        "model": f"{model.identifier}, {model.file}",
-        "sha256": model.sha256,
-        "context": f"{context} tokens",
-        "base URL": base_url,
-    }
-    record = (
-        f"python -m reproduce record --model {model.identifier} --base-url {base_url} --space nas-bench-macro "
-        f"--answers json-object --parameter repeat_penalty=1 --into {model.name}.jsonl"
+    return (
+        f"model     {model.identifier}, {model.file}\n"
+        f"sha256    {model.sha256}\n"
+        f"context   {context} tokens\n"
+        f"base URL  {base_url}\n"
+        "In another terminal:\n"
+        f"  python -m reproduce record --model {model.identifier} --base-url {base_url} --space nas-bench-macro "
+        f"--answers json-object --parameter repeat_penalty=1 --into {model.name}.jsonl\n"
+        "Ctrl-C stops the server.\n"
     )
-    lines = [f"{name:<9} {value}" for name, value in facts.items()]
-    return "\n".join([*lines, "In another terminal:", f"  {record}", "Ctrl-C stops the server."]) + "\n"
 
 
 # -- the command ---

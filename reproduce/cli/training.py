@@ -71,14 +71,6 @@ def add_arguments(parser: argparse.ArgumentParser, *, dataset: str = "digits") -
     where.add_argument("--slurm", nargs="+", default=[], metavar="KEY=VALUE", help="slurm: account=… mem=16G qos=…")
 
 
-def refuse(args: argparse.Namespace) -> None:
-    """Refuse options of `add_arguments` where nothing is trained; raises UsageError."""
-    if options := given(args, add_arguments):
-        raise UsageError(
-            f"{args.command}: {', '.join(options)} is for trainings: add --objective train, or leave it out"
-        )
-
-
 def described(args: argparse.Namespace, space: str, *, searched: bool = True) -> Training:
     """What the command line says; what is `searched` with it needs a validation accuracy.
 
@@ -92,9 +84,8 @@ def described(args: argparse.Namespace, space: str, *, searched: bool = True) ->
         raise UsageError(f"{args.command}: {', '.join(ignored)} is not for --executor {args.executor}; leave it out")
     builder(space)  # refused here, before data are read
     recipe = recipes.find(args.recipe or _RECIPES.get(args.dataset, _RECIPE))
-    for name in ("epochs", "batch_size", "input_size"):
-        if getattr(args, name) is not None:
-            recipe = replace(recipe, **{name: getattr(args, name)})
+    instead = {name: getattr(args, name) for name in ("epochs", "batch_size", "input_size")}
+    recipe = replace(recipe, **{name: number for name, number in instead.items() if number is not None})
     if args.validation is not None:
         kept = recipe.split.train + recipe.split.validation - args.validation
         recipe = replace(recipe, split=replace(recipe.split, train=kept, validation=args.validation))

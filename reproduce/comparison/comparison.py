@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from operator import index
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,9 @@ from reproduce.comparison import report
 from reproduce.comparison.contest import Contest, Rules, contest
 from reproduce.comparison.contestants import GENIUS_BUDGET
 from reproduce.data import store
-from reproduce.errors import ReproduceError, UsageError
+from reproduce.errors import ReproduceError, UsageError, expect_types, positive
 from reproduce.recording import Recorded
-from reproduce.report.report import Report
+from reproduce.report import Report
 
 BUDGETS = (10, 50, 100, 200, 300)
 COUNTS = ("evaluations", "unique")  # what a budget may count
@@ -71,7 +72,7 @@ def compare(
     count: str = COUNTS[0],
     trials: int | None = None,
     seed: int = 0,
-    recordings: Sequence[str | PathLike[str]] = (),
+    recordings: str | PathLike[str] | Sequence[str | PathLike[str]] = (),
     oracle: bool = False,
 ) -> Comparison:
     """Let methods search tables beside GENIUS and recorded models: same tables, same budgets, with intervals.
@@ -83,8 +84,8 @@ def compare(
         methods: of the catalogue, `Method`s, or classes of one's own; all that run as arrays, unless it is said.
             Results of a method that states no version are not kept.
         tables: by name, the path of one's own, or opened; all that are at hand, unless it is said.
-        budgets: at each of which it is seen what everybody selects.
-        count: what budgets count, "evaluations", or "unique" architectures.
+        budgets: at each of which it is seen what everybody selects; by default 10, 50, 100, 200 and 300.
+        count: what budgets count, "evaluations", which is the default, or "unique" architectures.
         trials: of each method; by default 1000, and fewer where trials run one by one.
         seed: of all methods.
         recordings: of models of one's own, who stand beside those of the project.
@@ -96,16 +97,15 @@ def compare(
         TableError: a table of one's own cannot be read.
         OptimizerError, InvalidArchitecture: a method fails, or proposes what is no architecture.
     """
-    budgets = [budgets] if isinstance(budgets, int) else budgets
-    for number in (*budgets, *([] if trials is None else [trials])):
-        if not isinstance(number, int) or number < 1:
-            raise UsageError(f"expected positive budgets and trials, got {number}")
+    expect_types(compare, locals())
+    budgets = [positive(each, "positive budgets") for each in _several(budgets)]
+    trials = None if trials is None else positive(trials, "a positive number of trials")
     if not budgets or count not in COUNTS:
-        raise UsageError(f"expected a budget that counts {' or '.join(COUNTS)}, got {list(budgets)} of {count!r}")
+        raise UsageError(f"expected a budget that counts {' or '.join(COUNTS)}, got {budgets} of {count!r}")
     chosen = {each.name: each for each in map(catalogue.method, _several(AS_ARRAYS if methods is None else methods))}
     named = tables if tables is not None else [name for name in BENCHMARKS if benchmarks.at_hand(name)]
-    paths = list(map(Path, recordings))
-    rules = Rules(tuple(sorted(set(budgets))), count, trials, seed)
+    paths = list(map(Path, _several(recordings)))
+    rules = Rules(tuple(sorted(set(budgets))), count, trials, index(seed))
     committed = {"": [run for path in recording.committed() for run in recording.read(path)]}
     files = Counter(path.name for path in paths)  # two files of one name keep their folders
     own = {f" ({path.name if files[path.name] == 1 else path})": recording.of_models(path) for path in paths}
@@ -121,7 +121,7 @@ def compare(
 
 def _several(given: Any) -> Sequence[Any]:
     """The values that were given, which may be a single one."""
-    return [given] if isinstance(given, str) or not isinstance(given, Sequence) else given
+    return [given] if isinstance(given, str) or not isinstance(given, Iterable) else [*given]
 
 
 def _elsewhere(recordings: Mapping[str, Sequence[Recorded]], contests: Sequence[Contest]) -> Iterator[str]:

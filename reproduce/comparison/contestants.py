@@ -125,8 +125,7 @@ def recorded(pool: Pool, opened: Opened, budgets: Sequence[int], source: str) ->
     """What a recorded model selects on its table, at the iterations of its runs; and what is to be said of it."""
     (model, _, answers, temperature), apart, group = pool
     name = ", ".join(filter(None, (model, answers, f"temperature {temperature:g}", apart))) + source
-    selected: dict[int, list[int]] = {}
-    reached: dict[int, list[int]] = {}
+    found: dict[int, list[tuple[int, int]]] = {}  # by budget what each run selected, and how much of it was spent
     why: Counter[str] = Counter()
     for run in group:
         budget = run.specification.budget.evaluations
@@ -142,8 +141,7 @@ def recorded(pool: Pool, opened: Opened, budgets: Sequence[int], source: str) ->
             why[f"have a budget of {budget or 'something else than'} evaluations, which is not compared"] += 1
         else:
             index = opened.table.index_of(opened.space.from_native(run.ended.selected))
-            selected.setdefault(budget, []).append(index)
-            reached.setdefault(budget, []).append(run.ended.evaluated)
+            found.setdefault(budget, []).append((index, run.ended.evaluated))
     remarks = [f"{name}: {count} of {len(group)} runs {what}, and are left out" for what, count in why.items()]
-    found, spent = ({at: np.array(each[at]) for at in sorted(each)} for each in (selected, reached))
-    return Contestant(name, found, spent), remarks
+    selected, reached = ({at: np.array(found[at])[:, n] for at in sorted(found)} for n in (0, 1))
+    return Contestant(name, selected, reached), remarks

@@ -20,19 +20,14 @@ from reproduce.comparison.contest import Contest
 from reproduce.comparison.contestants import GENIUS_BUDGET, Contestant
 from reproduce.comparison.statistics import LEVEL, TEST, holm, mann_whitney, median_interval, superiority
 from reproduce.published.trials import selections
-from reproduce.report.output import PALETTE, new_figure, save
-from reproduce.report.report import BLANK, MISSING, Cell, Column, Report, Status, estimated, label, quoted, recomputed
-from tables.table import HeldOut
+from reproduce.report import BLANK, MISSING, Cell, Column, Report, Status, estimated, headed, label, quoted, recomputed
+from reproduce.report.output import PALETTE, new_figure, panels, save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 COLUMNS = (
-    Column("table", "Table"),
-    Column("method", "Method"),
-    Column("budget", "Budget"),
-    Column("reached", "Reached"),
-    Column("trials", "Trials"),
+    *headed("table", "method", "budget", "reached", "trials"),
     Column("test", "Test (%), mean", "higher"),
     Column("test_q05", "5 %"),
     Column("test_q50", "Median"),
@@ -241,22 +236,13 @@ def draw(contests: Sequence[Contest], count: str, path: Path) -> None:
     Raises:
         UsageError: if matplotlib is not installed.
     """
-    columns = min(2, len(contests))
-    lines = -(-len(contests) // columns)
     shown = list(dict.fromkeys(one.name for contest in contests for one in (*contest.methods, *contest.recorded)))
-    figure = new_figure(height=1.9 * lines + 0.14 * len(shown) + 0.6)
-    axes = figure.subplots(lines, columns, squeeze=False, sharex=True)
-    for axis in axes.flat[len(contests) :]:
-        axis.set_visible(False)
+    figure = new_figure(height=1.9 * -(-len(contests) // 2) + 0.14 * len(shown) + 0.6)
+    axes = panels(figure, len(contests), count, "regret (points)", sharex=True)
     styles = dict(zip(shown, cycle(product(("-", "--", ":"), PALETTE[:-1])), strict=False))
-    for axis, contest in zip(axes.flat, contests, strict=False):
+    for axis, contest in zip(axes, contests, strict=True):
         _draw_panel(axis, contest, styles)
-    for axis in axes.flat[max(len(contests) - columns, 0) : len(contests)]:  # the last of each column
-        axis.tick_params(labelbottom=True)
-        axis.set_xlabel(count)
-    for axis in axes[:, 0]:
-        axis.set_ylabel("regret (points)")
-    named = [zip(*axis.get_legend_handles_labels(), strict=True) for axis in axes.flat]
+    named = [zip(*axis.get_legend_handles_labels(), strict=True) for axis in axes]
     handles = {label: handle for pairs in named for handle, label in pairs}
     columns = 1 if max(map(len, handles), default=0) > WIDEST else 2
     figure.legend(handles.values(), handles, loc="outside lower center", ncols=columns, frameon=False, fontsize=5)
@@ -267,7 +253,9 @@ def _draw_panel(axis: Axes, contest: Contest, styles: Mapping[str, tuple[str, st
     held_out = contest.opened.held_out
     drawn = [*((one, *styles[one.name]) for one in (*contest.methods, *contest.recorded))]
     drawn += [(one, line, PALETTE[-1]) for one, line in zip(contest.genius, cycle(("-", "--", ":")), strict=False)]
-    floor = _floor(held_out)
+    # Where a regret of nothing is drawn on a logarithmic axis: half a step from the best accuracy to the next.
+    test = np.unique(held_out.test)
+    floor = max(float(test[-1] - test[-2]) / 2 if len(test) > 1 else 0.0, LEAST)
     for one, line, colour in drawn:
         mark = "*" if one in contest.genius else "o"
         # A label that begins with an underscore would stand in no legend: that of a class in a notebook.
@@ -290,9 +278,3 @@ def _draw_panel(axis: Axes, contest: Contest, styles: Mapping[str, tuple[str, st
     axis.set_ylim(bottom=0.8 * floor)
     axis.tick_params(axis="y", which="minor", labelleft=False)
     axis.set_title(contest.name.replace("-201-", "-201\n") + MARKS[contest.opened.table.measure.value], fontsize=6)
-
-
-def _floor(held_out: HeldOut) -> float:
-    """Where a regret of nothing is drawn on a logarithmic axis: half a step from the best accuracy to the next."""
-    test = np.unique(held_out.test)
-    return max(float(test[-1] - test[-2]) / 2 if len(test) > 1 else 0.0, LEAST)

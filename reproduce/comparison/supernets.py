@@ -7,7 +7,7 @@ epoch.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,8 +22,8 @@ from harness.training.jobs import SUPERNET, Searched, SupernetJob, trained_with
 from reproduce import benchmarks
 from reproduce.benchmarks import Opened
 from reproduce.published.replay import RECORDED
-from reproduce.report.output import PALETTE, new_figure, save
-from reproduce.report.report import MISSING, Cell, Column, Report, Status, label, recomputed, replayed
+from reproduce.report import MISSING, Cell, Column, Report, Status, headed, label, recomputed, replayed
+from reproduce.report.output import PALETTE, new_figure, panels, save
 
 COMMITTED = RECORDED / "supernets.jsonl"
 TABLE = "nas-bench-201-cifar10"  # in which the cells are looked up
@@ -38,12 +38,9 @@ METHODS = {
     "gdas": "GDAS",
 }
 COLUMNS = (
-    Column("method", "Method"),
-    Column("data", "Data"),
+    *headed("method", "data"),
     Column("learning_rate", "Rate of logits"),
-    Column("epochs", "Epochs"),
-    Column("seed", "Seed"),
-    Column("cell", "Cell"),
+    *headed("epochs", "seed", "cell"),
     *(Column(name, name) for name in OPERATIONS),
     Column("validation", "Supernet, validation (%)"),
     Column("test", "Cell on CIFAR-10, test (%)", "higher"),
@@ -139,22 +136,21 @@ def _digits(cell: Sequence[int]) -> str:
     return " ".join("".join(map(str, node)) for node in SPACE.split(tuple(cell)))
 
 
-def _notes(groups: Sequence[Group], opened: Opened | None) -> list[str]:
+def _notes(groups: Sequence[Group], opened: Opened | None) -> Iterator[str]:
     coded = ", ".join(f"{code} {name}" for code, name in enumerate(OPERATIONS))
-    notes = [
+    yield (
         f"A cell lists the operations on the edges 0→1; 0→2, 1→2; 0→3, 1→3, 2→3: {coded}. Under the names of the "
-        "operations stands the softmax weight of each after the last epoch, mean of the six edges; 0.200 is the start.",
-        *(_course(group) for group in groups),
-    ]
+        "operations stands the softmax weight of each after the last epoch, mean of the six edges; 0.200 is the start."
+    )
+    yield from map(_course, groups)
     every = [SPACE.from_native(searched.outcome.architecture) for group in groups for searched in group.searches]
     collapsed = sum(cell == ALL_SKIP for cell in every)
     if opened is None:
-        brings = benchmarks.find(TABLE).brings
-        known = f"`{brings}` brings the table in which the cells are looked up"
+        known = f"`{benchmarks.find(TABLE).brings}` brings the table in which the cells are looked up"
     else:
         standing = opened.standing(ALL_SKIP)
         known = f"it tests at {standing.test:.2f} % on CIFAR-10, rank {standing.ties[0]:,} of {len(opened.held_out):,}"
-    return [*notes, f"{collapsed} of {len(every)} searches end in the cell of skip connections alone; {known}."]
+    yield f"{collapsed} of {len(every)} searches end in the cell of skip connections alone; {known}."
 
 
 def _course(group: Group) -> str:
@@ -176,23 +172,15 @@ def draw(groups: Sequence[Group], path: Path) -> None:
         UsageError: if matplotlib is not installed.
         ReproduceError: if the file cannot be written; what was there before stays.
     """
-    columns = 2
-    height = -(-len(groups) // columns)
-    figure = new_figure(height=0.6 + 1.45 * height)
-    axes = figure.subplots(height, columns, sharey=True, squeeze=False)
-    for axis, group in zip(axes.flat, groups, strict=False):
+    figure = new_figure(height=0.6 + 1.45 * -(-len(groups) // 2))
+    axes = panels(figure, len(groups), "epoch", "softmax weight", sharey=True)
+    for axis, group in zip(axes, groups, strict=True):
         for searched in group.searches:
             for name, colour, course in zip(OPERATIONS, PALETTE, weights(searched).mean(axis=1).T, strict=False):
                 first = searched is group.searches[0]
                 axis.plot(course, color=colour, linewidth=0.9, alpha=0.8, label=name if first else None)
         axis.set_title(group.title.replace(f", {group.data}, ", f"\n{group.data}\n"), fontsize=6)
-    for axis in axes.flat[len(groups) :]:
-        axis.set_axis_off()
-    for axis in axes[:, 0]:
-        axis.set_ylabel("softmax weight")
-    for axis in axes.flat[max(len(groups) - columns, 0) : len(groups)]:
-        axis.set_xlabel("epoch")
-        axis.xaxis.get_major_locator().set_params(integer=True)
-    handles, labels = axes[0, 0].get_legend_handles_labels()
+        axis.locator_params("x", integer=True)
+    handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, columnspacing=1)
     save(figure, path)

@@ -26,13 +26,11 @@ from reproduce.paper import printed
 from reproduce.paper.imagenet import RUNS
 from reproduce.published.imagenet import replay
 from reproduce.published.replay import Replay
-from reproduce.report.report import BLANK, Column, Report, label, quoted, recomputed
+from reproduce.report import BLANK, Column, Report, headed, label, quoted, recomputed
 
 COLUMNS = (
     Column("layers", "Where"),
-    Column("input", "Input"),
-    Column("operators", "Operators"),
-    Column("channels", "Channels"),
+    *headed("input", "operators", "channels"),
     Column("num_blocks", "Blocks"),
     Column("stride", "Stride"),
     Column("true_input", "Input, by prompt and cost"),

@@ -5,7 +5,7 @@ A figure is a report first: every point that is drawn stands in its table. Drawi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +16,8 @@ from reproduce.benchmarks import Opened
 from reproduce.paper.trials import SETTINGS, cells, contradicts
 from reproduce.published.replay import ITERATIONS
 from reproduce.published.trials import published_trials
+from reproduce.report import Cell, Column, Report, headed, label, recomputed
 from reproduce.report.output import COLOURS, MARKERS, new_figure, save
-from reproduce.report.report import Cell, Column, Report, label, recomputed
 from tables.table import expected_best
 
 if TYPE_CHECKING:
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 REPETITIONS = 10_000  # of the paper's random baseline
 SEED = 0
 COLUMNS = (
-    Column("panel", "Panel"),
-    Column("series", "Series"),
+    *headed("panel", "series"),
     Column("iteration", "T"),
     Column("accuracy", "Accuracy (%)"),
     Column("rank", "Rank"),
@@ -53,10 +52,11 @@ def _report(name: str, title: str, tables: Sequence[str]) -> Report:
     """Every point, a panel a table of the paper: trials as printed or looked up, the random baseline, the optimum."""
     rows: list[tuple[Cell, ...]] = []
     notes: list[str] = []
-    digests = {}
+    there: list[Opened | None] = []
     for table in tables:
         panel, trials = SETTINGS[table], published_trials()[table]
         opened = benchmarks.open_if_at_hand(trials.space)
+        there.append(opened)
         for number, trial in enumerate(trials.trials, start=1):
             for iteration, one in enumerate(trial):
                 truth = opened.standing(one.architecture) if opened else None
@@ -68,28 +68,21 @@ def _report(name: str, title: str, tables: Sequence[str]) -> Report:
             notes.append(f"{panel}: `{brings}` adds the random baseline and the optimum.")
         else:
             rows += _baselines(panel, opened)
-            digests[trials.space] = opened.table.digest
-    versions = benchmarks.VERSIONS if digests else {}
-    return Report(name, title, COLUMNS, tuple(rows), tuple(dict.fromkeys(notes)), tables=digests, versions=versions)
+    return Report(name, title, COLUMNS, tuple(rows), tuple(dict.fromkeys(notes)), (), *benchmarks.evidence(*there))
 
 
-def _baselines(panel: str, opened: Opened) -> list[tuple[Cell, ...]]:
+def _baselines(panel: str, opened: Opened) -> Iterator[tuple[Cell, ...]]:
     """What random search attains after each evaluation, exactly; the paper's own estimate of it; the optimum."""
     test, rank = opened.held_out.test, opened.held_out.rank
-    rows = []
     for iteration in range(ITERATIONS):
         accuracy = recomputed(expected_best(test, test, iteration + 1), ".2f")
         expected_rank = recomputed(expected_best(test, rank.astype(np.float64), iteration + 1), ".0f")
-        rows.append(_row(panel, RANDOM, iteration, accuracy, expected_rank))
+        yield _row(panel, RANDOM, iteration, accuracy, expected_rank)
     drawn = np.random.default_rng(SEED).integers(len(test), size=(REPETITIONS, ITERATIONS))
     estimate = recomputed(float(test[drawn].max(axis=1).mean()), ".2f")
     estimated_rank = recomputed(float(rank[drawn].min(axis=1).mean()), ".0f")
-    last = ITERATIONS - 1
-    return [
-        *rows,
-        _row(panel, REPEATED, last, estimate, estimated_rank),
-        _row(panel, OPTIMUM, last, recomputed(opened.held_out.optimum, ".2f"), recomputed(1)),
-    ]
+    yield _row(panel, REPEATED, ITERATIONS - 1, estimate, estimated_rank)
+    yield _row(panel, OPTIMUM, ITERATIONS - 1, recomputed(opened.held_out.optimum, ".2f"), recomputed(1))
 
 
 def _row(panel: str, series: str, iteration: int, accuracy: Cell, rank: Cell) -> tuple[Cell, ...]:
@@ -106,11 +99,10 @@ def draw(report: Report, path: Path) -> None:
     figure = new_figure(height=3.9)
     axes = figure.subplots(2, len(panels), sharex=True, squeeze=False)
     for column, panel in enumerate(panels):
-        series: dict[str, list[tuple[float, float, float]]] = {}
+        series: dict[str, list[list[float]]] = {}  # T, accuracy, rank
         for row in report.rows:
             if row[0].text == panel:
-                point = tuple(float(cell.value or 0) for cell in row[2:])
-                series.setdefault(row[1].text, []).append((point[0], point[1], point[2]))
+                series.setdefault(row[1].text, []).append([float(cell.value or 0) for cell in row[2:]])
         for axis, which in ((axes[0, column], 1), (axes[1, column], 2)):
             _draw_panel(axis, series, which)
         axes[0, column].set_title(panel.replace(", ", "\n"))
@@ -126,7 +118,7 @@ def draw(report: Report, path: Path) -> None:
     save(figure, path)
 
 
-def _draw_panel(axis: Axes, series: dict[str, list[tuple[float, float, float]]], which: int) -> None:
+def _draw_panel(axis: Axes, series: dict[str, list[list[float]]], which: int) -> None:
     trials = [name for name in series if name.startswith("trial")]
     for name, colour, marker in zip(trials, COLOURS, MARKERS, strict=True):
         points = np.array(series[name])

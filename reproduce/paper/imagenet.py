@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from cache.errors import ReplayMiss
+from harness.protocol import MILLION
 from harness.spaces.mobilenetv2_se import cost
 from reproduce.errors import MalformedConversation
 from reproduce.paper import printed
 from reproduce.published.imagenet import replay
 from reproduce.published.replay import Replay
-from reproduce.report.report import (
-    MISSING,
-    Cell,
-    Column,
-    Report,
-    quoted,
-    quoted_millions,
-    recomputed_millions,
-    replayed,
-)
+from reproduce.report import MISSING, Cell, Column, Report, quoted, recomputed_millions, replayed
 
 RUNS = {"GENIUS-329": "329M", "GENIUS-401": "401M"}
 """The run whose winner is GENIUS' network of this name."""
@@ -161,6 +154,6 @@ def _cell(key: str, value: Any, found: Replay | None) -> Cell:
         shortest = isinstance(value, int) or key == "search_cost_gpu_days"
         return quoted(value, "g" if shortest else ".1f")
     form, count = COUNTS[key]
-    if found is None:
-        return quoted_millions(value, form)
+    if found is None:  # in ones, as what is computed
+        return replace(quoted(value, form), value=None if value is None else round(value * MILLION))
     return recomputed_millions(getattr(cost(found.winner), count), form)

@@ -5,16 +5,15 @@ A row names its function and does not import it, so that a command loads what it
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, NamedTuple
 
 from genius_replay.advice import unknown
 from reproduce.errors import UsageError
 
 if TYPE_CHECKING:
-    from reproduce.report.report import Report
+    from reproduce.report import Report
 
 
 class Item(NamedTuple):
@@ -25,18 +24,21 @@ class Item(NamedTuple):
         builds: "module.function" of `reproduce.paper`; called with the name, it gives a `Report`.
         title: what `list` and `--help` say of it.
         benchmarks: the benchmark tables that it is about; without any it is about the ImageNet search.
-        draws: of a figure, the function that draws its report into a file.
     """
 
     name: str
     builds: str
     title: str
     benchmarks: tuple[str, ...] = ()
-    draws: str = ""
+
+    @property
+    def draws(self) -> bool:
+        """Whether it is a figure, whose module has a function `draw` beside that which builds its report."""
+        return self.name.startswith("figure")
 
     def report(self) -> Report:
         """Build the report."""
-        report: Report = _function(self.builds)(self.name)
+        report: Report = resolve_name(f"reproduce.paper.{self.builds}")(self.name)
         return report
 
     def draw(self, report: Report, path: Path) -> None:
@@ -46,13 +48,7 @@ class Item(NamedTuple):
             UsageError: if matplotlib is not installed.
             ReproduceError: if the file cannot be written; what was there before stays.
         """
-        _function(self.draws)(report, path)
-
-
-def _function(path: str) -> Callable[..., Any]:
-    module, _, name = path.partition(".")
-    function: Callable[..., Any] = getattr(import_module(f"reproduce.paper.{module}"), name)
-    return function
+        resolve_name(f"reproduce.paper.{self.builds.partition('.')[0]}.draw")(report, path)
 
 
 CELLS = ("nas-bench-201-cifar10", "nas-bench-201-cifar100", "nas-bench-201-imagenet16-120")
@@ -79,16 +75,9 @@ _ITEMS = (
         "curves.figure2",
         "NAS-Bench-Macro, accuracy and rank by iteration; --out FILE.png or .svg draws it",
         MACRO,
-        "curves.draw",
     ),
-    Item("figure3", "curves.figure3", "Channel-Bench-Macro, accuracy and rank by iteration", CHANNELS, "curves.draw"),
-    Item(
-        "figure_temperature",
-        "temperature.report",
-        "temperature 1 against 0, with what three trials can show",
-        MACRO,
-        "temperature.draw",
-    ),
+    Item("figure3", "curves.figure3", "Channel-Bench-Macro, accuracy and rank by iteration", CHANNELS),
+    Item("figure_temperature", "temperature.report", "temperature 1 against 0, with what three trials can show", MACRO),
 )
 
 ITEMS = {item.name: item for item in _ITEMS}

@@ -15,16 +15,14 @@ from numpy.typing import NDArray
 from reproduce.comparison.statistics import median_interval
 from reproduce.published.replay import ITERATIONS
 from reproduce.published.trials import published_trials
+from reproduce.report import Column, Report, label, quoted, recomputed
 from reproduce.report.output import COLOURS, MARKERS, new_figure, save
-from reproduce.report.report import Column, Report, label, quoted, recomputed
 
 TABLES = {1: "table7", 0: "table8"}
 COLUMNS = (
     Column("temperature", "Temperature"),
     Column("iteration", "T"),
-    Column("trial1_rank", "Trial 1, best rank"),
-    Column("trial2_rank", "Trial 2, best rank"),
-    Column("trial3_rank", "Trial 3, best rank"),
+    *(Column(f"trial{number}_rank", f"Trial {number}, best rank") for number in (1, 2, 3)),
     Column("mean_rank", "Geometric mean"),
     Column("low", "Median, 75 % from"),
     Column("high", "to"),
@@ -35,18 +33,9 @@ def report(name: str) -> Report:
     """Best rank so far of each trial, as printed, their geometric mean, and an interval of the median."""
     rows = []
     for temperature in TABLES:
-        courses = best_ranks(temperature)
-        for iteration in range(ITERATIONS):
-            ranks = courses[:, iteration]
-            mean, low, high = summary(ranks)
-            rows.append(
-                (
-                    label(temperature),
-                    label(iteration),
-                    *(quoted(int(rank)) for rank in ranks),
-                    *(recomputed(value, ".0f") for value in (mean, low, high)),
-                )
-            )
+        for iteration, ranks in enumerate(best_ranks(temperature).T):
+            found = (recomputed(value, ".0f") for value in summary(ranks))
+            rows.append((label(temperature), label(iteration), *(quoted(int(rank)) for rank in ranks), *found))
     title = "Temperature 1 against 0 on NAS-Bench-Macro: best rank so far (not in the paper)"
     return Report(name, title, COLUMNS, tuple(rows), (sentence(),), versions={"numpy": np.__version__})
 
@@ -94,7 +83,7 @@ def draw(report: Report, path: Path) -> None:  # noqa: ARG001
     for temperature, colour, marker in zip(TABLES, COLOURS, MARKERS, strict=False):
         courses = best_ranks(temperature)
         steps = np.arange(ITERATIONS)
-        means, lows, highs = np.array([summary(courses[:, iteration]) for iteration in steps]).T
+        means, lows, highs = np.array([summary(ranks) for ranks in courses.T]).T
         axis.fill_between(steps, lows, highs, color=colour, alpha=0.15, linewidth=0)
         axis.plot(steps, courses.T, color=colour, linewidth=0.5, marker=marker, markersize=2, alpha=0.6)
         axis.plot(

@@ -6,7 +6,7 @@ from reproduce import benchmarks
 from reproduce.benchmarks import Standing
 from reproduce.published.replay import ITERATIONS
 from reproduce.published.trials import Proposed, published_trials, replay
-from reproduce.report.report import Cell, Column, Report, label, quoted, recomputed
+from reproduce.report import Cell, Column, Report, label, quoted, recomputed
 
 SETTINGS = {
     "table7": "NAS-Bench-Macro, temperature 1",
@@ -56,9 +56,8 @@ def report(name: str) -> Report:
             networks = ", ".join(str(ranks[opened.table.index_of(one.architecture)]) for one in best)
             notes.append(f"The best ranks of the trials, {keys} among architectures, are {networks} among networks.")
     title = f"Table {name[5:]}. {SETTINGS[name]}: accuracy and rank by iteration (arXiv 2304.10970)"
-    digests = {trials.space: opened.table.digest} if opened else {}
-    versions = benchmarks.VERSIONS if opened else {}
-    return Report(name, title, tuple(columns), rows, tuple(notes), tuple(replays), digests, versions)
+    evidence = benchmarks.evidence(opened)
+    return Report(name, title, tuple(columns), rows, tuple(notes), tuple(replays), *evidence)
 
 
 def contradicts(one: Proposed, truth: Standing) -> bool:

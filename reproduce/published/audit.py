@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import PurePath
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import msgspec
 
@@ -25,13 +25,14 @@ from cache.record import Record
 from genius_replay.console import printable
 from harness.protocol import MILLION
 from harness.run import Setting, perform
+from harness.spaces import counted_macs
 from harness.spaces.mobilenetv2_se import LAYERS_PER_STAGE, SPACE, choice_cost, fixed_cost
 from harness.specification import Specification
 from harness.text import published as grammar
 from harness.text.published import Reading
 from reproduce.data import Published
-from reproduce.published.conversation import Experiment, Iteration
-from reproduce.published.imagenet import conversation, macs, published, published_records
+from reproduce.published.conversation import Experiment, Iteration, parse
+from reproduce.published.imagenet import published, published_records
 from reproduce.published.replay import setting
 from reproduce.published.wording import prompt_pack
 from reproduce.report.escaping import as_json as in_ascii
@@ -41,7 +42,7 @@ from reproduce.report.report import provenance, summary
 from tables.space import Architecture
 
 FedBack: TypeAlias = Literal["exact", "truncated", "different", "already_tested", "none"]
-FED_BACK: tuple[FedBack, ...] = ("exact", "truncated", "different", "already_tested", "none")
+FED_BACK: tuple[FedBack, ...] = get_args(FedBack)
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _FIXED_LAYER = re.compile(rf"defined: True,.*FLOPS: *({_NUMBER.pattern})")
@@ -120,7 +121,7 @@ def audit(entry: Published, data: bytes) -> FileAudit:
     Raises:
         MalformedConversation: there is no conversation to take apart.
     """
-    told = conversation(entry, data)
+    told = parse(data, entry.path)
     run, prompts = published(entry, told), prompt_pack(told)
     listed: dict[int, list[Experiment]] = {}  # the listings of each proposal
     for one in told.listings:
@@ -143,6 +144,8 @@ def audit(entry: Published, data: bytes) -> FileAudit:
             changed.append((iteration.number, figures))
     entries = [right for iteration in told.iterations for right in _table_entries(iteration.statement)]
     also_sent = ((number, f"messages before turn {turn}") for number, turn in prompts.also_sent)
+    # What a prompt says that the layers cost which are not searched, in single operations.
+    fixed = {round(sum(map(float, _FIXED_LAYER.findall(each.statement))) * MILLION) for each in told.iterations}
     return FileAudit(
         entry.path,
         tuple(turns),
@@ -151,9 +154,9 @@ def audit(entry: Published, data: bytes) -> FileAudit:
         tuple(changed),
         len(entries),
         entries.count(False),
-        tuple(sorted({_fixed_macs(iteration.statement) for iteration in told.iterations})),
+        tuple(sorted(fixed)),
         tuple(f"iteration {number}, {part}" for number, part in (*prompts.as_sent, *also_sent)),
-        *_replayed(run, setting(run, str(entry.run), prompts), published_records(entry, data)),
+        *_replayed(run, setting(run, str(entry.run), prompts), [*published_records(entry, data)]),
     )
 
 
@@ -162,7 +165,7 @@ def _turn(number: int, turn: int, iteration: Iteration, tested: Mapping[Architec
     facts, (position, answer), feedback = iteration.turns[turn], iteration.answers[turn], iteration.said[turn + 1]
     reading = grammar.read(SPACE, answer)
     superseded, remarks = (reading.superseded, reading.remarks) if isinstance(reading, Reading) else ((), ())
-    cost = None if facts.design is None else macs(facts.design)
+    cost = None if facts.design is None else counted_macs(SPACE.name, facts.design)
     fed_back: FedBack = "none"
     if facts.verdict == "repeated":
         fed_back = "already_tested"
@@ -224,18 +227,12 @@ def _table_entries(statement: str) -> Iterator[bool]:
             )
 
 
-def _fixed_macs(statement: str) -> int:
-    """What a prompt says that the layers cost which are not searched, in single operations."""
-    return round(sum(float(layer) for layer in _FIXED_LAYER.findall(statement)) * MILLION)
-
-
 # -- as text and as JSON ---
 
 
 def total(audits: Sequence[FileAudit]) -> dict[str, Any]:
     """The counts of all files together."""
-    counts: dict[str, Any] = _sum([one.counts() for one in audits])
-    return counts
+    return dict(_sum([one.counts() for one in audits]))
 
 
 def _sum(counts: Sequence[Any]) -> Any:

@@ -16,18 +16,17 @@ from cache import cassette
 from cache.cassette import Cassette
 from cache.record import Record
 from genius_replay.advice import unknown
-from harness import spaces
 from harness.loop import Budget
+from harness.objectives import Data
 from harness.run import SAMPLES
 from harness.spaces.mobilenetv2_se import SPACE
-from harness.specification import Data, Model, Specification, Turn
+from harness.specification import Model, Specification, Turn
 from reproduce.data import Published, conversations, read_published
 from reproduce.errors import MalformedConversation, UsageError
 from reproduce.published.conversation import Conversation, dialogues, parse
 from reproduce.published.replay import MODEL, RECORDED, Replay, setting, wording
 from reproduce.published.replay import replay as performed
 from reproduce.published.wording import prompt_pack
-from tables.space import Architecture
 
 RUNS = Path(__file__).parents[1] / "paper" / "imagenet_runs.json"
 
@@ -99,7 +98,7 @@ def replay(name: str) -> Replay:
         run = specification(embedded()[str(entry.run)])
         recorded = cassette.read(cassette_path(str(entry.run)))
         return performed(run, setting(run, str(entry.run)), recorded, "reconstructed", recorded.digest)
-    told, records = conversation(entry, data), Cassette(published_records(entry, data))
+    told, records = parse(data, entry.path), Cassette(published_records(entry, data))
     run = published(entry, told)
     how = setting(run, str(entry.run), prompt_pack(told))
     found = performed(run, how, records, "published", f"sha256:{entry.sha256}")
@@ -108,7 +107,7 @@ def replay(name: str) -> Replay:
     return found
 
 
-def published_records(entry: Published, data: bytes) -> list[Record]:
+def published_records(entry: Published, data: bytes) -> Iterator[Record]:
     """The answers of a published conversation as records, each to all that precedes it in its dialogue.
 
     Provenance has the turn's position in the file, from 0. A request that the file itself repeats is numbered
@@ -118,31 +117,18 @@ def published_records(entry: Published, data: bytes) -> list[Record]:
         MalformedConversation: the file is no list of messages.
     """
     source = {"origin": "published conversation", "url": entry.url, "file": entry.path, "sha256": entry.sha256}
-    records: list[Record] = []
     asked: list[list[dict[str, str]]] = []
     for dialogue in dialogues(data):
         for n, message in enumerate(dialogue.messages):
             if message["role"] == "assistant":
                 said = dialogue.messages[:n]
-                records.append(
-                    Record(
-                        request={"model": MODEL, "messages": [*said]},
-                        answer={"choices": [{"index": 0, "message": message}]},
-                        sample=(entry.sample or 0) + SAMPLES * asked.count(said),
-                        provenance={**source, "turn": dialogue.position + n},
-                    )
+                yield Record(
+                    request={"model": MODEL, "messages": [*said]},
+                    answer={"choices": [{"index": 0, "message": message}]},
+                    sample=(entry.sample or 0) + SAMPLES * asked.count(said),
+                    provenance={**source, "turn": dialogue.position + n},
                 )
                 asked.append(said)
-    return records
-
-
-def conversation(entry: Published, data: bytes) -> Conversation:
-    """A published conversation, taken apart.
-
-    Raises:
-        MalformedConversation: if there is no conversation to take apart.
-    """
-    return parse(data, entry.path)
 
 
 def transcript(entry: Published, told: Conversation) -> Transcript:
@@ -175,8 +161,3 @@ def published(entry: Published, told: Conversation) -> Specification:
 def cassette_path(name: str) -> Path:
     """The committed cassette of an embedded run."""
     return RECORDED / f"genius-imagenet-{name}.jsonl"
-
-
-def macs(architecture: Architecture) -> int:
-    """Multiply-accumulates as GENIUS counted them."""
-    return spaces.counted_macs(SPACE.name, architecture)

@@ -22,6 +22,7 @@ from genius_replay.options import Parser
 from reproduce.data import read_published
 from reproduce.errors import DataMissing, ReproduceError
 from reproduce.published import imagenet, trials
+from reproduce.published.conversation import parse
 from reproduce.published.imagenet import Embedded, Transcript
 from reproduce.published.replay import reconstruct
 from reproduce.published.trials import Trials
@@ -39,7 +40,7 @@ def figures() -> str:
     runs = []
     for entry in imagenet.distinct_conversations():
         if (data := read_published(entry)) is not None:
-            runs.append(imagenet.transcript(entry, imagenet.conversation(entry, data)))
+            runs.append(imagenet.transcript(entry, parse(data, entry.path)))
     if not runs:
         raise DataMissing("329M", purpose="the figures of the published runs")
     text = json.dumps(msgspec.to_builtins(Embedded(source=SOURCE, runs=tuple(runs))), indent=1)

@@ -176,8 +176,8 @@ def reconstruct(
     )
 
     def said(request: Request) -> Reply:  # noqa: ARG001
-        message: dict[str, JSON] = {"role": "assistant", "content": next(answers)}
-        origin: dict[str, JSON] = {"origin": "reconstructed from published figures"}
-        return Reply({"choices": [{"index": 0, "message": message}]}, provenance={**origin, **provenance})
+        choice: JSON = {"index": 0, "message": {"role": "assistant", "content": next(answers)}}
+        origin = {"origin": "reconstructed from published figures", **provenance}
+        return Reply({"choices": [choice]}, provenance=origin)
 
     return perform(specification, Client(Cassette(), {CHAT: said}), how).answers

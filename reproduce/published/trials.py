@@ -8,12 +8,13 @@ ended because GPT-4 answered that no further improvement is possible, and so doe
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from cache import cassette
 from harness.loop import Budget
@@ -73,8 +74,7 @@ def best_cells(benchmark: str) -> tuple[Proposed, ...]:
 
 @cache
 def _printed() -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(PROPOSALS.read_text(encoding="utf-8"))
-    return content
+    return msgspec.json.decode(PROPOSALS.read_bytes(), type=dict[str, Any])
 
 
 def _proposed(space: str, printed: Iterable[Mapping[str, Any]]) -> tuple[Proposed, ...]:

@@ -6,9 +6,9 @@ from reproduce.report.report import Column as Column
 from reproduce.report.report import Report as Report
 from reproduce.report.report import Status as Status
 from reproduce.report.report import estimated as estimated
+from reproduce.report.report import headed as headed
 from reproduce.report.report import label as label
 from reproduce.report.report import quoted as quoted
-from reproduce.report.report import quoted_millions as quoted_millions
 from reproduce.report.report import recomputed as recomputed
 from reproduce.report.report import recomputed_millions as recomputed_millions
 from reproduce.report.report import recorded as recorded

@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING
 from genius_replay import files
 from genius_replay.advice import install
 from genius_replay.console import printable, say
+from genius_replay.options import outfile
 from reproduce.errors import ReproduceError, UsageError
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from reproduce.report.report import Report
 
-DRAWN = (".png", ".svg", ".pdf")
+STAMPS = {".png": "Software", ".svg": "Date", ".pdf": "CreationDate"}  # what tells one drawing from the next
+DRAWN = tuple(STAMPS)
 SUFFIXES = {".txt": "text", ".md": "md", ".csv": "csv", ".json": "json", ".tex": "latex", ".html": "html"}
 FORMATS = tuple(SUFFIXES.values())
 TEXT_OR_JSON = ("text", "json")  # the forms of what is no table
@@ -34,12 +37,7 @@ MARKERS = ("o", "s", "^")
 def add_output_arguments(parser: argparse.ArgumentParser, forms: Sequence[str] = FORMATS) -> None:
     """Declare `--format` and `--out`."""
     parser.add_argument("--format", choices=forms, help="default: by the suffix of --out, else text")
-    parser.add_argument("--out", type=destination, metavar="FILE", help="write here, - for standard output")
-
-
-def destination(written: str) -> Path | None:
-    """Where to write; "-" is standard output, as everywhere."""
-    return None if written == "-" else Path(written)
+    parser.add_argument("--out", type=outfile, metavar="FILE", help="write here, - for standard output")
 
 
 def show(report: Report, form: str | None, out: Path | None, draw: Callable[[Path], None] | None = None) -> None:
@@ -125,14 +123,36 @@ def new_figure(height: float) -> Figure:
     return Figure(figsize=(WIDTH, height), dpi=300, layout="constrained")
 
 
+def panels(
+    figure: Figure, count: int, xlabel: str, ylabel: str, *, sharex: bool = False, sharey: bool = False
+) -> list[Axes]:
+    """So many panels, two beside each other, of which the last of each column and the first of each row are labelled.
+
+    They share an axis, so that one label serves several; what is left of the last row stays empty.
+    """
+    columns = min(2, count)
+    axes = figure.subplots(-(-count // columns), columns, squeeze=False, sharex=sharex, sharey=sharey)
+    for axis in axes.flat[count:]:
+        axis.set_visible(False)
+    for axis in axes.flat[count - columns : count]:  # the last of each column
+        axis.tick_params(labelbottom=True)
+        axis.set_xlabel(xlabel)
+    for axis in axes[:, 0]:
+        axis.set_ylabel(ylabel)
+    return list(axes.flat[:count])
+
+
 def save(figure: Figure, path: Path) -> None:
     """Write PNG, SVG or PDF, by the path's suffix; the same figure gives the same bytes.
 
     Raises:
+        UsageError: if the suffix is none of theirs.
         ReproduceError: if it cannot be drawn or the file cannot be written; what was there before stays.
     """
     from matplotlib.text import Text  # there, since there is a figure
 
+    if (form := path.suffix.lower()) not in STAMPS:
+        raise UsageError(f"{path}: expected a picture, with a suffix among {', '.join(DRAWN)}")
     ticks = {
         text for axes in figure.axes for axis in (axes.xaxis, axes.yaxis) for text in axis.get_ticklabels(which="both")
     }
@@ -140,10 +160,9 @@ def save(figure: Figure, path: Path) -> None:
         if isinstance(text, Text) and text not in ticks:  # a dollar sign in a name begins no formula
             text.set_parse_math(False)
             text.set_text(printable(text.get_text()))
-    stamp = {".png": "Software", ".svg": "Date", ".pdf": "CreationDate"}[path.suffix.lower()]
     drawn = io.BytesIO()
     try:
-        figure.savefig(drawn, format=path.suffix[1:].lower(), metadata={stamp: None})
+        figure.savefig(drawn, format=form[1:], metadata={STAMPS[form]: None})
     except ValueError as error:  # such as a date in SOURCE_DATE_EPOCH that is none
         raise ReproduceError(f"{path}: matplotlib refuses to draw it: {error}") from error
     write(drawn.getvalue(), path)

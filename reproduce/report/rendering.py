@@ -181,12 +181,8 @@ def render(report: Report, form: str) -> str:
 
 def legend(report: Report) -> str:
     """What the marks in this report mean."""
-    return "  ".join(f"{status.mark} {status.meaning}" for status in _statuses(report) if status.mark)
-
-
-def _statuses(report: Report) -> list[Status]:
     used = {cell.status for row in report.rows for cell in row}
-    return [status for status in Status if status in used]
+    return "  ".join(f"{status.mark} {status.meaning}" for status in Status if status in used and status.mark)
 
 
 def _naming(report: Report) -> int:

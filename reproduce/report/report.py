@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from cache.client import Tally
-from cache.key import digest_bytes
+from cache.key import digest_bytes, short
 from genius_replay.console import printable
 from genius_replay.showing import brief, data_frame
 from genius_replay_namesakes import PACKAGES
@@ -118,11 +118,6 @@ def quoted(value: Value, form: str = "") -> Cell:
 MISSING = Cell(None, "", Status.MISSING)
 
 
-def quoted_millions(millions: float | None, form: str) -> Cell:
-    """A cell that the paper prints in millions; its value is in ones, as `recomputed_millions` has it."""
-    return Cell(None if millions is None else round(millions * 1e6), quoted(millions, form).text, Status.QUOTED)
-
-
 def recomputed_millions(value: int, form: str) -> Cell:
     """A count computed here, printed in millions."""
     return Cell(value, format(value / 1e6, form), Status.RECOMPUTED)
@@ -150,6 +145,15 @@ class Column:
     def beside(self) -> tuple[str, ...]:
         """What the columns beside it may be called in CSV."""
         return tuple(f"{self.key}_{name}" for name in ("status", *EXTRAS))
+
+
+def headed(*keys: str) -> tuple[Column, ...]:
+    """Columns that are headed by their keys.
+
+    >>> [column.title for column in headed("runs", "answers")]
+    ['Runs', 'Answers']
+    """
+    return tuple(Column(key, key.capitalize()) for key in keys)
 
 
 class Replayed(Protocol):
@@ -258,7 +262,7 @@ class Report:
             digest: ", ".join(names) if len(names) <= LISTED else f"{len(names)} runs"
             for digest, names in made_of.items()
         }
-        digests = (f"{names}: {digest.removeprefix('sha256:')[:12]}" for digest, names in listed.items())
+        digests = (f"{names}: {short(digest)}" for digest, names in listed.items())
         made_by = ", ".join(
             f"{name} {version}" for name, version in {"genius-replay": __version__, **self.versions}.items()
         )

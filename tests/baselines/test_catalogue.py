@@ -71,7 +71,10 @@ def test_an_entry_point_is_found_by_its_name(own_module: str, monkeypatch: pytes
     [
         ("no_such_module:First", "No module named 'no_such_module'"),
         ("own_optimisers_for_a_test:Last", "has no attribute 'Last'"),
-        ("own_optimisers_for_a_test:NUMBER", "to be a class with ask and tell, made from a space and a stream; got 3"),
+        (
+            "own_optimisers_for_a_test:NUMBER",
+            "expected a class with ask and tell, made from a space and a stream, got 3",
+        ),
         (":First", "my_module:MyOptimiser for MyOptimiser in my_module.py in this folder"),
         ("evolution", r"no method is called 'evolution'; there are random, random-distinct, evolution-autodl"),
     ],

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from baselines.policy import Adam, AdamSettings, Softmax
+from baselines.policy import Adam, Softmax
 
 
 def test_probabilities_are_those_of_a_softmax_and_none_beyond_a_slot() -> None:
@@ -36,20 +36,14 @@ def test_no_draw_lies_beyond_a_slot(uniform: float) -> None:
     assert softmax.draw(np.full(3, uniform)).tolist() == ([0, 0, 0] if uniform == 0 else [1, 2, 3])
 
 
-@pytest.mark.parametrize("settings", [AdamSettings(0.01), AdamSettings(3e-4, (0.5, 0.999), weight_decay=1e-3)])
-def test_adam_is_that_of_torch(settings: AdamSettings) -> None:
+@pytest.mark.parametrize(("rate", "betas", "decay"), [(0.01, (0.9, 0.999), 0.0), (3e-4, (0.5, 0.999), 1e-3)])
+def test_adam_is_that_of_torch(rate: float, betas: tuple[float, float], decay: float) -> None:
     torch = pytest.importorskip("torch", reason="the reference is torch: install the extra `train`")
     softmax = Softmax((3, 3))
     softmax.logits[:] = np.random.default_rng(0).normal(size=(2, 3))
     parameter = torch.nn.Parameter(torch.tensor(softmax.logits))
-    theirs = torch.optim.Adam(
-        [parameter],
-        lr=settings.learning_rate,
-        betas=settings.betas,
-        eps=settings.epsilon,
-        weight_decay=settings.weight_decay,
-    )
-    ours = Adam(settings, softmax)
+    theirs = torch.optim.Adam([parameter], lr=rate, betas=betas, weight_decay=decay)
+    ours = Adam(softmax, rate, betas, decay)
     for gradient in np.random.default_rng(1).normal(size=(50, 2, 3)):
         ours.ascend(gradient)
         parameter.grad = -torch.tensor(gradient)

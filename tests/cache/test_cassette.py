@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
 
@@ -95,6 +96,13 @@ def test_b4_what_a_file_grows_by_changes_nothing_in_it(path: Path) -> None:
     with pytest.raises(CacheError, match="Expected the manifest"):
         cassette.grow(path, THREE)
     assert path.read_bytes() == b"my notes\n"
+
+
+def test_b4_who_grows_a_file_at_the_same_time_waits(path: Path) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        [*threads.map(lambda n: cassette.grow(path, [chat_record(f"new {n}")]), range(16))]
+    assert len(cassette.read(path)) == 16
+    assert [one.name for one in path.parent.iterdir()] == [path.name]
 
 
 def test_in_memory_the_first_answer_stays() -> None:

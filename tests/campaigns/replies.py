@@ -14,12 +14,11 @@ from collections.abc import Iterator
 
 from harness.protocol import Rejection
 from harness.text import published, strict
-from harness.text.published import Reading
-from harness.text.strict import Read
+from harness.text.published import Reader, Reading
 from tables.space import Space
 from tests.harness.text.meant import replies
 
-READERS: dict[str, Read] = {"line": strict.read, "json": strict.read_json, "published": published.read}
+READERS: dict[str, Reader] = {"line": strict.read, "json": strict.read_json, "published": published.read}
 LIMIT_S, SIZE = 0.1, 10_000
 PIECES: tuple[str, ...] = (
     "[",

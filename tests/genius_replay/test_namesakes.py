@@ -99,13 +99,26 @@ def test_a_distribution_that_is_installed_over_a_package_is_named(name: str, sit
     assert run().returncode == 0
 
 
+@pytest.fixture
+def script() -> Path:
+    found = Path(sys.executable).with_name("genius-replay")
+    if not found.exists():
+        pytest.skip("the project is not installed here, only found")
+    return found
+
+
+def test_the_console_script_finds_an_optimiser_where_one_works(script: Path, tmp_path: Path) -> None:
+    (tmp_path / "cache.py").write_text("raise SystemExit(0)\n")
+    (tmp_path / "mine.py").write_text("from baselines import RandomSearch as Mine\n")
+    arguments = ("search", "--method", "mine:Mine", "--table", "nas-bench-201-digits", "--budget", "1")
+    done = subprocess.run([script, *arguments], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert (done.returncode, done.stdout.splitlines()[0]) == (0, "mine:Mine on the table nas-bench-201-digits")
+
+
 @pytest.mark.parametrize("name", PACKAGES)
-def test_the_console_script_does_not_look_where_one_works(name: str, tmp_path: Path) -> None:
+def test_the_console_script_does_not_look_where_one_works(name: str, script: Path, tmp_path: Path) -> None:
     (tmp_path / f"{name}.py").write_text("raise SystemExit(0)\n")
     (tmp_path / name).mkdir()
-    script = Path(sys.executable).with_name("genius-replay")
-    if not script.exists():
-        pytest.skip("the project is not installed here, only found")
     done = subprocess.run([script, "list"], capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 0, done.stderr
     assert "table2" in done.stdout

@@ -228,7 +228,7 @@ def test_f12_a_merge_goes_to_standard_output_and_nothing_else_does(tmp_path: Pat
     command = [sys.executable, "-m", "cache", "merge", "-", "-", str(tmp_path / "a.jsonl")]
     done = subprocess.run(command, input=RECORDING, capture_output=True, cwd=Path(__file__).parents[2], check=True)
     assert done.stdout == RECORDING
-    assert done.stderr.startswith(b"/dev/stdout: ")
+    assert done.stderr.startswith(b"standard output: ")
 
 
 @pytest.mark.parametrize(

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import reproduce
 from cache import cassette
 from cache.errors import CacheError
+from cache.limits import Limits
 from cache.record import CHAT
 from harness.errors import HarnessError, OptimizerError
 from harness.loop import Step
@@ -30,6 +33,7 @@ from tables.errors import InvalidArchitecture
 from tables.space import Architecture, Space
 from tests.harness.training.instant import Instant
 
+untyped: Any = reproduce  # as a notebook sees it, which no type checker reads
 DIGITS_TABLE = "nas-bench-201-digits"
 SPACE = nas_bench_201.SPACE
 BEST: Architecture = (3, 3, 3, 3, 3, 3)
@@ -83,6 +87,30 @@ def test_a_table_of_one_s_own_by_its_path(own_table: Path) -> None:
         opened = reproduce.open_table(name)
         assert (opened.name, opened.space.size, opened.benchmark) == ("mine", 64, None)
         assert opened.standing("333") == opened.standing((3, 3, 3)) == (59.0, 59.0, (1, 1))
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: untyped.open_table(5), "open_table: expected table as str, PathLike, Opened, got 5"),
+        (lambda: untyped.build_report(2), "no table or figure is called 2; there are table1"),
+        (lambda: untyped.replay(329), "no run is called 329; there are 329M.*did you mean 329M"),
+        (lambda: untyped.replay_recording("mine.jsonl", Climber), "expected methods as Iterable, got <class"),
+        (lambda: untyped.compare(5), "compare: expected methods as str, Method, Callable, Sequence, None, got 5"),
+        (lambda: untyped.compare("random", DIGITS_TABLE, recordings="absent.jsonl"), "absent.jsonl"),
+        (lambda: untyped.lock("mine.jsonl", None), "lock: expected path as str, PathLike, got None"),
+        (lambda: untyped.check(5, "lock.json"), "check: expected recordings as str, PathLike, Iterable, got 5"),
+        (lambda: untyped.search("random", DIGITS_TABLE, budget="5"), "expected budget as int, Budget, got '5'"),
+        (lambda: untyped.search("random", DIGITS_TABLE, start=(3, 3, 3, 3, 3, 3)), "expected 6 choices, .* got 3"),
+        (lambda: untyped.search(Climber(SPACE, Stream(0, 0)), DIGITS_TABLE), "expected method as .*, got <"),
+        (lambda: untyped.search(model=print, table=DIGITS_TABLE), "expected model as str, None, got <built-in"),
+        (lambda: untyped.search(model="m", table=DIGITS_TABLE, temperature="1"), "from 0 on, got '1'"),
+        (lambda: untyped.compare("random", DIGITS_TABLE, budgets=2, trials=2).draw("a.gif"), "a suffix among .png"),
+    ],
+)
+def test_values_of_other_types_are_refused_with_what_is_expected(call: Callable[[], object], says: str) -> None:
+    with pytest.raises((reproduce.ReproduceError, InvalidArchitecture, CacheError), match=says):
+        call()
 
 
 @pytest.mark.parametrize(
@@ -165,10 +193,27 @@ def test_a_method_of_one_s_own_has_a_name_of_its_own(tmp_path: Path) -> None:
         reproduce.search(Method("random", "", Climber), DIGITS_TABLE)
 
 
-@pytest.mark.parametrize("nameless", [lambda space, stream: Climber(space, stream), 7])
-def test_what_has_no_name_is_given_one(nameless: Any) -> None:
+@pytest.mark.parametrize("method", ["random-distinct", "tpe", Climber])
+def test_a_run_is_a_value_that_other_processes_take(method: Any) -> None:
+    numbers: dict[str, Any] = {"budget": np.int64(2), "seed": np.int64(7)}
+    [run] = reproduce.search(method, DIGITS_TABLE, **numbers)
+    there = pickle.loads(pickle.dumps(run))
+    assert there == run == reproduce.search(method, DIGITS_TABLE, budget=2, seed=7)[0]
+    assert there.record() == run.record()  # also its key
+
+
+def test_what_equals_a_default_is_no_part_of_a_key() -> None:
+    free = str(b"free", "ascii")  # another object than the one that stands in the source
+    runs = [
+        reproduce.search(model="mine", complete=upwards, table=DIGITS_TABLE, budget=1, answers=answers)[0]
+        for answers in ("free", free)
+    ]
+    assert runs[0].record().key == runs[1].record().key
+
+
+def test_what_has_no_name_is_given_one() -> None:
     with pytest.raises(HarnessError, match=r"give what has no name one, as in Method\("):
-        reproduce.search(nameless, DIGITS_TABLE)
+        reproduce.search(lambda space, stream: Climber(space, stream), DIGITS_TABLE)
 
 
 def test_a_table_of_one_s_own_is_searched_and_replayed_without_its_file(own_table: Path, tmp_path: Path) -> None:
@@ -248,7 +293,14 @@ def test_a_callback_sees_every_step_of_a_search_by_training_once() -> None:
         ({"method": "random", "table": "nowhere"}, "no table is called 'nowhere'; there are nas-bench-201-digits"),
         ({"method": "random", "table": DIGITS_TABLE, "budget": 0}, "positive number of evaluations, got 0"),
         ({"method": "random", "table": DIGITS_TABLE, "trials": 0}, "positive number of trials, got 0"),
-        ({"method": "random", "table": DIGITS_TABLE, "budget": 2.5}, "positive number of evaluations, got 2.5"),
+        ({"method": "random", "table": DIGITS_TABLE, "budget": 2.5}, "expected budget as int, Budget, got 2.5"),
+        (
+            {"method": "random", "table": DIGITS_TABLE, "budget": reproduce.Budget(unique=-1)},
+            "positive number of unique, got -1",
+        ),
+        ({"method": "random", "table": DIGITS_TABLE, "temperature": 1}, "expected the name of a language model"),
+        ({"model": "mine", "table": DIGITS_TABLE, "temperature": "hot"}, "every temperature from 0 on, got 'h' 'o'"),
+        ({"model": "mine", "table": DIGITS_TABLE, "complete": str, "limits": Limits(calls=1)}, "leave out base_url"),
         ({"method": "random", "table": DIGITS_TABLE, "start": "33333"}, "expected 6 entries, got 5"),
         ({"method": "random", "table": DIGITS_TABLE, "start": ["3"]}, "expected 6 entries, got 1"),
         ({"method": "random", "table": DIGITS_TABLE, "start": [(9,) * 6]}, "expects a choice from 0 to 4, got 9"),
@@ -371,6 +423,8 @@ def test_methods_are_compared_as_values(own_table: Path, tmp_path: Path) -> None
     assert all(" [" in row[7].text for row in report.rows)  # intervals
     pytest.importorskip("matplotlib")
     comparison.draw(str(tmp_path / "curves.svg"))
+    with pytest.raises(reproduce.UsageError, match=r"with a suffix among .png, .svg, .pdf"):
+        comparison.draw(tmp_path / "curves.txt")
     assert (tmp_path / "curves.svg").stat().st_size > 1000
 
 
@@ -392,9 +446,10 @@ def test_runs_that_started_from_given_designs_are_not_compared(tmp_path: Path) -
     [
         ({"methods": "randm"}, "no method is called 'randm'"),
         ({"tables": "nowhere"}, "no table is called 'nowhere'; there are nas-bench-201-digits"),
-        ({"budgets": 0}, "expected positive budgets and trials, got 0"),
+        ({"budgets": 0}, "expected positive budgets, got 0"),
+        ({"budgets": [10, "50"]}, "expected positive budgets, got '50'"),
         ({"budgets": []}, "expected a budget"),
-        ({"trials": 0}, "expected positive budgets and trials, got 0"),
+        ({"trials": 0}, "expected a positive number of trials, got 0"),
         ({"count": "steps"}, "counts evaluations or unique, got"),
     ],
 )
@@ -431,5 +486,7 @@ def test_a_class_of_a_notebook_is_replayed_there(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
     )
+    [moved] = reproduce.replay_recording(tmp_path / "mine.jsonl", methods=[Climber])  # which lies in this module
+    assert moved.specification.method == "__main__:Climber"
     assert there.returncode == 2
     assert "'__main__:Climber' to name a class in a module that can be imported" in there.stderr

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple
 from itertools import permutations
 from pathlib import Path
 from random import Random
@@ -74,4 +73,4 @@ def test_ranks_of_means_over_seeds_too() -> None:
     tenths = np.random.default_rng(0).integers(601, 604, (40, 6))
     exactly, found = (measure(runs).agreements for runs in (tenths.astype(float), tenths / 10))
     for one, other in zip(exactly, found, strict=True):
-        assert astuple(one) == pytest.approx(astuple(other), abs=1e-9)
+        assert tuple(one) == pytest.approx(tuple(other), abs=1e-9)

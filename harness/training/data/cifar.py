@@ -9,9 +9,8 @@ import hashlib
 import io
 import pickle  # the published files have this form; see `_ArraysOnly`
 import tarfile
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,8 +20,7 @@ from harness.training.data.dataset import Arrays
 SIDE = 32
 
 
-@dataclass(frozen=True)
-class Archive:
+class Archive(NamedTuple):
     """One published archive; the pictures of `test` are those that the data set sets aside."""
 
     file: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from msgspec import structs
 from torch import nn
 
 from harness.training.jobs import Scale, builder
@@ -19,7 +18,6 @@ def build(space: str, architecture: Architecture, *, classes: int, channels_in: 
         InvalidArchitecture: it is no architecture of the space.
     """
     module, function = builder(space).split(".")
-    options = {option: value for option, value in structs.asdict(scale).items() if value != getattr(Scale(), option)}
     build_network = getattr(import_module(f"harness.training.networks.{module}"), function)
-    network: nn.Module = build_network(architecture, classes=classes, channels_in=channels_in, **options)
+    network: nn.Module = build_network(architecture, classes=classes, channels_in=channels_in, scale=scale)
     return network

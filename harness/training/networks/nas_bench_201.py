@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from harness.spaces.nas_bench_201 import CELLS_PER_STAGE, CHANNELS, OPERATIONS, SPACE
+from harness.training.jobs import Scale
 from harness.training.networks.mobile import classifier, conv_bn, scaled
 from tables.space import Architecture
 
@@ -41,10 +42,8 @@ class Cell(nn.Module):
 
     def __init__(self, architecture: Architecture, channels: int) -> None:
         super().__init__()
-        self.nodes = nn.ModuleList(
-            nn.ModuleList(operation(OPERATIONS[choice], channels) for choice in choices)
-            for choices in SPACE.split(architecture)
-        )
+        nodes = ([OPERATIONS[choice] for choice in choices] for choices in SPACE.split(architecture))
+        self.nodes = nn.ModuleList(nn.ModuleList(operation(name, channels) for name in names) for names in nodes)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) → (B, C, H, W)."""
@@ -74,36 +73,26 @@ class Reduction(nn.Module):
         return y
 
 
-def build(
-    architecture: Architecture,
-    *,
-    classes: int = 10,
-    channels_in: int = 3,
-    width: float = 1.0,
-    cells_per_stage: int | None = None,
-    light_reduction: bool = False,
-) -> nn.Module:
+def build(architecture: Architecture, *, classes: int, channels_in: int, scale: Scale) -> nn.Module:
     """The network of a cell: (B, channels_in, 32, 32) → (B, classes).
 
     Args:
         architecture: of the cell.
         classes: 10 for CIFAR-10, 100 for CIFAR-100; for ImageNet16-120, 120 and input 16×16.
         channels_in: of a picture.
-        width: multiplies all other channels.
-        cells_per_stage: None for the benchmark's own number.
-        light_reduction: between stages only an average pool and a 1×1 convolution, instead of a residual block.
+        scale: how the network differs in size from the benchmark's own.
 
     Raises:
         InvalidArchitecture: if it is no architecture of the space.
     """
     choices = SPACE.validate(architecture)
-    reduction = pool_conv if light_reduction else Reduction
-    channels = scaled(CHANNELS[0], width)
+    reduction = pool_conv if scale.light_reduction else Reduction
+    channels = scaled(CHANNELS[0], scale.width)
     layers: list[nn.Module] = [nn.Conv2d(channels_in, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels)]
     for stage, full in enumerate(CHANNELS):
-        outputs = scaled(full, width)
+        outputs = scaled(full, scale.width)
         if stage > 0:
             layers.append(reduction(channels, outputs))
-        layers.extend(Cell(choices, outputs) for _ in range(cells_per_stage or CELLS_PER_STAGE))
+        layers.extend(Cell(choices, outputs) for _ in range(scale.cells_per_stage or CELLS_PER_STAGE))
         channels = outputs
     return nn.Sequential(*layers, nn.BatchNorm2d(channels), nn.ReLU(), classifier(channels, classes))

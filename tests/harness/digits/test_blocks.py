@@ -24,6 +24,7 @@ from harness.digits.table import BLOCK, SETTING, Block, Run, Runs, TrainedBlock,
 from harness.errors import InvalidJob, TrainingError
 from harness.spaces.cells import cell_numbers, distinct_cells
 from harness.spaces.nas_bench_201 import SPACE
+from harness.training.jobs import read
 from harness.training.local import LocalExecutor
 from harness.training.queue import SPEC, Queue, State, Status
 from harness.training.worker import RESULT
@@ -58,7 +59,7 @@ class Instant:
             if not status.is_final:
                 if len(self.worked) == self.stops_after:
                     raise KeyboardInterrupt
-                block = Block.read(status.folder / SPEC)
+                block = Block.from_request(read(status.folder / SPEC))
                 if self.fails(block):
                     queue.end(key, queue.begin(key, "here"), "exit code 2")
                 else:

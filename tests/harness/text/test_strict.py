@@ -16,15 +16,14 @@ from harness import spaces
 from harness.protocol import Reason, Rejection
 from harness.spaces import nas_bench_201
 from harness.text import published, strict
-from harness.text.published import Reading
-from harness.text.strict import Read
+from harness.text.published import Reader, Reading
 from tables.space import Group, Slot, Space
 from tests.harness.text.meant import KINDS, replies
 
 SPACE = nas_bench_201.SPACE
 LINE = "Design: [3, 3, 1, 3, 3, 4]"
 DESIGN = (3, 3, 1, 3, 3, 4)
-READERS: dict[str, Read] = {"line": strict.read, "json": strict.read_json, "published": published.read}
+READERS: dict[str, Reader] = {"line": strict.read, "json": strict.read_json, "published": published.read}
 
 
 def test_no_reply_is_read_as_a_design_that_it_does_not_propose() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
-from harness.training.jobs import Epoch, Job, Observed, Outcome, Trained, code_digest
+from harness.training.jobs import Epoch, Job, Observed, Outcome, Trained, code_digest, read
 from harness.training.queue import ATTEMPTS, SPEC, Queue, Status
 from harness.training.worker import RESULT
 
@@ -31,7 +31,7 @@ class Instant:
     rounds: list[list[Job]] = field(default_factory=list)
 
     def run(self, queue: Queue, keys: Collection[str], each: Callable[[Status], object] = lambda _: None) -> None:
-        jobs = [Job.read(queue.status(key).folder / SPEC) for key in keys]
+        jobs = [Job.from_request(read(queue.status(key).folder / SPEC)) for key in keys]
         self.rounds.append(jobs)
         for job in jobs:
             folder = queue.status(job.key).folder

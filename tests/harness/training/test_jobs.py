@@ -25,6 +25,7 @@ from harness.training.jobs import (
     Scale,
     Trained,
     Training,
+    read,
 )
 from harness.training.worker import read_result
 from tables.errors import InvalidArchitecture
@@ -136,7 +137,7 @@ def test_a_file_may_name_its_recipe_and_leave_out_defaults(tmp_path: Path) -> No
     path = tmp_path / "spec.json"
     spec = {"space": JOB.space, "architecture": JOB.architecture, "dataset": "digits", "digest": DIGEST}
     path.write_text(json.dumps({**spec, "recipe": "digits"}))
-    assert Job.read(path) == JOB
+    assert Job.from_request(read(path)) == JOB
 
 
 # -- records ---
@@ -224,7 +225,7 @@ def test_what_is_no_job_is_refused(tmp_path: Path, content: object, error: type[
     path = tmp_path / "spec.json"
     path.write_text(json.dumps(content))
     with pytest.raises(error, match=message):
-        Job.read(path)
+        Job.from_request(read(path))
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[" * 100_000])
@@ -232,9 +233,9 @@ def test_what_is_no_json_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "spec.json"
     path.write_bytes(content)
     with pytest.raises(InvalidJob, match=r"spec.json: expected a job as JSON, found none"):
-        Job.read(path)
+        Job.from_request(read(path))
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(InvalidJob, match="No such file"):
-        Job.read(tmp_path / "spec.json")
+        Job.from_request(read(tmp_path / "spec.json"))

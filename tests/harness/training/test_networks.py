@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from harness.spaces import find, nas_bench_201
 from harness.spaces.costs import Cost
+from harness.training.jobs import Scale
 from tables.errors import InvalidArchitecture
 from tables.space import Architecture
 from tests.strategies import architectures
@@ -32,9 +33,10 @@ GENIUS_401 = "101011 110011 440404 450505 650605"
 every_space = pytest.mark.parametrize("name", INPUT_SIZE)
 
 
-def build(name: str, architecture: Architecture, **options: float) -> Any:
-    module, function = str(find(name).FACTS.network).split(".")
-    return getattr(import_module(f"harness.training.networks.{module}"), function)(architecture, **options)
+def build(name: str, architecture: Architecture, classes: int = 0, channels_in: int = 3, **scale: Any) -> Any:
+    classes = classes or (1000 if name == "mobilenetv2-se" else 10)
+    make = import_module("harness.training.networks").build
+    return make(name, architecture, classes=classes, channels_in=channels_in, scale=Scale(**scale))
 
 
 def count(name: str, architecture: Architecture, size: int, **options: int) -> tuple[int, int]:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from cache.record import Record
 from harness.errors import HarnessError, Unwell
-from harness.training.jobs import Job
+from harness.training.jobs import Job, read
 from harness.training.queue import SPEC, Queue, State
 from harness.training.worker import RESULT, claim, is_held
 from tests.cache.test_store_processes import fork, join
@@ -51,7 +51,7 @@ def die(queue: Queue) -> None:
 def test_a_job_lies_in_the_folder_of_its_digest_and_is_added_once(queue: Queue) -> None:
     spec = queue.folder / JOB.key.removeprefix("sha256:") / SPEC
     before = spec.stat().st_mtime_ns
-    assert Job.read(spec) == JOB
+    assert Job.from_request(read(spec)) == JOB
     assert queue.add(JOB) == JOB.key
     assert spec.stat().st_mtime_ns == before
     assert queue.keys() == [JOB.key]
@@ -271,7 +271,7 @@ def test_the_result_of_another_job_is_no_result(queue: Queue) -> None:
 def test_a_damaged_spec_is_written_again_by_whoever_adds_the_job(damage: bytes, queue: Queue) -> None:
     (folder(queue) / SPEC).write_bytes(damage)
     queue.add(JOB)
-    assert Job.read(folder(queue) / SPEC) == JOB
+    assert Job.from_request(read(folder(queue) / SPEC)) == JOB
 
 
 def test_files_are_there_whole_or_not_at_all(queue: Queue) -> None:

@@ -22,7 +22,7 @@ from cache.key import DIGEST_PREFIX
 from cache.record import Record
 from harness.errors import HarnessError, InvalidJob, NotThisJob, TrainingError
 from harness.spaces.nas_bench_201 import OPERATIONS, SPACE
-from harness.training.jobs import SUPERNET, Epoch, Observed, Scale, Search, Searched, SupernetJob, SupernetOutcome
+from harness.training.jobs import SUPERNET, Epoch, Observed, Scale, Search, Searched, SupernetJob, SupernetOutcome, read
 from harness.training.local import LocalExecutor
 from harness.training.queue import WORKER, Provider, Queue
 from harness.training.recipes import Recipe, Split
@@ -80,8 +80,8 @@ def job() -> SupernetJob:
 def test_a_job_is_the_same_after_its_file(search: Search, tmp_path: Path) -> None:
     job = replace(JOB, search=search)
     (tmp_path / "spec.json").write_text(job.to_json())
-    assert SupernetJob.read(tmp_path / "spec.json") == job
-    assert SupernetJob.read(tmp_path / "spec.json").key == job.key
+    assert SupernetJob.from_request(read(tmp_path / "spec.json")) == job
+    assert SupernetJob.from_request(read(tmp_path / "spec.json")).key == job.key
 
 
 def test_a_key_is_pinned() -> None:
@@ -221,7 +221,7 @@ def test_a_job_has_one_outcome_also_when_it_was_interrupted(job: SupernetJob, se
 
     path = tmp_path / "checkpoint"
     with pytest.raises(KeyboardInterrupt):
-        train(job, device=CPU, checkpoint=Checkpoint(path, job.key, every_s=0), say=interrupt)
+        train(job, device=CPU, checkpoint=Checkpoint(path, job.key, every_s=0, say=interrupt))
     resumed = train(job, device=CPU, checkpoint=Checkpoint(path, job.key, every_s=0))
     assert resumed.outcome == whole.outcome
     assert resumed.observed.resumed_at == (2,)
@@ -343,4 +343,4 @@ def test_a_file_without_a_job_is_refused(tmp_path: Path) -> None:
     for content in ("", "[]", "{}"):
         (tmp_path / "spec.json").write_text(content)
         with pytest.raises(HarnessError, match="expected"):
-            SupernetJob.read(tmp_path / "spec.json")
+            SupernetJob.from_request(read(tmp_path / "spec.json"))

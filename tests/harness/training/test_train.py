@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import random
 import signal
@@ -104,11 +103,9 @@ def test_steps_are_those_of_plain_sgd() -> None:
     """Against torch's own loop: the same order of pictures, the same learning rates, the same weights."""
     recipe = replace(RECIPE, epochs=2, weight_decay=0.01)
     data = prepare(DIGITS, recipe, CPU)
-    data = dataclasses.replace(
-        data, train=Double(data.train), validation=Double(data.validation), test=Double(data.test)
-    )
+    data = data._replace(train=Double(data.train), validation=Double(data.validation), test=Double(data.test))
     mine, plain = (build(JOB, data, CPU).double() for _ in range(2))
-    fit(mine, data, recipe, seed=5)
+    fit(mine, data, recipe, 5, Checkpoint(None, "of no job"))
     optimizer = torch.optim.SGD(plain.parameters(), lr=0.1, momentum=0.9, weight_decay=0.01, nesterov=True)
     steps = recipe.epochs * (len(data.train) // recipe.batch_size + 1)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
@@ -209,7 +206,7 @@ def test_a_picture_that_cannot_be_read_is_found_before_the_first_epoch(
     job = Training("mobilenetv2-se", "imagenet", digest, recipe, network=Scale(width=0.125)).job((0,) * 30)
     log: list[str] = []
     with pytest.raises(MalformedData, match=r"n02/1.JPEG: expected a whole picture, got .*; mend or remove it$"):
-        train(job, path=root, device=CPU, workers=workers, say=log.append)
+        train(job, path=root, device=CPU, workers=workers, checkpoint=Checkpoint(None, job.key, say=log.append))
     assert log == []
 
 
@@ -280,7 +277,7 @@ def interrupted(job: Job, path: Path, after: int) -> None:
             raise Killed
 
     with pytest.raises(Killed):
-        train(job, device=CPU, checkpoint=Checkpoint(path, job.key, every_s=0), say=say)
+        train(job, device=CPU, checkpoint=Checkpoint(path, job.key, every_s=0, say=say))
 
 
 def test_a_training_that_is_taken_up_again_has_the_same_result(tmp_path: Path) -> None:

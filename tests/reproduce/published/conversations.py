@@ -16,7 +16,7 @@ from harness.text import notation
 from reproduce.data import Published
 from reproduce.published import imagenet
 from reproduce.published.audit import FileAudit, audit
-from reproduce.published.conversation import Conversation
+from reproduce.published.conversation import Conversation, parse
 from tables.space import Architecture
 
 Messages = list[tuple[str, str]]
@@ -110,12 +110,12 @@ _ENTRY = Published("made/up.json", "", "", "up", 0)
 
 def records(messages: Messages) -> list[Record]:
     """The answers of a file."""
-    return imagenet.published_records(_ENTRY, as_bytes(messages))
+    return [*imagenet.published_records(_ENTRY, as_bytes(messages))]
 
 
 def taken_apart(messages: Messages) -> Conversation:
     """A file, taken apart."""
-    return imagenet.conversation(_ENTRY, as_bytes(messages))
+    return parse(as_bytes(messages), _ENTRY.path)
 
 
 def audited(messages: Messages) -> FileAudit:

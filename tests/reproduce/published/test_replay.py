@@ -16,17 +16,18 @@ from cache.cassette import Cassette
 from cache.client import Client, Tally
 from cache.errors import ReplayMiss
 from harness.run import perform, request
+from harness.spaces import counted_macs
+from harness.spaces.mobilenetv2_se import SPACE
 from reproduce.data import conversations, embedded_only, read_published
 from reproduce.errors import DataMissing, UsageError
 from reproduce.paper.registry import ITEMS
 from reproduce.published import imagenet, reconstruct
+from reproduce.published.conversation import parse
 from reproduce.published.imagenet import (
     RUNS,
     cassette_path,
-    conversation,
     distinct_conversations,
     embedded,
-    macs,
     published,
     published_records,
     published_run,
@@ -128,7 +129,7 @@ def test_a_changed_character_is_a_miss_that_says_where(fetched: Path) -> None:
     data = read_published(entry)
     assert data is not None
     records = published_records(entry, data)
-    told = conversation(entry, data)
+    told = parse(data, entry.path)
     prompts = prompt_pack(told)
     changed = replace(prompts, closing=prompts.closing.replace("Please", "please", 1))
     run = published(entry, told)
@@ -205,5 +206,5 @@ def test_the_request_is_all_that_is_known_of_the_body() -> None:
 
 
 def test_macs_are_counted_as_genius_counted_them() -> None:
-    assert macs(GENIUS_329) == 329_412_864
-    assert macs(GENIUS_401) == 401_495_296
+    assert counted_macs(SPACE.name, GENIUS_329) == 329_412_864
+    assert counted_macs(SPACE.name, GENIUS_401) == 401_495_296

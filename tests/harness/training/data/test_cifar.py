@@ -6,7 +6,6 @@ import hashlib
 import io
 import pickle
 import tarfile
-from dataclasses import replace
 from pathlib import Path
 from struct import pack
 
@@ -47,7 +46,7 @@ def packed(archive: Archive, path: Path, *, last: bytes | None = None) -> Archiv
             entry = tarfile.TarInfo(name)
             entry.size = len(content)
             files.addfile(entry, io.BytesIO(content))
-    return replace(archive, md5=hashlib.md5((path / archive.file).read_bytes()).hexdigest())
+    return archive._replace(md5=hashlib.md5((path / archive.file).read_bytes()).hexdigest())
 
 
 @pytest.mark.parametrize(("archive", "batches"), [(CIFAR10, 6), (CIFAR100, 2)])
