@@ -195,7 +195,6 @@ def _serve(places: list[Path], *, port: int, into: Path | None, store: Path | No
         missing = "asked upstream and kept" if upstream else "an error that explains itself"
         say(f"base URL  {url}/v1\nsessions  {url}/s/NAME/v1\nWhat is not recorded is {missing}. Ctrl-C stops this.")
         Event().wait()
-    server.told(upstream)
 
 
 def _run(place: Path, command: list[str], **asked: Any) -> int:

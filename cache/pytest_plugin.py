@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -19,9 +19,6 @@ from cache.endpoint import NO_KEY, OpenAITransport
 from cache.errors import CacheError
 from cache.server import serving
 from cache.transport import SESSION, http_transport
-
-if TYPE_CHECKING:
-    import openai
 
 _RECORD = "--llm-record"
 _HOW = f" `pytest {_RECORD}` records it."
@@ -38,23 +35,22 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class Model:
-    """A language model that answers from the cassette of a test, through both doors in one session."""
+    """A language model that answers from the cassette of a test, through both doors in one session.
+
+    Attributes: `client`, OpenAI's SDK, which needs no socket here.
+    """
 
     def __init__(self, transport: Any, key: str, stack: ExitStack) -> None:
-        self._transport, self._key, self._stack = transport, key, stack
-
-    @cached_property
-    def client(self) -> openai.OpenAI:
-        """OpenAI's SDK, which needs no socket here."""
         import openai
 
-        http = openai.DefaultHttpxClient(transport=self._transport)
-        return openai.OpenAI(api_key=self._key, http_client=http, max_retries=0)
+        self._responder, self._stack = transport.responder, stack
+        http = openai.DefaultHttpxClient(transport=transport)
+        self.client = openai.OpenAI(api_key=key, http_client=http, max_retries=0)
 
     @cached_property
     def base_url(self) -> str:
         """Where other programs and SDKs find it, on a port of this machine."""
-        return f"{self._stack.enter_context(serving(self._transport.responder))}{SESSION}/v1"
+        return f"{self._stack.enter_context(serving(self._responder))}{SESSION}/v1"
 
 
 @pytest.fixture

@@ -125,7 +125,13 @@ class Responder:
                 raise InvalidRequest(f"Expected a POST request to one of {paths}, got {method} {target}.")
             asked = _Asked(place, headers, body)
             lost, sample, where = self._numbered(asked)
-            content, media = _shown(self._found(asked, sample, where), asked.request)
+            find, record = Client(self._records).find, None
+            if asked.kind == CHAT and asked.request.get("stream"):  # what was answered whole answers it too
+                record = find(CHAT, asked.request, sample=sample) or find(CHAT, asked.whole, sample=sample)
+            if record is None:
+                providers = {asked.kind: partial(_forwarded, asked, up)} if (up := self._upstream) else {}
+                record = Client(self._records, providers).ask(asked.kind, asked.request, sample=sample, where=where)
+            content, media = _shown(record, asked.request)
             return Answered(200, content, {"content-type": media}, lost)
         except _Passed as passed:
             answered = Answered(*passed.args)
@@ -150,15 +156,6 @@ class Responder:
             of_it.last = k = of_it.last if retried else free
             of_it.taken.add(k)
         return partial(of_it.taken.discard, k), k * APART, f"{where}, its occurrence {k} in session {asked.session}"
-
-    def _found(self, asked: _Asked, sample: int, where: str) -> Record:
-        """Return the record of a request, made by the upstream if need be and if there is one."""
-        client = Client(self._records, {asked.kind: partial(_forwarded, asked, up)} if (up := self._upstream) else {})
-        if asked.kind == CHAT and asked.request.get("stream"):  # what was answered whole answers it too
-            for request in (asked.request, asked.whole):
-                if (record := client.find(CHAT, request, sample=sample)) is not None:
-                    return record
-        return client.ask(asked.kind, asked.request, sample=sample, where=where)
 
     def _failed(self, error: CacheError) -> Answered:
         """Return an error in OpenAI's form, and in Anthropic's, with whether it is worth asking again."""

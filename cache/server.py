@@ -23,7 +23,7 @@ from cache.errors import CacheError
 from cache.responder import Responder
 from cache.transport import responding
 from genius_replay.advice import install
-from genius_replay.console import fail, warn
+from genius_replay.console import fail
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -90,13 +90,6 @@ def listening(port: int) -> socket.socket:
         ) from None
 
 
-def told(upstream: OpenAITransport | None) -> None:
-    """Say what was asked upstream, if there is one."""
-    if upstream is not None:
-        spent = upstream.spent
-        warn(f"{spent.calls} requests were sent upstream; answers were billed for {spent.usage.tokens:,} tokens")
-
-
 def run(file: Path, command: Sequence[str], *, upstream: OpenAITransport | None = None) -> int:
     """Run a program whose requests are answered from a cassette; returns its exit code, 1 if something was missed.
 
@@ -112,14 +105,14 @@ def run(file: Path, command: Sequence[str], *, upstream: OpenAITransport | None 
     """
     with responding([file], into=file if upstream else None, upstream=upstream) as responder, serving(responder) as url:
         base = f"{url}/s/run/v1"
-        past = ",".join(filter(None, (LOOPBACK, "localhost", os.environ.get("NO_PROXY"))))
+        others = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+        past = ",".join(filter(None, (LOOPBACK, "localhost", others)))
         changed = {"OPENAI_BASE_URL": base, "OPENAI_API_BASE": base, "NO_PROXY": past, "no_proxy": past}
         key = os.environ.get("OPENAI_API_KEY") if upstream else None
         try:
             code = subprocess.call(command, env={**os.environ, **changed, "OPENAI_API_KEY": key or NO_KEY})
         except OSError as error:
             raise CacheError(f"Expected a program to run, got {command[0]}: {error.strerror}. Name another.") from None
-    told(upstream)
     for miss in responder.misses:
         fail(miss)
     return 1 if responder.misses else code if code >= 0 else 128 - code  # as shells say which signal ended it

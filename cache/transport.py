@@ -77,6 +77,9 @@ def responding(
         if upstream is not None:
             stack.enter_context(upstream)
         yield Responder(_Shelf(found), upstream)
+    if upstream is not None:
+        spent = upstream.spent
+        warn(f"{spent.calls} requests were sent upstream; answers were billed for {spent.usage.tokens:,} tokens")
 
 
 SESSION = "/s/program"  # of a program that has one for itself

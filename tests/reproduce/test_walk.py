@@ -22,7 +22,7 @@ IMAGENET = "0" * 30
 
 HELP = [
     *(("reproduce", name) for name in ("", *ITEMS, *COMMANDS)),
-    *(("cache", name) for name in ("", "list", "show", "verify", "diff", "merge", "sync", "ledger")),
+    *(("cache", name) for name in ("", "list", "show", "verify", "diff", "merge", "sync", "ledger", "serve", "run")),
     *(("tables", name) for name in ("", "build", "info", "quality")),
     *(("harness.digits", name) for name in ("", "train", "check", "work")),
     ("harness.training", ""),
