@@ -300,25 +300,24 @@ def test_a_stream_is_kept_whole_and_answers_streams_and_its_own_kind(upstream: S
     assert record.request["stream"] is True
 
 
-@pytest.mark.parametrize("path", ["completions", "embeddings", "messages", "responses"])
-def test_other_interfaces_are_kept_and_given_to_the_letter(upstream: Server, tmp_path: Path, path: str) -> None:
+def test_other_interfaces_are_kept_and_given_to_the_letter(upstream: Server, tmp_path: Path) -> None:
     whole, stream = b'{ "usage": {"total_tokens": 12},\n "x": 1.50}', b'event: a\ndata: {"b": 1}\n\ndata: [DONE]\n\n'
-    upstream.behaviours = [
-        says(whole, Content_Type="application/json; charset=utf-8"),
-        says(stream, Content_Type="text/event-stream"),
-        says(b"event: error\ndata: {}\n\n", Content_Type="text/event-stream"),
-    ]
+    fails = b"event: error\ndata: {}\n\n"
+    sent = [(whole, "application/json; charset=utf-8"), (stream, "text/event-stream"), (fails, "text/event-stream")]
+    upstream.behaviours = [says(content, Content_Type=media) for content, media in sent * 4]
     asked = {"model": "m", "input": "text"}
+    others = ["completions", "embeddings", "messages", "responses"]
     with recording(upstream, tmp_path / "store") as url:
-        for _ in range(2):
-            _, headers, content = post(f"{url}/v1/{path}?beta=true", asked)
-            assert (content, headers["content-type"]) == (whole, "application/json; charset=utf-8")
-            _, headers, content = post(f"{url}/v1/{path}", {**asked, "stream": True})
-            assert (content, headers["content-type"]) == (stream, "text/event-stream")
-        assert post(f"{url}/v1/{path}", {"fails": True})[0] == 502
-    assert len(upstream.asked) == 3
+        for path in others:
+            for _ in range(2):
+                _, headers, content = post(f"{url}/v1/{path}?beta=true", asked)
+                assert (content, headers["content-type"]) == sent[0]
+                _, headers, content = post(f"{url}/v1/{path}", {**asked, "stream": True})
+                assert (content, headers["content-type"]) == sent[1]
+            assert post(f"{url}/v1/{path}", {"fails": True})[0] == 502
+    assert len(upstream.asked) == 12
     with Store(tmp_path / "store") as store:
-        assert {record.kind for record in store.export().values()} == {path}
+        assert sorted(record.kind for record in store.export().values()) == sorted(others * 2)
 
 
 def test_what_was_paid_for_and_cannot_be_given_is_kept_and_said(upstream: Server, tmp_path: Path) -> None:
