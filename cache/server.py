@@ -59,7 +59,7 @@ def serving(responder: Responder, *, port: int = 0) -> Iterator[str]:
             body = await request.body()
         except ClientDisconnect:
             return Response()
-        target = f"{request.url.path}?{request.url.query}"
+        target = f"{request.url.path}?{request.url.query}".rstrip("?")
         made = partial(responder.answer, request.method, target, dict(request.headers), body)
         answered = await asyncio.get_running_loop().run_in_executor(pool, made)
         if await request.is_disconnected():
