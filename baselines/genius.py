@@ -119,12 +119,9 @@ class Prompts:
 
     def write_experiment(self, space: Space, number: int, trial: Evaluated) -> str:
         """An evaluated trial, as later iterations list it."""
-        return Template(self.experiment).substitute(
-            number=number,
-            design=self.write_design(space, trial.architecture),
-            macs=in_millions(trial.macs),
-            accuracy=f"{trial.accuracy:.{self.digits}f}",
-        )
+        design, macs = self.write_design(space, trial.architecture), in_millions(trial.macs)
+        accuracy = f"{trial.accuracy:.{self.digits}f}"
+        return Template(self.experiment).substitute(number=number, design=design, macs=macs, accuracy=accuracy)
 
     def write_feedback(self, trial: Rejected) -> str:
         """What a rejected trial is answered with."""
@@ -138,9 +135,8 @@ class Prompts:
             macs = in_millions(trial.macs)
             difference = abs(macs - rejection.bound)
             return Template(template).substitute(macs=macs, bound=rejection.bound, difference=difference)
-        return Template(self.unreadable).substitute(
-            reason=f"{rejection.reason.value}: {rejection.detail}", form=self.form
-        )
+        reason = f"{rejection.reason.value}: {rejection.detail}"
+        return Template(self.unreadable).substitute(reason=reason, form=self.form)
 
 
 PARTS = Prompts.__dataclass_fields__.keys() - {"digits", "as_sent", "also_sent"}
@@ -220,10 +216,8 @@ class Genius:
 
     def _said_by_user(self, turn: int, text: str) -> list[Message]:
         """The messages before the answer of a turn."""
-        return [
-            {"role": "user", "content": said}
-            for said in (text, *self._prompts.also_sent.get((self.iteration, turn), ()))
-        ]
+        further = self._prompts.also_sent.get((self.iteration, turn), ())
+        return [{"role": "user", "content": said} for said in (text, *further)]
 
 
 def _without_model(*_: object) -> Genius:

@@ -103,8 +103,7 @@ class LocalSearchArrays:
         """(k, neighbours) in the order of `Space.neighbours`."""
         old = architectures[:, None] // self._stride % self._cardinality
         new = self._step + (self._step >= old)
-        around: NDArray[np.int64] = architectures[:, None] + (new - old) * self._stride
-        return around
+        return np.asarray(architectures[:, None] + (new - old) * self._stride)
 
     def _start_anew(self, rows: NDArray[np.int64]) -> None:
         self._accuracies[rows] = -np.inf

@@ -7,6 +7,7 @@ run one by one.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -78,14 +79,8 @@ class OptunaSearch:
 
 def optuna_method(name: str, title: str, make_sampler: MakeSampler, *, random_first: int = 0) -> Method:
     """The method of a sampler, which proposes its `random_first` proposals at random."""
-    return Method(
-        name,
-        title,
-        lambda space, stream: OptunaSearch(space, stream, make_sampler),
-        version=1,
-        random_first=random_first,
-        packages=("optuna",),
-    )
+    search = partial(OptunaSearch, make_sampler=make_sampler)
+    return Method(name, title, search, version=1, random_first=random_first, packages=("optuna",))
 
 
 def _listed(name: str, sampler: str, random_first: int) -> Method:

@@ -51,8 +51,7 @@ class Softmax:
 
     def one_hot(self, choices: Choices) -> Reals:
         """1 at the choice of every slot, 0 elsewhere."""
-        hot: Reals = (choices[..., None] == np.arange(self.logits.shape[-1])).astype(np.float64)
-        return hot
+        return np.asarray(choices[..., None] == np.arange(self.logits.shape[-1]), dtype=np.float64)
 
 
 def normalised(weights: Reals) -> Reals:
@@ -148,8 +147,7 @@ class PolicySearchArrays:
 
     def ask(self) -> NDArray[np.int64]:
         """The last draw of every trial."""
-        indices: NDArray[np.int64] = self._next @ self._strides
-        return indices
+        return np.asarray(self._next @ self._strides)
 
     def tell(self, proposals: NDArray[np.int64], accuracies: NDArray[np.float64]) -> None:  # noqa: ARG002
         """Learn from the accuracies and draw again."""
@@ -164,11 +162,11 @@ def policy_method(
     name: str, title: str, make: Callable[[Space, tuple[int, ...]], Learner], *, version: int, random_first: int = 1
 ) -> Method:
     """The method of a learner; `make` is called with the space and the shape of its trials."""
-    return Method(
-        name,
-        title,
-        lambda space, stream: PolicySearch(stream, make(space, ())),
-        lambda space, streams: PolicySearchArrays(space, streams, make(space, (len(streams),))),
-        version=version,
-        random_first=random_first,
-    )
+
+    def one(space: Space, stream: Stream) -> PolicySearch:
+        return PolicySearch(stream, make(space, ()))
+
+    def many(space: Space, streams: Streams) -> PolicySearchArrays:
+        return PolicySearchArrays(space, streams, make(space, (len(streams),)))
+
+    return Method(name, title, one, many, version=version, random_first=random_first)

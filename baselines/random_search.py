@@ -6,6 +6,8 @@ that was proposed before is drawn again.
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -67,14 +69,8 @@ class RandomSearchArrays:
             self._next[again] = self._streams.indices(self._size, again)
 
 
+DISTINCT, DISTINCT_ARRAYS = partial(RandomSearch, repeats=False), partial(RandomSearchArrays, repeats=False)
 METHODS = (
     Method("random", "random search with repetition", RandomSearch, RandomSearchArrays, version=1, oblivious=True),
-    Method(
-        "random-distinct",
-        "random search without repetition",
-        lambda space, stream: RandomSearch(space, stream, repeats=False),
-        lambda space, streams: RandomSearchArrays(space, streams, repeats=False),
-        version=1,
-        oblivious=True,
-    ),
+    Method("random-distinct", "random search without repetition", DISTINCT, DISTINCT_ARRAYS, version=1, oblivious=True),
 )

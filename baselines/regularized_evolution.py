@@ -16,6 +16,7 @@ between libraries, and so do the results. Each preset follows the code of the li
 from __future__ import annotations
 
 from collections import deque
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -177,14 +178,9 @@ class RegularizedEvolutionArrays:
 def _method(preset: str) -> Method:
     settings, source, version = PRESETS[preset]
     title = f"regularized evolution, population {settings.population}, sample {settings.sample} ({source})"
-    return Method(
-        f"evolution-{preset}",
-        title,
-        lambda space, stream: RegularizedEvolution(space, stream, settings),
-        lambda space, streams: RegularizedEvolutionArrays(space, streams, settings),
-        version=version,
-        random_first=settings.population,
-    )
+    one = partial(RegularizedEvolution, settings=settings)
+    many = partial(RegularizedEvolutionArrays, settings=settings)
+    return Method(f"evolution-{preset}", title, one, many, version=version, random_first=settings.population)
 
 
 METHODS = tuple(map(_method, PRESETS))

@@ -71,11 +71,7 @@ def _one_by_one(
         trajectory = run(optimizer, problem, budget)
         evaluated = [step.trial.architecture for step in trajectory.evaluated]
         courses.append([space.index_of(architecture) for architecture in evaluated if architecture is not None])
-    steps = max(map(len, courses), default=0)
-    proposals = np.full((len(trials), steps), -1, dtype=np.int32)
-    for row, course in zip(proposals, courses, strict=True):
-        row[: len(course)] = course
-    return proposals
+    return _stack([np.array([course], dtype=np.int32) for course in courses])
 
 
 def _as_arrays(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 COLUMNS = ("iteration", "turn", "architecture", "macs", "told", "true", "rejected")
+MOST = 200  # rows of a table in a notebook
 HEADINGS = ("T", "Turn", "Architecture", "MACs", "Told (%)", "True (%)", "Rejected")
 
 
@@ -32,9 +33,10 @@ class Shown:
         return brief(self, f"{self.what()[0]}: {self.trajectory.summary}")
 
     def _repr_html_(self) -> str:
-        """The steps as a table."""
-        rows = ([html_cell(value, names_row=not n) for n, value in enumerate(row)] for row in self._rows())
-        return html_table(self.what()[0], HEADINGS, rows, [self.trajectory.summary])
+        """The first steps as a table, up to `MOST`."""
+        rows = ([html_cell(value, names_row=not n) for n, value in enumerate(row)] for row in [*self._rows()][:MOST])
+        more = [f"These are the first {MOST}; `to_frame()` has all."] if len(self.trajectory.steps) > MOST else []
+        return html_table(self.what()[0], HEADINGS, rows, [self.trajectory.summary, *more])
 
     def to_frame(self) -> DataFrame:
         """A row for every step, unrounded.

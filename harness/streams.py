@@ -93,8 +93,7 @@ class Streams:
         bits = _mix_array(steps)
         bits >>= np.uint64(11)
         self._drawn[these] += np.uint64(count)
-        numbers: NDArray[np.float64] = np.multiply(bits, _UNIT)
-        return numbers
+        return np.asarray(np.multiply(bits, _UNIT))
 
     def indices(self, bound: int, rows: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
         """One draw below `bound` for every trial, or for these, as (trials,)."""

@@ -1,8 +1,11 @@
+from cache.limits import Limits as Limits
 from harness.loop import Budget as Budget
+from harness.loop import Step as Step
 from harness.protocol import Evaluated as Evaluated
 from harness.protocol import Method as Method
 from harness.protocol import Proposal as Proposal
 from harness.protocol import Rejected as Rejected
+from harness.protocol import Trial as Trial
 from harness.run import Run as Run
 from reproduce.benchmarks import Opened as Opened
 from reproduce.benchmarks import open_table as open_table

@@ -105,11 +105,6 @@ class Opened:
     def __repr__(self) -> str:
         return brief(self, repr(self.table))
 
-    @classmethod
-    def at(cls, path: Path, benchmark: Benchmark | None = None) -> Opened:
-        """The table at `path`; raises as `tables.storage.load` does."""
-        return cls(Table.open(path), HeldOut.open(path), benchmark)
-
     @property
     def name(self) -> str:
         """The table's."""
@@ -179,7 +174,8 @@ def open_benchmark(name: str) -> Opened:
         DataMissing: if its published file has not been fetched.
         TableError: if the file is not what it should be, or the table cannot be built.
     """
-    return Opened.at(table_path(name), find(name))
+    path = table_path(name)
+    return Opened(Table.open(path), HeldOut.open(path), find(name))
 
 
 def open_if_at_hand(name: str) -> Opened | None:
@@ -219,7 +215,7 @@ def open_file(path: Path) -> Opened:
         TableError: if the file cannot be read, or is no complete table.
     """
     if path.suffix.lower() in files.HDF5:
-        return Opened.at(path)
+        return Opened(Table.open(path), HeldOut.open(path))
     with tempfile.TemporaryDirectory() as folder:
         built = files.build(path, Path(folder), SPACES)
         return Opened(Table.open(built, whole=True), HeldOut.open(built))

@@ -8,7 +8,6 @@ broke off starts anew.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -61,7 +60,7 @@ class Published:
 @cache
 def manifest() -> tuple[Published, ...]:
     """Every published file, in the order of `published.json`."""
-    files = json.loads(MANIFEST.read_text(encoding="utf-8"))["files"]
+    files = msgspec.json.decode(MANIFEST.read_bytes())["files"]
     return msgspec.convert(files, tuple[Published, ...])  # what else the file says of each is for readers
 
 

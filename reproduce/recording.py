@@ -83,7 +83,8 @@ def replay_recording(path: str | PathLike[str], methods: Iterable[AnyMethod] = (
 
     Args:
         path: of the recording.
-        methods: of one's own that its runs name and that are found under no name, such as those of a notebook.
+        methods: of one's own that its runs name and that are found under no name, such as those of a notebook; a class
+            that was moved from there into a module since is known by its name.
 
     Raises:
         CacheError, ReplayMiss: the cassette is damaged, or lacks an answer or a figure.
@@ -93,7 +94,8 @@ def replay_recording(path: str | PathLike[str], methods: Iterable[AnyMethod] = (
     """
     expect_types(replay_recording, locals())
     path = Path(path)
-    content, own = cassette.read(path), {each.name: each for each in map(catalogue.method, methods)}
+    content, given = cassette.read(path), [*map(catalogue.method, methods)]
+    own = {f"__main__:{each.name.rpartition(':')[2]}": each for each in given} | {each.name: each for each in given}
     return _in_order(
         run.verify(record, Client(content), setting(Specification.of(record), own)) for record in _runs(content, path)
     )
@@ -123,7 +125,7 @@ class Pool(NamedTuple):
     runs: list[Recorded]
 
 
-def pooled(runs: Iterable[Recorded]) -> list[Pool]:
+def pooled(runs: Iterable[Recorded]) -> Iterator[Pool]:
     """Runs by their setting: those that differ in anything but their number, or the model's file, stay apart."""
     groups: dict[bytes, dict[bytes, Recorded]] = {}
     for each in runs:
@@ -132,13 +134,11 @@ def pooled(runs: Iterable[Recorded]) -> list[Pool]:
     found = [[*group.values()] for group in groups.values()]
     settings = [dict(_leaves(_setting(group[0]))) for group in found]
     called = [group[0].specification.label for group in found]
-    pools = []
     for name, own, group in zip(called, settings, found, strict=True):
         others = [one for one, its in zip(settings, called, strict=True) if str(its) == str(name)]
         differs = [place for place in dict.fromkeys(chain(*others)) if len({one.get(place) for one in others}) > 1]
         apart = "; ".join(f"{place} {own.get(place, 'unset')}" for place in differs)
-        pools.append(Pool(name, apart, group))
-    return pools
+        yield Pool(name, apart, group)
 
 
 def _setting(one: Recorded) -> dict[str, JSON]:
@@ -200,7 +200,7 @@ def text(one: Run) -> str:
 
 def report(found: Sequence[Recorded]) -> Report:
     """A row for every setting that models ran under; reasons that never occurred have no column."""
-    groups = pooled(found)
+    groups = [*pooled(found)]
     apart = any(group.apart for group in groups)
     reasons = [reason for reason in Reason if any(reason.value in one.ended.rejected for one in found)]
     columns = (

@@ -119,7 +119,8 @@ def _trainings(found: Sequence[Run]) -> Iterator[str]:
         f"width {how.network.width:g}: {len(observed)} trainings, {hours:.2g} h in all, on {', '.join(devices)}."
     )
     for run in found:
-        yield from (f"Not measured, trial {run.specification.number + 1}: {said}." for said in _unmeasured(run))
+        for said in dict.fromkeys(_unmeasured(run)):
+            yield f"Not measured, trial {run.specification.number + 1}: {said}."
     stretches = [stretch for each in observed for stretch in each.stretches]
     if other := sum(any(stretch.code != code_digest() for stretch in each.stretches) for each in observed):
         yield f"{other} of {len(observed)} trainings were made by another version of the code than is here."
@@ -136,14 +137,12 @@ def _trained(found: Sequence[Run]) -> list[Trained]:
     return [Trained.from_record(record) for record in records.values()]
 
 
-def _unmeasured(run: Run) -> list[str]:
+def _unmeasured(run: Run) -> Iterator[str]:
     """Which proposals came to nothing when they were trained, and why."""
-    said = []
     for step in run.trajectory.steps:
         trial = step.trial
         if isinstance(trial, Rejected) and trial.rejection.reason is Reason.UNMEASURED and trial.architecture:
-            said.append(f"{run.setting.space.to_native(trial.architecture)}: {trial.rejection.detail}")
-    return list(dict.fromkeys(said))
+            yield f"{run.setting.space.to_native(trial.architecture)}: {trial.rejection.detail}"
 
 
 def _conversation(run: Run, name: str | None) -> Iterator[str]:

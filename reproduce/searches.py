@@ -117,7 +117,7 @@ def search(
     temperatures = [*temperature] if isinstance(temperature, Sequence) else [temperature]
     of_endpoint = base_url or fresh or limits not in (None, Limits())
     if not model and (complete or of_endpoint or parameters or (temperatures, answers) != ([0.0], "free")):
-        raise UsageError("expected the name of a language model for what answers as one, got none: name a model")
+        raise UsageError("expected the name of a language model, since options of one are given, got none")
     if complete and of_endpoint:
         raise UsageError("expected a function or an endpoint as the model, got both; leave out base_url, fresh, limits")
     if not (method or model or run):
@@ -148,15 +148,12 @@ def search(
         providers[FIGURES] = runs.figures(opened)
     with ExitStack() as stack:
         who = None
-        if complete and model:
-            who = answering.function(complete, model)
-        elif model:
-            who = stack.enter_context(answering.endpoint(base_url, limits or Limits(), fresh=fresh))
-        if who:
+        if model:
+            asked = answering.endpoint(base_url, limits or Limits(), fresh=fresh)  # which opens nothing yet
+            who = answering.function(complete, model) if complete else stack.enter_context(asked)
             who.refuse_others(recording, known)
             providers[CHAT] = who.send
-        costs = training is not None or model is not None
-        kept = stack.enter_context(keeping(store, who.apart if who else "")) if costs else Cassette()
+        kept = stack.enter_context(keeping(store, who.apart if who else "")) if training or model else Cassette()
         records = runs.Overlay(known, kept)
         client = Client(records, providers)
         found = perform_all(planned, client, lambda one: runs.setting(one, own), _progress(planned), after)
@@ -208,8 +205,7 @@ def plan(
             f"expected a table or a training to search, one of them; tables are {', '.join(benchmarks.BENCHMARKS)}, or "
             "a file of your own"
         )
-    given = structs.asdict(budget) if isinstance(budget, Budget) else {"evaluations": budget}
-    numbers = {"trials": trials, **given}
+    numbers = {"trials": trials} | (structs.asdict(budget) if isinstance(budget, Budget) else {"evaluations": budget})
     limited = {name: positive(n, f"a positive number of {name}") for name, n in numbers.items() if n is not None}
     trials, seed = limited.pop("trials"), None if seed is None else index(seed)
     if abs((seed or 0) + trials) > SAFE_INTEGER:

@@ -20,9 +20,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = Parser(prog="python -m tables", description=about, epilog=EXIT_CODES)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
-    building = add_command(
-        commands, "build", "make a table of a file of architectures and accuracies", "my.csv --into my_tables"
-    )
+    title = "make a table of a file of architectures and accuracies"
+    building = add_command(commands, "build", title, "my.csv --into my_tables")
     building.add_argument("file", type=infile, metavar="FILE", help=EXPECTED)
     into = "where the table is put, under the file's name; made if need be"
     building.add_argument("--into", type=path_only, metavar="FOLDER", required=True, help=into)

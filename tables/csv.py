@@ -124,9 +124,8 @@ def _row(line: int, entries: Sequence[str], titles: Sequence[str], refuse: Refus
     if len(entries) != 1 + len(titles):
         hint = "; an architecture with commas has to stand in quotes"
         refuse(place, f"expected {1 + len(titles)} entries, got {len(entries)}{hint}")
-    numbers = {
-        title: _number(text.strip(), title, place, refuse) for title, text in zip(titles, entries[1:], strict=True)
-    }
+    entered = zip(titles, entries[1:], strict=True)
+    numbers = {title: _number(text.strip(), title, place, refuse) for title, text in entered}
     return _Row(line, entries[0].strip(), numbers)
 
 

@@ -93,9 +93,8 @@ def read(data: bytes, name: str, *, spaces: Iterable[Space] = (), place: str = "
     form = next((form for form, (known, _) in FORMATS.items() if fields.issuperset(known)), None)
     if form is None:
         forms = " or ".join(", ".join(known) for known, _ in FORMATS.values())
-        refuse(
-            "", f"expected an object of architectures, each an object with {forms}, got {sorted(fields) or data[:50]!r}"
-        )
+        got = sorted(fields) or data[:50]
+        refuse("", f"expected an object of architectures, each an object with {forms}, got {got!r}")
     space, found = own.read([Key(f"key {key[:200]!r}", key) for key in by_key], name, spaces, refuse)
     entries: _ByKey = {}
     for architecture, (key, entry) in zip(found, by_key.items(), strict=True):

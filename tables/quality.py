@@ -88,9 +88,8 @@ def measure(runs: Runs) -> Quality:
 
 def _agreement(runs: Runs, size: int) -> float:
     """Mean Spearman correlation over all pairs of disjoint groups of `size` seeds."""
-    ranks = {
-        group: centred_ranks(settled(runs[:, group].mean(axis=1))) for group in combinations(range(runs.shape[1]), size)
-    }
+    groups = combinations(range(runs.shape[1]), size)
+    ranks = {group: centred_ranks(settled(runs[:, group].mean(axis=1))) for group in groups}
     pairs = [(a, b) for a, b in combinations(ranks, 2) if not set(a) & set(b)]
     return float(np.mean([ranks[a] @ ranks[b] for a, b in pairs]))
 

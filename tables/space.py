@@ -186,9 +186,8 @@ class Space:
 
     def architecture_at(self, index: int) -> Architecture:
         """The inverse of `index_of`."""
-        return tuple(
-            index // stride % cardinality for stride, cardinality in zip(self.strides, self.cardinalities, strict=True)
-        )
+        slots = zip(self.strides, self.cardinalities, strict=True)
+        return tuple(index // stride % cardinality for stride, cardinality in slots)
 
     def sample(self, rng: random.Random) -> Architecture:
         """Draw one architecture uniformly: in one draw where an index fits into a float, otherwise one a slot."""
@@ -206,20 +205,9 @@ class Space:
     def json_schema(self) -> dict[str, Any]:
         """A JSON Schema (2020-12) of `{"architecture": [...]}` in written symbols, for constrained decoding."""
         entries = [{"enum": list(self.symbols(range(cardinality)))} for cardinality in self.cardinalities]
-        return {
-            "type": "object",
-            "properties": {
-                "architecture": {
-                    "type": "array",
-                    "prefixItems": entries,
-                    "items": False,
-                    "minItems": len(entries),
-                    "maxItems": len(entries),
-                }
-            },
-            "required": ["architecture"],
-            "additionalProperties": False,
-        }
+        size = {"minItems": len(entries), "maxItems": len(entries)}
+        members = {"architecture": {"type": "array", "prefixItems": entries, "items": False, **size}}
+        return {"type": "object", "properties": members, "required": [*members], "additionalProperties": False}
 
     def gbnf(self) -> str:
         """A GBNF grammar (llama.cpp) of the same answers as `json_schema`."""

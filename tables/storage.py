@@ -174,11 +174,8 @@ def load(path: Path, names: Collection[str] | None = None) -> tuple[TableInfo, d
 def _image(source: Source, columns: Columns, source_sha256: str, compressed: bool) -> bytes:
     """The whole HDF5 file: a function of its arguments and of the HDF5 library, with no time and no place in it."""
     columns = {**columns, **{name: settled(columns[name]) for name in SETTLED if name in columns}}
-    stored = {
-        name: np.ascontiguousarray(columns[name], dtype=kind.dtype)
-        for name, kind in COLUMN_KINDS.items()
-        if name in columns
-    }
+    kinds = {name: kind for name, kind in COLUMN_KINDS.items() if name in columns}
+    stored = {name: np.ascontiguousarray(columns[name], dtype=kind.dtype) for name, kind in kinds.items()}
     datasets = (Dataset(name, array.dtype.str, array.shape, sha256(array.data)) for name, array in stored.items())
     info = TableInfo(
         schema=SCHEMA_VERSION,

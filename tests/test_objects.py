@@ -130,6 +130,19 @@ def test_a_run_is_a_table_in_a_notebook(replayed: reproduce.Replay) -> None:
     assert set(shown.tags) == {"table", "caption", "thead", "tbody", "tr", "th", "td", "p"}
 
 
+def test_of_a_long_run_a_notebook_shows_the_first_steps() -> None:
+    [run] = reproduce.search("random", "nas-bench-201-digits", budget=300)
+    assert run._repr_html_().count("<tr>") == 201
+    assert "<p>These are the first 200; `to_frame()` has all.</p>" in run._repr_html_()
+
+
+def test_what_a_table_of_one_s_own_does_not_say_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_text("architecture,accuracy\n00,50\n01,51\n10,52\n11,53\n")
+    [run] = reproduce.search("random", tmp_path / "mine.csv", budget=1)
+    assert run.trajectory.steps[0].trial.macs == 0
+    assert "<td></td><td>5" in run._repr_html_()
+
+
 def test_a_report_is_a_table_in_a_notebook() -> None:
     report = ITEMS["table2"].report()
     shown = Cells(report._repr_html_())

@@ -69,20 +69,12 @@ def check(properties: Iterable[Property[Subject]], subject: Subject) -> Iterator
 
 
 def _space(name: str, *groups: Sequence[int]) -> Space:
-    numbers = iter(range(1, 100))
-    return Space(
-        name=name,
-        title="made up for conformance",
-        groups=tuple(
-            Group(
-                f"Stage {stage}",
-                tuple(Slot(f"Layer {next(numbers)}", tuple(f"width {n}" for n in range(1, c + 1))) for c in counts),
-            )
-            for stage, counts in enumerate(groups, start=1)
-        ),
-        first_symbol=1,
-        largest=tuple(count - 1 for counts in groups for count in counts),
-    )
+    numbers, stages = iter(range(1, 100)), []
+    for stage, counts in enumerate(groups, start=1):
+        slots = (Slot(f"Layer {next(numbers)}", tuple(f"width {n}" for n in range(1, count + 1))) for count in counts)
+        stages.append(Group(f"Stage {stage}", tuple(slots)))
+    largest = tuple(count - 1 for counts in groups for count in counts)
+    return Space(name, "made up for conformance", tuple(stages), first_symbol=1, largest=largest)
 
 
 UNEVEN = _space("uneven", (2, 3), (4, 2, 5))
@@ -208,12 +200,8 @@ def repeats_a_trial_in_a_second_process(method: Method) -> str | None:
     salt = "2" if os.environ.get("PYTHONHASHSEED") == "1" else "1"
     path = os.pathsep.join(each or str(Path.cwd()) for each in sys.path)
     script = f"from harness.conformance import methods; methods.second_process(*{(*address, method.name)!r})"
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONHASHSEED": salt, "PYTHONPATH": path},
-    )
+    environment = {**os.environ, "PYTHONHASHSEED": salt, "PYTHONPATH": path}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment)
     if done.returncode:
         *_, last = ["it says nothing", *done.stderr.strip().splitlines()]
         return f"a second process ended with exit code {done.returncode}: {last}"

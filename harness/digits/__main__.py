@@ -37,12 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = Parser(prog="python -m harness.digits", description=about, epilog=EXIT_CODES)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
-    training = add_command(
-        commands,
-        "train",
-        "train every cell under every seed, and build the table; goes on where it was",
-        "--into my_table",
-    )
+    title = "train every cell under every seed, and build the table; goes on where it was"
+    training = add_command(commands, "train", title, "--into my_table")
     into = "of the table, and of its jobs"
     training.add_argument("--into", type=path_only, metavar="FOLDER", required=True, help=into)
     training.add_argument("--processes", type=_positive, metavar="N", help="of one thread each (default: one a core)")

@@ -140,19 +140,15 @@ class CellBatch:
 
         self.stem = weight([each["stem"] for each in drawn]), norm(count, first)
 
-        def layer(stage: int, bundle: _Bundle) -> tuple[Tensor, _Norm] | None:
-            (_, operation), edges = bundle
-            if operation not in TAPS:
-                return None
-            return weight([drawn[network][stage, edge] for network, edge in edges]), norm(len(edges), CHANNELS[stage])
+        def step(stage: int, bundle: _Bundle) -> _Step:
+            (source, operation), edges = bundle
+            layer = None
+            if operation in TAPS:
+                weights = weight([drawn[network][stage, edge] for network, edge in edges])
+                layer = weights, norm(len(edges), CHANNELS[stage])
+            return _Step(source, operation, torch.tensor([network for network, _ in edges]), _ends(edges), layer)
 
-        self.cells = [
-            [
-                _Step(*bundle[0], torch.tensor([n for n, _ in bundle[1]]), _ends(bundle[1]), layer(stage, bundle))
-                for bundle in _bundles(cells)
-            ]
-            for stage in range(len(CHANNELS))
-        ]
+        self.cells = [[step(stage, bundle) for bundle in _bundles(cells)] for stage in range(len(CHANNELS))]
         self.widening = weight([each["widening"] for each in drawn]), norm(count, second)
         self.last = norm(count, second)
         self.classifier = weight([each["classifier"] for each in drawn])

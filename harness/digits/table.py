@@ -65,14 +65,12 @@ def cost(architecture: Architecture) -> Cost:
     """Cost of the network that is trained; edges that are dead cost nothing."""
     first, second = CHANNELS
     return total(
-        (
-            conv_bn(1, first, KERNEL, SIDE),
-            *(operation_cost(edge.operation, first, SIDE) for edge in live_edges(architecture)),
-            conv_bn(first, second, 1, SIDE // 2),
-            *(operation_cost(edge.operation, second, SIDE // 2) for edge in live_edges(architecture)),
-            batch_norm(second, SIDE // 2),
-            linear(second, CLASSES),
-        )
+        conv_bn(1, first, KERNEL, SIDE),
+        *(operation_cost(edge.operation, first, SIDE) for edge in live_edges(architecture)),
+        conv_bn(first, second, 1, SIDE // 2),
+        *(operation_cost(edge.operation, second, SIDE // 2) for edge in live_edges(architecture)),
+        batch_norm(second, SIDE // 2),
+        linear(second, CLASSES),
     )
 
 
@@ -195,17 +193,13 @@ def build_table(runs: Sequence[Sequence[Run]], seeds: int, folder: Path) -> Path
     """
     count = len(runs) // seeds  # of blocks a seed
     # Under these names, lines and places its source and its origin enter the digest of the committed table.
-    lines = (
-        json.dumps(
-            {"setting": SETTING, "seed": number // count, "block": number % count, "runs": of_block},
-            separators=(",", ":"),
-        )
-        for number, of_block in enumerate(runs)
-    )
+    lines = []
+    for number, of_block in enumerate(runs):
+        line = {"setting": SETTING, "seed": number // count, "block": number % count, "runs": of_block}
+        lines.append(json.dumps(line, separators=(",", ":")) + "\n")
     origin = Origin("trained by this project", SETTING, f"python -m tables train {NAME} --seeds {seeds}", "Apache-2.0")
     source = Source(NAME, SPACE, Measure.VALIDATION, origin)
-    content = "".join(f"{line}\n" for line in lines).encode()
-    return build(source, _columns(runs, seeds), content, folder, compressed=True)
+    return build(source, _columns(runs, seeds), "".join(lines).encode(), folder, compressed=True)
 
 
 def _columns(runs: Sequence[Sequence[Run]], seeds: int) -> Columns:

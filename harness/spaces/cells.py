@@ -92,9 +92,8 @@ def form_of(architecture: Architecture) -> Form:
     for choice in product(*(permutations(alike[each]) for each in sorted(alike))):
         order = [number for group in choice for number in group]
         name = {INPUT: INPUT, **{number: place for place, number in enumerate(order)}}.__getitem__
-        described = tuple(
-            (convolutions[number].operation, written(convolutions[number].value, name)) for number in order
-        )
+        ordered = (convolutions[number] for number in order)
+        described = tuple((each.operation, written(each.value, name)) for each in ordered)
         candidates.append((described, written(output, name)))
     return min(candidates)
 

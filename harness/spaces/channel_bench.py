@@ -86,15 +86,14 @@ def _resnet_cost(widths: tuple[int, ...]) -> Cost:
     layers = [conv_bn(3, widths[0], 3, 16), global_pool(widths[4], 8), linear(widths[4], 10)]
     for layer, middle in blocks(widths):  # a stride is the first convolution's
         layers += [conv_bn(layer.inputs, middle, 3, layer.size), conv_bn(middle, layer.outputs, 3, layer.size)]
-    return total(layers)
+    return total(*layers)
 
 
 def _mobilenet_cost(widths: tuple[int, ...]) -> Cost:
     first, last, head = widths[0], widths[4], widths[6]
     residuals = (inverted_residual(layer, middle, 3) for layer, middle in blocks(widths)[:4])
-    return total(
-        (conv_bn(3, first, 3, 16), *residuals, conv_bn(last, head, 1, 8), global_pool(head, 8), linear(head, 10))
-    )
+    stem = conv_bn(3, first, 3, 16)
+    return total(stem, *residuals, conv_bn(last, head, 1, 8), global_pool(head, 8), linear(head, 10))
 
 
 RESNET = _declared("ResNet", (256, 256, 256, 512, 512, 512, 512), _resnet_cost, "benchmark/Results_ResNet.json")

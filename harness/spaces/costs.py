@@ -8,7 +8,6 @@ Parameters include biases and the affine pair of each batch normalisation.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import cache
 from typing import NamedTuple
 
@@ -38,7 +37,7 @@ class Layer(NamedTuple):
         return self.stride == 1 and self.inputs == self.outputs
 
 
-def total(costs: Iterable[Cost]) -> Cost:
+def total(*costs: Cost) -> Cost:
     """The sum, field by field."""
     return Cost(*(sum(field) for field in zip(NOTHING, *costs, strict=True)))
 
@@ -57,14 +56,14 @@ def batch_norm(channels: int, size: int) -> Cost:
 
 def conv_bn(inputs: int, outputs: int, kernel: int, size: int, *, groups: int = 1) -> Cost:
     """A convolution without bias, followed by a batch normalisation."""
-    return total((conv(inputs, outputs, kernel, size, groups=groups), batch_norm(outputs, size)))
+    return total(conv(inputs, outputs, kernel, size, groups=groups), batch_norm(outputs, size))
 
 
 def inverted_residual(layer: Layer, expanded: int, kernel: int) -> Cost:
     """Widen, filter each channel, narrow (Sandler et al. 2018)."""
     widen = conv_bn(layer.inputs, expanded, 1, layer.size * layer.stride)
     narrow = conv_bn(expanded, layer.outputs, 1, layer.size)
-    return total((widen, conv_bn(expanded, expanded, kernel, layer.size, groups=expanded), narrow))
+    return total(widen, conv_bn(expanded, expanded, kernel, layer.size, groups=expanded), narrow)
 
 
 def linear(inputs: int, outputs: int) -> Cost:
@@ -85,7 +84,7 @@ def squeezed(channels: int) -> int:
 def squeeze_excite(channels: int) -> Cost:
     """Two 1×1 convolutions with bias on pooled activations (Hu et al. 2018); the pool itself is not counted."""
     reduced = squeezed(channels)
-    return total((conv(channels, reduced, 1, 1, bias=True), conv(reduced, channels, 1, 1, bias=True)))
+    return total(conv(channels, reduced, 1, 1, bias=True), conv(reduced, channels, 1, 1, bias=True))
 
 
 def make_divisible(channels: float, divisor: int = 8) -> int:
@@ -107,4 +106,4 @@ def searched(layer: Layer, block: tuple[int, int] | None, *, gated: bool = False
     kernel, expansion = block
     expanded = layer.inputs * expansion
     cost = inverted_residual(layer, expanded, kernel)
-    return total((cost, squeeze_excite(expanded))) if gated else cost
+    return total(cost, squeeze_excite(expanded)) if gated else cost

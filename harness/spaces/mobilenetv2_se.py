@@ -68,19 +68,17 @@ BLOCKS = (None, (3, 4), (5, 4), (7, 4), (3, 6), (5, 6), (7, 6))
 
 CHOICES = ("skip", *(block_name(*block) for block in BLOCKS if block))
 
+
+def _stage(number: int) -> Group:
+    first = FIRST_LAYER + (number - 1) * LAYERS_PER_STAGE
+    slots = (Slot(f"Layer {layer}", CHOICES) for layer in range(first, first + LAYERS_PER_STAGE))
+    return Group(f"Stage {number}", tuple(slots))
+
+
 SPACE = Space(
     name="mobilenetv2-se",
     title="MobileNetV2 with squeeze-and-excitation, ImageNet",
-    groups=tuple(
-        Group(
-            f"Stage {stage + 1}",
-            tuple(
-                Slot(f"Layer {FIRST_LAYER + stage * LAYERS_PER_STAGE + layer}", CHOICES)
-                for layer in range(LAYERS_PER_STAGE)
-            ),
-        )
-        for stage in range(len(LAYERS) // LAYERS_PER_STAGE)
-    ),
+    groups=tuple(map(_stage, range(1, len(LAYERS) // LAYERS_PER_STAGE + 1))),
     largest=(len(BLOCKS) - 1,) * len(LAYERS),
 )
 
@@ -99,7 +97,7 @@ def fixed_costs(outline: Outline = OUTLINE) -> tuple[Cost, ...]:
     first, second, *_, last = outline
     return (
         conv_bn(3, 16, 3, first.size),
-        total((conv_bn(16, 16, 3, second.size, groups=16), squeeze_excite(16), conv_bn(16, 16, 1, second.size))),
+        total(conv_bn(16, 16, 3, second.size, groups=16), squeeze_excite(16), conv_bn(16, 16, 1, second.size)),
         conv_bn(192, 320, 1, last.size),
         global_pool(320, last.size),
         conv(320, 1280, 1, 1, bias=True),
@@ -109,7 +107,7 @@ def fixed_costs(outline: Outline = OUTLINE) -> tuple[Cost, ...]:
 
 def fixed_cost() -> Cost:
     """Cost of everything that is not searched."""
-    return total(fixed_costs())
+    return total(*fixed_costs())
 
 
 def cost(architecture: Architecture, outline: Outline = OUTLINE) -> Cost:
@@ -119,7 +117,7 @@ def cost(architecture: Architecture, outline: Outline = OUTLINE) -> Cost:
         InvalidArchitecture: if it is no architecture of `SPACE`.
     """
     shapes = zip(layers(outline), SPACE.validate(architecture), strict=True)
-    return total((*fixed_costs(outline), *(searched(layer, BLOCKS[choice], gated=True) for layer, choice in shapes)))
+    return total(*fixed_costs(outline), *(searched(layer, BLOCKS[choice], gated=True) for layer, choice in shapes))
 
 
 def describe_costs() -> str:

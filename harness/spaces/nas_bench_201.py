@@ -52,7 +52,7 @@ def cost(architecture: Architecture, *, classes: int = 10, input_size: int = 32)
         for stage, channels in enumerate(CHANNELS)
         for choice in SPACE.validate(architecture) * CELLS_PER_STAGE
     )
-    return total((fixed_cost(classes, input_size), *cells))
+    return total(fixed_cost(classes, input_size), *cells)
 
 
 @cache
@@ -76,42 +76,35 @@ def fixed_cost(classes: int, input_size: int) -> Cost:
         for stage, (inputs, outputs) in enumerate(pairwise(CHANNELS), start=1)
     )
     return total(
-        (
-            conv_bn(3, CHANNELS[0], 3, input_size),
-            *reductions,
-            batch_norm(last, last_size),
-            global_pool(last, last_size),
-            linear(last, classes),
-        )
+        conv_bn(3, CHANNELS[0], 3, input_size),
+        *reductions,
+        batch_norm(last, last_size),
+        global_pool(last, last_size),
+        linear(last, classes),
     )
 
 
 def _reduction_cost(inputs: int, outputs: int, size: int) -> Cost:
     """A residual block that halves the side to `size`; its shortcut is a 2×2 average pool and a 1×1 convolution."""
     return total(
-        (
-            conv_bn(inputs, outputs, 3, size),
-            conv_bn(outputs, outputs, 3, size),
-            Cost(0, inputs * size * size, 0),
-            conv(inputs, outputs, 1, size),
-        )
+        conv_bn(inputs, outputs, 3, size),
+        conv_bn(outputs, outputs, 3, size),
+        Cost(0, inputs * size * size, 0),
+        conv(inputs, outputs, 1, size),
     )
+
+
+def _table(dataset: str, file: str, classes: int, input_size: int) -> Benchmark:
+    on_these = partial(cost, classes=classes, input_size=input_size)
+    path = f"benchmark/nasbench201_{file}.json"
+    return Benchmark(f"nas-bench-201-{dataset}", SPACE, on_these, path, format="nas-bench-201")
 
 
 FACTS = Facts(
     network="nas_bench_201.build",
-    tables=tuple(
-        Benchmark(
-            name=f"nas-bench-201-{dataset}",
-            space=SPACE,
-            cost=partial(cost, classes=classes, input_size=input_size),
-            path=f"benchmark/nasbench201_{file}.json",
-            format="nas-bench-201",
-        )
-        for dataset, file, classes, input_size in (
-            ("cifar10", "cifar10", 10, 32),
-            ("cifar100", "cifar100", 100, 32),
-            ("imagenet16-120", "imagenet", 120, 16),
-        )
+    tables=(
+        _table("cifar10", "cifar10", 10, 32),
+        _table("cifar100", "cifar100", 100, 32),
+        _table("imagenet16-120", "imagenet", 120, 16),
     ),
 )

@@ -58,12 +58,10 @@ def fixed_cost() -> Cost:
     """Cost of everything that is not searched: the stem and the head."""
     last = LAYERS[-1]
     return total(
-        (
-            conv_bn(3, STEM_CHANNELS, 3, 32),
-            conv_bn(last.outputs, HEAD_CHANNELS, 1, last.size),
-            global_pool(HEAD_CHANNELS, last.size),
-            linear(HEAD_CHANNELS, 10),
-        )
+        conv_bn(3, STEM_CHANNELS, 3, 32),
+        conv_bn(last.outputs, HEAD_CHANNELS, 1, last.size),
+        global_pool(HEAD_CHANNELS, last.size),
+        linear(HEAD_CHANNELS, 10),
     )
 
 
@@ -73,24 +71,18 @@ def cost(architecture: Architecture) -> Cost:
     Raises:
         InvalidArchitecture: if it is no architecture of `SPACE`.
     """
-    choices = SPACE.validate(architecture)
-    return total(
-        (fixed_cost(), *(searched(layer, BLOCKS[choice]) for layer, choice in zip(LAYERS, choices, strict=True)))
-    )
+    layers = zip(LAYERS, SPACE.validate(architecture), strict=True)
+    return total(fixed_cost(), *(searched(layer, BLOCKS[choice]) for layer, choice in layers))
 
 
-FACTS = Facts(
-    network="mobile.build_nas_bench_macro",
-    tables=(
-        Benchmark(
-            name=SPACE.name,
-            space=SPACE,
-            cost=cost,
-            path="benchmark/nas-bench-macro_cifar10.json",
-            format="nas-bench-macro",
-            measure=Measure.TEST_ONLY,
-            licence="none stated there; github.com/xiusu/NAS-Bench-Macro holds the same bytes under Apache-2.0",
-            by_network=True,  # its authors copied the runs (`train/collect_benchmark.py`)
-        ),
-    ),
+TABLE = Benchmark(
+    name=SPACE.name,
+    space=SPACE,
+    cost=cost,
+    path="benchmark/nas-bench-macro_cifar10.json",
+    format="nas-bench-macro",
+    measure=Measure.TEST_ONLY,
+    licence="none stated there; github.com/xiusu/NAS-Bench-Macro holds the same bytes under Apache-2.0",
+    by_network=True,  # its authors copied the runs (`train/collect_benchmark.py`)
 )
+FACTS = Facts("mobile.build_nas_bench_macro", tables=(TABLE,))

@@ -133,11 +133,9 @@ def read(space: Space, text: str) -> Reading | Rejection:
     proposal = designs[-1]
     others = [design for design in designs if design.entries != proposal.entries]
     if others and not _revised(_lead(space, text, designs[designs.index(others[-1]) + 1], others[-1].span.end)):
-        return Rejection(
-            Reason.AMBIGUOUS,
-            f"the reply states {len({design.entries for design in designs})} different designs and does not say which "
-            "one it proposes",
-        )
+        different = len({design.entries for design in designs})
+        said = f"the reply states {different} different designs and does not say which one it proposes"
+        return Rejection(Reason.AMBIGUOUS, said)
     if _goes_on(text[proposal.span.end :]):
         return Rejection(Reason.WRONG_LENGTH, "the reply announces a further design, and does not give it")
     architecture = _choices(space, proposal)
@@ -193,9 +191,8 @@ def _designs(space: Space, text: str) -> tuple[list[_Design], list[_Design]]:
     def close() -> None:
         if groups:
             for lists in (groups, changed) if changed != groups else (groups,):
-                design = _Design(
-                    tuple(group.lists[0] for group in lists), Span(lists[0].span.start, lists[-1].span.end)
-                )
+                span = Span(lists[0].span.start, lists[-1].span.end)
+                design = _Design(tuple(group.lists[0] for group in lists), span)
                 (complete if len(lists) == len(space.groups) else incomplete).append(design)
             groups.clear()
             changed.clear()
@@ -305,9 +302,8 @@ def _choices(space: Space, design: _Design) -> Architecture | Rejection:
 
 def _nothing(space: Space, text: str, incomplete: list[_Design]) -> Rejection:
     """Why a reply has no design."""
-    lists = " or ".join(
-        [f"one list of {len(space.slots)} entries"] + ([f"{len(space.groups)} lists"] if len(space.groups) > 1 else [])
-    )
+    lists = f"one list of {len(space.slots)} entries"
+    lists += f" or {len(space.groups)} lists" if len(space.groups) > 1 else ""
     if incomplete:
         got = max(len(design.entries) for design in incomplete)
         return Rejection(Reason.WRONG_LENGTH, f"expected {lists}, the longest design in the reply has {got} entries")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -81,18 +81,13 @@ def total(values: Iterable[float | None]) -> float | None:
 
 
 def pace(queue: Queue, *, on_gpu: bool) -> Pace:
-    """What the finished jobs of a queue say; `on_gpu` decides what is assumed where they say nothing."""
+    """What the finished trainings of a queue say; `on_gpu` decides what is assumed where they say nothing."""
     times = defaultdict(list)
-    for done in finished(queue):
-        job = done.job
-        times[job.digest, job.recipe].append(done.observed.seconds / macs(job))
-    return Pace({alike: statistics.median(each) for alike, each in times.items()}, GPU if on_gpu else CPU)
-
-
-def finished(queue: Queue) -> Iterator[Trained]:
-    """The trainings of a queue that are done, of spaces that are known here."""
     for key in queue.keys():  # noqa: SIM118 — a queue is no mapping
         with suppress(HarnessError, TableError, OSError):  # of a space that another checkout knows, or unreadable here
             record = queue.result(key)
             if record is not None and record.kind == KIND:
-                yield Trained.from_record(record)
+                done = Trained.from_record(record)
+                seconds = done.observed.seconds / macs(done.job)
+                times[done.job.digest, done.job.recipe].append(seconds)
+    return Pace({alike: statistics.median(each) for alike, each in times.items()}, GPU if on_gpu else CPU)

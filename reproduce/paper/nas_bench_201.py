@@ -117,7 +117,7 @@ def table1(name: str) -> Report:
     for method, figures in printed()[name]["rows"].items():
         found: Sequence[tuple[float, float]] | None = None
         if method == GENIUS:
-            found = _genius(opened)
+            found = [*_genius(opened)]
         elif len(at_hand) == len(CELLS) and (cell := _only_cell(figures, at_hand)) is not None:
             found = [(accuracy, 0.0) for one in at_hand for accuracy in one.figures(cell)]
             notes.append(f"{method} is one cell: {SPACE.to_native(cell)}")
@@ -150,14 +150,12 @@ def table1(name: str) -> Report:
     return Report(name, title, tuple(columns), tuple(rows), tuple(notes), tables=digests, versions=benchmarks.VERSIONS)
 
 
-def _genius(opened: Mapping[str, Opened | None]) -> list[tuple[float, float]]:
+def _genius(opened: Mapping[str, Opened | None]) -> Iterator[tuple[float, float]]:
     """Mean and standard deviation of validation and of test accuracy over the trials, data set by data set."""
-    found = []
     for benchmark, table in opened.items():
         bests = best_of_trials(benchmark, table)
         accuracies = np.array([best.looked_up or best.printed for best in bests])  # (trials, 2)
-        found += list(zip(accuracies.mean(axis=0).tolist(), accuracies.std(axis=0).tolist(), strict=True))
-    return found
+        yield from zip(accuracies.mean(axis=0).tolist(), accuracies.std(axis=0).tolist(), strict=True)
 
 
 def _only_cell(figures: Sequence[tuple[float, float]], opened: Sequence[Opened]) -> Architecture | None:

@@ -156,7 +156,7 @@ def audit(entry: Published, data: bytes) -> FileAudit:
         entries.count(False),
         tuple(sorted(fixed)),
         tuple(f"iteration {number}, {part}" for number, part in (*prompts.as_sent, *also_sent)),
-        *_replayed(run, setting(run, str(entry.run), prompts), published_records(entry, data)),
+        *_replayed(run, setting(run, str(entry.run), prompts), [*published_records(entry, data)]),
     )
 
 

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from itertools import pairwise
 from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
@@ -279,18 +280,16 @@ def _messages(data: bytes) -> list[dict[str, str]]:
         raise MalformedConversation(
             f"expected a JSON list of messages with role and content, got: {error}. Fetch the file again."
         ) from None
-    before = None
-    for position, message in enumerate(messages):
-        if position == 0 and message.role != "system":
+    if messages and messages[0].role != "system":
+        raise MalformedConversation(
+            f"expected message 0 to be a system message, got {messages[0].role}. Fetch the whole file."
+        )
+    for position, (before, message) in enumerate(pairwise(messages), start=1):
+        if message.role == "assistant" and before.role != "user":
             raise MalformedConversation(
-                f"expected message 0 to be a system message, got {message.role}. Fetch the whole file."
-            )
-        if message.role == "assistant" and before != "user":
-            raise MalformedConversation(
-                f"expected message {position} to answer a user, got an assistant after a {before}. "
+                f"expected message {position} to answer a user, got an assistant after a {before.role}. "
                 "Fetch the file again, or mend the message."
             )
-        before = message.role
     return [{"role": message.role, "content": message.content} for message in messages]
 
 

@@ -107,7 +107,7 @@ def replay(name: str) -> Replay:
     return found
 
 
-def published_records(entry: Published, data: bytes) -> list[Record]:
+def published_records(entry: Published, data: bytes) -> Iterator[Record]:
     """The answers of a published conversation as records, each to all that precedes it in its dialogue.
 
     Provenance has the turn's position in the file, from 0. A request that the file itself repeats is numbered
@@ -117,22 +117,18 @@ def published_records(entry: Published, data: bytes) -> list[Record]:
         MalformedConversation: the file is no list of messages.
     """
     source = {"origin": "published conversation", "url": entry.url, "file": entry.path, "sha256": entry.sha256}
-    records: list[Record] = []
     asked: list[list[dict[str, str]]] = []
     for dialogue in dialogues(data):
         for n, message in enumerate(dialogue.messages):
             if message["role"] == "assistant":
                 said = dialogue.messages[:n]
-                records.append(
-                    Record(
-                        request={"model": MODEL, "messages": [*said]},
-                        answer={"choices": [{"index": 0, "message": message}]},
-                        sample=(entry.sample or 0) + SAMPLES * asked.count(said),
-                        provenance={**source, "turn": dialogue.position + n},
-                    )
+                yield Record(
+                    request={"model": MODEL, "messages": [*said]},
+                    answer={"choices": [{"index": 0, "message": message}]},
+                    sample=(entry.sample or 0) + SAMPLES * asked.count(said),
+                    provenance={**source, "turn": dialogue.position + n},
                 )
                 asked.append(said)
-    return records
 
 
 def transcript(entry: Published, told: Conversation) -> Transcript:

@@ -188,7 +188,8 @@ def test_missing_data_names_the_command_that_brings_it() -> None:
 def test_every_error_is_drawn_in_the_tree() -> None:
     from reproduce import errors
 
-    classes = [value for value in vars(errors).values() if isinstance(value, type)]
+    defined = (value for value in vars(errors).values() if getattr(value, "__module__", "") == errors.__name__)
+    classes = [value for value in defined if isinstance(value, type)]
     assert all(issubclass(kind, ReproduceError) for kind in classes)
     assert all(kind.__name__ in (errors.__doc__ or "") for kind in classes)
 

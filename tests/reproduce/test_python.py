@@ -486,5 +486,7 @@ def test_a_class_of_a_notebook_is_replayed_there(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
     )
+    [moved] = reproduce.replay_recording(tmp_path / "mine.jsonl", methods=[Climber])  # which lies in this module
+    assert moved.specification.method == "__main__:Climber"
     assert there.returncode == 2
     assert "'__main__:Climber' to name a class in a module that can be imported" in there.stderr

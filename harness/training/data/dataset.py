@@ -230,5 +230,4 @@ def steps(count: int, batch_size: int) -> int:
 
 def _ends(count: int, split: Split) -> NDArray[np.int64]:
     """Where the parts that train, validate and test end among `count` pictures that are drawn."""
-    ends: NDArray[np.int64] = np.rint(np.cumsum((split.train, split.validation, split.test)) * count).astype(np.int64)
-    return ends
+    return np.asarray(np.rint(np.cumsum((split.train, split.validation, split.test)) * count), dtype=np.int64)

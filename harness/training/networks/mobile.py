@@ -30,11 +30,8 @@ def conv_bn(inputs: int, outputs: int, kernel: int, stride: int = 1, *, groups: 
     before: list[nn.Module] = []
     if kernel == 1 and stride > 1:
         before, stride = [nn.MaxPool2d(1, stride)], 1
-    return nn.Sequential(
-        *before,
-        nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, groups=groups, bias=False),
-        nn.BatchNorm2d(outputs),
-    )
+    convolution = nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, groups=groups, bias=False)
+    return nn.Sequential(*before, convolution, nn.BatchNorm2d(outputs))
 
 
 def classifier(channels: int, classes: int) -> nn.Sequential:
@@ -122,14 +119,12 @@ def _searched(layer: Layer, block: tuple[int, int] | None, width: float, *, gate
 def build_mobilenetv2_se(architecture: Architecture, *, classes: int, channels_in: int, scale: Scale) -> nn.Module:
     """The network of an architecture of `harness.spaces.mobilenetv2_se`, side 224; raises InvalidArchitecture."""
     stem, last, pooled, head = (scaled(channels, scale.width) for channels in (16, 192, 320, 1280))
-    choices = mobilenetv2_se.SPACE.validate(architecture)
+    layers = zip(mobilenetv2_se.LAYERS, mobilenetv2_se.SPACE.validate(architecture), strict=True)
     return nn.Sequential(
         *(conv_bn(channels_in, stem, 3, stride=2), nn.Hardswish()),  # (B, stem, 112, 112)
         *(conv_bn(stem, stem, 3, groups=stem), nn.Hardswish(), SqueezeExcite(stem), conv_bn(stem, stem, 1)),
-        *(
-            _searched(layer, mobilenetv2_se.BLOCKS[choice], scale.width, gated=True)
-            for layer, choice in zip(mobilenetv2_se.LAYERS, choices, strict=True)
-        ),  # (B, last, 7, 7)
+        *(_searched(layer, mobilenetv2_se.BLOCKS[choice], scale.width, gated=True) for layer, choice in layers),
+        # (B, last, 7, 7)
         *(conv_bn(last, pooled, 1), nn.Hardswish(), nn.AdaptiveAvgPool2d(1)),  # (B, pooled, 1, 1)
         *(nn.Conv2d(pooled, head, 1), nn.Hardswish(), nn.Flatten(), nn.Linear(head, classes)),
     )
@@ -140,13 +135,11 @@ def build_nas_bench_macro(architecture: Architecture, *, classes: int, channels_
     layers = nas_bench_macro.LAYERS
     channels = (nas_bench_macro.STEM_CHANNELS, layers[-1].outputs, nas_bench_macro.HEAD_CHANNELS)
     stem, last, head = (scaled(each, scale.width) for each in channels)
-    choices = nas_bench_macro.SPACE.validate(architecture)
+    searched = zip(layers, nas_bench_macro.SPACE.validate(architecture), strict=True)
     return nn.Sequential(
         *(conv_bn(channels_in, stem, 3), nn.ReLU6()),  # (B, stem, 32, 32)
-        *(
-            _searched(layer, nas_bench_macro.BLOCKS[choice], scale.width)
-            for layer, choice in zip(layers, choices, strict=True)
-        ),  # (B, last, 4, 4)
+        *(_searched(layer, nas_bench_macro.BLOCKS[choice], scale.width) for layer, choice in searched),
+        # (B, last, 4, 4)
         *(conv_bn(last, head, 1), nn.ReLU6()),  # (B, head, 4, 4)
         classifier(head, classes),
     )

@@ -42,10 +42,8 @@ class Cell(nn.Module):
 
     def __init__(self, architecture: Architecture, channels: int) -> None:
         super().__init__()
-        self.nodes = nn.ModuleList(
-            nn.ModuleList(operation(OPERATIONS[choice], channels) for choice in choices)
-            for choices in SPACE.split(architecture)
-        )
+        nodes = ([OPERATIONS[choice] for choice in choices] for choices in SPACE.split(architecture))
+        self.nodes = nn.ModuleList(nn.ModuleList(operation(name, channels) for name in names) for names in nodes)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) → (B, C, H, W)."""

@@ -35,18 +35,18 @@ def test_only_the_counting_rule_of_thop_counts_batch_normalisation_and_pooling()
 
 
 def test_layers_made_of_others_cost_their_sum() -> None:
-    assert conv_bn(3, 16, 3, 112) == total((conv(3, 16, 3, 112), batch_norm(16, 112)))
+    assert conv_bn(3, 16, 3, 112) == total(conv(3, 16, 3, 112), batch_norm(16, 112))
     assert linear(1280, 1000) == Cost(1_280_000, 1_280_000, 1_281_000)
     assert squeeze_excite(64) == Cost(2048, 2048, 2048 + 80)
 
 
 @given(st.lists(st.tuples(*[st.integers(0, 10**12)] * 3).map(lambda fields: Cost(*fields))))
 def test_a_total_is_the_sum_of_each_field(costs: list[Cost]) -> None:
-    assert total(costs) == tuple(sum(cost[field] for cost in costs) for field in range(3))
+    assert total(*costs) == tuple(sum(cost[field] for cost in costs) for field in range(3))
 
 
 def test_nothing_in_total_costs_nothing() -> None:
-    assert total(()) == NOTHING
+    assert total() == NOTHING
 
 
 @given(st.integers(1, 10_000))

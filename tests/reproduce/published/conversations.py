@@ -110,7 +110,7 @@ _ENTRY = Published("made/up.json", "", "", "up", 0)
 
 def records(messages: Messages) -> list[Record]:
     """The answers of a file."""
-    return imagenet.published_records(_ENTRY, as_bytes(messages))
+    return [*imagenet.published_records(_ENTRY, as_bytes(messages))]
 
 
 def taken_apart(messages: Messages) -> Conversation:

@@ -28,7 +28,7 @@ ENTRY = Published("a.json", "https://a", "0" * 64, "up", 2)
 
 def read(messages: object) -> list[Record]:
     data = messages if isinstance(messages, bytes) else json.dumps(messages).encode()
-    return published_records(ENTRY, data)
+    return [*published_records(ENTRY, data)]
 
 
 def test_every_assistant_turn_answers_all_since_the_system_message() -> None:
