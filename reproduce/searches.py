@@ -7,8 +7,9 @@ trains nothing twice, and goes on where it was interrupted.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from itertools import product
 from math import inf
 from operator import index
 from os import PathLike
@@ -125,7 +126,17 @@ def search(
     opened, chosen = None if table is None else benchmarks.open_table(table), catalogue.method(method or GENIUS)
     planned = plan(chosen, opened, training, budget, trials, seed, start, window, run, model)
     if model:
-        planned = list(_asking(planned, model, temperatures, seed, answers, parameters or {}))
+        if answers not in runs.ANSWERS:
+            raise UsageError(f"expected answers as one of {', '.join(runs.ANSWERS)}, got {answers!r}")
+        if not temperatures or not all(isinstance(each, int | float) and 0 <= each < inf for each in temperatures):
+            raise UsageError(f"expected every temperature from 0 on, got {' '.join(map(repr, temperatures)) or 'none'}")
+        asking, planned = product(dict.fromkeys(temperatures), planned), []
+        for each, one in asking:
+            drawn = {} if seed is None else {"seed": seed + one.number}
+            by = one.training or (one.table.table if one.table else None)
+            sent = {**(parameters or {}), "temperature": each, **drawn}
+            named = runs.model(model, runs.space_of(one), answers, sent, one.window, by)
+            planned.append(structs.replace(one, model=named))
     own = {chosen.name: chosen}
     runs.setting(planned[0], own)  # refused here, before anything is opened
     recording = None if into is None else Path(into)
@@ -172,7 +183,7 @@ def plan(
     run: str | None = None,
     model: str | None = None,
 ) -> list[Specification]:
-    """The runs of a search, one a trial; `_asking` gives them their model.
+    """The runs of a search, one a trial; `search` gives them their model, temperature by temperature.
 
     Raises:
         UsageError: what is asked for does not fit together.
@@ -223,28 +234,6 @@ def plan(
         seed=0 if model else seed or 0,
     )
     return [structs.replace(one, number=number) for number in range(trials)]
-
-
-def _asking(
-    planned: Sequence[Specification],
-    model: str,
-    temperatures: Sequence[float],
-    seed: int | None,
-    answers: str,
-    parameters: Mapping[str, JSON],
-) -> Iterator[Specification]:
-    """The runs with the model that they ask, temperature by temperature."""
-    if answers not in runs.ANSWERS:
-        raise UsageError(f"expected answers as one of {', '.join(runs.ANSWERS)}, got {answers!r}")
-    if not temperatures or not all(isinstance(each, int | float) and 0 <= each < inf for each in temperatures):
-        raise UsageError(f"expected every temperature from 0 on, got {' '.join(map(repr, temperatures)) or 'none'}")
-    for each in dict.fromkeys(temperatures):
-        for one in planned:
-            drawn = {} if seed is None else {"seed": seed + one.number}
-            by = one.training or (one.table.table if one.table else None)
-            sent = {**parameters, "temperature": each, **drawn}
-            named = runs.model(model, runs.space_of(one), answers, sent, one.window, by)
-            yield structs.replace(one, model=named)
 
 
 def keeping(store: str | PathLike[str] | None = None, apart: str = "") -> Store:
