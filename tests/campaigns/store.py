@@ -116,7 +116,7 @@ def killed_recorders(count: int, seed: int = 0) -> str:
             assert answered <= kept
         assert sum(asked.values()) - len(kept) <= count  # each kill cuts off one question at most
         recorded = len(cassette.read(into, exact=True)) if into.exists() else 0
-        left = {path.name for path in place.iterdir()} - {"store", "mine.jsonl", ".mine.jsonl.part"}
+        left = {path.name for path in place.iterdir()} - {"store", "mine.jsonl", ".mine.jsonl.part", ".mine.jsonl.lock"}
         assert not left, left
         again = sum(asked.values()) - len(kept)
         return (

@@ -226,7 +226,8 @@ def test_a_message_holds_no_control(arguments: list[str], capsys: pytest.Capture
     assert "\x1b" not in said
 
 
-def test_a_notebook_shows_an_exit_code_and_no_traceback() -> None:
+def test_a_notebook_shows_an_exit_code_and_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "reproduce.published.reconstruct", raising=False)
     with pytest.raises(SystemExit) as ended:
         main(["table2", "--nothing"])
     assert ended.value._render_traceback_() == ["exit code 2"]  # type: ignore[attr-defined]

@@ -9,6 +9,7 @@ import pytest
 from cache import cassette
 from cache.record import Record
 from harness.errors import BrokenRecording
+from harness.specification import RUN, Specification
 from reproduce import recording
 from reproduce.__main__ import main
 from reproduce.migration import migrate
@@ -18,12 +19,16 @@ COMMITTED = Path(__file__).parents[2] / "cache" / "recorded" / "local-gemma3-270
 
 
 def said(path: Path) -> dict[str, tuple[object, ...]]:
-    """All that the records of a file hold, but for the version of the code that wrote a run down."""
+    """All that the records of a file hold, but for the version of the code that wrote a run down.
+
+    The committed one says the default of a run's answers aloud, as early recordings do.
+    """
 
     def parts(record: Record) -> tuple[object, ...]:
-        return record.kind, record.request, record.answer, record.provenance
+        request = Specification.of(record) if record.kind == RUN else record.request
+        return record.kind, request, record.answer, record.provenance
 
-    return {key: parts(record) for key, record in cassette.read(path).items()}
+    return {RUN if record.kind == RUN else key: parts(record) for key, record in cassette.read(path).items()}
 
 
 def test_a_recording_of_the_first_version_takes_its_course_again(tmp_path: Path) -> None:
