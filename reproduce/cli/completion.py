@@ -16,6 +16,7 @@ from genius_replay.options import infile, outfile, path_only
 from harness import spaces
 from harness.training import data, recipes
 from reproduce.benchmarks import BENCHMARKS, PUBLISHED
+from reproduce.cli.query import IMAGENET
 from reproduce.data import conversations, manifest
 from reproduce.errors import UsageError
 from reproduce.paper.registry import ITEMS
@@ -25,6 +26,7 @@ SHELLS = ("bash", "zsh", "fish", "tcsh")
 
 NAMES: Mapping[str, Sequence[str]] = {
     "--table": tuple(BENCHMARKS),
+    "TABLE": (*BENCHMARKS, IMAGENET),
     **dict.fromkeys(("--method", "--methods", "METHOD"), tuple(catalogue.METHODS)),
     "--space": spaces.NAMES,
     "--recipe": tuple(recipes.RECIPES),

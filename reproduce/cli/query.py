@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from genius_replay.options import name_or_infile
 from harness import spaces
 from harness.text.notation import from_any
 from reproduce import benchmarks
@@ -37,7 +38,8 @@ COLUMNS = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of `query`."""
     names = (*BENCHMARKS, IMAGENET)
-    parser.add_argument("table", choices=names, metavar="TABLE", help=", ".join(names))
+    tables = f"{', '.join(names)}, or a file of yours, - for standard input"
+    parser.add_argument("table", type=name_or_infile, metavar="TABLE", help=tables)
     notations = "digits, a list, a NAS-Bench-201 string, channel widths"
     parser.add_argument("architectures", nargs="*", metavar="ARCHITECTURE", help=notations)
     parser.add_argument("--top", type=int, metavar="K", help="the K best by test accuracy instead")
@@ -51,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
         UsageError: if neither or both of architectures and `--top` are given.
         InvalidArchitecture: if one is not of this space.
         DataMissing: for `--top`, if the table has not been fetched.
+        TableError: if a table of one's own cannot be read.
     """
     if args.top is not None and args.top < 1:
         raise UsageError(f"query: expected a positive number behind --top, got {args.top}")
@@ -62,17 +65,17 @@ def run(args: argparse.Namespace) -> int:
 
 def report(table: str, texts: Sequence[str], top: int | None) -> Report:
     """A row an architecture."""
-    space = BENCHMARKS[table].space if table in BENCHMARKS else spaces.find(IMAGENET).SPACE
+    known, opened = BENCHMARKS.get(table), None
     if top is not None and table == IMAGENET:
         raise UsageError(f"query: there is no table of {IMAGENET}, so no --top; name an architecture")
-    opened = None
-    if table in BENCHMARKS and (top is not None or benchmarks.at_hand(table)):
-        opened = benchmarks.open_benchmark(table)
+    if table != IMAGENET and (top is not None or known is None or benchmarks.at_hand(table)):
+        opened = benchmarks.open_table(table)
+    space = opened.space if opened else known.space if known else spaces.find(IMAGENET).SPACE
     if top is not None and opened is not None:
         architectures = [tuple(map(int, row)) for row in opened.table.architectures_at(opened.held_out.top(top))]
     else:
         architectures = [from_any(space, text) for text in texts]
-    ranks = None if opened is None else benchmarks.network_ranks(table, opened)
+    ranks = benchmarks.network_ranks(table, opened) if known and opened else None
     columns = COLUMNS if ranks is not None else tuple(each for each in COLUMNS if each.key != NETWORK_RANK)
     rows = tuple(_row(space, table, architecture, opened, ranks) for architecture in architectures)
     notes = []
@@ -82,10 +85,18 @@ def report(table: str, texts: Sequence[str], top: int | None) -> Report:
         notes.append(f"`{benchmarks.find(table).brings}` brings the table with accuracies and ranks.")
     else:
         notes.append(f"A search on this table sees: {opened.table.measure.value}. Equal test accuracies share ranks.")
-        notes.append(benchmarks.what_counts(table))
+        notes.append(benchmarks.what_counts(table) if known else f"Ranks count {space.size:,} architectures.")
         if space.networks is not None:
             notes.append(f"Those shown are {len({space.network(each) for each in architectures})} networks.")
-    return Report("query", f"{table}: {space.title}", columns, rows, tuple(notes), (), *benchmarks.evidence(opened))
+    return Report(
+        "query",
+        f"{opened.name if opened else table}: {space.title}",
+        columns,
+        rows,
+        tuple(notes),
+        (),
+        *benchmarks.evidence(opened),
+    )
 
 
 def _row(
@@ -101,11 +112,15 @@ def _row(
             *([] if ranks is None else [recomputed(int(ranks[opened.table.index_of(architecture)]))]),
         )
     on = BENCHMARKS.get(table)
+    costs: tuple[Cell, ...] = (BLANK, BLANK)  # of a space of one's own they are not known
+    if space in benchmarks.SPACES:
+        params = (on or spaces.find(space.name)).cost(architecture).params
+        macs = spaces.counted_macs(space.name, architecture, on)
+        costs = (recomputed_millions(macs, ".4g"), recomputed_millions(params, ".4g"))
     return (
         label(space.to_native(architecture)),
         *measured,
-        recomputed_millions(spaces.counted_macs(space.name, architecture, on), ".4g"),
-        recomputed_millions((on or spaces.find(space.name)).cost(architecture).params, ".4g"),
+        *costs,
         quoted("; ".join(proposed_by(table, architecture)) or None),
     )
 

@@ -92,9 +92,18 @@ def test_without_the_table_costs_are_still_computed(capsys: pytest.CaptureFixtur
     assert row["test"]["status"] == "missing"
 
 
+def test_a_table_of_one_s_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mine = tmp_path / "mine.csv"
+    mine.write_text("architecture,accuracy,test\n00,71.25,70.50\n01,73.00,72.75\n10,70.50,69.50\n11,74.25,73.00\n")
+    assert [row["test"]["value"] for row in _rows(capsys, str(mine), "--top", "2")] == [73.0, 72.75]
+    (row,) = _rows(capsys, str(mine), "10")
+    assert [row[key]["value"] for key in ("search_sees", "best_rank", "macs")] == [70.5, 4, None]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (("nas-bench-102", "22"), "no table is called 'nas-bench-102'; there are nas-bench-201-digits"),
         (("nas-bench-macro",), "not both"),
         (("nas-bench-macro", "2222"), "expected 8 entries"),
         (("mobilenetv2-se", "--top", "3"), "no --top"),
