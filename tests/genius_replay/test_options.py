@@ -118,7 +118,6 @@ def test_b6_every_option_of_every_command_loses_nothing(
         (["table2", "--format", "jsn"], "argument --format: expected one of text, md, csv, json"),
         (["table2", "--format", "jsn"], "got jsn; did you mean json? `python -m reproduce table2 --help` says"),
         (["table2", "surplus"], "python -m reproduce table2: expected no surplus; `"),
-        (["query", "nas-bench-marco"], "got nas-bench-marco; did you mean nas-bench-macro? `"),
         (["jobs", "cancle"], "got cancle; did you mean cancel? `"),
         (["ta\x1b[2Jble2"], r"expected a command, got ta\x1b[2Jble2; did you mean table2? `"),
     ],

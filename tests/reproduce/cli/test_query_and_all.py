@@ -104,6 +104,7 @@ def test_a_table_of_one_s_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ("arguments", "message"),
     [
         (("nas-bench-102", "22"), "no table is called 'nas-bench-102'; there are nas-bench-201-digits"),
+        (("nas-bench-marco", "22"), "did you mean nas-bench-macro?"),
         (("nas-bench-macro",), "not both"),
         (("nas-bench-macro", "2222"), "expected 8 entries"),
         (("mobilenetv2-se", "--top", "3"), "no --top"),
