@@ -17,7 +17,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 from cache.cassette import Cassette
 from cache.errors import CacheError, ReplayMiss
 from cache.key import JSON, request_key
-from cache.nearest import difference
+from cache.nearest import difference, nearest_key, sketch
 from cache.record import PAID, Record
 from cache.spool import Spool
 from genius_replay.showing import brief
@@ -67,6 +67,35 @@ class Records(Protocol):
 
     def nearest(self, question: bytes, /) -> Record | None:
         """Return the record whose request is most similar to the canonical `question`; None if there is no record."""
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Several places of records as one: the first that has an answer gives it, and `new` ones go to one place."""
+
+    places: Sequence[Records]
+    new: Records
+
+    def __len__(self) -> int:
+        return sum(map(len, self.places))
+
+    def get(self, key: str, /) -> Record | None:
+        """Return the verified record of `key`, or None."""
+        return next((record for place in self.places if (record := place.get(key)) is not None), None)
+
+    def put(self, record: Record, /) -> bool:
+        """Keep `record` where new ones go."""
+        return self.new.put(record)
+
+    def claim(self, key: str, /) -> AbstractContextManager[object]:
+        """Hold `key` where new records go."""
+        return self.new.claim(key)
+
+    def nearest(self, question: bytes, /) -> Record | None:
+        """Return the most similar one of what is most similar in each place."""
+        found = {record.key: record for place in self.places if (record := place.nearest(question)) is not None}
+        key = nearest_key(sketch(question), ((key, sketch(record.question)) for key, record in found.items()))
+        return None if key is None else found[key]
 
 
 @dataclass(frozen=True)

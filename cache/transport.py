@@ -11,34 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from cache import cassette
-from cache.client import Records
+from cache.client import Records, Shelf
 from cache.endpoint import OpenAITransport
 from cache.errors import CacheError
-from cache.nearest import nearest_key, sketch
-from cache.record import Record
 from cache.responder import Responder
 from cache.store import Store
 from genius_replay import files
 from genius_replay.console import warn
-
-
-class _Shelf:
-    """Several places of records as one: the first that has an answer gives it, the first of all keeps what is new."""
-
-    def __init__(self, places: Sequence[Records]) -> None:
-        self._places = places
-        self.put, self.claim = places[0].put, places[0].claim
-
-    def __len__(self) -> int:
-        return sum(map(len, self._places))
-
-    def get(self, key: str) -> Record | None:
-        return next((record for place in self._places if (record := place.get(key)) is not None), None)
-
-    def nearest(self, question: bytes) -> Record | None:
-        found = {record.key: record for place in self._places if (record := place.nearest(question)) is not None}
-        key = nearest_key(sketch(question), ((key, sketch(record.question)) for key, record in found.items()))
-        return None if key is None else found[key]
 
 
 @contextmanager
@@ -76,7 +55,7 @@ def responding(
                 warn(f"{_beside(place)} holds answers that are not in {place.name} yet: record into it again.")
         if upstream is not None:
             stack.enter_context(upstream)
-        yield Responder(_Shelf(found), upstream)
+        yield Responder(Shelf(found, new=found[0]), upstream)
     if upstream is not None:
         spent = upstream.spent
         warn(f"{spent.calls} requests were sent upstream; answers were billed for {spent.usage.tokens:,} tokens")

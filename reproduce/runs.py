@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
+from contextlib import suppress
 from functools import cache, partial
 from importlib import metadata
 from pathlib import Path
@@ -13,9 +12,8 @@ from typing import TypeAlias
 
 from baselines import catalogue
 from baselines.genius import Prompts
-from cache.client import Provider, Records, Reply, Request
+from cache.client import Provider, Reply, Request
 from cache.key import JSON, digest_bytes
-from cache.record import Record
 from harness import spaces
 from harness.arrays import free
 from harness.errors import HarnessError
@@ -198,30 +196,3 @@ def figures(opened: Opened) -> Provider:
         return Reply({"accuracy": told, "test": test})
 
     return look_up
-
-
-@dataclass(frozen=True)
-class Overlay:
-    """Records in front of those that are kept elsewhere; what is new goes there (`cache.client.Records`)."""
-
-    front: Records
-    kept: Records
-
-    def __len__(self) -> int:
-        return len(self.front) + len(self.kept)
-
-    def get(self, key: str, /) -> Record | None:
-        """The record of a key, from either."""
-        return self.front.get(key) or self.kept.get(key)
-
-    def put(self, record: Record, /) -> bool:
-        """Keep a record where new ones go."""
-        return self.kept.put(record)
-
-    def claim(self, key: str, /) -> AbstractContextManager[object]:
-        """Hold a key where new records go."""
-        return self.kept.claim(key)
-
-    def nearest(self, question: bytes, /) -> Record | None:
-        """The most similar request of the front, else of the other."""
-        return self.front.nearest(question) or self.kept.nearest(question)

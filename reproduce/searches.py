@@ -21,7 +21,7 @@ from baselines import catalogue
 from baselines.catalogue import AnyMethod
 from cache import cassette
 from cache.cassette import Cassette
-from cache.client import Client, Provider, Queue
+from cache.client import Client, Provider, Queue, Shelf
 from cache.errors import CacheError
 from cache.key import JSON, SAFE_INTEGER
 from cache.limits import Limits
@@ -154,7 +154,7 @@ def search(
             who.refuse_others(recording, known)
             providers[CHAT] = who.send
         kept = stack.enter_context(keeping(store, who.apart if who else "")) if training or model else Cassette()
-        records = runs.Overlay(known, kept)
+        records = Shelf((known, kept), new=kept)
         client = Client(records, providers)
         found = perform_all(planned, client, lambda one: runs.setting(one, own), _progress(planned), after)
         for record in (one.record() for one in found):

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from math import inf
 
 from baselines import catalogue
-from cache.client import Client
+from cache.client import Client, Shelf
 from cache.key import JSON
 from cache.limits import PRICES, Limits, read_prices
 from genius_replay.console import warn
@@ -29,7 +29,6 @@ from reproduce.errors import UsageError
 from reproduce.published.replay import ITERATIONS
 from reproduce.report import Report, recomputed
 from reproduce.report.output import add_output_arguments, show
-from reproduce.runs import Overlay
 from reproduce.searches import GENIUS, WINDOWED
 
 _AS_GIVEN = ["trials", "seed", "start", "model", "base_url", "temperature", "answers", "fresh", "run", "into", "store"]
@@ -110,7 +109,7 @@ def _searched(args: argparse.Namespace) -> Report:
         planned = searches.plan(method, None, how, budget, args.trials, args.seed, args.start, run=args.run)
         pace = estimates.pace(training.queue(), on_gpu=training.on_gpu(args))
         with searches.keeping(args.store) as kept:
-            records = Overlay(searches.known(args.run), kept) if args.run else kept
+            records = Shelf((searches.known(args.run), kept), new=kept) if args.run else kept
             return searched.ahead(planned, Client(records), how, pace, args.run)
     prices = read_prices(args.prices) if args.prices else {}
     found = searches.search(
