@@ -23,8 +23,9 @@ from harness import spaces
 from harness.digits import table as digits
 from harness.spaces import Benchmark
 from harness.text.notation import from_any
+from reproduce.arguments import expect_types
 from reproduce.data import Published, home, is_fetched, manifest, needed, sha256_of
-from reproduce.errors import UsageError, expect_types
+from reproduce.errors import UsageError
 from tables import csv, files, published
 from tables.errors import TableError
 from tables.source import Origin, Source

@@ -13,12 +13,6 @@ catches it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from operator import index
-from types import UnionType
-from typing import Any, SupportsIndex, get_args, get_origin
-
 
 class ReproduceError(Exception):
     """Wrong use or missing data."""
@@ -26,20 +20,6 @@ class ReproduceError(Exception):
 
 class UsageError(ReproduceError):
     """What is asked for does not exist, is of a wrong type, or does not fit together."""
-
-
-def expect_types(function: Callable[..., Any], given: Mapping[str, Any]) -> None:
-    """Refuse arguments of other types than a function is annotated with; of what holds others only the outer type.
-
-    Raises:
-        UsageError: one is of another type.
-    """
-    for name, value in given.items():
-        hint = eval(function.__annotations__[name], function.__globals__)
-        kinds = [get_origin(one) or one for one in (get_args(hint) if isinstance(hint, UnionType) else [hint])]
-        if not isinstance(value, (*kinds, *([SupportsIndex] if {int, float} & {*kinds} else []))):
-            said = f"{', '.join('None' if kind is type(None) else kind.__name__ for kind in kinds)}, got {value!r:.80}"
-            raise UsageError(f"{function.__name__}: expected {name} as {said}; see `help({function.__name__})`")
 
 
 class DataMissing(ReproduceError):
@@ -66,15 +46,3 @@ class MalformedConversation(ReproduceError):
 
 class Unreachable(ReproduceError):
     """No server answered at all, so asking it for the next file is no use."""
-
-
-def positive(number: Any, what: str) -> int:
-    """A positive whole number, also one of numpy, as an int.
-
-    Raises:
-        UsageError: it is none; the message says `what` was expected.
-    """
-    with suppress(TypeError):
-        if (found := index(number)) > 0:
-            return found
-    raise UsageError(f"expected {what}, got {number!r}")

@@ -22,9 +22,10 @@ from cache.key import short
 from harness.errors import HarnessError
 from harness.run import Run
 from reproduce import benchmarks, recording
+from reproduce.arguments import expect_types, several
 from reproduce.comparison import supernets
 from reproduce.data import Published, embedded_only, is_fetched, manifest, read_published
-from reproduce.errors import ReproduceError, UsageError, expect_types
+from reproduce.errors import ReproduceError, UsageError
 from reproduce.paper.registry import ITEMS, Item
 from reproduce.published.audit import audit
 from reproduce.published.imagenet import distinct_conversations, embedded, replay
@@ -343,7 +344,7 @@ def of_recordings(
     Raises:
         as `lock` and `check` do.
     """
-    given = [recordings] if isinstance(recordings, str | PathLike) else [*recordings]
+    given = several(recordings)
     files, path, methods = {Path(each).name: Path(each) for each in given}, Path(path), [*methods]
     if not files or len(files) < len(given) or REASONS in files:
         listed = ", ".join(map(str, given)) or "none"

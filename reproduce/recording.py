@@ -26,7 +26,8 @@ from harness.protocol import Evaluated, Reason, Rejected, Rejection
 from harness.run import Run
 from harness.specification import RUN, Ended, Label, Specification
 from harness.text.reply import spoken
-from reproduce.errors import UsageError, expect_types
+from reproduce.arguments import expect_types
+from reproduce.errors import UsageError
 from reproduce.published.replay import RECORDED
 from reproduce.report import BLANK, Cell, Column, Report, headed, label, recorded
 from reproduce.runs import setting

@@ -42,8 +42,9 @@ from harness.training.jobs import Training
 from harness.training.local import LocalExecutor
 from reproduce import answering, benchmarks, data, runs
 from reproduce.answering import Answer
+from reproduce.arguments import expect_types, positive, several
 from reproduce.benchmarks import AnyTable, Opened
-from reproduce.errors import UsageError, expect_types, positive
+from reproduce.errors import UsageError
 from reproduce.published import imagenet
 from reproduce.published.replay import ITERATIONS
 from tables.space import Architecture
@@ -122,7 +123,7 @@ def search(
         raise UsageError("expected a function or an endpoint as the model, got both; leave out base_url, fresh, limits")
     if not (method or model or run):
         raise UsageError(f"expected a method or a model, got neither; methods are {', '.join(catalogue.METHODS)}")
-    start = [start] if isinstance(start, str) else [*start]
+    start = several(start)
     opened, chosen = None if table is None else benchmarks.open_table(table), catalogue.method(method or GENIUS)
     planned = plan(chosen, opened, training, budget, trials, seed, start, window, run, model)
     if model:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from operator import index
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
 from baselines import catalogue
 from baselines.catalogue import AnyMethod
@@ -18,12 +17,13 @@ from cache.client import Records
 from cache.errors import CacheError
 from genius_replay.showing import brief
 from reproduce import benchmarks, recording
+from reproduce.arguments import expect_types, positive, several
 from reproduce.benchmarks import BENCHMARKS, AnyTable
 from reproduce.comparison import report
 from reproduce.comparison.contest import Contest, Rules, contest
 from reproduce.comparison.contestants import GENIUS_BUDGET
 from reproduce.data import store
-from reproduce.errors import ReproduceError, UsageError, expect_types, positive
+from reproduce.errors import ReproduceError, UsageError
 from reproduce.recording import Recorded
 from reproduce.report import Report
 
@@ -98,13 +98,13 @@ def compare(
         OptimizerError, InvalidArchitecture: a method fails, or proposes what is no architecture.
     """
     expect_types(compare, locals())
-    budgets = [positive(each, "positive budgets") for each in _several(budgets)]
+    budgets = [positive(each, "positive budgets") for each in several(budgets)]
     trials = None if trials is None else positive(trials, "a positive number of trials")
     if not budgets or count not in COUNTS:
         raise UsageError(f"expected a budget that counts {' or '.join(COUNTS)}, got {budgets} of {count!r}")
-    chosen = {each.name: each for each in map(catalogue.method, _several(AS_ARRAYS if methods is None else methods))}
+    chosen = {each.name: each for each in map(catalogue.method, several(AS_ARRAYS if methods is None else methods))}
     named = tables if tables is not None else [name for name in BENCHMARKS if benchmarks.at_hand(name)]
-    paths = list(map(Path, _several(recordings)))
+    paths = list(map(Path, several(recordings)))
     rules = Rules(tuple(sorted(set(budgets))), count, trials, index(seed))
     committed = {"": [run for path in recording.committed() for run in recording.read(path)]}
     files = Counter(path.name for path in paths)  # two files of one name keep their folders
@@ -112,16 +112,11 @@ def compare(
     with _kept() as records:
         contests = tuple(
             contest(benchmarks.open_table(each), [*chosen.values()], rules, records, committed | own, oracle=oracle)
-            for each in dict.fromkeys(_several(named))
+            for each in dict.fromkeys(several(named))
         )
     remarks = (*_elsewhere(own, contests), *_no_model(paths))
     quotes = "genius" in chosen and tables is None and GENIUS_BUDGET in rules.budgets
     return Comparison(contests, count, quotes, remarks)
-
-
-def _several(given: Any) -> Sequence[Any]:
-    """The values that were given, which may be a single one."""
-    return [given] if isinstance(given, str) or not isinstance(given, Iterable) else [*given]
 
 
 def _elsewhere(recordings: Mapping[str, Sequence[Recorded]], contests: Sequence[Contest]) -> Iterator[str]:
