@@ -144,24 +144,25 @@ def evidence(*opened: Opened | None) -> tuple[dict[str, str], dict[str, str]]:
     return digests, VERSIONS if digests else {}
 
 
-def network_ranks(name: str, opened: Opened) -> NDArray[np.int64] | None:
+def network_ranks(opened: Opened) -> NDArray[np.int64] | None:
     """(n,) competition rank by test accuracy of each architecture's network among all networks, 1 is best.
 
     None where a rank cannot count networks: they are not fewer than the architectures, or each architecture was trained
-    by itself.
+    by itself, or it is not known, of a table of one's own.
     """
-    benchmark = find(name)
-    if not benchmark.by_network:
+    if opened.benchmark is None or not opened.benchmark.by_network:
         return None
-    space, test = benchmark.space, opened.held_out.test
+    space, test = opened.space, opened.held_out.test
     of_network = {space.network(space.architecture_at(row)): accuracy for row, accuracy in enumerate(test)}
     ascending = np.sort(list(of_network.values()))
     return ascending.size - np.searchsorted(ascending, test, side="right") + 1
 
 
-def what_counts(name: str) -> str:
+def what_counts(opened: Opened) -> str:
     """What ranks, and all other counts of architectures, on a table count."""
-    space = (benchmark := find(name)).space
+    space, benchmark = opened.space, opened.benchmark
+    if benchmark is None:
+        return f"Ranks count {space.size:,} architectures."
     if space.networks is None:
         return f"Ranks count {space.size:,} architectures, each a network of its own."
     trained = "architectures of one network share its figures" if benchmark.by_network else "each was trained by itself"

@@ -75,7 +75,7 @@ def report(table: str, texts: Sequence[str], top: int | None) -> Report:
         architectures = [tuple(map(int, row)) for row in opened.table.architectures_at(opened.held_out.top(top))]
     else:
         architectures = [from_any(space, text) for text in texts]
-    ranks = benchmarks.network_ranks(table, opened) if known and opened else None
+    ranks = benchmarks.network_ranks(opened) if opened else None
     columns = COLUMNS if ranks is not None else tuple(each for each in COLUMNS if each.key != NETWORK_RANK)
     rows = tuple(_row(space, table, architecture, opened, ranks) for architecture in architectures)
     notes = []
@@ -85,7 +85,7 @@ def report(table: str, texts: Sequence[str], top: int | None) -> Report:
         notes.append(f"`{benchmarks.find(table).brings}` brings the table with accuracies and ranks.")
     else:
         notes.append(f"A search on this table sees: {opened.table.measure.value}. Equal test accuracies share ranks.")
-        notes.append(benchmarks.what_counts(table) if known else f"Ranks count {space.size:,} architectures.")
+        notes.append(benchmarks.what_counts(opened))
         if space.networks is not None:
             notes.append(f"Those shown are {len({space.network(each) for each in architectures})} networks.")
     return Report(

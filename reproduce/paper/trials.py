@@ -49,8 +49,8 @@ def report(name: str) -> Report:
     else:
         optimum = opened.held_out.optimum
         notes.append(f"Optimum {optimum:.2f}; without a validation accuracy, the search saw test accuracy.")
-        notes.append(benchmarks.what_counts(trials.space))
-        if (ranks := benchmarks.network_ranks(trials.space, opened)) is not None:
+        notes.append(benchmarks.what_counts(opened))
+        if (ranks := benchmarks.network_ranks(opened)) is not None:
             best = [min(trial, key=lambda one: one.rank) for trial in trials.trials]
             keys = ", ".join(str(one.rank) for one in best)
             networks = ", ".join(str(ranks[opened.table.index_of(one.architecture)]) for one in best)
