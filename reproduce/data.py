@@ -27,6 +27,7 @@ from reproduce.report.output import write
 
 if TYPE_CHECKING:
     from cache.store import Store
+    from harness.training.queue import Queue
 
 HOME_VARIABLE = "GENIUS_REPLAY_HOME"
 MANIFEST = Path(__file__).with_name("published.json")
@@ -108,6 +109,13 @@ def store(name: str) -> Store:
         return Store(home() / name)
     except CacheError as error:
         raise CacheError(f"{error} Or set {HOME_VARIABLE} to another folder.") from error
+
+
+def queue() -> Queue:
+    """The user's queue of trainings; raises as `home`."""
+    from harness.training.queue import Queue  # only here: most commands train nothing
+
+    return Queue(home() / "jobs")
 
 
 def path_of(entry: Published) -> Path:

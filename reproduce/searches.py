@@ -144,7 +144,7 @@ def search(
     known = _known(recording, run)
     providers: dict[str, Provider | Queue] = {}
     if training is not None:
-        providers[TRAINING] = trainer or queue.Provider(queue.Queue(data.home() / "jobs"), LocalExecutor)
+        providers[TRAINING] = trainer or queue.Provider(data.queue(), LocalExecutor)
     if opened is not None:
         providers[FIGURES] = runs.figures(opened)
     with ExitStack() as stack:

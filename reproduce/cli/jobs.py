@@ -15,7 +15,7 @@ from harness.training.estimates import Pace
 from harness.training.jobs import Job, Trained, of_request, read
 from harness.training.local import gpus
 from harness.training.queue import SPEC, Queue, State, Status
-from reproduce.cli import training
+from reproduce import data
 from reproduce.errors import NoHome, UsageError
 from reproduce.report import BLANK, MISSING, Cell, Column, Report, headed, label, recomputed
 from reproduce.report.output import add_output_arguments, emit, show
@@ -45,12 +45,12 @@ def run(args: argparse.Namespace) -> int:
         if args.key:
             raise UsageError(f"jobs: expected an action before {args.key[0]}: one of {', '.join(ACTIONS)}")
         try:
-            listed = report(training.queue())
+            listed = report(data.queue())
         except NoHome as error:
             listed = Report("jobs", "Trainings", COLUMNS, (), (f"There is no job: {error}.",))
         show(listed, args.format, args.out)
         return 0
-    queue = training.queue()
+    queue = data.queue()
     if not args.key:
         raise UsageError(f"jobs: expected the key of a job to {args.action}; `python -m reproduce jobs` lists them")
     keys = [find(queue, each) for each in args.key]

@@ -22,7 +22,7 @@ from genius_replay.options import given, infile, path_only
 from harness import spaces
 from harness.loop import Budget
 from harness.training import estimates
-from reproduce import benchmarks, recording, runs, searched, searches
+from reproduce import benchmarks, data, recording, runs, searched, searches
 from reproduce.benchmarks import BENCHMARKS, Opened
 from reproduce.cli import training
 from reproduce.errors import UsageError
@@ -107,7 +107,7 @@ def _searched(args: argparse.Namespace) -> Report:
     if args.dry_run and how:
         method = catalogue.find(args.method)
         planned = searches.plan(method, None, how, budget, args.trials, args.seed, args.start, run=args.run)
-        pace = estimates.pace(training.queue(), on_gpu=training.on_gpu(args))
+        pace = estimates.pace(data.queue(), on_gpu=training.on_gpu(args))
         with searches.keeping(args.store) as kept:
             records = Shelf((searches.known(args.run), kept), new=kept) if args.run else kept
             return searched.ahead(planned, Client(records), how, pace, args.run)

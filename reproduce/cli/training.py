@@ -5,8 +5,8 @@
     client = Client(store, {KIND: training.provider(args)})
     record = client.ask(KIND, how.job(architecture).request())
 
-The queue lies in `home() / "jobs"`. An executor is made when a result is missing; torch
-is imported by its workers alone.
+The queue is the user's (`reproduce.data.queue`). An executor is made when a result is missing; torch is imported by its
+workers alone.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from harness.training import recipes
 from harness.training.estimates import PICTURES
 from harness.training.jobs import Scale, Trained, Training, builder
 from harness.training.local import LocalExecutor, gpus
-from harness.training.queue import WORKER, Executor, Provider, Queue
+from harness.training.queue import WORKER, Executor, Provider
 from harness.training.recipes import Recipe
 from harness.training.slurm import Resources, SlurmExecutor
-from reproduce.data import home
+from reproduce.data import queue
 from reproduce.errors import UsageError
 
 DIGITS = DIGEST_PREFIX + "03d6893f478b843f55eb4b7ec06ca2df043eff9a8b8b0dd1eb68cb3752a474bf"
@@ -123,11 +123,6 @@ def digest_of(name: str, path: Path | None, recipe: Recipe) -> str:
 def provider(args: argparse.Namespace) -> Provider:
     """What trains as the command line says."""
     return Provider(queue(), lambda: executor(args), told=_tell)
-
-
-def queue() -> Queue:
-    """The user's queue of jobs."""
-    return Queue(home() / "jobs")
 
 
 def on_gpu(args: argparse.Namespace) -> bool:

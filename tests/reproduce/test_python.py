@@ -27,6 +27,7 @@ from harness.streams import Stream
 from harness.training.jobs import Training
 from harness.training.queue import Provider
 from harness.training.recipes import DIGITS
+from reproduce import data
 from reproduce.__main__ import main
 from reproduce.cli import training
 from tables.errors import InvalidArchitecture
@@ -266,7 +267,7 @@ def test_this_machine_trains_unless_somebody_else_is_named(monkeypatch: pytest.M
 def test_a_callback_sees_every_step_of_a_search_by_training_once() -> None:
     executor = Instant()
     how = Training("nas-bench-201", "digits", training.DIGITS, DIGITS)
-    trainer = Provider(training.queue(), lambda: executor)
+    trainer = Provider(data.queue(), lambda: executor)
     seen: list[Step] = []
 
     def after(step: Step) -> bool:

@@ -12,6 +12,7 @@ from harness.spaces import nas_bench_201
 from harness.training.jobs import Job, Search, SupernetJob, Training
 from harness.training.queue import Queue
 from harness.training.recipes import DIGITS, Split
+from reproduce import data
 from reproduce.__main__ import main
 from reproduce.cli import training
 from tests.harness.training.instant import Instant
@@ -28,7 +29,7 @@ def listed(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
 
 
 def queued(*jobs: Job) -> Queue:
-    queue = training.queue()
+    queue = data.queue()
     for job in jobs:
         queue.add(job)
     return queue
@@ -72,7 +73,7 @@ def test_a_job_of_another_kind_is_listed_too(capsys: pytest.CaptureFixture[str])
     search = SupernetJob(
         "digits", training.DIGITS, replace(DIGITS, split=Split(0.5, 0.5)), search=Search("gdas", tau=(9, 1))
     )
-    training.queue().add(search)
+    data.queue().add(search)
     (row,) = listed(capsys)["rows"]
     assert row["state"]["value"] == "queued"
     assert row["architecture"]["value"] == "no training in a space that is known here"
