@@ -22,7 +22,7 @@ from genius_replay.options import given, infile, path_only
 from harness import spaces
 from harness.loop import Budget
 from harness.training import estimates
-from reproduce import benchmarks, data, recording, runs, searched, searches
+from reproduce import benchmarks, data, recording, runs, search_report, searches
 from reproduce.benchmarks import BENCHMARKS, Opened
 from reproduce.cli import training
 from reproduce.errors import UsageError
@@ -93,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
         CacheError: if the endpoint gives no answer, a ceiling is reached, or an answer cannot be kept.
     """
     _check(args)
-    show(searched.again(args.source) if args.source else _searched(args), args.format, args.out)
+    show(search_report.again(args.source) if args.source else _searched(args), args.format, args.out)
     return 0
 
 
@@ -110,7 +110,7 @@ def _searched(args: argparse.Namespace) -> Report:
         pace = estimates.pace(data.queue(), on_gpu=training.on_gpu(args))
         with searches.keeping(args.store) as kept:
             records = Shelf((searches.known(args.run), kept), new=kept) if args.run else kept
-            return searched.ahead(planned, Client(records), how, pace, args.run)
+            return search_report.ahead(planned, Client(records), how, pace, args.run)
     prices = read_prices(args.prices) if args.prices else {}
     found = searches.search(
         args.method,
@@ -129,9 +129,9 @@ def _searched(args: argparse.Namespace) -> Report:
         return recording.report([recording.Recorded.of(one.record()) for one in found])
     if opened:
         notes = [f"What the search sees: {opened.table.measure.value}."]
-        return searched.report(found, recomputed, {opened.name: opened.table.digest}, notes)
+        return search_report.report(found, recomputed, {opened.name: opened.table.digest}, notes)
     assert how is not None  # a table or a training
-    return searched.report(found, recomputed, {how.dataset: how.digest}, run=args.run)
+    return search_report.report(found, recomputed, {how.dataset: how.digest}, run=args.run)
 
 
 def _table(args: argparse.Namespace) -> Opened:

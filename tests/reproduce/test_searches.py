@@ -267,7 +267,7 @@ def test_results_of_another_code_are_said(
     arguments = ["search", "--method", "random", *TRAIN, "--budget", "3"]
     assert main(arguments) == 0
     assert "another version of the code" not in capsys.readouterr().out
-    monkeypatch.setattr("reproduce.searched.code_digest", lambda: "sha256:edited")
+    monkeypatch.setattr("reproduce.search_report.code_digest", lambda: "sha256:edited")
     assert main(arguments) == 0
     assert "3 of 3 trainings were made by another version of the code than is here." in capsys.readouterr().out
 
