@@ -18,7 +18,7 @@ from cache.client import Client, Shelf
 from cache.key import JSON
 from cache.limits import PRICES, Limits, read_prices
 from genius_replay.console import warn
-from genius_replay.options import given, infile, path_only
+from genius_replay.options import given, infile, name_or_infile, path_only
 from harness import spaces
 from harness.loop import Budget
 from harness.training import estimates
@@ -42,9 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--run", metavar="NAME", help="of genius: a published ImageNet run, such as 329M")
     what.add_argument("--space", metavar="NAME", help=", ".join(spaces.NAMES))
     what.add_argument("--objective", choices=("table", "train"), default="table", help="look accuracies up, or train")
-    what.add_argument(
-        "--table", metavar="NAME", help=f"{', '.join(BENCHMARKS)}, or a file of yours (default: one at hand)"
-    )
+    tables = f"{', '.join(BENCHMARKS)}, or a file of yours, - for standard input (default: one at hand)"
+    what.add_argument("--table", type=name_or_infile, metavar="NAME", help=tables)
     what.add_argument("--budget", "--iterations", type=int, default=ITERATIONS, metavar="N", help="evaluations a trial")
     what.add_argument("--trials", type=int, default=1, metavar="N", help="independent ones, for each temperature")
     what.add_argument(

@@ -206,6 +206,8 @@ RECORDING = (Path(__file__).parents[2] / "cache" / "recorded" / "local-smollm2-f
             gzip.compress(TABLE, mtime=0),
             "standard-input",
         ),
+        ("reproduce search --method random --table - --budget 2", TABLE, "standard-input"),
+        ("reproduce query - 11", TABLE, "standard-input"),
         ("reproduce search --from -", RECORDING, "nas-bench-macro"),
         ("reproduce recordings - --format csv --out -", RECORDING, "smollm2"),
         ("cache list -", RECORDING, "smollm2"),
