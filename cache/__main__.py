@@ -19,16 +19,17 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from cache import cassette, server
+from cache import cassette
 from cache.cassette import Cassette
-from cache.endpoint import NO_KEY, OpenAITransport
 from cache.errors import CacheError
 from cache.key import DIGEST_PREFIX, JSON, canonical, short
-from cache.limits import COLUMNS, PRICES, Limits, keys_in, ledger, read_prices
 from cache.nearest import listed, unified
+from cache.provider.endpoint import NO_KEY, OpenAITransport
+from cache.provider.limits import COLUMNS, PRICES, Limits, keys_in, ledger, read_prices
 from cache.record import CHAT, Record
+from cache.serving import server
+from cache.serving.transport import responding
 from cache.store import Store
-from cache.transport import responding
 from genius_replay.console import Exit, ending, say, warn
 from genius_replay.options import EXIT_CODES, Parser, add_command, infile, outfile, path_only, shown
 

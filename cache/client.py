@@ -18,8 +18,8 @@ from cache.cassette import Cassette
 from cache.errors import CacheError, ReplayMiss
 from cache.key import JSON, request_key
 from cache.nearest import difference, nearest_key, sketch
+from cache.provider.spool import Spool
 from cache.record import PAID, Record
-from cache.spool import Spool
 from genius_replay.showing import brief
 
 Request: TypeAlias = Mapping[str, JSON]
@@ -170,7 +170,7 @@ class Client:
             ReplayMiss: the answer was never recorded, and there is no provider of its kind.
             InvalidRequest: the request is not JSON.
             CorruptRecord, CacheError: the answer is there but cannot be believed or read, or cannot be stored.
-            EndpointError, CacheError: see `cache.endpoint.OpenAITransport.send`.
+            EndpointError, CacheError: see `cache.provider.endpoint.OpenAITransport.send`.
         """
         provider, key = self._providers.get(kind), request_key(request, kind=kind, sample=sample)
         record = self._records.get(key)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cache.key import JSON
-    from cache.limits import Usage
+    from cache.provider.limits import Usage
     from cache.record import Record
 
 

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from cache.endpoint import NO_KEY, OpenAITransport
 from cache.errors import CacheError
-from cache.server import serving
-from cache.transport import SESSION, http_transport
+from cache.provider.endpoint import NO_KEY, OpenAITransport
+from cache.serving.server import serving
+from cache.serving.transport import SESSION, http_transport
 
 _RECORD = "--llm-record"
 _HOW = f" `pytest {_RECORD}` records it."

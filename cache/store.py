@@ -244,7 +244,7 @@ class Store(AbstractContextManager["Store"]):
         """Wait until no thread of any process holds `key`, and hold it; a process that dies lets go.
 
         The operating system holds the lock, on a file in the folder that goes with it. Beside it is the path where an
-        answer may wait (`cache.spool`).
+        answer may wait (`cache.provider.spool`).
 
         Raises:
             CacheError: no lock can be made.

@@ -19,7 +19,7 @@ import msgspec
 
 from cache.client import Client, Tally
 from cache.key import JSON, digest
-from cache.limits import Usage, attempts_at, usage_of
+from cache.provider.limits import Usage, attempts_at, usage_of
 from cache.record import CHAT, Record
 from genius_replay.showing import brief
 from harness.constraints import Constraint, MacsWindow, novel

@@ -1,4 +1,4 @@
-from cache.limits import Limits as Limits
+from cache.provider.limits import Limits as Limits
 from harness.loop import Budget as Budget
 from harness.loop import Step as Step
 from harness.protocol import Evaluated as Evaluated

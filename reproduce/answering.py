@@ -15,10 +15,10 @@ from typing import TypeAlias
 
 from cache.cassette import Cassette
 from cache.client import Provider, Reply, Request
-from cache.endpoint import OpenAITransport
 from cache.errors import CacheError
 from cache.key import DIGEST_PREFIX, JSON, digest
-from cache.limits import Limits
+from cache.provider.endpoint import OpenAITransport
+from cache.provider.limits import Limits
 from cache.record import CHAT
 from genius_replay.console import warn
 from harness.loop import raised

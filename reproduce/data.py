@@ -20,8 +20,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from cache.address import is_loopback
 from cache.errors import CacheError
+from cache.provider.address import is_loopback
 from reproduce.errors import DataMissing, NoHome, ReproduceError, Unreachable
 from reproduce.report.output import write
 

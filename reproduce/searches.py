@@ -24,7 +24,7 @@ from cache.cassette import Cassette
 from cache.client import Client, Provider, Queue, Shelf
 from cache.errors import CacheError
 from cache.key import JSON, SAFE_INTEGER
-from cache.limits import Limits
+from cache.provider.limits import Limits
 from cache.record import CHAT
 from cache.store import Store
 from genius_replay.console import is_quiet, warn

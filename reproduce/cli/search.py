@@ -16,7 +16,7 @@ from math import inf
 from baselines import catalogue
 from cache.client import Client, Shelf
 from cache.key import JSON
-from cache.limits import PRICES, Limits, read_prices
+from cache.provider.limits import PRICES, Limits, read_prices
 from genius_replay.console import warn
 from genius_replay.options import given, infile, name_or_infile, path_only
 from harness import spaces

@@ -28,7 +28,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cache.server import LOOPBACK, listening
+from cache.serving.server import LOOPBACK, listening
 from genius_replay.advice import install
 from genius_replay.console import say
 from reproduce.data import home, verified

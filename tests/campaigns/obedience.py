@@ -10,7 +10,7 @@ import sys
 from collections import Counter
 
 from cache.client import Client, Reply, Request
-from cache.endpoint import OpenAITransport
+from cache.provider.endpoint import OpenAITransport
 from cache.record import CHAT
 from harness import spaces
 from harness.loop import Budget

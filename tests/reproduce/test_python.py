@@ -15,7 +15,7 @@ import pytest
 import reproduce
 from cache import cassette
 from cache.errors import CacheError
-from cache.limits import Limits
+from cache.provider.limits import Limits
 from cache.record import CHAT
 from harness.errors import HarnessError, OptimizerError
 from harness.loop import Step

@@ -22,13 +22,13 @@ import pytest
 
 from cache import cassette
 from cache.__main__ import main
-from cache.endpoint import OpenAITransport
 from cache.errors import CorruptRecord
-from cache.limits import Limits
-from cache.responder import SAMPLE, Answered, Responder
-from cache.server import serving
+from cache.provider.endpoint import OpenAITransport
+from cache.provider.limits import Limits
+from cache.serving.responder import SAMPLE, Answered, Responder
+from cache.serving.server import serving
+from cache.serving.transport import responding
 from cache.store import Store
-from cache.transport import responding
 from tests.cache.records import chat_record, chat_request
 from tests.cache.server import Server, completion, cuts, events, fails, running, says
 
@@ -241,7 +241,12 @@ def test_a_client_that_goes_away_has_its_answer_the_next_time(
     def watched(*request: Any) -> Answered:
         answered = Responder.answer(responder, *request)
         lost = answered.lost
-        answered.lost = lambda: (lost(), noticed.set())
+
+        def given_back() -> None:
+            lost()
+            noticed.set()
+
+        answered.lost = given_back
         return answered
 
     upstream.behaviours = [late, says(completion("1"))]

@@ -20,10 +20,10 @@ from openai.resources.chat.completions import Completions
 
 from cache.cassette import Cassette
 from cache.client import Client, Records, Tally
-from cache.endpoint import OpenAITransport
 from cache.errors import CacheError, EndpointError
 from cache.key import JSON, NOT_IN_KEY, request_key
-from cache.limits import Limits
+from cache.provider.endpoint import OpenAITransport
+from cache.provider.limits import Limits
 from cache.record import CHAT, Record
 from cache.store import Store
 from tests.cache.records import chat_request

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cache.errors import EndpointError, InvalidRequest
-from cache.failure import refused
 from cache.key import JSON, SAFE_INTEGER, canonical
-from cache.limits import usage_of
+from cache.provider.failure import refused
+from cache.provider.limits import usage_of
 from cache.redaction import WITHHELD, redact, withhold
 
 LARGEST_BYTES = 16 * 2**20  # of an answer; a long one with the probabilities of every token has a few of them

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cache.address import Address, is_loopback
 from cache.errors import CacheError
+from cache.provider.address import Address, is_loopback
 
 
 @pytest.mark.parametrize(

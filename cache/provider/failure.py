@@ -18,9 +18,9 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from email.utils import mktime_tz, parsedate_tz
 
-from cache.address import Address
 from cache.errors import EndpointError
-from cache.limits import usage_of
+from cache.provider.address import Address
+from cache.provider.limits import usage_of
 
 _PASSES = frozenset({408, 409, 425, 429})  # statuses below 500 that pass by themselves
 _READ = 16384  # characters of an error that are judged; nobody says more of it than that

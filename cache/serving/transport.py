@@ -12,9 +12,9 @@ from typing import Any
 
 from cache import cassette
 from cache.client import Records, Shelf
-from cache.endpoint import OpenAITransport
 from cache.errors import CacheError
-from cache.responder import Responder
+from cache.provider.endpoint import OpenAITransport
+from cache.serving.responder import Responder
 from cache.store import Store
 from genius_replay import files
 from genius_replay.console import warn

@@ -24,13 +24,13 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, TypeAlias
 
-from cache.address import OPENAI, Address, is_loopback
-from cache.answer import LARGEST_BYTES, Answer, read_answer
 from cache.client import Reply
 from cache.errors import CacheError, EndpointError, InvalidRequest
-from cache.failure import refused, unreached
 from cache.key import JSON, NOT_IN_KEY, canonical
-from cache.limits import KEPT, Limits, Spent, usage_of
+from cache.provider.address import OPENAI, Address, is_loopback
+from cache.provider.answer import LARGEST_BYTES, Answer, read_answer
+from cache.provider.failure import refused, unreached
+from cache.provider.limits import KEPT, Limits, Spent, usage_of
 from cache.redaction import refuse_credentials, withhold
 from genius_replay.advice import install
 from genius_replay.console import printable
@@ -117,7 +117,7 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
     def send(self, request: Mapping[str, JSON]) -> Reply:
         """Send the whole body, again where that is worth it, and return what came back.
 
-        Whatever answer was paid for is returned, also one that cannot be read (`cache.answer`).
+        Whatever answer was paid for is returned, also one that cannot be read (`cache.provider.answer`).
 
         Raises:
             InvalidRequest: the request is no JSON, or holds an option of the client, such as a time-out.

@@ -1,7 +1,7 @@
 """A port on this machine behind which recorded answers lie, for any program in any language.
 
 `serving` runs it in a thread, `run` while another program runs, which finds it by its environment. What each request is
-answered with says `cache.responder`.
+answered with says `cache.serving.responder`.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cache.endpoint import NO_KEY, OpenAITransport
 from cache.errors import CacheError
-from cache.responder import Responder
-from cache.transport import responding
+from cache.provider.endpoint import NO_KEY, OpenAITransport
+from cache.serving.responder import Responder
+from cache.serving.transport import responding
 from genius_replay.advice import install
 from genius_replay.console import fail
 

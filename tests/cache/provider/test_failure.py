@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cache.failure import refused
+from cache.provider.failure import refused
 
 
 @pytest.mark.parametrize(

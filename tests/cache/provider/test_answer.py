@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cache.answer import LARGEST_BYTES, read_answer
 from cache.errors import EndpointError
 from cache.key import JSON
-from cache.limits import Usage, usage_of
+from cache.provider.answer import LARGEST_BYTES, read_answer
+from cache.provider.limits import Usage, usage_of
 from cache.record import Record
 from tests.cache.records import chat_request
 from tests.cache.server import completion, events

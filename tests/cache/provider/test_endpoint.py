@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from cache.answer import LARGEST_BYTES
 from cache.client import Reply
-from cache.endpoint import ATTEMPTS, OpenAITransport
 from cache.errors import CacheError, EndpointError, InvalidRequest
 from cache.key import JSON
-from cache.limits import Limits, Price, Usage
+from cache.provider.answer import LARGEST_BYTES
+from cache.provider.endpoint import ATTEMPTS, OpenAITransport
+from cache.provider.limits import Limits, Price, Usage
 from tests.cache.records import chat_request
 from tests.cache.server import (
     Behaviour,

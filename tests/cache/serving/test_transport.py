@@ -14,9 +14,9 @@ import openai
 import pytest
 
 from cache import cassette
-from cache.endpoint import OpenAITransport
 from cache.errors import CacheError
-from cache.transport import http_transport, responding
+from cache.provider.endpoint import OpenAITransport
+from cache.serving.transport import http_transport, responding
 from tests.cache.records import chat_record, chat_request
 from tests.cache.server import Server, completion, running, says
 
@@ -92,7 +92,7 @@ def test_what_is_not_there_is_asked_and_is_there_afterwards(upstream: Server, tm
 
 PROGRAM = """
 import sys, openai, cache
-from cache.transport import http_transport
+from cache.serving.transport import http_transport
 upstream = cache.OpenAITransport(sys.argv[2], "none")
 http = openai.DefaultHttpxClient(transport=http_transport(sys.argv[1], upstream=upstream))
 sdk = openai.OpenAI(api_key="none", http_client=http)

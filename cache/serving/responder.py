@@ -1,11 +1,12 @@
 """Any program that speaks OpenAI's protocol, answered from records: what each of its requests is answered with.
 
-A `Responder` takes an HTTP request and gives what answers it; `cache.server` puts it behind a port, `cache.transport`
-gives it to an SDK in the place of a network. Without an upstream it is strict replay. With one, what is not recorded is
-forwarded under the program's own credentials, stored, and answered then; the credentials are never kept.
+A `Responder` takes an HTTP request and gives what answers it; `cache.serving.server` puts it behind a port,
+`cache.serving.transport` gives it to an SDK in the place of a network. Without an upstream it is strict replay. With
+one, what is not recorded is forwarded under the program's own credentials, stored, and answered then; the credentials
+are never kept.
 
-Chat completions are records like those of `cache.endpoint`, whoever recorded them; what was answered whole is streamed
-where a stream is asked for. Other interfaces (`cache.record.PAID`) are kept as the text that came.
+Chat completions are records like those of `cache.provider.endpoint`, whoever recorded them; what was answered whole is
+streamed where a stream is asked for. Other interfaces (`cache.record.PAID`) are kept as the text that came.
 
 The same request again has the same answer. In a *session* (`/s/NAME/v1`) its k-th occurrence, from 0, is the sample
 1000·k instead. Equal requests at one moment take them in the order in which they came; k moves on when an answer was
@@ -25,12 +26,12 @@ from functools import partial
 from itertools import count
 from typing import Any
 
-from cache.answer import LARGEST_BYTES, Answer, read_answer
 from cache.client import Client, Records, Reply, Request
-from cache.endpoint import SHORTEST_KEY, SHOWN, OpenAITransport, attempt_at
 from cache.errors import CacheError, EndpointError, InvalidRequest, ReplayMiss
 from cache.key import request_key
 from cache.nearest import listed
+from cache.provider.answer import LARGEST_BYTES, Answer, read_answer
+from cache.provider.endpoint import SHORTEST_KEY, SHOWN, OpenAITransport, attempt_at
 from cache.record import CHAT, PAID, Record
 from cache.redaction import refuse_credentials, withhold
 from genius_replay.console import printable
