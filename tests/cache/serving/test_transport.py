@@ -105,7 +105,7 @@ sdk.chat.completions.create(model="m", messages=[])
 def test_a_program_that_closes_nothing_loses_nothing(upstream: Server, tmp_path: Path) -> None:
     into = tmp_path / "new.jsonl"
     words = [sys.executable, "-c", PROGRAM, str(into), upstream.url]
-    subprocess.run(words, check=True, cwd=Path(__file__).parents[2], timeout=60)
+    subprocess.run(words, check=True, cwd=Path(__file__).parents[3], timeout=60)
     assert len(cassette.read(into, exact=True)) == 1
 
 
