@@ -9,22 +9,17 @@ trains nothing twice, and goes on where it was interrupted. `--into` writes what
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Mapping, Sequence
-from math import inf
 
 from baselines import catalogue
 from cache.client import Client, Shelf
-from cache.key import JSON
-from cache.provider.limits import PRICES, Limits, read_prices
 from genius_replay.console import warn
 from genius_replay.options import given, infile, name_or_infile, path_only
 from harness import spaces
 from harness.loop import Budget
 from harness.training import estimates
-from reproduce import benchmarks, data, recording, runs, search_report, searches
+from reproduce import benchmarks, data, recording, search_report, searches
 from reproduce.benchmarks import BENCHMARKS, Opened
-from reproduce.cli import training
+from reproduce.cli import model, training
 from reproduce.errors import UsageError
 from reproduce.published.replay import ITERATIONS
 from reproduce.report import Report, recomputed
@@ -52,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     proposals = "of a trial, rejected ones too (default with --model: twice the budget)"
     what.add_argument("--proposals", type=int, metavar="N", help=proposals)
     what.add_argument("--start", nargs="+", default=[], metavar="ARCHITECTURE", help="what each trial begins with")
-    _add_model_arguments(parser)
+    model.add_arguments(parser)
     training.add_arguments(parser)
     output = parser.add_argument_group("output")
     output.add_argument("--into", type=path_only, metavar="FILE.jsonl", help="keep what was used; a file grows")
@@ -60,26 +55,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     output.add_argument("--dry-run", action="store_true", help="train nothing: print the jobs known, and hours")
     output.add_argument("--from", type=infile, metavar="FILE.jsonl", dest="source", help="replay one; names all else")
     add_output_arguments(parser)
-
-
-def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    model = parser.add_argument_group("language model, for genius", "Its key is taken from OPENAI_API_KEY.")
-    model.add_argument("--model", metavar="NAME", help="as the endpoint calls it")
-    model.add_argument("--base-url", metavar="URL", help="such as http://127.0.0.1:8000/v1; else OPENAI_BASE_URL")
-    model.add_argument("--fresh", action="store_true", help="use no answer that another endpoint gave before")
-    model.add_argument("--temperature", type=float, nargs="+", default=[0.0], metavar="T", help="of every answer")
-    model.add_argument(
-        "--window", type=int, nargs=2, metavar=("LOW", "HIGH"), help=f"of the cost in millions; {WINDOWED} needs one"
-    )
-    model.add_argument("--answers", choices=runs.ANSWERS, default="free", help="or held to the space by the server")
-    model.add_argument(
-        "--parameter", nargs="+", default=[], metavar="NAME=JSON", help="sent with every request, e.g. max_tokens=512"
-    )
-    ceiling = parser.add_argument_group("ceilings", "What was answered before one is reached is kept.")
-    ceiling.add_argument("--max-calls", type=int, metavar="N", help="requests, of the whole command")
-    ceiling.add_argument("--max-tokens", type=int, metavar="N", help="prompt and completion, of the whole command")
-    ceiling.add_argument("--max-cost", type=float, metavar="MONEY", help="of the whole command; needs --prices")
-    ceiling.add_argument("--prices", type=infile, metavar="FILE", help=PRICES)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -110,7 +85,6 @@ def _searched(args: argparse.Namespace) -> Report:
         with searches.keeping(args.store) as kept:
             records = Shelf((searches.known(args.run), kept), new=kept) if args.run else kept
             return search_report.ahead(planned, Client(records), how, pace, args.run)
-    prices = read_prices(args.prices) if args.prices else {}
     found = searches.search(
         args.method,
         opened,
@@ -118,8 +92,8 @@ def _searched(args: argparse.Namespace) -> Report:
         trainer=training.provider(args) if how else None,
         budget=budget,
         window=args.window and tuple(args.window),
-        parameters=_parameters(args.parameter),
-        limits=Limits(args.max_calls, args.max_tokens, args.max_cost, prices),
+        parameters=model.parameters(args.parameter),
+        limits=model.limits(args),
         **{name: getattr(args, name) for name in _AS_GIVEN},
     )
     if args.into is not None:
@@ -146,10 +120,8 @@ def _table(args: argparse.Namespace) -> Opened:
 def _check(args: argparse.Namespace) -> None:
     """Refuse options that do not fit together, and fill in what follows from the rest."""
     me = args.command
-    for name in ("max_calls", "max_tokens", "max_cost", "proposals"):
-        number = getattr(args, name)
-        if number is not None and not 0 < number < inf:
-            raise UsageError(f"{me}: expected a positive --{name.replace('_', '-')}, got {number}")
+    if args.proposals is not None and args.proposals < 1:
+        raise UsageError(f"{me}: expected a positive --proposals, got {args.proposals}")
     if args.source is not None:
         rest = set(given(args, add_arguments)) - {"--source", "--format", "--out"}
         if rest:
@@ -157,7 +129,7 @@ def _check(args: argparse.Namespace) -> None:
                 f"{me}: --from FILE.jsonl says by itself what is searched; leave out {', '.join(sorted(rest))}"
             )
         return
-    if not args.model and (options := given(args, _add_model_arguments)):
+    if not args.model and (options := given(args, model.add_arguments)):
         raise UsageError(f"{me}: {', '.join(options)} is for a language model: add --model NAME, or leave it out")
     if me == "record" and not (args.model and args.into):
         raise UsageError("record: expected --model NAME --space NAME --into FILE.jsonl")
@@ -173,22 +145,3 @@ def _check(args: argparse.Namespace) -> None:
         raise UsageError(f"{me}: {', '.join(options)} is for trainings: add --objective train, or leave it out")
     if args.dry_run and (args.objective == "table" or args.model):
         raise UsageError(f"{me}: --dry-run says what trainings will take: for --objective train without a model")
-    if args.max_cost is not None and args.prices is None:
-        raise UsageError(f"{me}: --max-cost needs --prices FILE, the price of a million tokens of each model")
-
-
-def _parameters(written: Sequence[str]) -> Mapping[str, JSON]:
-    parameters: dict[str, JSON] = {}
-    for one in written:
-        name, equals, value = one.partition("=")
-        try:
-            known = {**parameters, "model": 0, "messages": 0, "temperature": 0, "seed": 0}
-            parameters[name] = json.loads(value)
-        except (ValueError, RecursionError):
-            equals = ""
-        if not name or not equals or name in known:
-            raise UsageError(
-                f"expected --parameter NAME=JSON such as top_p=0.9, each once and for what no other option gives, got "
-                f"{one}"
-            )
-    return parameters

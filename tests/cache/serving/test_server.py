@@ -36,7 +36,7 @@ pytest.importorskip("uvicorn", reason="serves: install the extra `server`")
 pytestmark = [pytest.mark.enable_socket, pytest.mark.network]
 
 KEY = "sk-test-0123456789abcdefghij"
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 ONE = chat_record("Propose one.", answer="[1, 2]")
 LONGER = "A third one, which is longer."
 TWO = chat_record("Propose another.", answer="[3, 4]")
