@@ -100,7 +100,7 @@ def test_query_and_compare_say_so(mine: Path, capsys: pytest.CaptureFixture[str]
     shown_as_text = " ".join(capsys.readouterr().out.split())
     assert "No accuracy and no rank: the table has no figure of [0, 0, 0]; it has those of 32 others." in shown_as_text
     assert "Ranks count the 32 architectures, of 64, that the table has figures of." in shown_as_text
-    arguments = ["--budget", "5", "100", "--count", "unique", "--oracle", "--trials", "5", "--methods", "random", "local-search"]
+    arguments = ["--budget", "5", "100", "--count", "unique", "--oracle", "--trials", "5", "--method", "random"]
     assert main(["compare", "--table", str(mine), *arguments]) == 0
     compared = " ".join(capsys.readouterr().out.split())
     assert "32 of 64 architectures have no figure, the first is '[0, 0, 0]': a proposal of one is rejected" in compared
