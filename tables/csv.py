@@ -15,13 +15,15 @@ a slot in place of `architecture`, titled by the slot's name, in which the names
 Accuracies are percent. An architecture has one line, or as many as every other one, one a seed. Then accuracies are the
 means, and the lines are the table's `runs`. An architecture of the space may be left out, and then has no figure; only
 where the space is guessed from keys every one has to be there. Columns `params` and `flops` (multiply-accumulates) may
-follow, and `seed`, which is not kept. Semicolons or tabs may separate columns.
+follow, and `seed`, which is not kept; so may any other cost, such as `latency_ms`: a number in every line, of several
+lines the mean. Semicolons or tabs may separate columns.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -33,7 +35,7 @@ from tables import own
 from tables.own import Key, Refuse
 from tables.source import OWN, Measure, Origin, Source
 from tables.space import Architecture, Space
-from tables.storage import Columns
+from tables.storage import COLUMN_KINDS, Columns
 
 ARCHITECTURE = "architecture"
 HEADERS = "architecture,accuracy or architecture,accuracy,test"
@@ -42,6 +44,7 @@ ACCURACIES = {"accuracy": "runs", "test": "test_runs"}
 COSTS = ("params", "flops")
 SEED = "seed"
 
+_OWN = re.compile(r"(?!test)[^\W\d]\w*")  # the name of any other cost; what is called a test's is told to no search
 _DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
@@ -98,12 +101,12 @@ def read(
     rows_of = {architecture: row for row, architecture in enumerate(order)}
     columns = {**columns, "file_order": np.array([rows_of[architecture] for architecture in lines])}
     for title, runs in held.items():
-        if title in told:
-            columns[title] = runs.mean(axis=1)
-            if runs.shape[1] > 1:
-                columns[ACCURACIES[title]] = runs
-        elif title in COSTS:
+        if title in COSTS:
             columns[title] = runs[:, 0]
+        elif title != SEED:
+            columns[title] = runs.mean(axis=1)
+            if title in told and runs.shape[1] > 1:
+                columns[ACCURACIES[title]] = runs
     measure = Measure.VALIDATION if "test" in told else Measure.NO_SPLIT
     origin = Origin("a CSV file", OWN, path=name, licence="not stated")
     return Source(name, space, measure, origin, remarks=partial + remarks), columns
@@ -118,16 +121,17 @@ def _rows(data: bytes, space: Space | None, refuse: Refuse) -> tuple[list[str], 
     lines = _lines(text, refuse)
     number, header = next(lines, (1, []))
     all_titles = [own.column(title) for title in header]
-    known = {*ACCURACIES, *COSTS, SEED}
     shown = all_titles[: all_titles.index("accuracy")] if "accuracy" in all_titles else []
     slots = [own.column(slot.name) for slot in space.slots] if space else shown
     first = [ARCHITECTURE] if ARCHITECTURE in all_titles[:1] else slots
     titles = [title for title in all_titles if title not in first]
-    few = space is None and len(first) == 1 and first != [ARCHITECTURE]  # a key under another title
+    known = {*ACCURACIES, *COSTS, SEED, *(each for each in titles if _OWN.fullmatch(each) and each not in COLUMN_KINDS)}
+    few = space is None and len(first) < 2 and first != [ARCHITECTURE]  # a key under another title
     misfit = {*first} - {*all_titles} or {*titles} - known or {*first} & {*known, ""} or few
     if misfit or "accuracy" not in titles or len({*all_titles}) < len(all_titles):
         columns = f"the columns {', '.join(slots)}" if space else "a column for each slot"
-        further = f"{columns} may stand in place of architecture, and {', '.join(COSTS)} and {SEED} may follow"
+        further = f"{', '.join(COSTS)} and {SEED} may follow, and costs such as latency_ms, each once; "
+        further += f"in place of architecture there may be {columns}"
         refuse(f"line {number}", f"expected the header {HEADERS}, got {','.join(header)[:200]!r}; {further}")
     rows = [_row(number, entries, all_titles, first, refuse) for number, entries in lines]
     if not rows:
@@ -157,12 +161,14 @@ def _row(line: int, entries: Sequence[str], titles: Sequence[str], first: Sequen
 
 
 def _number(text: str, title: str, place: str, refuse: Refuse) -> float:
-    """An accuracy from 0 to 100; a whole number of any other column."""
-    if title in ACCURACIES:
-        if _DECIMAL.fullmatch(text) and 0 <= float(text) <= 100:
-            return float(text)
+    """An accuracy from 0 to 100; a whole number of parameters, operations and seeds; any number of another column."""
+    if title not in (*COSTS, SEED):
+        number = float(text) if _DECIMAL.fullmatch(text) else math.nan
+        if 0 <= number <= 100 or (title not in ACCURACIES and math.isfinite(number)):
+            return number
         hint = " (write a decimal point, not a comma)" if re.fullmatch(r"\d+,\d+", text) else ""
-        refuse(place, f"expected an accuracy from 0 to 100, got {text[:200]!r}{hint}")
+        what = "an accuracy from 0 to 100" if title in ACCURACIES else f"{title} as a number"
+        refuse(place, f"expected {what}, got {text[:200]!r}{hint}")
     if not re.fullmatch(r"[0-9]{1,18}", text) or (title in COSTS and not int(text)):
         refuse(place, f"expected {title} as a whole number{' above 0' * (title in COSTS)}, got {text[:200]!r}")
     return int(text)
