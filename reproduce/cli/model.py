@@ -12,8 +12,8 @@ from cache.provider.limits import PRICES, Limits, read_prices
 from genius_replay.options import infile
 from reproduce import runs
 from reproduce.errors import UsageError
+from reproduce.planning import WINDOWED
 from reproduce.protocols import PRESETS
-from reproduce.searches import WINDOWED
 
 PROTOCOL = f"how the model is talked to: {', '.join(PRESETS)}, or fields that differ (docs/record.md)"
 
