@@ -26,7 +26,20 @@ from reproduce.published.replay import ITERATIONS
 from reproduce.report import Report, recomputed
 from reproduce.report.output import add_output_arguments, show
 
-_AS_GIVEN = ["trials", "seed", "start", "model", "base_url", "temperature", "answers", "fresh", "run", "into", "store"]
+_AS_GIVEN = [
+    "trials",
+    "seed",
+    "start",
+    "model",
+    "base_url",
+    "temperature",
+    "answers",
+    "protocol",
+    "fresh",
+    "run",
+    "into",
+    "store",
+]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
