@@ -34,7 +34,7 @@ from harness.training.local import LocalExecutor
 from reproduce import answering, benchmarks, data, protocols, runs
 from reproduce.answering import Answer
 from reproduce.arguments import expect_types, several
-from reproduce.benchmarks import AnyTable
+from reproduce.benchmarks import AnySpace, AnyTable
 from reproduce.errors import UsageError
 from reproduce.planning import GENIUS, asking, plan
 from reproduce.published import imagenet
@@ -47,6 +47,7 @@ def search(
     method: AnyMethod = "",
     table: AnyTable | None = None,
     *,
+    space: AnySpace | None = None,
     training: Training | None = None,
     trainer: Queue | None = None,
     budget: int | Budget = ITERATIONS,
@@ -78,6 +79,7 @@ def search(
         method: of the catalogue, a `Method`, or a class or function of one's own that is made from a space and a stream
             of random numbers; with a model GENIUS' own, unless it is said.
         table: by name, the path of one's own, or opened; or else there is a training.
+        space: that the table is of, by name or one's own (`reproduce.open_table`).
         training: how architectures are trained; a training of which there is no result is made by `trainer`.
         trainer: what trains; by default this machine, which works the user's queue off.
         budget: evaluations of a trial, by default 10 (of a model at most twice as many proposals), or when it ends.
@@ -120,7 +122,8 @@ def search(
     if not (method or model or run):
         raise UsageError(f"expected a method or a model, got neither; methods are {', '.join(catalogue.METHODS)}")
     start = several(start)
-    opened, chosen = None if table is None else benchmarks.open_table(table), catalogue.method(method or GENIUS)
+    opened = None if table is space is None else benchmarks.open_table(table, space)
+    chosen = catalogue.method(method or GENIUS)
     planned = plan(chosen, opened, training, budget, trials, seed, start, window, run, model)
     if model:
         planned = asking(planned, model, temperatures, answers, how, parameters or {}, seed)
