@@ -24,7 +24,8 @@ from cache.cassette import Cassette
 from cache.errors import CacheError
 from cache.key import DIGEST_PREFIX, JSON, canonical, short
 from cache.nearest import listed, unified
-from cache.provider.endpoint import NO_KEY, OpenAITransport
+from cache.provider.credentials import NO_KEY
+from cache.provider.endpoint import OpenAITransport
 from cache.provider.limits import COLUMNS, PRICES, Limits, keys_in, ledger, read_prices
 from cache.record import CHAT, Record
 from cache.serving import server

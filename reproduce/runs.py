@@ -8,7 +8,7 @@ from functools import cache, partial
 from importlib import metadata
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from baselines import catalogue
 from baselines.genius import Prompts
@@ -29,6 +29,7 @@ from harness.text.reply import heard, verbatim
 from harness.text.strict import Form
 from harness.training.jobs import Scale, Training
 from reproduce.benchmarks import Opened
+from reproduce.errors import UsageError
 from tables.source import Measure as Measured
 from tables.space import Space
 from tables.table import of_slots
@@ -38,6 +39,21 @@ ANSWERS: Mapping[str, Callable[[Space], dict[str, JSON]]] = {
     "json-object": lambda space: {"response_format": {"type": "json_object", "schema": space.json_schema()}},
     "json-schema": lambda space: {
         "response_format": {"type": "json_schema", "json_schema": {"name": "design", "schema": space.json_schema()}}
+    },
+    "json-schema-strict": lambda space: {
+        "response_format": {
+            "type": "json_schema",
+            "json_schema": {"name": "design", "schema": space.plain_schema(), "strict": True},
+        }
+    },
+    "tool-call": lambda space: {
+        "tools": [
+            {
+                "type": "function",
+                "function": {"name": strict.FUNCTION, "parameters": space.plain_schema(), "strict": True},
+            }
+        ],
+        "tool_choice": {"type": "function", "function": {"name": strict.FUNCTION}},
     },
     "gbnf": lambda space: {"grammar": space.gbnf()},
 }
@@ -65,7 +81,7 @@ DATA = {
 
 def form(answers: str) -> Form:
     """The form that is demanded of an answer, for a way to answer."""
-    return strict.LAST_LINE if answers == "free" else strict.JSON_OBJECT
+    return {"free": strict.LAST_LINE, "tool-call": strict.TOOL_CALL}.get(answers, strict.JSON_OBJECT)
 
 
 def wording(space: Space, answers: str, window: Window = None, by: str | Training | None = None) -> Prompts:
@@ -109,15 +125,38 @@ def model(
     parameters: Mapping[str, JSON],
     window: Window = None,
     by: str | Training | None = None,
+    api: Literal["chat", "responses"] = "chat",
 ) -> Model:
     """A model and all that its requests hold: what `wording` says, and what else is sent.
 
     Raises:
         HarnessError: there is none of this name.
+        UsageError: a parameter is one by which answers are held to the space, or they cannot be.
     """
     prompt = wording(space, answers, window, by).parts
-    sent = {**parameters, **ANSWERS[answers](space)}
-    return Model(name=name, parameters=sent, prompt=prompt, answers=answers, reader=STRICT)
+    fields = ANSWERS[answers](space)
+    if api == "responses":
+        fields = _for_responses(fields)
+    if twice := sorted(fields.keys() & parameters.keys()):
+        raise UsageError(f"expected no parameter {', '.join(twice)}, which answers as {answers} give, got one")
+    return Model(name=name, parameters={**parameters, **fields}, prompt=prompt, answers=answers, reader=STRICT, api=api)
+
+
+def _for_responses(fields: Mapping[str, Any]) -> dict[str, JSON]:
+    """The fields of a way to answer, as the interface Responses takes them; raises UsageError if it does not."""
+
+    def flat(one: Mapping[str, Any]) -> dict[str, JSON]:
+        """What chat completions put into a member that is named as the type stands beside the type."""
+        return {**{name: said for name, said in one.items() if name != one["type"]}, **one.get(one["type"], {})}
+
+    match fields:
+        case {"response_format": form}:
+            return {"text": {"format": flat(form)}}
+        case {"tools": [tool], "tool_choice": choice}:
+            return {"tools": [flat(tool)], "tool_choice": flat(choice)}
+        case {"grammar": _}:
+            raise UsageError("expected answers in another way than gbnf of the api responses, which takes no grammar")
+    return {}
 
 
 def space_of(specification: Specification) -> Space:
@@ -147,7 +186,9 @@ def setting(specification: Specification, methods: Mapping[str, Method] = Mappin
     if (make := method.with_model) is None:
         raise HarnessError(f"{method.name} asks no model, and one is named; leave out --model")
     prompts = Prompts.of(asked.prompt, digits=asked.protocol.digits)
-    read, hear = (form(asked.answers).read, heard) if asked.reader == STRICT else (published.read, verbatim)
+    function = strict.FUNCTION if asked.answers == "tool-call" else ""
+    hears = partial(heard, function=function)
+    read, hear = (form(asked.answers).read, hears) if asked.reader == STRICT else (published.read, verbatim)
     return Setting(space, macs, partial(make, space, prompts), read, hear, code=code, oblivious=oblivious)
 
 

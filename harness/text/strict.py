@@ -94,6 +94,7 @@ def read_json(space: Space, text: str) -> Reading | Rejection:
 
 
 MEMBER = "architecture"
+FUNCTION = "design"
 LINE = "'Design: [..]'"
 
 LAST_LINE = Form(
@@ -104,6 +105,12 @@ LAST_LINE = Form(
 )
 JSON_OBJECT = Form(
     f'Answer with a JSON object and nothing beside it. Its one member "{MEMBER}" is the list of the {{n}} numbers in '
+    "their order.",
+    "",
+    read_json,
+)
+TOOL_CALL = Form(
+    f'Answer by calling the function "{FUNCTION}" once. Its argument "{MEMBER}" is the list of the {{n}} numbers in '
     "their order.",
     "",
     read_json,
