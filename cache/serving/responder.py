@@ -19,7 +19,6 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
@@ -29,8 +28,9 @@ from cache.client import Client, Records, Reply, Request
 from cache.errors import CacheError, EndpointError, InvalidRequest, ReplayMiss
 from cache.key import request_key
 from cache.nearest import listed
-from cache.provider.answer import LARGEST_BYTES, Answer, read_answer
-from cache.provider.endpoint import SHORTEST_KEY, SHOWN, OpenAITransport, attempt_at
+from cache.provider.answer import read_answer, read_verbatim
+from cache.provider.credentials import SHORTEST_KEY
+from cache.provider.endpoint import SHOWN, OpenAITransport, attempt_at
 from cache.record import CHAT, PAID, Record
 from cache.redaction import refuse_credentials, withhold
 from genius_replay.console import printable
@@ -53,7 +53,6 @@ _NOT_PASSED = {
     "proxy-authorization", "set-cookie", "te", "trailer", "transfer-encoding", "upgrade", SAMPLE,
 }  # fmt: skip
 _JSON, _EVENTS = "application/json", "text/event-stream"
-_FAILS = re.compile(rb"^event: ?error", re.MULTILINE)  # in a stream
 
 
 @dataclass
@@ -194,34 +193,16 @@ def _exchanged(asked: _Asked, upstream: OpenAITransport, model: str, secrets: li
             answer = read_answer(
                 content, lambda text: printable(withhold(text, secrets)[:SHOWN]), broken=broken is not None
             )
-            billed = answer.body
         else:
-            answer, billed = _verbatim(content, headers.get("content-type", _JSON), whole=broken is None)
+            answer = read_verbatim(content, headers.get("content-type", _JSON), whole=broken is None)
     except EndpointError as error:
         if error.usage is not None:
             upstream.spent.count(model, "", error.usage)
         raise
-    return upstream.received(model, billed, answer.kept(secrets), [attempt_at(passing() - began, status, None)])
+    return upstream.received(model, answer.body, answer.kept(secrets), [attempt_at(passing() - began, status, None)])
 
 
 # -- answers as they travel ---
-
-
-def _verbatim(content: bytes, media: str, *, whole: bool) -> tuple[Answer, dict[str, Any]]:
-    """Return what another interface answers, as its text, and as far as it is JSON; raises EndpointError."""
-    if not whole or _FAILS.search(content) or len(content) > LARGEST_BYTES:
-        what = (
-            f"Expected a whole answer of at most {LARGEST_BYTES} bytes, got {len(content)}, or an error in its midst."
-        )
-        raise EndpointError(what, passes=len(content) <= LARGEST_BYTES)
-    answer = Answer(content, {"content_type": media})
-    try:
-        answer.body["text"] = content.decode()
-    except UnicodeDecodeError:
-        answer.faults.append("bytes that are not UTF-8")
-    with suppress(ValueError, RecursionError, TypeError):  # nor is a list an object
-        return answer, {**json.loads(content)}
-    return answer, {}
 
 
 def _shown(record: Record, request: Request) -> tuple[bytes, str]:

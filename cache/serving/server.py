@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cache.errors import CacheError
-from cache.provider.endpoint import NO_KEY, OpenAITransport
+from cache.provider.credentials import NO_KEY
+from cache.provider.endpoint import OpenAITransport
 from cache.serving.responder import Responder
 from cache.serving.transport import responding
 from genius_replay.advice import install
