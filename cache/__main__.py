@@ -14,6 +14,7 @@ from typing import Any
 from cache.cli import answering, keeping, looking
 from cache.errors import CacheError
 from cache.provider.limits import PRICES
+from cache.rewriting import parse
 from genius_replay.console import Exit, ending
 from genius_replay.options import EXIT_CODES, Parser, add_command, infile, outfile, path_only, shown
 
@@ -85,7 +86,22 @@ def _parser() -> Parser:
         made.add_argument("--max-tokens", dest="tokens", type=int, metavar="N", help="prompt and completion")
         made.add_argument("--max-cost", dest="cost", type=float, metavar="MONEY", help="needs --prices")
         made.add_argument("--prices", type=infile, metavar="FILE", help=PRICES)
+        made.add_argument(
+            "--rewrite",
+            type=_rule,
+            metavar="PATTERN=REPLACEMENT",
+            action="append",
+            default=[],
+            help="what is new in every call, such as a date, stays out of the keys; a recording knows its rules",
+        )
     return parser
+
+
+def _rule(written: str) -> tuple[str, str]:
+    try:
+        return parse(written)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 if __name__ == "__main__":

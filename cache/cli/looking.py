@@ -118,6 +118,7 @@ def _conversation(record: Record) -> str:
         "key": record.key,
         "sample": record.sample,
         "request": {name: value for name, value in record.request.items() if name != "messages"},
+        **({"rewrites": record.rewrites} if record.rewrites else {}),
         "provenance": record.provenance,
         "observed": record.observed,
     }
