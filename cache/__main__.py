@@ -14,7 +14,6 @@ from typing import Any
 from cache.cli import answering, keeping, looking
 from cache.errors import CacheError
 from cache.provider.limits import PRICES
-from cache.rewriting import parse
 from genius_replay.console import Exit, ending
 from genius_replay.options import EXIT_CODES, Parser, add_command, infile, outfile, path_only, shown
 
@@ -98,10 +97,11 @@ def _parser() -> Parser:
 
 
 def _rule(written: str) -> tuple[str, str]:
-    try:
-        return parse(written)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+    """A pattern, which may have an `=` in it, and what stands in its place."""
+    pattern, _, replacement = written.rpartition("=")
+    if not pattern:
+        raise argparse.ArgumentTypeError(f"expected PATTERN=REPLACEMENT, got {written}")
+    return pattern, replacement
 
 
 if __name__ == "__main__":

@@ -10,8 +10,9 @@ nor a recording of somebody else's can hang what reads it. It knows no look-arou
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from cache.errors import CacheError, InvalidRequest
@@ -20,33 +21,18 @@ from genius_replay.advice import install
 
 Rules: TypeAlias = "tuple[tuple[str, str], ...]"
 """Patterns and what stands in their place, in the order in which they are applied."""
+NO_RULES: Mapping[str, str] = MappingProxyType({})
 
 
-def parse(written: str) -> tuple[str, str]:
-    """Return the rule `PATTERN=REPLACEMENT`; the replacement is what is behind the last `=`.
-
-    >>> parse("id=[0-9a-f]{8}=ID")
-    ('id=[0-9a-f]{8}', 'ID')
-
-    Raises:
-        ValueError: it has no such form.
-    """
-    pattern, equals, replacement = written.rpartition("=")
-    if not equals or not pattern:
-        raise ValueError(f"Expected PATTERN=REPLACEMENT, got {written!r}")
-    return pattern, replacement
-
-
-def rules(declared: Iterable[tuple[str, str]]) -> Rules:
+def rules(declared: Mapping[str, str]) -> Rules:
     """Return rules that can be applied.
 
     Raises:
         CacheError: a pattern is none, or google-re2 is not installed.
     """
-    made = tuple(declared)
-    for pattern, _ in made:
+    for pattern in declared:
         _compiled(pattern)
-    return made
+    return tuple(declared.items())
 
 
 def rewritten(request: Mapping[str, JSON], rules: Rules) -> Mapping[str, JSON]:

@@ -6,7 +6,8 @@ one, what is not recorded is forwarded under the program's own credentials, stor
 are never kept.
 
 Chat completions are records like those of `cache.provider.endpoint`, whoever recorded them; what was answered whole is
-streamed where a stream is asked for, and what was streamed answers whole. Other interfaces (`cache.record.PAID`) are kept as the text that came.
+streamed where a stream is asked for, and what was streamed answers whole. Other interfaces (`cache.record.PAID`) are
+kept as the text that came.
 
 The same request again has the same answer. In a *session* (`/s/NAME/v1`) its k-th occurrence, from 0, is the sample
 1000·k instead. Equal requests at one moment take them in the order in which they came; k moves on when an answer was

@@ -16,11 +16,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from cache.errors import CacheError
 from cache.provider.endpoint import NO_KEY, OpenAITransport
+from cache.rewriting import NO_RULES
 from cache.serving.responder import Responder
 from cache.serving.transport import responding
 from genius_replay.advice import install
@@ -96,7 +96,7 @@ def run(
     command: Sequence[str],
     *,
     upstream: OpenAITransport | None = None,
-    rewrite: Mapping[str, str] = MappingProxyType({}),
+    rewrite: Mapping[str, str] = NO_RULES,
 ) -> int:
     """Run a program whose requests are answered from a cassette; returns its exit code, 1 if something was missed.
 

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from cache import cassette
@@ -16,7 +15,7 @@ from cache.cassette import Cassette
 from cache.client import Shelf
 from cache.errors import CacheError
 from cache.provider.endpoint import OpenAITransport
-from cache.rewriting import Rules, rules, shown
+from cache.rewriting import NO_RULES, Rules, rules, shown
 from cache.serving.responder import Responder
 from cache.store import Store
 from genius_replay import files
@@ -30,7 +29,7 @@ def responding(
     into: Path | None = None,
     store: Path | None = None,
     upstream: OpenAITransport | None = None,
-    rewrite: Mapping[str, str] = MappingProxyType({}),
+    rewrite: Mapping[str, str] = NO_RULES,
 ) -> Iterator[Responder]:
     """Give a responder that replays from cassettes and from folders of stores, and can record if it is said where to.
 
@@ -69,7 +68,7 @@ def responding(
 
 def _rules(places: Sequence[Cassette | Store], rewrite: Mapping[str, str]) -> Rules:
     """Return the rules that are declared, else those that places were recorded with; they have to be the same."""
-    declared, kept = rules(rewrite.items()), set().union(*(place.rules() for place in places))
+    declared, kept = rules(rewrite), set().union(*(place.rules() for place in places))
     if len(kept | {declared} - {()}) > 1:
         recorded = "; ".join(sorted(map(shown, kept)))
         raise CacheError(
@@ -110,10 +109,7 @@ def _growing(into: Path) -> Iterator[Store]:
 
 
 def http_transport(
-    file: Path | str,
-    *,
-    upstream: OpenAITransport | None = None,
-    rewrite: Mapping[str, str] = MappingProxyType({}),
+    file: Path | str, *, upstream: OpenAITransport | None = None, rewrite: Mapping[str, str] = NO_RULES
 ) -> Any:
     """Return what answers an SDK from a cassette in the place of a network, as the `transport` of its HTTP client.
 
