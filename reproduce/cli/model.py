@@ -12,7 +12,7 @@ from cache.provider.limits import PRICES, Limits, read_prices
 from genius_replay.options import infile
 from reproduce import runs
 from reproduce.errors import UsageError
-from reproduce.searches import WINDOWED
+from reproduce.planning import WINDOWED
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
