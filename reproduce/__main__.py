@@ -48,6 +48,7 @@ GROUPS = {
     "look at": {
         "query": Command("look up an architecture, or the best of a table", f"{DIGITS} --top 5"),
         "recordings": Command("recorded models: what became of their answers", "--format csv"),
+        "feedback": Command("what GPT-4 did with what it was told, in all its published runs", "trend"),
         "supernets": Command("where DARTS and GDAS with shared weights went, on small pictures", "--format md"),
     },
     "search": {
