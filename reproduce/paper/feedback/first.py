@@ -20,7 +20,7 @@ from reproduce.comparison.statistics import holm
 from reproduce.paper.feedback.courses import SHARED
 from reproduce.paper.feedback.trend import ALPHA, with_p
 from reproduce.published.trials import Proposed, published_trials
-from reproduce.report import MISSING, Cell, Column, Report, label, recomputed
+from reproduce.report import MISSING, Cell, Column, Report, label, quoted, recomputed
 from reproduce.report.output import COLOURS, MARKERS, new_figure, save
 
 SIMULATED = 10_000
@@ -101,7 +101,8 @@ def as_good_by_neighbours(opened: Opened, trial: Sequence[Proposed], best: int) 
         proposed = at + (other - choice) * strides[slot]
         came = np.maximum(came, accuracy[proposed])
         at = np.where(accuracy[proposed] > accuracy[at], proposed, at)
-    return float(np.mean(came >= accuracy[space.index_of(trial[best].architecture)]))
+    as_good = np.count_nonzero(came >= accuracy[space.index_of(trial[best].architecture)])
+    return (1 + int(as_good)) / (1 + SIMULATED)
 
 
 def fisher(values: Sequence[float]) -> float:
@@ -110,7 +111,7 @@ def fisher(values: Sequence[float]) -> float:
     >>> round(fisher([0.05, 0.05]), 4)
     0.0175
     """
-    half = -sum(math.log(max(p, 1 / SIMULATED)) for p in values)
+    half = -sum(math.log(p) for p in values)
     return math.exp(-half) * sum(half**n / math.factorial(n) for n in range(len(values)))
 
 
@@ -150,13 +151,14 @@ def report(name: str) -> Report:
 
 def _row(trial: Found) -> tuple[Cell, ...]:
     first, later, neighbours = trial.chances
+    rank = recomputed if trial.largest is not None else quoted
     return (
         label(trial.name),
-        recomputed(trial.first),
+        rank(trial.first),
         recomputed(first, ".4f"),
         MISSING if trial.largest is None else recomputed(trial.largest),
         recomputed(trial.later),
-        recomputed(trial.best),
+        rank(trial.best),
         recomputed(later, ".4f"),
         MISSING if neighbours is None else recomputed(neighbours, ".4f"),
     )
