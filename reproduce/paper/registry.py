@@ -79,9 +79,7 @@ _ITEMS = (
     Item("figure3", "curves.figure3", "Channel-Bench-Macro, accuracy and rank by iteration", CHANNELS),
     Item("figure_temperature", "temperature.report", "temperature 1 against 0, with what three trials can show", MACRO),
     Item("feedback_trend", "feedback.trend.report", "did accuracies rise over the iterations of 37 runs"),
-    Item(
-        "feedback_first", "feedback.first.report", "the first proposal, and what later ones added", (*MACRO, *CHANNELS)
-    ),
+    Item("feedback_first", "feedback.first.report", "the first proposal, and what the rest added", (*MACRO, *CHANNELS)),
     Item("feedback_cost", "feedback.cost.report", "what followed on being told that a design costs too much"),
     Item("feedback_distance", "feedback.distance.report", "how far each proposal is from the best so far"),
     Item("principles", "principles.report", "section 5.3 measured: depth, kernel and expansion by stage"),

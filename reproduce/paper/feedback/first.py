@@ -132,10 +132,10 @@ def report(name: str) -> Report:
             continue
         told = "shown" if (one := next(corrected)) <= ALPHA else "not shown"
         notes.append(f"That {question} is {told}: {with_p(one)}.")
-    if beaten := [trial.best < trial.largest for trial in independent if trial.largest is not None]:
+    if level := [trial.largest <= trial.best for trial in independent if trial.largest is not None]:
         notes.append(
-            "That is no sign of feedback used: the rule “largest architecture”, which sees no accuracy, is behind the "
-            f"best of the later ones in {sum(beaten)} of {len(beaten)} trials."
+            "Whether feedback was used is another question: the rule “largest architecture”, which sees no accuracy, does "
+            f"as well as the best of the later ones, or better, in {sum(level)} of {len(level)} trials."
         )
     notes += [
         f"p by Fisher's method over {len(independent)} independent trials, corrected for being {len(asked)} (Holm "
