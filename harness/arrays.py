@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import OptimizerError
-from harness.loop import Budget, Objective, Problem, blaming, run
+from harness.loop import Budget, Problem, blaming, run
 from harness.objectives import TabularObjective
 from harness.protocol import ArrayFactory, Method
 from harness.streams import Stream, Streams
@@ -26,10 +26,11 @@ CHUNK = 1000  # trials at once: bounds the memory of 10,000 trials
 class Courses(NamedTuple):
     """What every trial did on a table.
 
-    `proposals` is (trials, steps), indices in the space, -1 behind a trial's end. `incumbents` is (trials, budget): the
-    index of the most accurate proposal when so many units of the budget were spent, the earliest of several; a trial
-    that ended early keeps its last, and one that evaluated nothing has -1. `reached` is (trials,): the units that each
-    trial spent, which a trial of a method that repeats itself or is exhausted may have left short of the budget.
+    `proposals` is (trials, steps), rows of the table that were evaluated, -1 behind a trial's end. `incumbents` is
+    (trials, budget): the row of the most accurate proposal when so many units of the budget were spent, the earliest of
+    several; a trial that ended early keeps its last, and one that evaluated nothing has -1. `reached` is (trials,): the
+    units that each trial spent, which a trial of a method that repeats itself or is exhausted may have left short of
+    the budget.
     """
 
     proposals: NDArray[np.int32]
@@ -42,6 +43,8 @@ def search(
 ) -> Courses:
     """Run trials of a method, as arrays if it can and `arrays` allows.
 
+    On a table without a figure of every architecture they run one by one: a proposal of such a one is rejected.
+
     Raises:
         HarnessError: if the table is of another space.
         OptimizerError, InvalidArchitecture: if the method fails, or proposes what is no architecture.
@@ -50,19 +53,20 @@ def search(
     found = []
     for start in range(0, len(trials), CHUNK):
         chunk = trials[start : start + CHUNK]
-        if arrays and method.arrays is not None:
+        if arrays and method.arrays is not None and table.places is None:
             with blaming(method.name):
                 proposals = _as_arrays(method.arrays, space, table.accuracy, budget, chunk, seed)
         else:
-            proposals = _one_by_one(method, space, objective, budget, chunk, seed)
+            proposals = _one_by_one(method, objective, budget, chunk, seed)
         found.append((proposals, *_incumbents(proposals, table.accuracy, budget)))
     courses, incumbents, reached = zip(*found, strict=True)
     return Courses(_stack(courses), np.vstack(incumbents), np.concatenate(reached))
 
 
 def _one_by_one(
-    method: Method, space: Space, objective: Objective, budget: Budget, trials: range, seed: int
+    method: Method, objective: TabularObjective, budget: Budget, trials: range, seed: int
 ) -> NDArray[np.int32]:
+    space, table = objective.space, objective.table
     problem = Problem(space, free, (), objective)
     courses = []
     for trial in trials:
@@ -70,7 +74,7 @@ def _one_by_one(
             optimizer = method.factory(space, Stream(seed, trial))
         trajectory = run(optimizer, problem, budget)
         evaluated = [step.trial.architecture for step in trajectory.evaluated]
-        courses.append([space.index_of(architecture) for architecture in evaluated if architecture is not None])
+        courses.append([table.index_of(architecture) for architecture in evaluated if architecture is not None])
     return _stack([np.array([course], dtype=np.int32) for course in courses])
 
 

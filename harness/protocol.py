@@ -87,6 +87,7 @@ class Reason(str, Enum):
     BELOW_WINDOW = "below the MACs window"
     REPEATED = "already tested"
     UNMEASURED = "not measured"
+    NO_FIGURE = "no figure in the table"
 
 
 @dataclass(frozen=True)

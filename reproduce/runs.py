@@ -243,7 +243,10 @@ def figures(opened: Opened) -> Provider:
     """The provider of a table's figures."""
 
     def look_up(request: Request) -> Reply:
-        told, test = opened.figures(opened.space.from_native(str(request["architecture"])))
+        architecture = opened.space.from_native(str(request["architecture"]))
+        if opened.table.row_of(architecture) is None:
+            return Reply({"reason": opened.table.no_figure(str(request["architecture"]))})
+        told, test = opened.figures(architecture)
         return Reply({"accuracy": told, "test": test})
 
     return look_up
