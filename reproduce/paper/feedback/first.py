@@ -134,8 +134,8 @@ def report(name: str) -> Report:
         notes.append(f"That {question} is {told}: {with_p(one)}.")
     if level := [trial.largest <= trial.best for trial in independent if trial.largest is not None]:
         notes.append(
-            "Whether feedback was used is another question: the rule “largest architecture”, which sees no accuracy, does "
-            f"as well as the best of the later ones, or better, in {sum(level)} of {len(level)} trials."
+            "Whether feedback was used is another question: the rule “largest architecture”, which sees no accuracy, "
+            f"does as well as the best of the later ones, or better, in {sum(level)} of {len(level)} trials."
         )
     notes += [
         f"p by Fisher's method over {len(independent)} independent trials, corrected for being {len(asked)} (Holm "
