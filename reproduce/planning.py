@@ -100,6 +100,7 @@ def asking(
     temperatures: Sequence[float],
     answers: str,
     how: Protocol,
+    prompt: str,
     parameters: Mapping[str, JSON],
     seed: int | None,
 ) -> list[Specification]:
@@ -118,6 +119,6 @@ def asking(
         drawn = {} if seed is None else {"seed": seed + one.number}
         by = one.training or (one.table.table if one.table else None)
         sent = {**parameters, "temperature": temperature, **drawn}
-        named = runs.model(model, runs.space_of(one), answers, sent, one.window, by, how)
+        named = runs.model(model, runs.space_of(one), answers, sent, one.window, by, how, prompt)
         found.append(structs.replace(one, model=named))
     return found

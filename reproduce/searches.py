@@ -61,6 +61,7 @@ def search(
     window: tuple[int, int] | None = None,
     answers: str = "free",
     protocol: str | Sequence[str] | Protocol = (),
+    prompt: str = "",
     parameters: Mapping[str, JSON] | None = None,
     limits: Limits | None = None,
     fresh: bool = False,
@@ -93,6 +94,7 @@ def search(
         answers: how a model may answer, one of `reproduce.runs.ANSWERS`.
         protocol: how the model is talked to: the name of a preset such as "genius-nas-bench-201", "FIELD=VALUE" for
             each field that differs, or a `harness.Protocol`.
+        prompt: "published" for the words in which GPT-4 was asked, which have to be fetched.
         parameters: sent with every request.
         limits: ceilings on what an endpoint may cost.
         fresh: whether no answer is used that another endpoint gave before.
@@ -123,7 +125,7 @@ def search(
     opened, chosen = None if table is None else benchmarks.open_table(table), catalogue.method(method or GENIUS)
     planned = plan(chosen, opened, training, budget, trials, seed, start, window, run, model)
     if model:
-        planned = asking(planned, model, temperatures, answers, how, parameters or {}, seed)
+        planned = asking(planned, model, temperatures, answers, how, prompt, parameters or {}, seed)
     own = {chosen.name: chosen}
     runs.setting(planned[0], own)  # refused here, before anything is opened
     recording = None if into is None else Path(into)

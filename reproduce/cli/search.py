@@ -35,6 +35,7 @@ _AS_GIVEN = [
     "temperature",
     "answers",
     "protocol",
+    "prompt",
     "fresh",
     "run",
     "into",
