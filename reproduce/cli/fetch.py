@@ -36,18 +36,18 @@ def run(args: argparse.Namespace) -> int:
     entries = chosen(args.names)
     if args.mirror is not None and not args.mirror.is_dir():
         raise UsageError(f"--mirror {args.mirror}: expected a directory, found none; name one that exists")
-    failed = 0
-    without = 0
+    failed = absent = 0
     for fetched in fetch(entries, args.mirror, force=args.force):
-        spared = bool(fetched.problem) and not args.names and fetched.entry in scripts()
-        tell = fail if fetched.problem and not spared else warn
-        why = f"{fetched.entry.path}, which only `--prompt published` needs; `fetch {fetched.entry.name}` says why"
-        tell(
-            f"{'left out' if spared else fetched.outcome:<12}  {why if spared else fetched.problem or fetched.entry.path}"
-        )
-        failed += bool(fetched.problem) and not spared
-        without += spared
-    warn(f"{len(entries) - failed - without} of {len(entries)} files are verified in {home()}")
+        entry = fetched.entry
+        if fetched.problem is None:
+            warn(f"{fetched.outcome:<12}  {entry.path}")
+        elif args.names or entry not in scripts():
+            fail(f"{fetched.outcome:<12}  {fetched.problem}")
+            failed += 1
+        else:
+            warn(f"left out      {entry.path}, which only `--prompt published` needs; `fetch {entry.name}` says why")
+            absent += 1
+    warn(f"{len(entries) - failed - absent} of {len(entries)} files are verified in {home()}")
     if tables := build_fetched():
         warn(f"{tables} benchmark tables are built")
     return 2 if failed else 0

@@ -132,11 +132,13 @@ def _formatted(node: ast.expr) -> tuple[list[tuple[str, str]], ast.expr]:
     """The texts of a `"…{}…{:.2f}…".format(…)`, each with the form of the field before it, and its first argument."""
     match node:
         case ast.Call(func=ast.Attribute(value=text, attr="format"), args=[argument, *_]):
-            texts, form, ends = [], "", False
+            texts, said, form = [], "", ""
             for piece, field, spec, _ in Formatter().parse(_text(text)):
-                texts.append((piece, form))
-                form, ends = spec or "", field is None
-            return texts if ends else [*texts, ("", form)], argument
+                said += piece
+                if field is not None:
+                    texts.append((said, form))
+                    said, form = "", spec or ""
+            return [*texts, (said, form)], argument
     raise ValueError("no text with fields to fill in")
 
 
