@@ -156,12 +156,10 @@ def test_a_conversation_is_asked_in_the_words_of_its_file(
 
     run = perform(one, Client(Cassette(), {CHAT: answer}), runs.setting(one))
     assert len(asked) == len(answers) == 26
-    assert (
-        [list(request["messages"]) for request in asked]
-        == [  # type: ignore[call-overload]
-            dialogue[:n] for dialogue in spoken for n, message in enumerate(dialogue) if message["role"] == "assistant"
-        ]
-    )
+    asked_by_them = [
+        dialogue[:n] for dialogue in spoken for n, message in enumerate(dialogue) if message["role"] == "assistant"
+    ]
+    assert [request["messages"] for request in asked] == asked_by_them
     assert run.selected == imagenet.replay("329M").winner
 
 
