@@ -30,7 +30,8 @@ from harness.text.strict import Form
 from harness.training.jobs import Scale, Training
 from reproduce.benchmarks import Opened
 from reproduce.errors import UsageError
-from reproduce.protocols import refuse_unfit
+from reproduce.protocols import as_published, refuse_unfit
+from reproduce.published import scripts
 from tables.source import Measure as Measured
 from tables.space import Space
 from tables.table import of_slots
@@ -132,24 +133,34 @@ def model(
     window: Window = None,
     by: str | Training | None = None,
     how: Protocol = DEFAULT,
+    prompt: str = "",
     api: Literal["chat", "responses"] = "chat",
 ) -> Model:
     """A model and all that its requests hold: what `wording` says, and what else is sent.
 
+    A `prompt` that is "published" is that in which GPT-4 was asked, by GENIUS' own protocol.
+
     Raises:
         HarnessError: there is none of this name.
-        UsageError: the protocol does not fit the space or the way to answer; or a parameter is one by which answers are
-            held to the space, or they cannot be.
+        UsageError: the protocol does not fit the space, the wording or the way to answer; there is no such prompt; or a
+            parameter is one by which answers are held to the space, or they cannot be.
+        DataMissing: the published wording has not been fetched.
     """
+    if prompt not in ("", PUBLISHED):
+        raise UsageError(f"expected the prompt {PUBLISHED}, or none for this project's own, got {prompt!r:.40}")
+    if prompt:
+        how = as_published(how, space.name)
     refuse_unfit(how, space, answers)
-    prompt, fields = wording(space, answers, window, by, how).parts, ANSWERS[answers](space)
+    said = scripts.wording_of(space.name, window) if prompt else wording(space, answers, window, by, how).parts
+    asked_for_one: dict[str, JSON] = {"n": 1} if prompt and space.name in scripts.SCRIPTS else {}  # as the scripts do
+    fields = ANSWERS[answers](space)
     if api == "responses":
         fields = _for_responses(fields)
     if twice := sorted(fields.keys() & parameters.keys()):
         raise UsageError(f"expected no parameter {', '.join(twice)}, which answers as {answers} give, got one")
     reader = PUBLISHED if how.form == "prose" else STRICT
-    sent = {**parameters, **fields}
-    return Model(name=name, parameters=sent, prompt=prompt, answers=answers, reader=reader, protocol=how, api=api)
+    sent = {**asked_for_one, **parameters, **fields}
+    return Model(name=name, parameters=sent, prompt=said, answers=answers, reader=reader, protocol=how, api=api)
 
 
 def _for_responses(fields: Mapping[str, Any]) -> dict[str, JSON]:
@@ -196,7 +207,7 @@ def setting(specification: Specification, methods: Mapping[str, Method] = Mappin
     if (make := method.with_model) is None:
         raise HarnessError(f"{method.name} asks no model, and one is named; leave out --model")
     how = asked.protocol
-    prompts = Prompts.of(asked.prompt, **{name: getattr(how, name) for name in TOLD})
+    prompts = Prompts.of(scripts.parts(asked.prompt), **{name: getattr(how, name) for name in TOLD})
     strictly, hears = asked.reader == STRICT, partial(heard, function=strict.FUNCTION * (asked.answers == "tool-call"))
     read, hear = (form(space, asked.answers, how).read, hears) if strictly else (published.read, verbatim)
     return Setting(space, macs, partial(make, space, prompts), read, hear, code=code, oblivious=oblivious)

@@ -60,6 +60,7 @@ def search(
     window: tuple[int, int] | None = None,
     answers: str = "free",
     protocol: str | Sequence[str] | Protocol = (),
+    prompt: str = "",
     parameters: Mapping[str, JSON] | None = None,
     limits: Limits | None = None,
     fresh: bool = False,
@@ -92,6 +93,7 @@ def search(
         answers: how a model may answer, one of `reproduce.runs.ANSWERS`.
         protocol: how the model is talked to: the name of a preset such as "genius-nas-bench-201", "FIELD=VALUE" for
             each field that differs, or a `harness.Protocol`.
+        prompt: "published" for the words in which GPT-4 was asked, which have to be fetched.
         parameters: sent with every request.
         limits: ceilings on what an endpoint may cost.
         fresh: whether no answer is used that another endpoint gave before.
@@ -128,7 +130,7 @@ def search(
         chosen, opened, training, budget, trials, seed, start, window, run, endpoint.model if endpoint else None
     )
     if endpoint:
-        planned = asking(planned, endpoint, temperatures, answers, how, parameters or {}, seed)
+        planned = asking(planned, endpoint, temperatures, answers, how, prompt, parameters or {}, seed)
     own = {chosen.name: chosen}
     runs.setting(planned[0], own)  # refused here, before anything is opened
     recording = None if into is None else Path(into)

@@ -26,7 +26,10 @@ from reproduce.published.replay import ITERATIONS
 from reproduce.report import Report, recomputed
 from reproduce.report.output import add_output_arguments, show
 
-_AS_GIVEN = ["trials", "seed", "start", "model", "temperature", "answers", "protocol", "fresh", "run", "into", "store"]
+_AS_GIVEN = [
+    *("trials", "seed", "start", "model", "temperature", "answers", "protocol", "prompt", "fresh", "run", "into"),
+    "store",
+]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
