@@ -9,13 +9,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from itertools import product
-from math import inf
-from operator import index
 from os import PathLike
 from pathlib import Path
-
-from msgspec import structs
 
 from baselines import catalogue
 from baselines.catalogue import AnyMethod
@@ -23,34 +18,29 @@ from cache import cassette
 from cache.cassette import Cassette
 from cache.client import Client, Provider, Queue, Shelf
 from cache.errors import CacheError
-from cache.key import JSON, SAFE_INTEGER
+from cache.key import JSON
 from cache.provider.limits import Limits
 from cache.record import CHAT
 from cache.store import Store
 from genius_replay.console import is_quiet, warn
-from harness import spaces
 from harness.loop import After, Budget
 from harness.objectives import FIGURES
-from harness.protocol import Method
 from harness.run import Run, perform_all
-from harness.spaces import mobilenetv2_se
-from harness.specification import Specification
-from harness.text.notation import from_any
+from harness.specification import Protocol, Specification
 from harness.training import queue
 from harness.training.jobs import KIND as TRAINING
 from harness.training.jobs import Training
 from harness.training.local import LocalExecutor
-from reproduce import answering, benchmarks, data, runs
+from reproduce import answering, benchmarks, data, protocols, runs
 from reproduce.answering import Answer
-from reproduce.arguments import expect_types, positive, several
-from reproduce.benchmarks import AnyTable, Opened
+from reproduce.arguments import expect_types, several
+from reproduce.benchmarks import AnyTable
 from reproduce.errors import UsageError
+from reproduce.planning import GENIUS, asking, plan
 from reproduce.published import imagenet
 from reproduce.published.replay import ITERATIONS
+from reproduce.runs import DEFAULT
 from tables.space import Architecture
-
-GENIUS = "genius"
-WINDOWED = mobilenetv2_se.SPACE.name  # the space whose problem states a window of costs
 
 
 def search(
@@ -70,6 +60,7 @@ def search(
     temperature: float | Sequence[float] = 0.0,
     window: tuple[int, int] | None = None,
     answers: str = "free",
+    protocol: str | Sequence[str] | Protocol = (),
     parameters: Mapping[str, JSON] | None = None,
     limits: Limits | None = None,
     fresh: bool = False,
@@ -100,6 +91,8 @@ def search(
         temperature: sent to the model; several make several searches.
         window: bounds of the cost in millions, of the space whose problem states them.
         answers: how a model may answer, one of `reproduce.runs.ANSWERS`.
+        protocol: how the model is talked to: the name of a preset such as "genius-nas-bench-201", "FIELD=VALUE" for
+            each field that differs, or a `harness.Protocol`.
         parameters: sent with every request.
         limits: ceilings on what an endpoint may cost.
         fresh: whether no answer is used that another endpoint gave before.
@@ -117,7 +110,10 @@ def search(
     expect_types(search, locals())
     temperatures = [*temperature] if isinstance(temperature, Sequence) else [temperature]
     of_endpoint = base_url or fresh or limits not in (None, Limits())
-    if not model and (complete or of_endpoint or parameters or (temperatures, answers) != ([0.0], "free")):
+    how = protocols.protocol(protocol)
+    if not model and (
+        complete or of_endpoint or parameters or (temperatures, answers, how) != ([0.0], "free", DEFAULT)
+    ):
         raise UsageError("expected the name of a language model, since options of one are given, got none")
     if complete and of_endpoint:
         raise UsageError("expected a function or an endpoint as the model, got both; leave out base_url, fresh, limits")
@@ -127,17 +123,7 @@ def search(
     opened, chosen = None if table is None else benchmarks.open_table(table), catalogue.method(method or GENIUS)
     planned = plan(chosen, opened, training, budget, trials, seed, start, window, run, model)
     if model:
-        if answers not in runs.ANSWERS:
-            raise UsageError(f"expected answers as one of {', '.join(runs.ANSWERS)}, got {answers!r}")
-        if not temperatures or not all(isinstance(each, int | float) and 0 <= each < inf for each in temperatures):
-            raise UsageError(f"expected every temperature from 0 on, got {' '.join(map(repr, temperatures)) or 'none'}")
-        asking, planned = product(dict.fromkeys(temperatures), planned), []
-        for each, one in asking:
-            drawn = {} if seed is None else {"seed": seed + one.number}
-            by = one.training or (one.table.table if one.table else None)
-            sent = {**(parameters or {}), "temperature": each, **drawn}
-            named = runs.model(model, runs.space_of(one), answers, sent, one.window, by)
-            planned.append(structs.replace(one, model=named))
+        planned = asking(planned, model, temperatures, answers, how, parameters or {}, seed)
     own = {chosen.name: chosen}
     runs.setting(planned[0], own)  # refused here, before anything is opened
     recording = None if into is None else Path(into)
@@ -170,71 +156,6 @@ def search(
     if recording is not None:
         cassette.grow(recording, (record for one in found for record in one.records))
     return found
-
-
-def plan(
-    method: Method,
-    opened: Opened | None,
-    training: Training | None,
-    budget: int | Budget = ITERATIONS,
-    trials: int = 1,
-    seed: int | None = None,
-    start: Sequence[Architecture | str] = (),
-    window: tuple[int, int] | None = None,
-    run: str | None = None,
-    model: str | None = None,
-) -> list[Specification]:
-    """The runs of a search, one a trial; `search` gives them their model, temperature by temperature.
-
-    Raises:
-        UsageError: what is asked for does not fit together.
-        InvalidArchitecture: a design to start from is none of the space.
-    """
-    if run is not None:
-        asked = (training and training.space, method.name, trials, budget, model, *start)
-        if training is None or asked != (WINDOWED, GENIUS, 1, ITERATIONS, None):
-            raise UsageError(
-                f"expected a published run with the method {GENIUS}, the space {WINDOWED} by training (--objective "
-                "train), one trial, its own budget, no model, and no designs to start from; what GPT-4 did on tables "
-                "is replayed by `table1` and `table7` to `table13`"
-            )
-        published = imagenet.specification(imagenet.embedded()[str(imagenet.published_run(run).run)])
-        return [structs.replace(published, training=training)]
-    space = spaces.find(training.space).SPACE if training else opened.space if opened else None
-    if space is None or (opened and training):
-        raise UsageError(
-            f"expected a table or a training to search, one of them; tables are {', '.join(benchmarks.BENCHMARKS)}, or "
-            "a file of your own"
-        )
-    numbers = {"trials": trials} | (structs.asdict(budget) if isinstance(budget, Budget) else {"evaluations": budget})
-    limited = {name: positive(n, f"a positive number of {name}") for name, n in numbers.items() if n is not None}
-    trials, seed = limited.pop("trials"), None if seed is None else index(seed)
-    if abs((seed or 0) + trials) > SAFE_INTEGER:
-        raise UsageError(f"expected a seed with its trials within ±{SAFE_INTEGER}, got {seed}")
-    if model and (space.name == WINDOWED) != (window is not None):
-        raise UsageError(
-            f"expected a window of costs, --window LOW HIGH, for {WINDOWED}, whose problem states it, and for no other "
-            "space; GENIUS' own was 270 330"
-        )
-    if model and not isinstance(budget, Budget):
-        limited["proposals"] = 2 * limited["evaluations"]
-    budget = Budget(**limited)
-    if start and not budget.left(len(start) - 1, len(start) - 1, 0):
-        raise UsageError(f"expected no more designs to start from than the budget holds, got {len(start)}")
-    designs = (from_any(space, each) if isinstance(each, str) else each for each in start)
-    one = Specification(
-        method=method.name,
-        space=space.name,
-        table=runs.measure(opened) if opened else None,
-        training=training,
-        version=method.version,
-        budget=budget,
-        window=window,
-        start=tuple(map(space.to_native, designs)),
-        slots=() if space in benchmarks.SPACES else space.slots,
-        seed=0 if model else seed or 0,
-    )
-    return [structs.replace(one, number=number) for number in range(trials)]
 
 
 def keeping(store: str | PathLike[str] | None = None, apart: str = "") -> Store:

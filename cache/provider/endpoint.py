@@ -17,7 +17,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -30,7 +30,7 @@ from cache.key import JSON, NOT_IN_KEY, canonical
 from cache.provider.address import OPENAI, Address, is_loopback
 from cache.provider.answer import LARGEST_BYTES, Answer, read_answer
 from cache.provider.failure import refused, unreached
-from cache.provider.limits import KEPT, Limits, Spent, usage_of
+from cache.provider.limits import KEPT, Clock, Limits, Spent, usage_of
 from cache.redaction import refuse_credentials, withhold
 from genius_replay.advice import install
 from genius_replay.console import printable
@@ -79,6 +79,7 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
         timeout_s: float = TIMEOUT_S,
         limits: Limits | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        spent: Spent | None = None,
     ) -> None:
         """Make a transport; nothing is sent yet.
 
@@ -88,6 +89,7 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
             timeout_s: seconds after which an attempt has failed, whatever came until then.
             limits: what may be used.
             sleep: waits between attempts, in seconds.
+            spent: what counts, with limits and a clock, where several transports are one run.
 
         Raises:
             CacheError: `openai` is not installed, there is no key, or key, URL, proxy or certificates cannot be used.
@@ -98,10 +100,9 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
         self._api_key = _checked_key(key.strip(), needed=not named)
         self._secrets = [one for one in (self._api_key, *self._address.secrets) if len(one) >= SHORTEST_KEY]
         self._timeout_s, self._silence_s = timeout_s, min(SILENCE_S, timeout_s)
-        self.spent = Spent(limits or Limits())
+        self.spent = spent or Spent(limits or Limits(), Clock(sleep=sleep))
         self.endpoint = self._address.name
         self._answered = False  # at any time, whatever it said
-        self._sleep = sleep
         for name in _CHATTY:
             logging.getLogger(name).setLevel(logging.WARNING)
         self._client, self._process = self._connect(), os.getpid()
@@ -134,23 +135,25 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
         model = str(request.get("model"))
         attempts: list[dict[str, JSON]] = []
         while True:
-            try:
-                self.spent.reserve(model)
-            except CacheError as ceiling:
-                before = [f"The last attempt: {attempt['error']}" for attempt in attempts[-1:]]
-                raise CacheError(" ".join([str(ceiling), *before])) from None
-            began = time.perf_counter()
-            try:
-                answer, request_id = self._ask(json.dumps(request).encode())
-            except EndpointError as error:
-                if error.usage is not None:
-                    self.spent.count(model, "", error.usage)
-                attempts.append(attempt_at(began, error.status, error.request_id, error))
-                self._sleep(_pause_s(error, attempts))
-            else:
-                break
-        attempts.append(attempt_at(began, 200, request_id))
-        return self.received(model, answer.body, answer.kept(self._secrets), attempts)
+            with ExitStack() as call:
+                try:
+                    call.enter_context(self.spent.reserved(request))
+                except CacheError as ceiling:
+                    before = [f"The last attempt: {attempt['error']}" for attempt in attempts[-1:]]
+                    raise CacheError(" ".join([str(ceiling), *before])) from None
+                began = self.spent.clock.passing()
+                try:
+                    answer, request_id = self._ask(json.dumps(request).encode())
+                except EndpointError as error:
+                    if error.usage is not None:
+                        self.spent.count(model, "", error.usage)
+                    latency_s = self.spent.clock.passing() - began
+                    attempts.append(attempt_at(latency_s, error.status, error.request_id, error))
+                    failed = error
+                else:
+                    attempts.append(attempt_at(self.spent.clock.passing() - began, 200, request_id))
+                    return self.received(model, answer.body, answer.kept(self._secrets), attempts)
+            self.spent.pause(failed, _pause_s(failed, attempts))
 
     def forward(self, interface: str, query: str, body: bytes, headers: Mapping[str, str]) -> Response:
         """Send a body once, as it is, under these headers alone, to an interface below the base URL.
@@ -251,7 +254,7 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
         """Return what surrounds an answer; what the endpoint does not say is left out."""
         return {
             **{name: answer[name] for name in ("model", "usage") if answer.get(name) is not None},
-            "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "time": datetime.fromtimestamp(self.spent.clock.now(), timezone.utc).isoformat(timespec="seconds"),
             "latency_s": attempts[-1]["latency_s"],
             "attempts": attempts,
             "versions": self._versions,
@@ -286,10 +289,10 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
         raise CacheError(f"Expected something that can be used in {variables}, got: {reason}. Mend or unset it.")
 
 
-def attempt_at(began: float, status: int | None, request_id: str | None, error: object = "") -> dict[str, JSON]:
+def attempt_at(latency_s: float, status: int | None, request_id: str | None, error: object = "") -> dict[str, JSON]:
     """Return one attempt as a record keeps it; what is not known is left out."""
     known: dict[str, JSON] = {"status": status, "request_id": request_id, "error": str(error)}
-    return {"latency_s": round(time.perf_counter() - began, 6), **{name: said for name, said in known.items() if said}}
+    return {"latency_s": round(latency_s, 6), **{name: said for name, said in known.items() if said}}
 
 
 def _pause_s(error: EndpointError, attempts: Sequence[JSON]) -> float:

@@ -18,7 +18,6 @@ from __future__ import annotations
 import json
 import re
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -178,9 +177,13 @@ def _forwarded(asked: _Asked, upstream: OpenAITransport, request: Request) -> Re
     words = (word for name, said in asked.headers.items() if name in _SECRET for word in said.split())
     secrets = [word for word in words if len(word) >= SHORTEST_KEY]
     refuse_credentials({"request": request}, secrets)
-    model = str(request.get("model"))
-    upstream.spent.reserve(model)
-    began = time.perf_counter()
+    with upstream.spent.reserved(request):
+        return _exchanged(asked, upstream, str(request.get("model")), secrets)
+
+
+def _exchanged(asked: _Asked, upstream: OpenAITransport, model: str, secrets: list[str]) -> Reply:
+    passing = upstream.spent.clock.passing
+    began = passing()
     headers = {name: said for name, said in asked.headers.items() if name not in _NOT_PASSED}
     status, said, content, broken = upstream.forward(f"/{asked.interface}", asked.query, asked.body, headers)
     headers = {name.lower(): value for name, value in said.items() if name.lower() not in _NOT_PASSED}
@@ -198,7 +201,7 @@ def _forwarded(asked: _Asked, upstream: OpenAITransport, request: Request) -> Re
         if error.usage is not None:
             upstream.spent.count(model, "", error.usage)
         raise
-    return upstream.received(model, billed, answer.kept(secrets), [attempt_at(began, status, None)])
+    return upstream.received(model, billed, answer.kept(secrets), [attempt_at(passing() - began, status, None)])
 
 
 # -- answers as they travel ---

@@ -17,16 +17,29 @@ from genius_replay.options import given, infile, name_or_infile, path_only
 from harness import spaces
 from harness.loop import Budget
 from harness.training import estimates
-from reproduce import benchmarks, data, recording, search_report, searches
+from reproduce import benchmarks, data, planning, recording, search_report, searches
 from reproduce.benchmarks import BENCHMARKS, Opened
 from reproduce.cli import model, training
 from reproduce.errors import UsageError
+from reproduce.planning import GENIUS, WINDOWED
 from reproduce.published.replay import ITERATIONS
 from reproduce.report import Report, recomputed
 from reproduce.report.output import add_output_arguments, show
-from reproduce.searches import GENIUS, WINDOWED
 
-_AS_GIVEN = ["trials", "seed", "start", "model", "base_url", "temperature", "answers", "fresh", "run", "into", "store"]
+_AS_GIVEN = [
+    "trials",
+    "seed",
+    "start",
+    "model",
+    "base_url",
+    "temperature",
+    "answers",
+    "protocol",
+    "fresh",
+    "run",
+    "into",
+    "store",
+]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -80,7 +93,7 @@ def _searched(args: argparse.Namespace) -> Report:
         budget = Budget(evaluations=args.budget, proposals=args.proposals)
     if args.dry_run and how:
         method = catalogue.find(args.method)
-        planned = searches.plan(method, None, how, budget, args.trials, args.seed, args.start, run=args.run)
+        planned = planning.plan(method, None, how, budget, args.trials, args.seed, args.start, run=args.run)
         pace = estimates.pace(data.queue(), on_gpu=training.on_gpu(args))
         with searches.keeping(args.store) as kept:
             records = Shelf((searches.known(args.run), kept), new=kept) if args.run else kept

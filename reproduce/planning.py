@@ -1,0 +1,123 @@
+"""The runs of a search, planned from values before anything is asked: which there are, in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import product
+from math import inf
+from operator import index
+
+from msgspec import structs
+
+from cache.key import JSON, SAFE_INTEGER
+from harness import spaces
+from harness.loop import Budget
+from harness.protocol import Method
+from harness.spaces import mobilenetv2_se
+from harness.specification import Protocol, Specification
+from harness.text.notation import from_any
+from harness.training.jobs import Training
+from reproduce import benchmarks, runs
+from reproduce.arguments import positive
+from reproduce.benchmarks import Opened
+from reproduce.errors import UsageError
+from reproduce.published import imagenet
+from reproduce.published.replay import ITERATIONS
+from tables.space import Architecture
+
+GENIUS = "genius"
+WINDOWED = mobilenetv2_se.SPACE.name  # the space whose problem states a window of costs
+
+
+def plan(
+    method: Method,
+    opened: Opened | None,
+    training: Training | None,
+    budget: int | Budget = ITERATIONS,
+    trials: int = 1,
+    seed: int | None = None,
+    start: Sequence[Architecture | str] = (),
+    window: tuple[int, int] | None = None,
+    run: str | None = None,
+    model: str | None = None,
+) -> list[Specification]:
+    """The runs of a search, one a trial; `search` gives them their model, temperature by temperature.
+
+    Raises:
+        UsageError: what is asked for does not fit together.
+        InvalidArchitecture: a design to start from is none of the space.
+    """
+    if run is not None:
+        asked = (training and training.space, method.name, trials, budget, model, *start)
+        if training is None or asked != (WINDOWED, GENIUS, 1, ITERATIONS, None):
+            raise UsageError(
+                f"expected a published run with the method {GENIUS}, the space {WINDOWED} by training (--objective "
+                "train), one trial, its own budget, no model, and no designs to start from; what GPT-4 did on tables "
+                "is replayed by `table1` and `table7` to `table13`"
+            )
+        published = imagenet.specification(imagenet.embedded()[str(imagenet.published_run(run).run)])
+        return [structs.replace(published, training=training)]
+    space = spaces.find(training.space).SPACE if training else opened.space if opened else None
+    if space is None or (opened and training):
+        raise UsageError(
+            f"expected a table or a training to search, one of them; tables are {', '.join(benchmarks.BENCHMARKS)}, or "
+            "a file of your own"
+        )
+    numbers = {"trials": trials} | (structs.asdict(budget) if isinstance(budget, Budget) else {"evaluations": budget})
+    limited = {name: positive(n, f"a positive number of {name}") for name, n in numbers.items() if n is not None}
+    trials, seed = limited.pop("trials"), None if seed is None else index(seed)
+    if abs((seed or 0) + trials) > SAFE_INTEGER:
+        raise UsageError(f"expected a seed with its trials within ±{SAFE_INTEGER}, got {seed}")
+    if model and (space.name == WINDOWED) != (window is not None):
+        raise UsageError(
+            f"expected a window of costs, --window LOW HIGH, for {WINDOWED}, whose problem states it, and for no other "
+            "space; GENIUS' own was 270 330"
+        )
+    if model and not isinstance(budget, Budget):
+        limited["proposals"] = 2 * limited["evaluations"]
+    budget = Budget(**limited)
+    if start and not budget.left(len(start) - 1, len(start) - 1, 0):
+        raise UsageError(f"expected no more designs to start from than the budget holds, got {len(start)}")
+    designs = (from_any(space, each) if isinstance(each, str) else each for each in start)
+    one = Specification(
+        method=method.name,
+        space=space.name,
+        table=runs.measure(opened) if opened else None,
+        training=training,
+        version=method.version,
+        budget=budget,
+        window=window,
+        start=tuple(map(space.to_native, designs)),
+        slots=() if space in benchmarks.SPACES else space.slots,
+        seed=0 if model else seed or 0,
+    )
+    return [structs.replace(one, number=number) for number in range(trials)]
+
+
+def asking(
+    planned: Sequence[Specification],
+    model: str,
+    temperatures: Sequence[float],
+    answers: str,
+    how: Protocol,
+    parameters: Mapping[str, JSON],
+    seed: int | None,
+) -> list[Specification]:
+    """The runs of a search, each asking a model at each temperature.
+
+    Raises:
+        UsageError: there is no such way to answer, or a temperature is none.
+        HarnessError: a space has no wording.
+    """
+    if answers not in runs.ANSWERS:
+        raise UsageError(f"expected answers as one of {', '.join(runs.ANSWERS)}, got {answers!r}")
+    if not temperatures or not all(isinstance(each, int | float) and 0 <= each < inf for each in temperatures):
+        raise UsageError(f"expected every temperature from 0 on, got {' '.join(map(repr, temperatures)) or 'none'}")
+    found = []
+    for temperature, one in product(dict.fromkeys(temperatures), planned):
+        drawn = {} if seed is None else {"seed": seed + one.number}
+        by = one.training or (one.table.table if one.table else None)
+        sent = {**parameters, "temperature": temperature, **drawn}
+        named = runs.model(model, runs.space_of(one), answers, sent, one.window, by, how)
+        found.append(structs.replace(one, model=named))
+    return found
