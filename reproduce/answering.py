@@ -18,7 +18,7 @@ from cache.client import Provider, Reply, Request
 from cache.errors import CacheError
 from cache.key import DIGEST_PREFIX, JSON, digest
 from cache.provider.endpoint import OpenAITransport
-from cache.provider.limits import Limits
+from cache.provider.limits import Spent
 from cache.record import CHAT
 from genius_replay.console import warn
 from harness.loop import raised
@@ -71,15 +71,14 @@ class Answering:
 
 
 @contextmanager
-def endpoint(base_url: str | None, limits: Limits, *, fresh: bool) -> Iterator[Answering]:
+def endpoint(base_url: str | None, spent: Spent, *, fresh: bool) -> Iterator[Answering]:
     """An endpoint with its ceilings, of which it is said at the end what was spent on it, and which models answered."""
     kept = "; what was answered is kept, the same search goes on from here"
-    with OpenAITransport(base_url, limits=limits) as transport:
+    with OpenAITransport(base_url, spent=spent) as transport:
         try:
             yield Answering(transport.send, transport.endpoint, fresh)
             kept = ""
         finally:
-            spent = transport.spent
             cost = f", {spent.cost:.4f} in money" if spent.cost else ""
             models = f", answered by {' and '.join(sorted(spent.models))}" if spent.models else ""
             warn(f"{spent.calls} requests sent, {spent.usage.tokens} tokens{cost}{models}{kept}")
