@@ -51,12 +51,14 @@ Complete: TypeAlias = Callable[[Sequence[Message]], Completion]
 class Proposal:
     """What an optimiser asks to be evaluated: an architecture, or a model's reply that is still to be read.
 
-    `record` is the key of the stored answer that the reply came from.
+    `record` is the key of the stored answer that the reply came from; of several designs that were demanded in one
+    answer, which share that record, `candidate` is the one that is proposed, from 0.
     """
 
     architecture: Architecture | None = None
     reply: str | None = None
     record: str | None = None
+    candidate: int = 0
 
     def __repr__(self) -> str:
         return brief(self, repr(self.architecture if self.reply is None else self.reply))

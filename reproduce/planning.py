@@ -14,7 +14,7 @@ from harness import spaces
 from harness.loop import Budget
 from harness.protocol import Method
 from harness.spaces import mobilenetv2_se
-from harness.specification import Specification
+from harness.specification import Protocol, Specification
 from harness.text.notation import from_any
 from harness.training.jobs import Training
 from reproduce import benchmarks, runs
@@ -99,6 +99,7 @@ def asking(
     model: str,
     temperatures: Sequence[float],
     answers: str,
+    how: Protocol,
     parameters: Mapping[str, JSON],
     seed: int | None,
 ) -> list[Specification]:
@@ -117,6 +118,6 @@ def asking(
         drawn = {} if seed is None else {"seed": seed + one.number}
         by = one.training or (one.table.table if one.table else None)
         sent = {**parameters, "temperature": temperature, **drawn}
-        named = runs.model(model, runs.space_of(one), answers, sent, one.window, by)
+        named = runs.model(model, runs.space_of(one), answers, sent, one.window, by, how)
         found.append(structs.replace(one, model=named))
     return found

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from baselines import catalogue
-from baselines.genius import Prompts
+from baselines.genius import TOLD, Prompts
 from cache.client import Provider, Reply, Request
 from cache.key import JSON, digest_bytes
 from harness import spaces
@@ -23,12 +23,13 @@ from harness.protocol import Complete, Method, Optimizer
 from harness.run import Setting
 from harness.spaces import mobilenetv2_se
 from harness.spaces.nas_bench_201 import CELLS_PER_STAGE
-from harness.specification import Model, Specification
+from harness.specification import Model, Protocol, Specification
 from harness.text import published, strict
 from harness.text.reply import heard, verbatim
 from harness.text.strict import Form
 from harness.training.jobs import Scale, Training
 from reproduce.benchmarks import Opened
+from reproduce.protocols import refuse_unfit
 from tables.source import Measure as Measured
 from tables.space import Space
 from tables.table import of_slots
@@ -46,6 +47,7 @@ ANSWERS: Mapping[str, Callable[[Space], dict[str, JSON]]] = {
 OF_ONES_OWN = "; a method made elsewhere is found again by `replay_recording(path, methods=[…])`"
 STRICT, PUBLISHED = "strict", "published"  # readers: of new recordings, and of those from before there was this one
 
+DEFAULT = Protocol()
 Window: TypeAlias = "tuple[int, int] | None"
 
 DATA = {
@@ -63,12 +65,15 @@ DATA = {
 # -- names ---
 
 
-def form(answers: str) -> Form:
-    """The form that is demanded of an answer, for a way to answer."""
-    return strict.LAST_LINE if answers == "free" else strict.JSON_OBJECT
+def form(space: Space, answers: str, how: Protocol = DEFAULT) -> Form:
+    """The form that is demanded of an answer, for a way to answer and a protocol."""
+    kind = how.form if answers == "free" else "object"
+    return strict.form(space, kind, how.vocabulary, how.proposals, rationale=how.rationale)
 
 
-def wording(space: Space, answers: str, window: Window = None, by: str | Training | None = None) -> Prompts:
+def wording(
+    space: Space, answers: str, window: Window = None, by: str | Training | None = None, how: Protocol = DEFAULT
+) -> Prompts:
     """This project's own statement of the problem that is measured.
 
     Args:
@@ -77,11 +82,12 @@ def wording(space: Space, answers: str, window: Window = None, by: str | Trainin
         window: bounds of the cost in millions of multiply-accumulates.
         by: the table that measures, whose own statement is taken if there is one, or the training; None is the table
             of the space's own benchmark.
+        how: the protocol by which it is said.
 
     Raises:
         HarnessError: the space has no statement.
     """
-    own, scale, table = form(answers), Scale(), by if isinstance(by, str) else space.name
+    own, scale, table = form(space, answers, how), Scale(), by if isinstance(by, str) else space.name
     words = {"conclusion": own.conclusion, "data": DATA.get(table, table)}
     if isinstance(by, Training):
         scale, side = by.network, by.recipe.input_size
@@ -94,7 +100,7 @@ def wording(space: Space, answers: str, window: Window = None, by: str | Trainin
         words |= {"low": str(window[0]), "high": str(window[1]), "costs": mobilenetv2_se.describe_costs()}
     for name in (table, space.name):
         with suppress(FileNotFoundError):
-            return Prompts.load(name.replace("-", "_"), own.demand.format(n=len(space.slots)), **words)
+            return Prompts.load(name.replace("-", "_"), own.demand, how.statement, **words)
     name = space.name.replace("-", "_")
     raise HarnessError(
         f"{space.name}: expected a wording for a model, baselines/prompts/{name}.md, found none; write one, with the "
@@ -109,15 +115,19 @@ def model(
     parameters: Mapping[str, JSON],
     window: Window = None,
     by: str | Training | None = None,
+    how: Protocol = DEFAULT,
 ) -> Model:
     """A model and all that its requests hold: what `wording` says, and what else is sent.
 
     Raises:
         HarnessError: there is none of this name.
+        UsageError: the protocol does not fit the space or the way to answer.
     """
-    prompt = wording(space, answers, window, by).parts
+    refuse_unfit(how, space, answers)
+    prompt = wording(space, answers, window, by, how).parts
     sent = {**parameters, **ANSWERS[answers](space)}
-    return Model(name=name, parameters=sent, prompt=prompt, answers=answers, reader=STRICT)
+    reader = PUBLISHED if how.form == "prose" else STRICT
+    return Model(name=name, parameters=sent, prompt=prompt, answers=answers, reader=reader, protocol=how)
 
 
 def space_of(specification: Specification) -> Space:
@@ -146,8 +156,10 @@ def setting(specification: Specification, methods: Mapping[str, Method] = Mappin
         raise HarnessError(f"expected the reader {STRICT} or {PUBLISHED}, got {asked.reader[:40]!r}")
     if (make := method.with_model) is None:
         raise HarnessError(f"{method.name} asks no model, and one is named; leave out --model")
-    prompts = Prompts.of(asked.prompt, digits=asked.protocol.digits)
-    read, hear = (form(asked.answers).read, heard) if asked.reader == STRICT else (published.read, verbatim)
+    how = asked.protocol
+    prompts = Prompts.of(asked.prompt, **{name: getattr(how, name) for name in TOLD})
+    strictly = asked.reader == STRICT
+    read, hear = (form(space, asked.answers, how).read, heard) if strictly else (published.read, verbatim)
     return Setting(space, macs, partial(make, space, prompts), read, hear, code=code, oblivious=oblivious)
 
 

@@ -25,12 +25,12 @@ from genius_replay.side_by_side import SideBySide
 from harness.loop import After, Budget
 from harness.objectives import FIGURES
 from harness.run import Run, perform_all
-from harness.specification import Specification
+from harness.specification import Protocol, Specification
 from harness.training import queue
 from harness.training.jobs import KIND as TRAINING
 from harness.training.jobs import Training
 from harness.training.local import LocalExecutor
-from reproduce import answering, benchmarks, data, runs
+from reproduce import answering, benchmarks, data, protocols, runs
 from reproduce.answering import Answer
 from reproduce.arguments import expect_types, positive, several
 from reproduce.benchmarks import AnyTable
@@ -39,6 +39,7 @@ from reproduce.planning import GENIUS, asking, plan
 from reproduce.progress import Progress
 from reproduce.published import imagenet
 from reproduce.published.replay import ITERATIONS
+from reproduce.runs import DEFAULT
 from tables.space import Architecture
 
 
@@ -59,6 +60,7 @@ def search(
     temperature: float | Sequence[float] = 0.0,
     window: tuple[int, int] | None = None,
     answers: str = "free",
+    protocol: str | Sequence[str] | Protocol = (),
     parameters: Mapping[str, JSON] | None = None,
     limits: Limits | None = None,
     fresh: bool = False,
@@ -91,6 +93,8 @@ def search(
         temperature: sent to the model; several make several searches.
         window: bounds of the cost in millions, of the space whose problem states them.
         answers: how a model may answer, one of `reproduce.runs.ANSWERS`.
+        protocol: how the model is talked to: the name of a preset such as "genius-nas-bench-201", "FIELD=VALUE" for
+            each field that differs, or a `harness.Protocol`.
         parameters: sent with every request.
         limits: ceilings on what an endpoint may cost.
         fresh: whether no answer is used that another endpoint gave before.
@@ -111,7 +115,10 @@ def search(
     expect_types(search, locals())
     temperatures = [*temperature] if isinstance(temperature, Sequence) else [temperature]
     of_endpoint = base_url or fresh or limits not in (None, Limits())
-    if not model and (complete or of_endpoint or parameters or (temperatures, answers) != ([0.0], "free")):
+    how = protocols.protocol(protocol)
+    if not model and (
+        complete or of_endpoint or parameters or (temperatures, answers, how) != ([0.0], "free", DEFAULT)
+    ):
         raise UsageError("expected the name of a language model, since options of one are given, got none")
     if complete and of_endpoint:
         raise UsageError("expected a function or an endpoint as the model, got both; leave out base_url, fresh, limits")
@@ -121,7 +128,7 @@ def search(
     opened, chosen = None if table is None else benchmarks.open_table(table), catalogue.method(method or GENIUS)
     planned = plan(chosen, opened, training, budget, trials, seed, start, window, run, model)
     if model:
-        planned = asking(planned, model, temperatures, answers, parameters or {}, seed)
+        planned = asking(planned, model, temperatures, answers, how, parameters or {}, seed)
     own = {chosen.name: chosen}
     runs.setting(planned[0], own)  # refused here, before anything is opened
     recording = None if into is None else Path(into)

@@ -9,13 +9,15 @@
 `tables.own` says how an architecture may be written; with commas in it, it stands in quotes. Accuracies are percent.
 A search may ask for any architecture of the space, so each has to be there: once, or in as many lines as every other
 one, one a seed. Then accuracies are the means, and the lines are the table's `runs`. Columns `params` and `flops`
-(multiply-accumulates) may follow, and `seed`, which is not kept. Semicolons or tabs may separate columns.
+(multiply-accumulates) may follow, and `seed`, which is not kept; so may any other cost, such as `latency_ms`: a number
+in every line, of several lines the mean. Semicolons or tabs may separate columns.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,7 +29,7 @@ from tables import own
 from tables.own import Key, Refuse
 from tables.source import OWN, Measure, Origin, Source
 from tables.space import Architecture, Space
-from tables.storage import Columns
+from tables.storage import COLUMN_KINDS, Columns
 
 HEADERS = "architecture,accuracy or architecture,accuracy,test"
 ACCURACIES = {"accuracy": "runs", "test": "test_runs"}
@@ -35,6 +37,7 @@ ACCURACIES = {"accuracy": "runs", "test": "test_runs"}
 COSTS = ("params", "flops")
 SEED = "seed"
 
+_OWN = re.compile(r"(?!test)[^\W\d]\w*")  # the name of any other cost; what is called a test's is told to no search
 _DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
@@ -78,12 +81,12 @@ def read(
     remarks = own.in_percent(told, keys[0].place, refuse)
     columns = {"file_order": np.array([space.index_of(architecture) for architecture in lines])}
     for title, runs in held.items():
-        if title in told:
-            columns[title] = runs.mean(axis=1)
-            if runs.shape[1] > 1:
-                columns[ACCURACIES[title]] = runs
-        elif title in COSTS:
+        if title in COSTS:
             columns[title] = runs[:, 0]
+        elif title != SEED:
+            columns[title] = runs.mean(axis=1)
+            if title in told and runs.shape[1] > 1:
+                columns[ACCURACIES[title]] = runs
     measure = Measure.VALIDATION if "test" in told else Measure.NO_SPLIT
     origin = Origin("a CSV file", OWN, path=name, licence="not stated")
     return Source(name, space, measure, origin, remarks=remarks), columns
@@ -98,9 +101,9 @@ def _rows(data: bytes, refuse: Refuse) -> tuple[list[str], list[_Row]]:
     lines = _lines(text, refuse)
     number, header = next(lines, (1, []))
     first, *titles = [title.strip().lower() for title in header] or [""]
-    known = {*ACCURACIES, *COSTS, SEED}
+    known = {*ACCURACIES, *COSTS, SEED, *(each for each in titles if _OWN.fullmatch(each) and each not in COLUMN_KINDS)}
     if first != "architecture" or "accuracy" not in titles or len({*titles} & known) < len(titles):
-        further = f"{', '.join(COSTS)} and {SEED} may follow"
+        further = f"{', '.join(COSTS)} and {SEED} may follow, and costs such as latency_ms, each once"
         refuse(f"line {number}", f"expected the header {HEADERS}, got {','.join(header)[:200]!r}; {further}")
     rows = [_row(number, entries, titles, refuse) for number, entries in lines]
     if not rows:
@@ -130,12 +133,14 @@ def _row(line: int, entries: Sequence[str], titles: Sequence[str], refuse: Refus
 
 
 def _number(text: str, title: str, place: str, refuse: Refuse) -> float:
-    """An accuracy from 0 to 100; a whole number of any other column."""
-    if title in ACCURACIES:
-        if _DECIMAL.fullmatch(text) and 0 <= float(text) <= 100:
-            return float(text)
+    """An accuracy from 0 to 100; a whole number of parameters, operations and seeds; any number of another column."""
+    if title not in (*COSTS, SEED):
+        number = float(text) if _DECIMAL.fullmatch(text) else math.nan
+        if 0 <= number <= 100 or (title not in ACCURACIES and math.isfinite(number)):
+            return number
         hint = " (write a decimal point, not a comma)" if re.fullmatch(r"\d+,\d+", text) else ""
-        refuse(place, f"expected an accuracy from 0 to 100, got {text[:200]!r}{hint}")
+        what = "an accuracy from 0 to 100" if title in ACCURACIES else f"{title} as a number"
+        refuse(place, f"expected {what}, got {text[:200]!r}{hint}")
     if not re.fullmatch(r"[0-9]{1,18}", text) or (title in COSTS and not int(text)):
         refuse(place, f"expected {title} as a whole number{' above 0' * (title in COSTS)}, got {text[:200]!r}")
     return int(text)

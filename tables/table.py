@@ -61,8 +61,8 @@ class Table:
 
         Raises as `tables.storage.load` does.
         """
-        names = [name for name in COLUMN_KINDS if _may_be_told(name)] if whole else ["accuracy"]
-        return cls(Path(path), *load(Path(path), names))
+        named = [each.name for each in load(Path(path), [])[0].datasets] if whole else ["accuracy"]
+        return cls(Path(path), *load(Path(path), [name for name in named if _may_be_told(name)]))
 
     def __len__(self) -> int:
         return self.accuracy.size
@@ -142,8 +142,14 @@ class Table:
         """(n,) multiply-accumulates as published under the name flops, where they are."""
         return self.column("flops")
 
+    @property
+    def costs(self) -> tuple[str, ...]:
+        """The names of the columns that say what an architecture costs: `params`, `flops`, and any of one's own."""
+        names = (each.name for each in self.info.datasets)
+        return tuple(name for name in names if name in ("params", "flops") or name not in COLUMN_KINDS)
+
     def column(self, name: str) -> NDArray[Any] | None:
-        """(n, …) another of `tables.storage.COLUMN_KINDS` that a search may be told; None where the table lacks it.
+        """(n, …) another of the table's columns that a search may be told; None where the table lacks it.
 
         Raises:
             DamagedTable: the table was built anew since it was opened, or is damaged.

@@ -13,6 +13,9 @@ from genius_replay.options import infile
 from reproduce import runs
 from reproduce.errors import UsageError
 from reproduce.planning import WINDOWED
+from reproduce.protocols import PRESETS
+
+PROTOCOL = f"how the model is talked to: {', '.join(PRESETS)}, or fields that differ (docs/record.md)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--window", type=int, nargs=2, metavar=("LOW", "HIGH"), help=f"of the cost in millions; {WINDOWED} needs one"
     )
     model.add_argument("--answers", choices=runs.ANSWERS, default="free", help="or held to the space by the server")
+    model.add_argument("--protocol", nargs="+", default=[], metavar=("NAME", "FIELD=VALUE"), help=PROTOCOL)
     model.add_argument(
         "--parameter", nargs="+", default=[], metavar="NAME=JSON", help="sent with every request, e.g. max_tokens=512"
     )

@@ -26,8 +26,21 @@ from reproduce.published.replay import ITERATIONS
 from reproduce.report import Report, recomputed
 from reproduce.report.output import add_output_arguments, show
 
-_AS_GIVEN = ["trials", "seed", "start", "model", "base_url", "temperature", "answers", "fresh", "run", "into", "store"]
-_AS_GIVEN += ["parallel"]
+_AS_GIVEN = [
+    "trials",
+    "seed",
+    "start",
+    "model",
+    "base_url",
+    "temperature",
+    "answers",
+    "protocol",
+    "fresh",
+    "run",
+    "into",
+    "store",
+    "parallel",
+]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -97,7 +97,11 @@ def test_a_design_that_optuna_did_not_suggest_joins_its_study() -> None:
 
 def test_a_model_reads_of_the_designs_that_its_run_started_from() -> None:
     prompts = Prompts(
-        problem="Search.", opening="So far: ", experiment="$number: $design $accuracy; ", unreadable="No: $reason"
+        problem="Search.",
+        opening="So far: ",
+        experiment="$number: $design $accuracy; ",
+        unreadable="No: $reason",
+        repeated="Again?",
     )
     genius = Genius(SPACE, prompts, lambda _: "[0, 0, 0, 0]")
     genius.tell(evaluated(LAST, 81.25))

@@ -191,7 +191,15 @@ def test_a_file_that_is_no_table_is_refused_with_the_line(text: str, says: str) 
         ),
         pytest.param("architecture,accuracy,accuracy\n0,50,50\n", "expected the header", id="column twice"),
         pytest.param("accuracy,architecture\n50,0\n", "expected the header", id="other order"),
-        pytest.param("architecture,accuracy,time\n0,50,1\n", "params, flops and seed may follow", id="other column"),
+        pytest.param(
+            "architecture,accuracy,runs\n0,50,1\n", "costs such as latency_ms, each once", id="reserved column"
+        ),
+        pytest.param("architecture,accuracy,test_ms\n0,50,1\n", "params, flops and seed may follow", id="a test's"),
+        pytest.param("architecture,accuracy,ms,ms\n0,50,1,1\n", "such as latency_ms, each once", id="cost twice"),
+        pytest.param("architecture,accuracy,ms\n0,50,NaN\n", "expected ms as a number, got 'NaN'", id="cost NaN"),
+        pytest.param("architecture,accuracy,ms\n0,50,\n", "expected ms as a number, got ''", id="no cost"),
+        pytest.param("architecture,accuracy,ms\n0,50,1e999\n", "expected ms as a number, got '1e999'", id="infinite"),
+        pytest.param("architecture;accuracy;ms\n0;50;1,5\n", "a decimal point, not a comma", id="cost with a comma"),
         pytest.param(
             "architecture,accuracy\n0,50\n1,60\n0,50\n1,60\n2,70\n", "expected 2 lines of '2'", id="d11 fewer"
         ),
@@ -301,6 +309,14 @@ def test_costs_are_kept(tmp_path: Path) -> None:
     assert table.params is not None
     assert table.flops is not None
     assert (table.params.tolist(), table.flops.tolist(), table.runs) == ([10, 20], [200, 100], None)
+
+
+def test_further_columns_are_costs_too(tmp_path: Path) -> None:
+    data = b"architecture,accuracy,Ping_ms,params,energy\n1,60,7.5,20,-1\n0,50,3,10,1e3\n1,61,8.5,20,1\n0,51,4,10,0\n"
+    table = Table.open(build(*read(data, "mine"), data, tmp_path), whole=True)
+    assert table.costs == ("params", "energy", "ping_ms")
+    found = [column.tolist() for name in table.costs if (column := table.column(name)) is not None]
+    assert found == [[10, 20], [500, 0], [3.5, 8]]
 
 
 def test_fractions_among_percentages_are_remarked(tmp_path: Path) -> None:  # d6
