@@ -5,7 +5,7 @@ A field at its default is left out of the key, so that fields can be added witho
 
 from __future__ import annotations
 
-from math import nan
+from math import isnan, nan
 from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
@@ -22,6 +22,7 @@ from tables.space import Architecture, Slot
 T = TypeVar("T")
 
 RUN = "run"  # the kind of a run's record
+UNSET = "none"  # a temperature that is not sent, which reasoning models refuse
 KINDS = {"chat": CHAT, "responses": RESPONSES}
 """The kind of the records that an interface of language models makes."""
 
@@ -88,6 +89,11 @@ class Label(NamedTuple):
     target: str
     answers: str
     temperature: float
+
+
+def in_words(temperature: float) -> str:
+    """A temperature of a label."""
+    return UNSET if isnan(temperature) else f"{temperature:g}"
 
 
 class Specification(Data, frozen=True, kw_only=True):
@@ -168,7 +174,7 @@ class Specification(Data, frozen=True, kw_only=True):
     def name(self) -> str:
         """The run in words."""
         model, target, answers, temperature = self.label
-        how = f"{answers}, temperature {temperature:g}" if self.model else f"seed {self.seed}"
+        how = f"{answers}, temperature {in_words(temperature)}" if self.model else f"seed {self.seed}"
         return f"{model} on {target}, {how}, run {self.number + 1}"
 
 

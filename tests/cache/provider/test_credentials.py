@@ -20,9 +20,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHORT", "password9")
 
 
-def headers(
-    api_key: str | None = None, variable: str = "OPENAI_API_KEY", *, needed: bool = False, **own: str
-) -> object:
+def headers(given: str | None = None, variable: str = "OPENAI_API_KEY", *, needed: bool = False, **own: str) -> object:
     own = {name.replace("_", "-"): value for name, value in own.items()}
     return headers_with_key(own, given, variable, needed=needed)
 
