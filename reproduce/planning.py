@@ -13,7 +13,7 @@ from harness import spaces
 from harness.loop import Budget
 from harness.protocol import Method
 from harness.spaces import mobilenetv2_se
-from harness.specification import Specification
+from harness.specification import Protocol, Specification
 from harness.text.notation import from_any
 from harness.training.jobs import Training
 from reproduce import benchmarks, runs
@@ -99,6 +99,8 @@ def asking(
     endpoint: Endpoint,
     temperatures: Sequence[float | str],
     answers: str,
+    how: Protocol,
+    prompt: str,
     parameters: Mapping[str, JSON],
     seed: int | None,
 ) -> list[Specification]:
@@ -118,6 +120,7 @@ def asking(
         drawn = {} if seed is None else {"seed": seed + one.number}
         by = one.training or (one.table.table if one.table else None)
         sent = {**endpoint.sent(parameters, temperature), **drawn}
-        named = runs.model(endpoint.model, runs.space_of(one), answers, sent, one.window, by, endpoint.api)
+        space = runs.space_of(one)
+        named = runs.model(endpoint.model, space, answers, sent, one.window, by, how, prompt, endpoint.api)
         found.append(structs.replace(one, model=named))
     return found

@@ -1,8 +1,8 @@
 """HDF5 file of a table: written the same on every machine, whole or not at all, and verified on every read.
 
 A table is one file, `NAME.h5`. Its datasets (`COLUMN_KINDS`) lie flat in the root, one row an architecture, in the
-order of `Space.index_of`; accuracies that are equal at the table's resolution are one number in it
-(`tables.equality`). The root has two attributes:
+order of `Space.index_of`; where not every architecture has a row, `place` says which those of the rows are. Accuracies
+that are equal at the table's resolution are one number in it (`tables.equality`). The root has two attributes:
 
     about    JSON (`TableInfo`): schema version, name, measure, slots with their choices, unit, resolution, origin,
              SHA-256 of the published file, and for every dataset its dtype, shape and SHA-256
@@ -66,8 +66,11 @@ COLUMN_KINDS: Mapping[str, ColumnKind] = {
     "test_loss": ColumnKind("<f4", "nats", "mean cross-entropy, which no search is told"),
     "training": ColumnKind("<f4", "percent", "accuracy on the training data at the end of training"),
     "training_loss": ColumnKind("<f4", "nats", "mean cross-entropy at the end of training"),
+    "place": ColumnKind("<i8", "index", "place of the row's architecture in its space, where not all have a row"),
 }
-"""What a table can hold, in the order of the file; the first two are in every table."""
+"""What a table can hold, in the order of the file; the first two are in every table. Any other column is a `COST`."""
+
+COST = ColumnKind("<f8", "as in the file", "a cost of the architecture, such as its latency")
 
 SETTLED = ("accuracy", "test")  # what is searched and ranked by
 
@@ -174,7 +177,8 @@ def load(path: Path, names: Collection[str] | None = None) -> tuple[TableInfo, d
 def _image(source: Source, columns: Columns, source_sha256: str, compressed: bool) -> bytes:
     """The whole HDF5 file: a function of its arguments and of the HDF5 library, with no time and no place in it."""
     columns = {**columns, **{name: settled(columns[name]) for name in SETTLED if name in columns}}
-    kinds = {name: kind for name, kind in COLUMN_KINDS.items() if name in columns}
+    own = sorted(columns.keys() - COLUMN_KINDS.keys())
+    kinds = {name: COLUMN_KINDS.get(name, COST) for name in (*filter(columns.__contains__, COLUMN_KINDS), *own)}
     stored = {name: np.ascontiguousarray(columns[name], dtype=kind.dtype) for name, kind in kinds.items()}
     datasets = (Dataset(name, array.dtype.str, array.shape, sha256(array.data)) for name, array in stored.items())
     info = TableInfo(
@@ -199,8 +203,8 @@ def _image(source: Source, columns: Columns, source_sha256: str, compressed: boo
             # In one chunk and unshuffled, so that equal rows are found: what was trained as one has them.
             filters = {"compression": "gzip", "compression_opts": 9, "chunks": array.shape} if compressed else {}
             dataset = file.create_dataset(name, data=array, track_times=False, **filters)
-            _write_attribute(dataset, "unit", COLUMN_KINDS[name].unit)
-            _write_attribute(dataset, "meaning", COLUMN_KINDS[name].meaning)
+            _write_attribute(dataset, "unit", kinds[name].unit)
+            _write_attribute(dataset, "meaning", kinds[name].meaning)
     return image.getvalue()
 
 
@@ -223,8 +227,9 @@ def _info(file: h5py.File, path: Path) -> TableInfo:
     if schema != SCHEMA_VERSION:
         raise TableError(f"{path} has schema {schema}, this version reads {SCHEMA_VERSION}; {REBUILD}")
     info = msgspec.json.decode(about, type=TableInfo)
-    rows = math.prod(len(slot.choices) for slot in info.slots)
-    kinds = {each.name: COLUMN_KINDS[each.name].dtype == each.dtype for each in info.datasets}
+    kinds = {each.name: COLUMN_KINDS.get(each.name, COST).dtype == each.dtype for each in info.datasets}
+    placed = next((each.shape[0] for each in info.datasets if each.name == "place"), None)
+    rows = math.prod(len(slot.choices) for slot in info.slots) if placed is None else placed
     if "accuracy" not in kinds or not all(kinds.values()) or any(each.shape[:1] != (rows,) for each in info.datasets):
         raise ValueError(f"expected accuracies of {rows} architectures and columns as {', '.join(COLUMN_KINDS)}")
     return info

@@ -18,7 +18,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -33,7 +33,7 @@ from cache.provider.address import OPENAI, Address, is_loopback
 from cache.provider.answer import LARGEST_BYTES, Answer, read_answer, read_verbatim
 from cache.provider.credentials import KEY_VARIABLE, SHORTEST_KEY, headers_with_key
 from cache.provider.failure import refused, unreached
-from cache.provider.limits import KEPT, Limits, Spent, usage_of
+from cache.provider.limits import KEPT, Clock, Limits, Spent, usage_of
 from cache.record import CHAT, RESPONSES, body_of
 from cache.redaction import refuse_credentials, withhold
 from genius_replay.advice import install
@@ -85,6 +85,7 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
         kind: str = CHAT,
         limits: Limits | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        spent: Spent | None = None,
     ) -> None:
         """Make a transport; nothing is sent yet.
 
@@ -101,6 +102,7 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
             kind: of the records that are made, which names the interface; one of `cache.record.PAID`.
             limits: what may be used.
             sleep: waits between attempts, in seconds.
+            spent: what counts, with limits and a clock, where several transports are one run.
 
         Raises:
             CacheError: `openai` is not installed, there is no key, or key, header, URL, time-out, proxy or certificates
@@ -113,10 +115,9 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
         self._headers, secrets = headers_with_key(headers, api_key, key_variable, needed=not named)
         self._secrets = [*secrets, *(one for one in self._address.secrets if len(one) >= SHORTEST_KEY)]
         self._timeout_s, self._silence_s = timeout_s or TIMEOUT_S, timeout_s or SILENCE_S
-        self.spent = Spent(limits or Limits())
+        self.spent = spent or Spent(limits or Limits(), Clock(sleep=sleep))
         self.endpoint = self._address.name
         self._answered = False  # at any time, whatever it said
-        self._sleep = sleep
         for name in _CHATTY:
             logging.getLogger(name).setLevel(logging.WARNING)
         self._client, self._process = self._connect(), os.getpid()
@@ -149,23 +150,25 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
         model = str(request.get("model"))
         attempts: list[dict[str, JSON]] = []
         while True:
-            try:
-                self.spent.reserve(model)
-            except CacheError as ceiling:
-                before = [f"The last attempt: {attempt['error']}" for attempt in attempts[-1:]]
-                raise CacheError(" ".join([str(ceiling), *before])) from None
-            began = time.perf_counter()
-            try:
-                answer, request_id = self._ask(json.dumps(request).encode())
-            except EndpointError as error:
-                if error.usage is not None:
-                    self.spent.count(model, "", error.usage)
-                attempts.append(attempt_at(began, error.status, error.request_id, error))
-                self._sleep(_pause_s(error, attempts))
-            else:
-                break
-        attempts.append(attempt_at(began, 200, request_id))
-        return self.received(model, answer.body, answer.kept(self._secrets), attempts)
+            with ExitStack() as call:
+                try:
+                    call.enter_context(self.spent.reserved(request))
+                except CacheError as ceiling:
+                    before = [f"The last attempt: {attempt['error']}" for attempt in attempts[-1:]]
+                    raise CacheError(" ".join([str(ceiling), *before])) from None
+                began = self.spent.clock.passing()
+                try:
+                    answer, request_id = self._ask(json.dumps(request).encode())
+                except EndpointError as error:
+                    if error.usage is not None:
+                        self.spent.count(model, "", error.usage)
+                    latency_s = self.spent.clock.passing() - began
+                    attempts.append(attempt_at(latency_s, error.status, error.request_id, error))
+                    failed = error
+                else:
+                    attempts.append(attempt_at(self.spent.clock.passing() - began, 200, request_id))
+                    return self.received(model, answer.body, answer.kept(self._secrets), attempts)
+            self.spent.pause(failed, _pause_s(failed, attempts))
 
     def forward(self, interface: str, query: str, body: bytes, headers: Mapping[str, str]) -> Response:
         """Send a body once, as it is, under these headers alone, to an interface below the base URL.
@@ -273,7 +276,7 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
         """Return what surrounds an answer; what the endpoint does not say is left out."""
         return {
             **{name: said for name in ("model", "usage") if (said := body_of(answer).get(name)) is not None},
-            "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "time": datetime.fromtimestamp(self.spent.clock.now(), timezone.utc).isoformat(timespec="seconds"),
             "latency_s": attempts[-1]["latency_s"],
             "attempts": attempts,
             "versions": self._versions,
@@ -308,10 +311,10 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
         raise CacheError(f"Expected something that can be used in {variables}, got: {reason}. Mend or unset it.")
 
 
-def attempt_at(began: float, status: int | None, request_id: str | None, error: object = "") -> dict[str, JSON]:
+def attempt_at(latency_s: float, status: int | None, request_id: str | None, error: object = "") -> dict[str, JSON]:
     """Return one attempt as a record keeps it; what is not known is left out."""
     known: dict[str, JSON] = {"status": status, "request_id": request_id, "error": str(error)}
-    return {"latency_s": round(time.perf_counter() - began, 6), **{name: said for name, said in known.items() if said}}
+    return {"latency_s": round(latency_s, 6), **{name: said for name, said in known.items() if said}}
 
 
 def _pause_s(error: EndpointError, attempts: Sequence[JSON]) -> float:

@@ -376,7 +376,7 @@ def test_every_request_demands_the_form_that_is_read() -> None:
     run = performed(model, strict())
     assert [step.turn for step in run.trajectory.steps] == [0, 0, 1, 0]
     assert run.ended.rejected == {Reason.NOTHING_FOUND.value: 1, Reason.CONCLUDED.value: 1}
-    form = runs.form("free").demand.format(n=8)
+    form = runs.form(SPACE, "free").demand
     for request in model.asked:
         assert str(request["messages"]).count(form) >= 1
         assert "Choose the operations of eight layers" in str(request["messages"])

@@ -268,7 +268,7 @@ def test_a_name_that_is_not_in_the_file_is_said(
 def test_the_interface_responses_is_asked_kept_and_replayed(server: Server, tmp_path: Path) -> None:
     server.behaviours = [lambda handler: says(response(cell(handler)))(handler)]
     into = tmp_path / "mine.jsonl"
-    more = ["--api", "responses", "--answers", "json-schema-strict", "--temperature", "none", "--max-tokens", "1000"]
+    more = ["--api", "responses", "--answers", "json-schema-strict", "--temperature", "none", "--max-tokens", "100000"]
     assert main(command(server, into, *more, "--parameter", "reasoning.effort=low", "max_output_tokens=99")) == 0
     asked = server.asked[0]
     assert {"messages", "temperature", "response_format"}.isdisjoint(asked)
