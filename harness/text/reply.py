@@ -73,7 +73,7 @@ def heard(answer: Mapping[str, Any], function: str = "") -> Heard:
         answer: as it is recorded.
         function: that the answer has to call; what it is called with is then what is said.
     """
-    content, why = _content(_of_responses(body_of(answer)) or answer, function)
+    content, why = _content({**answer, **_of_responses(body_of(answer))}, function)
     if why is not None:
         return Heard(content.strip() or NOTHING, why, content)
     part = spoken(content)
@@ -154,7 +154,7 @@ def _of_responses(body: Mapping[str, Any]) -> dict[str, Any]:
     texts = [{**part, "type": "text"} for part in parts if part.get("type") in ("output_text", "refusal")]
     calls = [{"function": item} for item in items if item.get("type") == "function_call"]
     cut = body.get("incomplete_details")
-    why = str(cut["reason"] if isinstance(cut, Mapping) and cut.get("reason") else body.get("status", "completed"))
+    why = str(cut["reason"] if isinstance(cut, Mapping) and cut.get("reason") else body.get("status") or "completed")
     end = {"completed": "stop", "max_output_tokens": "length"}.get(why, why)
     choice = {"message": {"content": texts, "tool_calls": calls}, "finish_reason": end}
     return {"error": body.get("error"), "choices": [choice]}
