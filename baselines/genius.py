@@ -4,16 +4,22 @@ Algorithm 1 of the paper, with a language model as the optimiser. A problem stat
 later one starts a new conversation that lists all experiments so far with their accuracy; within an iteration a design
 that misses the FLOPs window, or was tested before, is told so and revised. The optimiser is handed a `complete`
 function and knows of no client.
+
+GENIUS' other set-ups talk otherwise: in one conversation that grows, of the last experiment alone, in channel counts.
+How this one talks is said in the fields of its wording, which are those of a run's protocol.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib import resources
+from itertools import islice
 from string import Template
+from typing import Any
 
 from genius_replay.showing import brief
 from harness.protocol import (
@@ -30,7 +36,10 @@ from harness.protocol import (
 )
 from tables.space import Architecture, Space
 
-UNMEASURED = "This design could not be trained to an end, so it has no accuracy. Propose another one."
+WITHOUT_ACCURACY = {
+    Reason.UNMEASURED: "This design could not be trained to an end, so it has no accuracy. Propose another one.",
+    Reason.NO_FIGURE: "This design is not among those that can be measured. Propose another one.",
+}
 
 
 @dataclass(frozen=True)
@@ -39,9 +48,12 @@ class Prompts:
 
     `group` writes one group of a design; it may use $number, $name, $first, $last (numbers of its slots) and $choices;
     without it a design is one list. `form` says how an answer holds its design, and ends every statement.
-    `experiment` writes a tested design; it may use $number, $design, $macs (millions) and $accuracy (percent).
-    `above` and `below` may use $macs, $bound and $difference (millions); `unreadable` may use $reason and $form.
-    `digits` are the decimals of accuracies.
+    `experiment` writes a tested design; it may use $number, $design, $macs (millions), $accuracy (percent) and
+    $rounded, the accuracy as a number, without zeros that fill up its decimals.
+    `above` and `below` may use $macs, $bound and $difference (millions); `unreadable` may use $reason and $form. Where
+    the wording has nothing to say to a rejected design, the same is asked again.
+    `digits` are the decimals of accuracies; `statement`, `told`, `vocabulary` and `proposals` are what
+    `harness.specification.Protocol` says of them.
     `as_sent` holds text that was sent where these templates say something else, by iteration and part ("system",
     "statement", "opening", "experiment 2", "closing", "feedback 0"): the slips of a run that was typed by a person.
     `also_sent` holds the further messages of a user who sent several before an answer, by iteration and turn. An empty
@@ -60,6 +72,10 @@ class Prompts:
     above: str = ""
     below: str = ""
     digits: int = 2
+    statement: str = "rebuilt"
+    told: str = "all"
+    vocabulary: str = "symbols"
+    proposals: int = 1
     as_sent: Mapping[tuple[int, str], str] = field(default_factory=dict)
     also_sent: Mapping[tuple[int, int], tuple[str, ...]] = field(default_factory=dict)
 
@@ -67,11 +83,12 @@ class Prompts:
         return brief(self, f"{self.system} {self.problem}")
 
     @classmethod
-    def load(cls, name: str, form: str = "", **values: str) -> Prompts:
+    def load(cls, name: str, form: str = "", statement: str = "rebuilt", **values: str) -> Prompts:
         """Read this project's own wording of a problem from `baselines/prompts/<name>.md`.
 
         `values` are filled in at once (bounds, costs), and `$problem` where a later part repeats it; what a turn fills
-        in stays open. The `form` in which a model is to answer is no part of the file: it goes with the reader.
+        in stays open. The `form` in which a model is to answer is no part of the file: it goes with the reader. A
+        conversation states the problem once.
 
         Raises:
             ValueError: if a part is missing or unknown.
@@ -85,20 +102,21 @@ class Prompts:
             raise ValueError(f"{name}.md: expected the parts {sorted(required | optional)}, got {sorted(texts)}")
         for part in ("opening", "experiment"):  # more text follows these, after a blank line
             texts[part] += "\n\n"
-        values["problem"] = Template(texts["problem"]).safe_substitute(values)
+        values["problem"] = "" if statement == "conversation" else Template(texts["problem"]).safe_substitute(values)
         filled = {part: Template(text).safe_substitute(values) for part, text in texts.items()}
+        filled["opening"] = filled["opening"].lstrip("\n")
         return cls(form=form, **filled)  # type: ignore[arg-type]
 
     @classmethod
-    def of(cls, parts: Mapping[str, str], *, digits: int = 2) -> Prompts:
-        """The wording of these `parts`.
+    def of(cls, parts: Mapping[str, str], **how: Any) -> Prompts:
+        """The wording of these `parts`, and `how` it is told: `digits`, `statement` and the like.
 
         Raises:
             ValueError: a part is unknown.
         """
         if unknown := parts.keys() - PARTS:
             raise ValueError(f"expected the parts {sorted(PARTS)} of a wording, got also {sorted(unknown)}")
-        return replace(cls(digits=digits), **parts)  # type: ignore[arg-type]
+        return replace(cls(**how), **parts)  # type: ignore[arg-type]
 
     @property
     def parts(self) -> dict[str, str]:
@@ -106,13 +124,17 @@ class Prompts:
         return {name: text for name in sorted(PARTS) if (text := getattr(self, name))}
 
     def write_design(self, space: Space, architecture: Architecture) -> str:
-        """An architecture, as one list or one line a group."""
+        """An architecture in the words that are spoken: as one list, one line a group, or the benchmark's own key."""
+        if self.vocabulary == "key":
+            return space.to_native(architecture)
+        names = zip(space.written(self.vocabulary), space.validate(architecture), strict=True)
+        entries = [json.dumps(written[choice], ensure_ascii=False) for written, choice in names]
         if not self.group:
-            return f"[{', '.join(map(str, space.symbols(architecture)))}]"
-        lines = []
+            return f"[{', '.join(entries)}]"
+        lines, following = [], iter(entries)
         for number, (group, choices) in enumerate(zip(space.groups, space.split(architecture), strict=True), start=1):
             first, last = (re.sub(r"\D", "", slot.name) for slot in (group.slots[0], group.slots[-1]))
-            written = ", ".join(map(str, space.symbols(choices)))
+            written = ", ".join(islice(following, len(choices)))
             filled = {"number": number, "name": group.name, "first": first, "last": last, "choices": written}
             lines.append(Template(self.group).substitute(filled))
         return "\n".join(lines)
@@ -120,16 +142,18 @@ class Prompts:
     def write_experiment(self, space: Space, number: int, trial: Evaluated) -> str:
         """An evaluated trial, as later iterations list it."""
         design, macs = self.write_design(space, trial.architecture), in_millions(trial.macs)
-        accuracy = f"{trial.accuracy:.{self.digits}f}"
-        return Template(self.experiment).substitute(number=number, design=design, macs=macs, accuracy=accuracy)
+        accuracy, rounded = f"{trial.accuracy:.{self.digits}f}", round(trial.accuracy, self.digits)
+        return Template(self.experiment).substitute(
+            number=number, design=design, macs=macs, accuracy=accuracy, rounded=rounded
+        )
 
     def write_feedback(self, trial: Rejected) -> str:
         """What a rejected trial is answered with."""
         rejection = trial.rejection
         if rejection.reason is Reason.REPEATED:
             return self.repeated
-        if rejection.reason is Reason.UNMEASURED:
-            return UNMEASURED
+        if rejection.reason in WITHOUT_ACCURACY:
+            return WITHOUT_ACCURACY[rejection.reason]
         if trial.macs is not None and rejection.bound is not None:
             template = self.above if rejection.reason is Reason.ABOVE_WINDOW else self.below
             macs = in_millions(trial.macs)
@@ -139,7 +163,9 @@ class Prompts:
         return Template(self.unreadable).substitute(reason=reason, form=self.form)
 
 
-PARTS = Prompts.__dataclass_fields__.keys() - {"digits", "as_sent", "also_sent"}
+TOLD = ("digits", "statement", "told", "vocabulary", "proposals")
+"""The fields of a wording that are those of a protocol."""
+PARTS = Prompts.__dataclass_fields__.keys() - {*TOLD, "as_sent", "also_sent"}
 """The parts of a wording."""
 
 
@@ -154,7 +180,10 @@ class Genius:
         self._prompts = prompts
         self._complete = complete
         self._experiments: list[Trial] = []  # that were not rejected
+        self._held: list[Message] = []  # all that was said before this iteration, where one conversation grows
         self._dialogue: list[Message] = []  # replies and feedback since the last evaluated trial
+        self._outcomes: list[Trial] = []  # of the designs in an answer of which some are still to be proposed
+        self._latest: Sequence[Trial] = ()  # of the last answer of which a design was evaluated
 
     @property
     def iteration(self) -> int:
@@ -170,39 +199,68 @@ class Genius:
         """The request of the next `ask`."""
         system: Message = {"role": "system", "content": self._sent("system", lambda: self._prompts.system)}
         statement = self._said_by_user(0, self._sent("statement", self._statement))
-        return [*([system] if system["content"] else []), *statement, *self._dialogue]
+        return [*(self._held or ([system] if system["content"] else [])), *statement, *self._dialogue]
 
     def ask(self) -> Proposal:
-        """Send the conversation and propose what the model answers."""
+        """Send the conversation and propose what the model answers; or the next design of its last answer."""
+        if self._outcomes:
+            return replace(self._outcomes[0].proposal, candidate=len(self._outcomes))
         completion = self._complete(self.messages())
         if isinstance(completion, str):
             return Proposal(reply=completion)
         return Proposal(reply=completion.text, record=completion.key)
 
     def tell(self, trial: Trial) -> None:
-        """Close the iteration with an evaluated trial, or answer a rejected one with feedback."""
-        if not isinstance(trial, Rejected):
-            self._experiments.append(trial)
-            self._dialogue = []
+        """Close the iteration with an evaluated trial, or answer a rejected one with feedback.
+
+        Of several designs in an answer all are told before anything is said of them.
+        """
+        outcomes = [*self._outcomes, trial]
+        given, unread = trial.proposal.architecture, isinstance(trial, Rejected) and trial.architecture is None
+        going_on = given is None and not unread and len(outcomes) < self._prompts.proposals
+        self._outcomes = outcomes if going_on else []
+        if going_on:
             return
-        feedback = self._sent(f"feedback {self.turn}", lambda: self._prompts.write_feedback(trial))
-        following = self._said_by_user(self.turn + 1, feedback)
-        said = trial.proposal.reply or ""
-        if trial.proposal.architecture:  # a design that the run was given to start from
-            said = self._prompts.write_design(self._space, trial.proposal.architecture)
-        self._dialogue += [{"role": "assistant", "content": said}, *following]
+        # a design that the run was given to start from is said as if the model had
+        said = self._prompts.write_design(self._space, given) if given else trial.proposal.reply or ""
+        answer: Message = {"role": "assistant", "content": said}
+        if all(isinstance(each, Rejected) for each in outcomes):
+            feedback = self._sent(f"feedback {self.turn}", lambda: self._feedback(outcomes))
+            following = self._said_by_user(self.turn + 1, feedback)
+            self._dialogue += [answer, *following] if feedback else []
+            return
+        if self._prompts.statement == "conversation":
+            self._held = [*self.messages(), answer]
+        self._experiments += [each for each in outcomes if not isinstance(each, Rejected)]
+        self._latest, self._dialogue = outcomes, []
+
+    def _feedback(self, outcomes: Sequence[Trial]) -> str:
+        """What is said of the rejected designs of an answer; of several, of each."""
+        rejected = [each for each in outcomes if isinstance(each, Rejected)]
+        said = [self._prompts.write_feedback(each) for each in rejected]
+        if self._prompts.proposals > 1:
+            said = [
+                f"{self._prompts.write_design(self._space, each.architecture)}: {text}"
+                if each.architecture and text
+                else text
+                for each, text in zip(rejected, said, strict=True)
+            ]
+        return "\n".join(filter(None, said))
 
     def _statement(self) -> str:
         """The problem, or all experiments so far, and how an answer is to hold its design."""
         said = self._prompts.problem
         if self._experiments:
+            latest = sum(not isinstance(each, Rejected) for each in self._latest)
+            first = 0 if self._prompts.told == "all" else len(self._experiments) - latest
             experiments = (
                 self._sent(f"experiment {number}", partial(self._experiment, number, trial))
-                for number, trial in enumerate(self._experiments, start=1)
+                for number, trial in enumerate(self._experiments[first:], start=first + 1)
             )
             opening = self._sent("opening", lambda: self._prompts.opening)
             closing = self._sent("closing", lambda: self._prompts.closing)
-            said = "".join((opening, *experiments, closing))
+            beside = self._feedback(self._latest)
+            said = "".join((opening, *experiments, beside and f"{beside}\n\n", closing))
         return "\n\n".join(filter(None, (said, self._prompts.form)))
 
     def _experiment(self, number: int, trial: Trial) -> str:

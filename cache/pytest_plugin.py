@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from cache.errors import CacheError
-from cache.provider.endpoint import NO_KEY, OpenAITransport
+from cache.provider.credentials import NO_KEY
+from cache.provider.endpoint import OpenAITransport
 from cache.serving.server import serving
 from cache.serving.transport import SESSION, http_transport
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -32,7 +33,8 @@ from cache.rewriting import Rules, rewritten
 from genius_replay.showing import brief
 
 CHAT = "chat.completions"
-PAID = frozenset({CHAT, "completions", "embeddings", "messages", "responses"})
+RESPONSES = "responses"
+PAID = frozenset({CHAT, RESPONSES, "completions", "embeddings", "messages"})
 """The kinds that an endpoint answers, each named by its path; `messages` is Anthropic's."""
 RESTORE = "Restore the file it came from (for a cassette: `git checkout` it), or record the answer again."
 
@@ -179,6 +181,21 @@ class Record:
     def answers_as(self, other: Record) -> bool:
         """Whether two records of a key answer alike: when and under which name they were delivered does not count."""
         return self.key == other.key and _said(self) == _said(other)
+
+
+def body_of(answer: Mapping[str, JSON]) -> Mapping[str, JSON]:
+    """Return the object that an endpoint answered: the answer itself, or what is in the text as which others are kept.
+
+    >>> body_of({"content_type": "application/json", "text": '{"output": []}'})
+    {'output': []}
+    """
+    match answer:
+        case {"content_type": str(), "text": str(text)}:
+            with suppress(ValueError, RecursionError):
+                body = json.loads(text)
+                return body if isinstance(body, dict) else {}
+            return {}
+    return answer
 
 
 # -- the line as bytes ---

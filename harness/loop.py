@@ -61,7 +61,7 @@ class Problem:
             reading = self.unread.get(proposal.record or "") or self.reader(self.space, proposal.reply)
             if isinstance(reading, Rejection):
                 return Rejected(proposal, reading)
-            architecture = reading.architecture
+            architecture = (reading, *reading.further)[proposal.candidate].architecture
         else:
             raise OptimizerError("a proposal needs an architecture or a reply to read one from; got neither")
         macs = self.macs(architecture)

@@ -6,12 +6,12 @@ A field at its default is left out of the key, so that fields can be added witho
 from __future__ import annotations
 
 from math import nan
-from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
 from cache.key import JSON
-from cache.record import Record
+from cache.record import CHAT, RESPONSES, Record
 from genius_replay.showing import brief
 from harness.errors import BrokenRecording
 from harness.loop import Budget
@@ -22,6 +22,8 @@ from tables.space import Architecture, Slot
 T = TypeVar("T")
 
 RUN = "run"  # the kind of a run's record
+KINDS = {"chat": CHAT, "responses": RESPONSES}
+"""The kind of the records that an interface of language models makes."""
 
 Verdict: TypeAlias = Literal["accepted", "above", "below", "repeated", "unread"]
 """What a proposal was told; "unread" stands for feedback that could not be understood."""
@@ -46,12 +48,27 @@ class Protocol(Data, frozen=True, kw_only=True):
     """How a model is talked to.
 
     Attributes:
+        statement: whether every iteration opens a new conversation that states the problem anew, or one conversation
+            grows, in which the model sees its own answers.
+        told: all experiments so far, or those of the last answer.
         repeats: whether a design that was evaluated before is refused, or evaluated and counted again.
         digits: decimals of the accuracies that are told.
+        rationale: whether the model is asked why its design should be the better one.
+        vocabulary: how choices are written, to the model and by it: by their symbols, their names or their widths; or
+            the whole design as the benchmark's own key.
+        form: what an answer is to be: talk that ends with a line that holds the design, a list and nothing else, or
+            prose that the lenient reader reads (`harness.text.published`).
+        proposals: designs in an answer, which are evaluated in their order, each a trial.
     """
 
+    statement: Literal["rebuilt", "conversation"] = "rebuilt"
+    told: Literal["all", "last"] = "all"
     repeats: Literal["refused", "evaluated"] = "refused"
-    digits: int = 2
+    digits: Annotated[int, msgspec.Meta(ge=0, le=6)] = 2
+    rationale: bool = False
+    vocabulary: Literal["symbols", "names", "widths", "key"] = "symbols"
+    form: Literal["line", "list", "prose"] = "line"
+    proposals: Annotated[int, msgspec.Meta(ge=1, le=100)] = 1
 
 
 class Model(Data, frozen=True, kw_only=True):
@@ -62,8 +79,9 @@ class Model(Data, frozen=True, kw_only=True):
         parameters: of every request, besides the model and the messages.
         prompt: the wording, part by part; of a wording without a licence the `digest` of the file that holds it.
         answers: how the server holds answers to the space ("free": not at all).
-        reader: what finds the design in an answer, by its name in `harness.text`.
+        reader: what finds the design in an answer: "strict" in the form that was demanded, "published" in prose.
         protocol: how the model is talked to.
+        api: the interface of its endpoint, one of `KINDS`.
     """
 
     name: str
@@ -72,6 +90,7 @@ class Model(Data, frozen=True, kw_only=True):
     answers: str = "free"
     reader: str = "published"
     protocol: Protocol = Protocol()
+    api: Literal["chat", "responses"] = "chat"
 
     def __repr__(self) -> str:
         return brief(self, f"{self.name}: answers {self.answers}, {self.parameters}")

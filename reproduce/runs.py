@@ -8,10 +8,10 @@ from functools import cache, partial
 from importlib import metadata
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from baselines import catalogue
-from baselines.genius import Prompts
+from baselines.genius import TOLD, Prompts
 from cache.client import Provider, Reply, Request
 from cache.key import JSON, digest_bytes
 from harness import spaces
@@ -23,12 +23,15 @@ from harness.protocol import Complete, Method, Optimizer
 from harness.run import Setting
 from harness.spaces import mobilenetv2_se
 from harness.spaces.nas_bench_201 import CELLS_PER_STAGE
-from harness.specification import Model, Specification
+from harness.specification import Model, Protocol, Specification
 from harness.text import published, strict
 from harness.text.reply import heard, verbatim
 from harness.text.strict import Form
 from harness.training.jobs import Scale, Training
 from reproduce.benchmarks import Opened
+from reproduce.errors import UsageError
+from reproduce.protocols import as_published, refuse_unfit
+from reproduce.published import scripts
 from tables.source import Measure as Measured
 from tables.space import Space
 from tables.table import of_slots
@@ -39,6 +42,21 @@ ANSWERS: Mapping[str, Callable[[Space], dict[str, JSON]]] = {
     "json-schema": lambda space: {
         "response_format": {"type": "json_schema", "json_schema": {"name": "design", "schema": space.json_schema()}}
     },
+    "json-schema-strict": lambda space: {
+        "response_format": {
+            "type": "json_schema",
+            "json_schema": {"name": "design", "schema": space.plain_schema(), "strict": True},
+        }
+    },
+    "tool-call": lambda space: {
+        "tools": [
+            {
+                "type": "function",
+                "function": {"name": strict.FUNCTION, "parameters": space.plain_schema(), "strict": True},
+            }
+        ],
+        "tool_choice": {"type": "function", "function": {"name": strict.FUNCTION}},
+    },
     "gbnf": lambda space: {"grammar": space.gbnf()},
 }
 """How a model may answer: in prose, or held to the space by what a server takes (`docs/record.md`)."""
@@ -46,6 +64,7 @@ ANSWERS: Mapping[str, Callable[[Space], dict[str, JSON]]] = {
 OF_ONES_OWN = "; a method made elsewhere is found again by `replay_recording(path, methods=[…])`"
 STRICT, PUBLISHED = "strict", "published"  # readers: of new recordings, and of those from before there was this one
 
+DEFAULT = Protocol()
 Window: TypeAlias = "tuple[int, int] | None"
 
 DATA = {
@@ -63,12 +82,15 @@ DATA = {
 # -- names ---
 
 
-def form(answers: str) -> Form:
-    """The form that is demanded of an answer, for a way to answer."""
-    return strict.LAST_LINE if answers == "free" else strict.JSON_OBJECT
+def form(space: Space, answers: str, how: Protocol = DEFAULT) -> Form:
+    """The form that is demanded of an answer, for a way to answer and a protocol."""
+    kind = {"free": how.form, "tool-call": "call"}.get(answers, "object")
+    return strict.form(space, kind, how.vocabulary, how.proposals, rationale=how.rationale)
 
 
-def wording(space: Space, answers: str, window: Window = None, by: str | Training | None = None) -> Prompts:
+def wording(
+    space: Space, answers: str, window: Window = None, by: str | Training | None = None, how: Protocol = DEFAULT
+) -> Prompts:
     """This project's own statement of the problem that is measured.
 
     Args:
@@ -77,11 +99,12 @@ def wording(space: Space, answers: str, window: Window = None, by: str | Trainin
         window: bounds of the cost in millions of multiply-accumulates.
         by: the table that measures, whose own statement is taken if there is one, or the training; None is the table
             of the space's own benchmark.
+        how: the protocol by which it is said.
 
     Raises:
         HarnessError: the space has no statement.
     """
-    own, scale, table = form(answers), Scale(), by if isinstance(by, str) else space.name
+    own, scale, table = form(space, answers, how), Scale(), by if isinstance(by, str) else space.name
     words = {"conclusion": own.conclusion, "data": DATA.get(table, table)}
     if isinstance(by, Training):
         scale, side = by.network, by.recipe.input_size
@@ -94,7 +117,7 @@ def wording(space: Space, answers: str, window: Window = None, by: str | Trainin
         words |= {"low": str(window[0]), "high": str(window[1]), "costs": mobilenetv2_se.describe_costs()}
     for name in (table, space.name):
         with suppress(FileNotFoundError):
-            return Prompts.load(name.replace("-", "_"), own.demand.format(n=len(space.slots)), **words)
+            return Prompts.load(name.replace("-", "_"), own.demand, how.statement, **words)
     name = space.name.replace("-", "_")
     raise HarnessError(
         f"{space.name}: expected a wording for a model, baselines/prompts/{name}.md, found none; write one, with the "
@@ -109,15 +132,52 @@ def model(
     parameters: Mapping[str, JSON],
     window: Window = None,
     by: str | Training | None = None,
+    how: Protocol = DEFAULT,
+    prompt: str = "",
+    api: Literal["chat", "responses"] = "chat",
 ) -> Model:
     """A model and all that its requests hold: what `wording` says, and what else is sent.
 
+    A `prompt` that is "published" is that in which GPT-4 was asked, by GENIUS' own protocol.
+
     Raises:
         HarnessError: there is none of this name.
+        UsageError: the protocol does not fit the space, the wording or the way to answer; there is no such prompt; or a
+            parameter is one by which answers are held to the space, or they cannot be.
+        DataMissing: the published wording has not been fetched.
     """
-    prompt = wording(space, answers, window, by).parts
-    sent = {**parameters, **ANSWERS[answers](space)}
-    return Model(name=name, parameters=sent, prompt=prompt, answers=answers, reader=STRICT)
+    if prompt not in ("", PUBLISHED):
+        raise UsageError(f"expected the prompt {PUBLISHED}, or none for this project's own, got {prompt!r:.40}")
+    if prompt:
+        how = as_published(how, space.name)
+    refuse_unfit(how, space, answers)
+    said = scripts.wording_of(space.name, window) if prompt else wording(space, answers, window, by, how).parts
+    asked_for_one: dict[str, JSON] = {"n": 1} if prompt and space.name in scripts.SCRIPTS else {}  # as the scripts do
+    fields = ANSWERS[answers](space)
+    if api == "responses":
+        fields = _for_responses(fields)
+    if twice := sorted(fields.keys() & parameters.keys()):
+        raise UsageError(f"expected no parameter {', '.join(twice)}, which answers as {answers} give, got one")
+    reader = PUBLISHED if how.form == "prose" else STRICT
+    sent = {**asked_for_one, **parameters, **fields}
+    return Model(name=name, parameters=sent, prompt=said, answers=answers, reader=reader, protocol=how, api=api)
+
+
+def _for_responses(fields: Mapping[str, Any]) -> dict[str, JSON]:
+    """The fields of a way to answer, as the interface Responses takes them; raises UsageError if it does not."""
+
+    def flat(one: Mapping[str, Any]) -> dict[str, JSON]:
+        """What chat completions put into a member that is named as the type stands beside the type."""
+        return {**{name: said for name, said in one.items() if name != one["type"]}, **one.get(one["type"], {})}
+
+    match fields:
+        case {"response_format": form}:
+            return {"text": {"format": flat(form)}}
+        case {"tools": [tool], "tool_choice": choice}:
+            return {"tools": [flat(tool)], "tool_choice": flat(choice)}
+        case {"grammar": _}:
+            raise UsageError("expected answers in another way than gbnf of the api responses, which takes no grammar")
+    return {}
 
 
 def space_of(specification: Specification) -> Space:
@@ -146,8 +206,10 @@ def setting(specification: Specification, methods: Mapping[str, Method] = Mappin
         raise HarnessError(f"expected the reader {STRICT} or {PUBLISHED}, got {asked.reader[:40]!r}")
     if (make := method.with_model) is None:
         raise HarnessError(f"{method.name} asks no model, and one is named; leave out --model")
-    prompts = Prompts.of(asked.prompt, digits=asked.protocol.digits)
-    read, hear = (form(asked.answers).read, heard) if asked.reader == STRICT else (published.read, verbatim)
+    how = asked.protocol
+    prompts = Prompts.of(scripts.parts(asked.prompt), **{name: getattr(how, name) for name in TOLD})
+    strictly, hears = asked.reader == STRICT, partial(heard, function=strict.FUNCTION * (asked.answers == "tool-call"))
+    read, hear = (form(space, asked.answers, how).read, hears) if strictly else (published.read, verbatim)
     return Setting(space, macs, partial(make, space, prompts), read, hear, code=code, oblivious=oblivious)
 
 
@@ -192,7 +254,10 @@ def figures(opened: Opened) -> Provider:
     """The provider of a table's figures."""
 
     def look_up(request: Request) -> Reply:
-        told, test = opened.figures(opened.space.from_native(str(request["architecture"])))
+        architecture = opened.space.from_native(str(request["architecture"]))
+        if opened.table.row_of(architecture) is None:
+            return Reply({"reason": opened.table.no_figure(str(request["architecture"]))})
+        told, test = opened.figures(architecture)
         return Reply({"accuracy": told, "test": test})
 
     return look_up

@@ -24,6 +24,8 @@ from tables.errors import InvalidArchitecture
 Architecture: TypeAlias = tuple[int, ...]
 """One index into the choices of each slot, in the order of the slots."""
 
+_WIDTH = re.compile(r"(\d+)(?: channels)?")
+
 
 @dataclass(frozen=True)
 class Slot:
@@ -140,6 +142,31 @@ class Space:
         """The integers by which these choices are written."""
         return tuple(choice + self.first_symbol for choice in choices)
 
+    def written(self, vocabulary: str = "symbols") -> tuple[tuple[int | str, ...], ...]:
+        """How each choice of each slot is written.
+
+        Vocabularies are the choices' `"symbols"`, `"names"` and `"widths"`, and what the benchmark's own `"key"` says.
+
+        >>> Space("widths", "", (Group("", (Slot("Layer 1", ("64 channels", "128 channels")),)),)).written("widths")
+        ((64, 128),)
+
+        Raises:
+            InvalidArchitecture: a choice has no width, which is a number, or one of channels.
+        """
+        if vocabulary == "symbols":
+            return tuple(self.symbols(range(cardinality)) for cardinality in self.cardinalities)
+        if vocabulary == "key":
+            return self._native_choices
+        if vocabulary == "names":
+            return tuple(slot.choices for slot in self.slots)
+        widths = [[_WIDTH.fullmatch(name) for name in slot.choices] for slot in self.slots]
+        if lacking := [slot for slot, found in zip(self.slots, widths, strict=True) if not all(found)]:
+            raise InvalidArchitecture(
+                f"{self.name}: expected choices that are widths, such as '64 channels' or '64', got in "
+                f"{lacking[0].name} {', '.join(lacking[0].choices)}"
+            )
+        return tuple(tuple(int(each[1]) for each in slot if each) for slot in widths)
+
     def to_native(self, architecture: Sequence[int]) -> str:
         """Write an architecture as the benchmark's own key.
 
@@ -147,7 +174,7 @@ class Space:
             InvalidArchitecture: if it is no architecture of this space.
         """
         choices = self.validate(architecture)
-        return self._template.format(
+        return self.template.format(
             *(written[choice] for written, choice in zip(self._native_choices, choices, strict=True))
         )
 
@@ -209,6 +236,17 @@ class Space:
         members = {"architecture": {"type": "array", "prefixItems": entries, "items": False, **size}}
         return {"type": "object", "properties": members, "required": [*members], "additionalProperties": False}
 
+    def plain_schema(self) -> dict[str, Any]:
+        """A JSON Schema of the answers of `json_schema` without what OpenAI's strict mode refuses: `prefixItems`.
+
+        Every entry of the list may be what any slot takes: in a space whose slots differ it allows more.
+        """
+        schema, symbols = self.json_schema(), range(max(self.cardinalities))
+        entries = schema["properties"]["architecture"]
+        del entries["prefixItems"]
+        entries["items"] = {"type": "integer", "enum": list(self.symbols(symbols))}
+        return schema
+
     def gbnf(self) -> str:
         """A GBNF grammar (llama.cpp) of the same answers as `json_schema`."""
         slots = ' "," '.join(f"slot{n}" for n in range(len(self.slots)))
@@ -218,7 +256,8 @@ class Space:
         return "\n".join(rules) + "\n"
 
     @property
-    def _template(self) -> str:
+    def template(self) -> str:
+        """The benchmark's own key with `{}` in the place of each choice."""
         return self.notation.template if self.notation else "[" + ", ".join("{}" for _ in self.slots) + "]"
 
     @cached_property
@@ -232,4 +271,4 @@ class Space:
     def _native_pattern(self) -> re.Pattern[str]:
         """A pattern of all keys, with one capture group a slot."""
         alternatives = ("(" + "|".join(map(re.escape, written)) + ")" for written in self._native_choices)
-        return re.compile(re.escape(self._template).replace(re.escape("{}"), "{}").format(*alternatives))
+        return re.compile(re.escape(self.template).replace(re.escape("{}"), "{}").format(*alternatives))

@@ -8,7 +8,8 @@ from threading import Event
 from typing import Any
 
 from cache.errors import CacheError
-from cache.provider.endpoint import NO_KEY, OpenAITransport
+from cache.provider.credentials import NO_KEY
+from cache.provider.endpoint import OpenAITransport
 from cache.provider.limits import Limits, read_prices
 from cache.serving import server
 from cache.serving.transport import responding

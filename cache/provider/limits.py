@@ -1,15 +1,22 @@
 """What a run may use: ceilings on calls, tokens and money; and the ledger, what records cost and using them saved.
 
+A ceiling holds however many calls are underway: each holds its bound until it is known what it took. A token stands for
+at least one byte of text in every vocabulary in use, so a prompt has no more tokens than its request has bytes, beside
+what the server's template adds; an answer has no more than the request allows.
+
 Nothing is written when an answer is replayed. What was saved is counted from the files that name the records they used,
 such as trajectories: a record that was asked for here was paid for once, and every further use of it saved a call.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import threading
-from collections import Counter
-from collections.abc import Iterable, Mapping
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -19,7 +26,7 @@ import msgspec
 from cache.errors import CacheError
 from cache.key import JSON
 from cache.nearest import listed
-from cache.record import CHAT, Record
+from cache.record import PAID, Record, body_of
 
 KEPT = "Every answer so far is kept: the same command goes on from here."
 PRICES = '{"model": {"prompt": 2.5, "completion": 10}}, per million tokens'
@@ -50,17 +57,18 @@ class Usage(NamedTuple):
 
 
 def usage_of(answer: Mapping[str, JSON]) -> Usage | None:
-    """Return what a chat.completion body says of its tokens, None if it says nothing that can be believed.
+    """Return what an answer says of its tokens, None if it says nothing that can be believed.
 
     It is believed if its numbers are integers from 0 on, and either the total is there or both of its parts.
 
     >>> usage_of({"usage": {"prompt_tokens": 5, "completion_tokens": 2}})
     Usage(prompt=5, completion=2, others=0)
     """
-    said = answer.get("usage")
+    said = body_of(answer).get("usage")
     if not isinstance(said, Mapping):
         return None
-    prompt, completion, total = (said.get(f"{name}_tokens") for name in ("prompt", "completion", "total"))
+    kinds = ("prompt", "input"), ("completion", "output"), ("total", "total")  # chat completions, others
+    prompt, completion, total = (said.get(f"{one}_tokens", said.get(f"{other}_tokens")) for one, other in kinds)
     if total is None and (prompt is None or completion is None):
         return None
     counts = [0 if count is None else count for count in (prompt, completion, total)]
@@ -99,6 +107,42 @@ def read_prices(path: Path) -> dict[str, Price]:
         raise CacheError(f"Expected a price table {PRICES} in {path}, got {error}. Mend or name the file.") from None
 
 
+MINUTE_S = 60.0
+TEMPLATE = 256  # tokens that a server's template may add to the text of a request; more where an answer shows more
+_ALLOWED = ("max_completion_tokens", "max_output_tokens", "max_tokens")
+
+
+def allowed(request: Mapping[str, JSON]) -> int | None:
+    """Return how many tokens the answer to a request may have, thinking included; None if it does not say.
+
+    >>> allowed({"max_tokens": 100, "n": 2})
+    200
+    """
+    found = [most for name in _ALLOWED if type(most := request.get(name)) is int and most >= 0]
+    choices = request.get("n")
+    return max(found) * (choices if type(choices) is int and choices > 0 else 1) if found else None
+
+
+def prompt_bound(request: Mapping[str, JSON]) -> int:
+    """Return how many tokens the prompt of a request may have: the bytes of the whole body, schemata included."""
+    return len(json.dumps(request, ensure_ascii=False).encode("utf-8", "replace"))
+
+
+@dataclass(frozen=True)
+class Clock:
+    """What waits, and where the times in records come from: by a clock of one's own they are the same bytes.
+
+    Attributes:
+        now: seconds since 1970.
+        passing: seconds from any moment, of which differences are taken.
+        sleep: waits so many seconds.
+    """
+
+    now: Callable[[], float] = time.time
+    passing: Callable[[], float] = time.perf_counter
+    sleep: Callable[[float], None] = time.sleep
+
+
 @dataclass(frozen=True)
 class Limits:
     """Ceilings of a run; None is no ceiling.
@@ -108,55 +152,160 @@ class Limits:
         tokens: prompt and completion tokens, as the endpoint counts them.
         cost: money, by `prices`.
         prices: by the name of the model, in requests and in answers.
+        calls_per_minute: requests that are sent in any minute; who would be one too many waits.
+        tokens_per_minute: of the requests that are sent in any minute, each by its bound until it is answered.
 
     Raises:
-        CacheError: when it is made with a ceiling that is no number from 0 on.
+        CacheError: when it is made with a ceiling that is no number from 0 on, or a rate that lets nothing through.
     """
 
     calls: int | None = None
     tokens: int | None = None
     cost: float | None = None
     prices: Mapping[str, Price] = field(default_factory=dict)
+    calls_per_minute: int | None = None
+    tokens_per_minute: int | None = None
 
     def __post_init__(self) -> None:
         for ceiling in (self.calls, self.tokens, self.cost):
             if ceiling is not None and not ceiling >= 0:  # nor is NaN, which nothing ever reaches
                 raise CacheError(f"Expected a ceiling from 0 on, got {ceiling}. Name another, or none.")
+        for rate in (self.calls_per_minute, self.tokens_per_minute):
+            if rate is not None and not rate >= 1:
+                raise CacheError(f"Expected a rate of 1 or more a minute, got {rate}. Name another, or none.")
+
+
+@dataclass(eq=False)
+class _Call:
+    """One call of a thread.
+
+    Attributes:
+        length: bytes of the request.
+        tokens: that it counts in a minute.
+        held: what it may take of the ceilings, and the `cost` of that.
+        began: when it was sent.
+    """
+
+    length: int
+    tokens: int
+    held: Usage
+    cost: float
+    began: float = 0.0
+    thread: int = field(default_factory=threading.get_ident)
 
 
 class Spent:
     """What a run has used, and what refuses a call once a ceiling is reached; safe for threads.
 
-    Tokens are known when an answer is there, so calls that are underway at the same time may pass that ceiling; what an
-    endpoint bills for an attempt of which it says nothing is not known at all.
+    A request that says how long its answer may be holds its bound until it is done, so that no ceiling is passed. Of
+    one that does not only the number of requests is exact: ceilings on tokens and money are known to be passed when
+    answers are there. What an endpoint bills for an attempt of which it says nothing is not known at all.
 
     Attributes: `calls` sent, `usage` billed, `cost` of it where there is a price, `models` that answered, with how many
-    answers each.
+    answers each; the `clock` that it waits by.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        clock: Clock | None = None,
+        retrying: Callable[[Exception, float], object] = lambda error, seconds: None,  # noqa: ARG005
+    ) -> None:
+        """Begin to count.
+
+        Args:
+            limits: what may be used.
+            clock: what is waited by, and where times come from.
+            retrying: is told why an endpoint is asked again, and in how many seconds.
+        """
         self.calls, self.usage, self.cost, self.models = 0, Usage(), 0.0, Counter[str]()
-        self._limits = limits
-        self._lock = threading.Lock()
+        self.clock = clock or Clock()
+        self._limits, self._retrying = limits, retrying
+        self._lock = threading.Condition()
+        self._underway: list[_Call] = []
+        self._minute = deque[_Call]()  # the calls of the last minute, in the order in which they were sent
+        self._template = TEMPLATE
         self._uncounted = ""  # why a ceiling can no longer be watched
 
-    def reserve(self, model: str) -> None:
-        """Count one call to `model`, which is sent next.
+    @contextmanager
+    def reserved(self, request: Mapping[str, JSON]) -> Iterator[None]:
+        """Count one call, which is sent inside, and hold what it may take until it is done.
+
+        It waits while calls that are underway hold what it may need, and until a minute has room for it.
 
         Raises:
-            CacheError: a ceiling is reached or can no longer be watched, or is on money and `model` has no price.
+            CacheError: a ceiling is reached, may be passed, or can no longer be watched, or is on money and the model
+                has no price.
         """
-        limits = self._limits
+        call = self._admitted(request)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._underway.remove(call)
+                self._lock.notify_all()
+
+    def _admitted(self, request: Mapping[str, JSON]) -> _Call:
+        limits, model, most = self._limits, str(request.get("model")), allowed(request)
         if limits.cost is not None and model not in limits.prices:
             raise CacheError(f"Expected a price for {model!r}, got none. Add it to the price table: {PRICES}.")
-        with self._lock:
-            used_up = (self.calls, limits.calls), (self.usage.tokens, limits.tokens), (self.cost, limits.cost)
-            for (used, ceiling), unit in zip(used_up, ("calls", "tokens", "in money"), strict=True):
-                if ceiling is not None and used >= ceiling:
-                    raise CacheError(f"Expected at most {ceiling:g} {unit} in this run, used {used:g}. {KEPT}")
-            if self._uncounted:
-                raise CacheError(f"{self._uncounted} {KEPT}")
-            self.calls += 1
+        length = prompt_bound(request)
+        while True:
+            with self._lock:
+                bound = Usage(length + self._template, most or 0)
+                held = Usage() if most is None else bound
+                cost = limits.prices[model].of(held) if model in limits.prices else 0.0
+                call, wait_s = _Call(length, bound.tokens, held, cost), 0.0
+                self._refuse(call)
+                if not self._has_room(call):
+                    self._lock.wait()
+                elif not (wait_s := self._until_sent(call)):
+                    call.began = self.clock.passing()
+                    self.calls += 1
+                    self._underway.append(call)
+                    self._minute.append(call)
+                    return call
+            self.clock.sleep(wait_s)  # also for no time at all: whoever is to stop is told here
+
+    def _refuse(self, call: _Call) -> None:
+        """Raise CacheError if a call cannot be sent, whatever becomes of those that are underway."""
+        limits = self._limits
+        ceilings = (
+            (self.calls, 1, limits.calls, "calls"),
+            (self.usage.tokens, call.held.tokens, limits.tokens, "tokens"),
+            (self.cost, call.cost, limits.cost, "in money"),
+        )
+        for used, more, ceiling, unit in ceilings:
+            if ceiling is not None and (used >= ceiling or used + more > ceiling):
+                may = f", and the next request may take {more:g}" if used < ceiling else ""
+                raise CacheError(f"Expected at most {ceiling:g} {unit} in this run, used {used:g}{may}. {KEPT}")
+        if self._uncounted:
+            raise CacheError(f"{self._uncounted} {KEPT}")
+
+    def _has_room(self, call: _Call) -> bool:
+        """Whether a call keeps the ceilings even if all that are underway take what they may."""
+        tokens = self.usage.tokens + call.held.tokens + sum(each.held.tokens for each in self._underway)
+        cost = self.cost + call.cost + sum(each.cost for each in self._underway)
+        limits = self._limits
+        return (limits.tokens is None or tokens <= limits.tokens) and (limits.cost is None or cost <= limits.cost)
+
+    def _until_sent(self, call: _Call) -> float:
+        """Return the seconds until the last minute has room for a call; one that is too large for any goes alone."""
+        limits, now = self._limits, self.clock.passing()
+        while self._minute and self._minute[0].began + MINUTE_S <= now:
+            self._minute.popleft()
+        calls, tokens, wait_s = len(self._minute), sum(each.tokens for each in self._minute), 0.0
+        for earlier in self._minute:
+            few = limits.calls_per_minute is None or calls < limits.calls_per_minute
+            if few and (limits.tokens_per_minute is None or tokens + call.tokens <= limits.tokens_per_minute):
+                break
+            calls, tokens, wait_s = calls - 1, tokens - earlier.tokens, earlier.began + MINUTE_S - now
+        return wait_s
+
+    def pause(self, error: Exception, seconds: float) -> None:
+        """Say why an endpoint is asked again, and wait until then."""
+        self._retrying(error, seconds)
+        self.clock.sleep(seconds)
 
     def count(self, asked: str, answered: str, usage: Usage | None) -> None:
         """Add what an answer was billed for, or an attempt that brought none.
@@ -169,6 +318,10 @@ class Spent:
         limits, model = self._limits, answered or asked
         with self._lock:
             self.models.update([answered] if answered else [])
+            for call in self._underway:
+                if call.thread == threading.get_ident() and usage is not None:
+                    call.tokens = usage.tokens
+                    self._template = max(self._template, usage.prompt - call.length)
             if usage is not None:
                 self.usage = self.usage.plus(usage)
                 self.cost += limits.prices[model].of(usage) if model in limits.prices else 0.0
@@ -202,7 +355,7 @@ def ledger(
     """
     models: dict[str, dict[str, float]] = {}
     for record in records:
-        if record.kind != CHAT:  # what else is kept has no price a token
+        if record.kind not in PAID:  # what else is kept has no price a token
             continue
         model = str(record.request.get("model"))
         attempts = attempts_at(record)
@@ -217,7 +370,7 @@ def ledger(
             "saved_calls": saved,
             "saved_tokens": saved * usage.tokens,
         }
-        if price := prices.get(str(record.answer.get("model")), prices.get(model)):
+        if price := prices.get(str(body_of(record.answer).get("model")), prices.get(model)):
             cost = price.of(usage)
             figures.update(cost=cost, saved_cost=saved * cost)
         entry = models.setdefault(model, {})

@@ -19,9 +19,7 @@ from __future__ import annotations
 import json
 import re
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
@@ -29,9 +27,11 @@ from typing import Any
 
 from cache.client import Client, Records, Reply, Request
 from cache.errors import CacheError, EndpointError, InvalidRequest, ReplayMiss
+from cache.key import canonical
 from cache.nearest import listed
-from cache.provider.answer import LARGEST_BYTES, Answer, read_answer
-from cache.provider.endpoint import SHORTEST_KEY, SHOWN, OpenAITransport, attempt_at
+from cache.provider.answer import read_answer, read_verbatim
+from cache.provider.credentials import SHORTEST_KEY
+from cache.provider.endpoint import SHOWN, OpenAITransport, attempt_at
 from cache.record import CHAT, PAID, Record
 from cache.redaction import refuse_credentials, withhold
 from cache.rewriting import Rules
@@ -55,7 +55,6 @@ _NOT_PASSED = {
     "proxy-authorization", "set-cookie", "te", "trailer", "transfer-encoding", "upgrade", SAMPLE,
 }  # fmt: skip
 _JSON, _EVENTS = "application/json", "text/event-stream"
-_FAILS = re.compile(rb"^event: ?error", re.MULTILINE)  # in a stream
 
 
 @dataclass
@@ -186,9 +185,13 @@ def _forwarded(asked: _Asked, upstream: OpenAITransport, request: Request) -> Re
     words = (word for name, said in asked.headers.items() if name in _SECRET for word in said.split())
     secrets = [word for word in words if len(word) >= SHORTEST_KEY]
     refuse_credentials({"request": request}, secrets)
-    model = str(request.get("model"))
-    upstream.spent.reserve(model)
-    began = time.perf_counter()
+    with upstream.spent.reserved(request):
+        return _exchanged(asked, upstream, str(request.get("model")), secrets)
+
+
+def _exchanged(asked: _Asked, upstream: OpenAITransport, model: str, secrets: list[str]) -> Reply:
+    passing = upstream.spent.clock.passing
+    began = passing()
     headers = {name: said for name, said in asked.headers.items() if name not in _NOT_PASSED}
     status, said, content, broken = upstream.forward(f"/{asked.interface}", asked.query, asked.body, headers)
     headers = {name.lower(): value for name, value in said.items() if name.lower() not in _NOT_PASSED}
@@ -199,34 +202,16 @@ def _forwarded(asked: _Asked, upstream: OpenAITransport, request: Request) -> Re
             answer = read_answer(
                 content, lambda text: printable(withhold(text, secrets)[:SHOWN]), broken=broken is not None
             )
-            billed = answer.body
         else:
-            answer, billed = _verbatim(content, headers.get("content-type", _JSON), whole=broken is None)
+            answer = read_verbatim(content, headers.get("content-type", _JSON), whole=broken is None)
     except EndpointError as error:
         if error.usage is not None:
             upstream.spent.count(model, "", error.usage)
         raise
-    return upstream.received(model, billed, answer.kept(secrets), [attempt_at(began, status, None)])
+    return upstream.received(model, answer.body, answer.kept(secrets), [attempt_at(passing() - began, status, None)])
 
 
 # -- answers as they travel ---
-
-
-def _verbatim(content: bytes, media: str, *, whole: bool) -> tuple[Answer, dict[str, Any]]:
-    """Return what another interface answers, as its text, and as far as it is JSON; raises EndpointError."""
-    if not whole or _FAILS.search(content) or len(content) > LARGEST_BYTES:
-        what = (
-            f"Expected a whole answer of at most {LARGEST_BYTES} bytes, got {len(content)}, or an error in its midst."
-        )
-        raise EndpointError(what, passes=len(content) <= LARGEST_BYTES)
-    answer = Answer(content, {"content_type": media})
-    try:
-        answer.body["text"] = content.decode()
-    except UnicodeDecodeError:
-        answer.faults.append("bytes that are not UTF-8")
-    with suppress(ValueError, RecursionError, TypeError):  # nor is a list an object
-        return answer, {**json.loads(content)}
-    return answer, {}
 
 
 def _shown(record: Record, request: Request) -> tuple[bytes, str]:
@@ -240,13 +225,18 @@ def _shown(record: Record, request: Request) -> tuple[bytes, str]:
             return text.encode(), media
         case {"choices": _} as answer:
             if not request.get("stream"):
-                return json.dumps(answer).encode(), _JSON
+                return _text(answer).encode(), _JSON
             options = request.get("stream_options")
             chunks = _chunks(answer, usage=isinstance(options, Mapping) and bool(options.get("include_usage")))
-            return "".join(f"data: {said}\n\n" for said in (*map(json.dumps, chunks), "[DONE]")).encode(), _EVENTS
+            return "".join(f"data: {said}\n\n" for said in (*map(_text, chunks), "[DONE]")).encode(), _EVENTS
         case other:
             why = other.get("unreadable", other)
             raise CacheError(f"Expected an answer that can be given again in {record.key}, got: {why}")
+
+
+def _text(answer: Mapping[str, Any]) -> str:
+    """Return an answer as it is found again: programs that keep it have the same bytes recorded and replayed."""
+    return json.dumps(json.loads(canonical(dict(answer))))
 
 
 def _chunks(answer: Mapping[str, Any], *, usage: bool) -> Iterator[dict[str, Any]]:

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cache.errors import CacheError
-from cache.provider.endpoint import NO_KEY, OpenAITransport
+from cache.provider.credentials import NO_KEY
+from cache.provider.endpoint import OpenAITransport
 from cache.rewriting import NO_RULES
 from cache.serving.responder import Responder
 from cache.serving.transport import responding
@@ -84,7 +85,11 @@ def listening(port: int) -> socket.socket:
     try:
         if port not in range(1 << 16):
             raise OSError(0, "No such port")
-        return socket.create_server((LOOPBACK, port), backlog=1024)
+        listener = socket.create_server((LOOPBACK, port), backlog=1024)
+        listener.setsockopt(
+            socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
+        )  # or each answer waits 40 ms; connections inherit
+        return listener
     except OSError as error:
         raise CacheError(
             f"Expected a free port, got {port}: {error.strerror}. Stop the program that has it, or choose another."

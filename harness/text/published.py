@@ -29,13 +29,14 @@ class Reading(NamedTuple):
     """An architecture, where in the reply it stands, and the other designs of the reply that it supersedes.
 
     `remarks` are lists beside the designs that make no complete one, for instance of a single group: they are talk
-    about the design, and change nothing.
+    about the design, and change nothing. `further` are the other designs of an answer of which several were demanded.
     """
 
     architecture: Architecture
     span: Span
     superseded: tuple[Span, ...] = ()
     remarks: tuple[Span, ...] = ()
+    further: tuple[Reading, ...] = ()
 
 
 Reader: TypeAlias = Callable[[Space, str], "Reading | Rejection"]

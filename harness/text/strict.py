@@ -12,21 +12,27 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from harness.protocol import Reason, Rejection
+from harness.text import published
 from harness.text.published import Reader, Reading
 from harness.text.reply import Span, silence, spoken, spoken_against
+from tables.errors import InvalidArchitecture
 from tables.space import Space
 
 
 class Form(NamedTuple):
-    """How an answer holds a design.
+    """How an answer holds its design, or its designs.
 
     Attributes:
-        demand: what a prompt says of it; `{n}` is the number of slots. No list stands in it: a model would answer it.
+        demand: what a prompt says of it. No list stands in it: a model would answer it.
         conclusion: what a prompt says where a model may end the search; empty if the form cannot.
-        read: what takes the design out of an answer.
+        read: what takes the designs out of an answer.
     """
 
     demand: str
@@ -34,12 +40,75 @@ class Form(NamedTuple):
     read: Reader
 
 
-def read(space: Space, text: str) -> Reading | Rejection:
+def form(space: Space, kind: str, vocabulary: str = "symbols", proposals: int = 1, *, rationale: bool = False) -> Form:
+    """The form that is demanded of an answer.
+
+    Args:
+        space: of the designs.
+        kind: a last "line" behind an explanation, a JSON "object" or "list" and nothing else, the arguments of a
+            "call", or "prose", which the lenient reader reads.
+        vocabulary: how a design is written (`Space.written`).
+        proposals: designs in an answer.
+        rationale: whether the answer is to explain them.
+
+    Raises:
+        InvalidArchitecture: the space has no such vocabulary.
+    """
+    n, few = len(space.slots), proposals > 1
+    what = {"names": f"the {n} names in their order, each in double quotes"}.get(
+        vocabulary, f"the {n} numbers in their order"
+    )
+    why = "You may explain your choice briefly."
+    if rationale:
+        why = f"Explain why you expect your {'designs' if few else 'design'} to be more accurate than all before."
+    member, several = MEMBER + "s" * few, f"a list of {proposals} designs, each "
+    conclusion = ""
+    if kind == "line":
+        dots, inner = ("...", "its key") if vocabulary == "key" else ("[...]", f"{what}, separated by commas,")
+        which = f"last {proposals} lines of your answer are designs, each" if few else "last line of your answer is the"
+        said = f"{why} The {which} {'' if few else 'design: '}`Design: {dots}`, with {inner} in place of the dots. "
+        said += f"Write nothing behind {'them' if few else 'it'}."
+        conclusion = "If you are sure that there is none, let the last line be `Design: none`."
+    elif kind == "object":
+        value = f"{several if few else ''}{'a' if few else 'the'} list of {what}"
+        said = f'Answer with a JSON object and nothing beside it. Its one member "{member}" is {value}.'
+    elif kind == "call":
+        value = f"{several if few else ''}{'a' if few else 'the'} list of {what}"
+        said = f'Answer by calling the function "{FUNCTION}" once. Its argument "{member}" is {value}.'
+    elif kind == "list":
+        one = "a key" if vocabulary == "key" else f"a list of {what}"
+        value = f"JSON, {several}{one}," if few else "the key" if vocabulary == "key" else f"a JSON list of {what}"
+        said = f"Answer with {value} and nothing beside it."
+    else:
+        said = f"{why} State the design once, as one list of {what}."
+    reader = {"line": read, "object": read_json, "call": read_json, "list": read_list}.get(kind)
+    take = partial(reader, vocabulary=vocabulary, proposals=proposals) if reader else published.read
+    return Form(_legend(space, vocabulary) + said, conclusion, take)
+
+
+_CALLED = {"names": "name", "widths": "width", "key": "place in its key"}
+
+
+def _legend(space: Space, vocabulary: str) -> str:
+    """How choices are written, where that is not by the numbers of the problem's statement."""
+    if vocabulary == "symbols":
+        return ""
+    lines = []
+    for written, group in groupby(zip(space.slots, space.written(vocabulary), strict=True), key=itemgetter(1)):
+        first, *rest = (slot.name for slot, _ in group)
+        *most, last = (json.dumps(each, ensure_ascii=False) if vocabulary == "names" else str(each) for each in written)
+        lines.append(f"{f'{first} to {rest[-1]}' if rest else first}: {', '.join(most)} or {last}")
+    key = f", {space.template.replace('{}', '…')} with a choice for each …" if vocabulary == "key" else ""
+    how = f"by its {_CALLED[vocabulary]}" if not key else f"in the design's key{key}"
+    return f"In a design every choice is written {how}, and not by a number of its own:\n" + "\n".join(lines) + "\n\n"
+
+
+def read(space: Space, text: str, vocabulary: str = "symbols", proposals: int = 1) -> Reading | Rejection:
     """Read the design in the last line of a text, `Design: [2, 0, 1]`. Never raises, whatever the text.
 
     The brackets may be missing, and the line may be set in Markdown's bold or code; nothing else may stand in it, no
     other line may name a design, and the sentence that leads to it may not disown it. `Design: none` says that no
-    better design is to be found.
+    better design is to be found. Of several `proposals` each has a line, and these lines are the last ones.
 
     >>> from harness.spaces import find
     >>> read(find("nas-bench-macro").SPACE, "Wider at the end.\\nDesign: [0, 2, 0, 1, 2, 1, 0, 0]").architecture
@@ -51,69 +120,133 @@ def read(space: Space, text: str) -> Reading | Rejection:
     start, text = part.span.start, text[slice(*part.span)]
     if not text:
         return silence(part)
-    place = max(text.rfind("\n"), text.rfind("\r")) + 1
-    line, before = text[place:], text[:place].rstrip()
-    found = _LINE.fullmatch(line)
-    if found is None:
-        return _not_a_line(line, before)
-    if others := len(_STATED.findall(before)):
-        return Rejection(Reason.AMBIGUOUS, f"expected one line {LINE}, got {others + 1}")
+    lines = [*_NOT_EMPTY.finditer(text)]
+    last = _LINE.fullmatch(lines[-1][0])
+    lines = lines[-1:] if last and last["none"] else lines[-proposals:]
+    before, stated = text[: lines[0].start()].rstrip(), _STATED if vocabulary == "symbols" else _BEGUN
+    pattern, found = _KEY_LINE if vocabulary == "key" and not (last and last["none"]) else _LINE, []
+    for line in lines:
+        if (one := pattern.fullmatch(line[0].rstrip())) is None:
+            return _not_a_line(line[0], before, proposals)
+        found.append((line, one))
+    if others := len(stated.findall(before)):
+        expected = f"{proposals} lines" if len(lines) > 1 else "one line"
+        return Rejection(Reason.AMBIGUOUS, f"expected {expected} {LINE}, got {others + len(lines)}")
     if within := _within(before):
         return Rejection(Reason.WRONG_FORM, f"expected the last line outside of {within}, which does not end before it")
     if disowned := spoken_against(before):
         return Rejection(Reason.AMBIGUOUS, f"the sentence that leads to the last line says {disowned!r} of it")
-    if found["none"]:
+    if last and last["none"]:
         return Rejection(Reason.CONCLUDED, "the answer says that no better design is to be found")
+    if len(found) < proposals:
+        return Rejection(Reason.WRONG_LENGTH, f"expected {proposals} lines {LINE}, got {len(found)}")
+    readings = [_on_a_line(space, line[0], one, start + line.start(), vocabulary) for line, one in found]
+    return _together(readings)
+
+
+def _on_a_line(space: Space, line: str, found: re.Match[str], start: int, vocabulary: str) -> Reading | Rejection:
+    """Read the design of one line."""
+    if vocabulary == "key":
+        first, last = found.span("key")
+        return _design(space, found["key"], Span(start + first, start + last), vocabulary)
     if odd := _foreign(line):
         return Rejection(Reason.WRONG_FORM, f"expected a list in plain characters, got {_shown(line)}{odd}")
     inner = (found["bare"] or found["entries"]).strip(" \t")
-    entries = [_number(entry.strip(" \t")) for entry in inner.split(",")] if inner else []
-    if len(entries) != len(space.slots) and (words := [entry for entry in entries if isinstance(entry, str)]):
-        return Rejection(Reason.WRONG_FORM, f"expected numbers with commas between them, got {_shown(words[0])}")
+    entries: list[Any] = [entry.strip(" \t") for entry in inner.split(",")] if inner else []
+    if vocabulary == "names":
+        with suppress(ValueError, RecursionError):  # a name may be in quotes, and one that has a comma in it has to be
+            entries = json.loads(f"[{inner}]")
+    else:
+        entries = [*map(_number, entries)]
+        if len(entries) != len(space.slots) and (words := [entry for entry in entries if isinstance(entry, str)]):
+            return Rejection(Reason.WRONG_FORM, f"expected numbers with commas between them, got {_shown(words[0])}")
     first, last = found.span("bare" if found["bare"] else "list")
-    span = Span(start + place + first, start + place + last)
-    return _design(space, entries, span)
+    return _design(space, entries, Span(start + first, start + last), vocabulary)
 
 
-def read_json(space: Space, text: str) -> Reading | Rejection:
-    """Read the design in a text that is the JSON object `{"architecture": [2, 0, 1]}`. Never raises."""
+def read_json(space: Space, text: str, vocabulary: str = "symbols", proposals: int = 1) -> Reading | Rejection:
+    """Read the design in a text that is the JSON object `{"architecture": [2, 0, 1]}`. Never raises.
+
+    Several `proposals` are `{"architectures": [[2, 0, 1], [2, 0, 0]]}`.
+    """
     part = spoken(text)
-    start, text = part.span.start, text[slice(*part.span)]
-    if not text:
+    if not part.span.end > part.span.start:
         return silence(part)
-    try:
-        content = json.loads(text, object_pairs_hook=_members)
-    except (ValueError, RecursionError) as error:
-        return Rejection(Reason.WRONG_FORM, f"expected a JSON object and nothing beside it, {_broken(text, error)}")
-    if not isinstance(content, dict) or content.keys() != {MEMBER}:
+    content = _parsed(text[slice(*part.span)], "{", "object")
+    if isinstance(content, Rejection):
+        return content
+    member = MEMBER + "s" * (proposals > 1)
+    if not isinstance(content, dict) or content.keys() != {member}:
         got = "the members " + ", ".join(map(repr, content)) if isinstance(content, dict) else _shown(content)
-        return Rejection(Reason.WRONG_FORM, f'expected a JSON object with "{MEMBER}" alone, got {got[:80]}')
-    if not isinstance(content[MEMBER], list):
-        return Rejection(Reason.WRONG_FORM, f'expected a list in "{MEMBER}", got {_shown(content[MEMBER])}')
-    return _design(space, content[MEMBER], Span(start, start + len(text)))
+        return Rejection(Reason.WRONG_FORM, f'expected a JSON object with "{member}" alone, got {got[:80]}')
+    return _designs(space, content[member], part.span, vocabulary, proposals, f' in "{member}"')
+
+
+def read_list(space: Space, text: str, vocabulary: str = "symbols", proposals: int = 1) -> Reading | Rejection:
+    """Read the design in a text that is the JSON list `[2, 0, 1]`, or its key, and nothing else. Never raises.
+
+    Several `proposals` are a list of such lists, or of keys.
+
+    >>> from harness.spaces import find
+    >>> space = find("channel-bench-resnet").SPACE
+    >>> read_list(space, "[64, 128, 192, 256, 512, 384, 128]", "widths").architecture
+    (0, 1, 2, 1, 3, 2, 0)
+    """
+    part = spoken(text)
+    if not part.span.end > part.span.start:
+        return silence(part)
+    said = text[slice(*part.span)]
+    content = said if vocabulary == "key" and proposals == 1 else _parsed(said, "[", "list")
+    return content if isinstance(content, Rejection) else _designs(space, content, part.span, vocabulary, proposals)
+
+
+def _parsed(text: str, opening: str, kind: str) -> Any:
+    """A text as JSON, or why it is none."""
+    try:
+        return json.loads(text, object_pairs_hook=_members)
+    except (ValueError, RecursionError) as error:
+        got = _broken(text, opening, error)
+        return Rejection(Reason.WRONG_FORM, f"expected a JSON {kind} and nothing beside it, {got}")
+
+
+def _designs(
+    space: Space, content: Any, span: Span, vocabulary: str, proposals: int, where: str = ""
+) -> Reading | Rejection:
+    """The designs of an answer in JSON."""
+    if proposals > 1 and not (isinstance(content, list) and len(content) == proposals):
+        got = len(content) if isinstance(content, list) else _shown(content)
+        return Rejection(Reason.WRONG_LENGTH, f"expected a list of {proposals} designs{where}, got {got}")
+    kind, called = (str, "key") if vocabulary == "key" else (list, "list")
+    readings: list[Reading | Rejection] = []
+    for design in [content] if proposals == 1 else content:
+        if not isinstance(design, kind):
+            return Rejection(Reason.WRONG_FORM, f"expected a {called}{where}, got {_shown(design)}")
+        readings.append(_design(space, design, span, vocabulary))
+    return _together(readings)
+
+
+def _together(readings: Sequence[Reading | Rejection]) -> Reading | Rejection:
+    """The readings of an answer as one, or why one of its designs is none: then nothing of it is read."""
+    for number, reading in enumerate(readings, start=1):
+        if isinstance(reading, Rejection):
+            which = f"design {number}: " if len(readings) > 1 else ""
+            return Rejection(reading.reason, which + reading.detail)
+    first, *further = (reading for reading in readings if isinstance(reading, Reading))
+    return first._replace(further=tuple(further))
 
 
 MEMBER = "architecture"
+FUNCTION = "design"
 LINE = "'Design: [..]'"
-
-LAST_LINE = Form(
-    "You may explain your choice briefly. The last line of your answer is the design: `Design: [...]`, with the {n} "
-    "numbers in their order, separated by commas, in place of the dots. Write nothing behind it.",
-    "If you are sure that there is none, let the last line be `Design: none`.",
-    read,
-)
-JSON_OBJECT = Form(
-    f'Answer with a JSON object and nothing beside it. Its one member "{MEMBER}" is the list of the {{n}} numbers in '
-    "their order.",
-    "",
-    read_json,
-)
 
 _DRESS = "[*_`]*"  # bold or code in Markdown
 _LINE = re.compile(
     rf"{_DRESS}Design{_DRESS}:[*_` \t]*(?:(?P<list>\[(?P<entries>[^\[\]]*)\])"
     rf"|(?P<bare>[0-9]+(?:[ \t]*,[ \t]*[0-9]+)+)|(?P<none>none)){_DRESS}"  # small models leave the brackets out
 )
+_KEY_LINE = re.compile(rf"{_DRESS}Design{_DRESS}:[*_` \t]*(?P<key>[^*_` \t].*?){_DRESS}")
+_NOT_EMPTY = re.compile(r"[^\r\n]*[^\s][^\r\n]*")
+_BEGUN = re.compile(r"(?im:^\W{0,12}design\W{0,8}?[:：])")
 _NAMED = re.compile(r"\bdesign\b\W{0,8}?[:：]", re.IGNORECASE)
 _STATED = re.compile(r"(?im:^\W{0,12}design\W{0,8}?[:：]\W{0,8}?(?:[\[［【\d]|none\b))")
 
@@ -144,26 +277,35 @@ def _members(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     return content
 
 
-def _design(space: Space, entries: Sequence[object], span: Span) -> Reading | Rejection:
-    """Hold the entries of a list against the space."""
+def _design(space: Space, entries: Any, span: Span, vocabulary: str) -> Reading | Rejection:
+    """Hold the entries of a list, or a key, against the space."""
+    if vocabulary == "key":
+        try:
+            return Reading(space.from_native(entries), span)
+        except InvalidArchitecture as error:
+            return Rejection(Reason.UNKNOWN_CHOICE, str(error).removeprefix(f"{space.name}: "))
     if len(entries) != len(space.slots):
-        return Rejection(Reason.WRONG_LENGTH, f"expected a list of {len(space.slots)} numbers, got {len(entries)}")
+        called = "names" if vocabulary == "names" else "numbers"
+        return Rejection(Reason.WRONG_LENGTH, f"expected a list of {len(space.slots)} {called}, got {len(entries)}")
     choices = []
-    for slot, entry in zip(space.slots, entries, strict=True):
-        symbols = space.symbols(range(len(slot.choices)))
-        if type(entry) is not int or entry not in symbols:
-            expected = f"{slot.name} takes {symbols[0]} to {symbols[-1]}"
-            return Rejection(Reason.UNKNOWN_CHOICE, f"{expected}, got {_shown(entry)}{_foreign(str(entry)[:40])}")
-        choices.append(symbols.index(entry))
+    for slot, written, entry in zip(space.slots, space.written(vocabulary), entries, strict=True):
+        if type(entry) is not type(written[0]) or entry not in written:
+            joint = " to " if vocabulary == "symbols" else " or "
+            takes = joint.join(map(str, written[:: len(written) - 1 or 1] if vocabulary == "symbols" else written))
+            got = _shown(entry) + _foreign(str(entry)[:40])
+            return Rejection(Reason.UNKNOWN_CHOICE, f"{slot.name} takes {takes}, got {got}")
+        choices.append(written.index(entry))
     return Reading(tuple(choices), span)
 
 
 # -- reasons ---
 
 
-def _not_a_line(line: str, before: str) -> Rejection:
+def _not_a_line(line: str, before: str, proposals: int) -> Rejection:
     """Why a last line is none of the form."""
     named, got = _NAMED.search(line), _shown(line) + _foreign(line)
+    if proposals > 1:
+        return Rejection(Reason.WRONG_FORM, f"expected the last {proposals} lines to be {LINE}, got {got}")
     if named is None and _NAMED.search(before[-20:] + "\n"):
         return Rejection(Reason.WRONG_FORM, f"expected the list on the line of 'Design:', got {got} on another")
     if named is None and _STATED.search(before):
@@ -183,9 +325,9 @@ def _not_a_line(line: str, before: str) -> Rejection:
     return Rejection(Reason.WRONG_FORM, f"expected nothing behind the list, got {_shown(behind.strip())}")
 
 
-def _broken(text: str, error: Exception) -> str:
+def _broken(text: str, opening: str, error: Exception) -> str:
     """What is wrong with a text that is no JSON."""
-    if not text.startswith("{"):
+    if not text.startswith(opening):
         return f"got {_shown(text)}{_foreign(text[:1])}"
     if not isinstance(error, json.JSONDecodeError):
         return "got lists too deep to read" if isinstance(error, RecursionError) else f"got one that is none: {error}"

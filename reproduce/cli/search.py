@@ -26,7 +26,11 @@ from reproduce.published.replay import ITERATIONS
 from reproduce.report import Report, recomputed
 from reproduce.report.output import add_output_arguments, show
 
-_AS_GIVEN = ["trials", "seed", "start", "model", "base_url", "temperature", "answers", "fresh", "run", "into", "store"]
+_AS_GIVEN = [
+    *("trials", "seed", "start", "model", "temperature", "answers", "protocol", "prompt", "fresh", "run", "into"),
+    "store",
+    "parallel",
+]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--start", nargs="+", default=[], metavar="ARCHITECTURE", help="what each trial begins with")
     model.add_arguments(parser)
     training.add_arguments(parser)
+    what.add_argument("--parallel", type=int, default=1, metavar="N", help="trials that go on side by side")
     output = parser.add_argument_group("output")
     output.add_argument("--into", type=path_only, metavar="FILE.jsonl", help="keep what was used; a file grows")
     output.add_argument("--store", type=path_only, metavar="FOLDER", help="of all answers (default: the user's)")
@@ -119,7 +124,7 @@ def _table(args: argparse.Namespace) -> Opened:
 
 def _check(args: argparse.Namespace) -> None:
     """Refuse options that do not fit together, and fill in what follows from the rest."""
-    me = args.command
+    me, args.model = args.command, model.endpoints(args)
     if args.proposals is not None and args.proposals < 1:
         raise UsageError(f"{me}: expected a positive --proposals, got {args.proposals}")
     if args.source is not None:

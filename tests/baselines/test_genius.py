@@ -72,7 +72,7 @@ def test_a_function_of_messages_is_a_model_too() -> None:
     def model(messages: Sequence[Message]) -> str:
         return "Design: [1, 3, 4, 1, 2]" if len(messages) == 2 else f"Design: {len(messages)}"
 
-    prompts = replace(PROMPTS, form=strict.LAST_LINE.demand)
+    prompts = replace(PROMPTS, form=strict.form(WIDTHS, "line").demand)
     problem = Problem(WIDTHS, sum, (novel,), Always72(), strict.read)
     trajectory = run(Genius(WIDTHS, prompts, model), problem, Budget(proposals=3))
     assert [step.trial.architecture for step in trajectory.steps] == [FIRST, FIRST, None]

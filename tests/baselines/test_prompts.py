@@ -29,9 +29,7 @@ def wording(table: str | None, space: str, answers: str = "free", training: Trai
 @pytest.mark.parametrize(("table", "space"), MEASURED)
 def test_a_form_is_demanded_once_and_nothing_contradicts_it(table: str | None, space: str, answers: str) -> None:
     prompts = wording(table, space, answers)
-    slots = len(spaces.find(space).SPACE.slots)
-    demand = runs.form(answers).demand.format(n=slots)
-    assert prompts.form == demand
+    assert prompts.form == runs.form(spaces.find(space).SPACE, answers).demand
     said = {name: text for name, text in prompts.parts.items() if name != "form"}
     assert not any(word in text for text in said.values() for word in ("JSON", "lists", "Answer with", "explain"))
     assert ("Design: none" in prompts.closing) == (answers == "free")  # JSON has no word for it

@@ -153,7 +153,10 @@ def test_requests_hold_what_the_mode_asks_of_the_server(mode: str) -> None:
     assert (request["model"], request["temperature"], request["seed"]) == ("made-up", 1.0, 7)
     assert ("response_format" in request) == mode.startswith("json")
     assert request.get("grammar", space.gbnf()) == space.gbnf()
-    assert (json.dumps(space.json_schema()) in json.dumps(request)) == mode.startswith("json")
+    schema = space.plain_schema() if mode in ("json-schema-strict", "tool-call") else space.json_schema()
+    assert (json.dumps(schema) in json.dumps(request)) == (mode not in ("free", "gbnf"))
+    assert ("prefixItems" in json.dumps(request)) == (mode in ("json-object", "json-schema"))
+    assert ('"strict": true' in json.dumps(request)) == (mode in ("json-schema-strict", "tool-call"))
 
 
 def test_a_window_is_fed_back() -> None:
@@ -373,7 +376,7 @@ def test_every_request_demands_the_form_that_is_read() -> None:
     run = performed(model, strict())
     assert [step.turn for step in run.trajectory.steps] == [0, 0, 1, 0]
     assert run.ended.rejected == {Reason.NOTHING_FOUND.value: 1, Reason.CONCLUDED.value: 1}
-    form = runs.form("free").demand.format(n=8)
+    form = runs.form(SPACE, "free").demand
     for request in model.asked:
         assert str(request["messages"]).count(form) >= 1
         assert "Choose the operations of eight layers" in str(request["messages"])
