@@ -24,7 +24,7 @@ _BEGINNING = 60  # characters of an answer in a list
 def list_records(places: list[Path]) -> None:
     """Print one line a record: key, sample, model, messages and answer; of what no model said its kind."""
     for record in chain.from_iterable(records_at(place).values() for place in places):
-        said = " ".join(" ".join(_texts(record.answer)[:1]).split())
+        said = " ".join(" ".join(texts(record.answer)[:1]).split())
         beginning = said if len(said) <= _BEGINNING else said[: _BEGINNING - 1] + "…"
         what = record.kind
         if record.kind == CHAT:
@@ -60,7 +60,7 @@ def diff(left: Path, right: Path) -> bool:
     for key in sorted(one.keys() & other.keys()):
         pair = one[key], other[key]
         if canonical(pair[0].answer) != canonical(pair[1].answer):
-            before, after = ("\n".join(_texts(record.answer)) for record in pair)
+            before, after = ("\n".join(texts(record.answer)) for record in pair)
             if before == after:  # something beside the texts differs
                 before, after = (_json(record.answer, indent=1) for record in pair)
             found.append(f"answer  {short(key)}\n{unified(before, after, 'left', 'right')}")
@@ -130,12 +130,12 @@ def conversation(record: Record) -> str:
     for message in listed("messages", record.request):
         role = message.get("role", "") if isinstance(message, Mapping) else ""
         lines += ["", f"── {role} ──", _said(message)]
-    for number, text in enumerate(_texts(record.answer)):
+    for number, text in enumerate(texts(record.answer)):
         lines += ["", f"── answer {number} ──" if number else "── answer ──", text]
     return "\n".join(lines) + "\n"
 
 
-def _texts(answer: Mapping[str, JSON]) -> list[str]:
+def texts(answer: Mapping[str, JSON]) -> list[str]:
     """Return what every choice says."""
     choices = listed("choices", answer)
     return [_said(choice.get("message") if isinstance(choice, Mapping) else choice) for choice in choices]
