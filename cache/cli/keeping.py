@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cache import cassette
-from cache.cli.places import records_at
+from cache.cli.looking import records_at
 from cache.errors import CacheError
 from cache.importing import imported
 from cache.store import Store

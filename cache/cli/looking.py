@@ -9,7 +9,6 @@ from pathlib import Path
 
 from cache import cassette
 from cache.cassette import Cassette
-from cache.cli.places import records_at
 from cache.errors import CacheError
 from cache.key import DIGEST_PREFIX, JSON, canonical, short
 from cache.nearest import listed, unified
@@ -88,7 +87,15 @@ def say_ledger(entries: Mapping[str, Mapping[str, float]]) -> None:
         say("  ".join([model.ljust(widths[0]), *map(str.rjust, figures, widths[1:])]).rstrip())
 
 
-# -- words ---
+# -- places and words ---
+
+
+def records_at(place: Path, *, exact: bool = False) -> Cassette:
+    """Return all records of a cassette or of a store's folder, each verified."""
+    if not place.is_dir():
+        return cassette.read(place, exact=exact)
+    with Store(place, read_only=True) as store:
+        return store.export()
 
 
 def _whole(beginning: str, records: Cassette) -> str:
