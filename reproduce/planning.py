@@ -13,7 +13,7 @@ from harness import spaces
 from harness.loop import Budget
 from harness.protocol import Method
 from harness.spaces import mobilenetv2_se
-from harness.specification import Protocol, Specification
+from harness.specification import Declaration, Protocol, Specification
 from harness.text.notation import from_any
 from harness.training.jobs import Training
 from reproduce import benchmarks, runs
@@ -23,7 +23,8 @@ from reproduce.benchmarks import Opened
 from reproduce.errors import UsageError
 from reproduce.published import imagenet
 from reproduce.published.replay import ITERATIONS
-from tables.space import Architecture
+from tables.space import Architecture, Space
+from tables.table import of_slots
 
 GENIUS = "genius"
 WINDOWED = mobilenetv2_se.SPACE.name  # the space whose problem states a window of costs
@@ -89,9 +90,15 @@ def plan(
         window=window,
         start=tuple(map(space.to_native, designs)),
         slots=() if space in benchmarks.SPACES else space.slots,
+        declared=Declaration.of(space) if _is_declared(space) else None,
         seed=0 if model else seed or 0,
     )
     return [structs.replace(one, number=number) for number in range(trials)]
+
+
+def _is_declared(space: Space) -> bool:
+    """Whether more is known of a space that is none of this project than its slots."""
+    return space not in benchmarks.SPACES and space != of_slots(space.name, space.slots)
 
 
 def asking(

@@ -177,6 +177,8 @@ def _for_responses(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def space_of(specification: Specification) -> Space:
     """The space that is searched; raises HarnessError if there is none of its name."""
+    if specification.declared:
+        return specification.declared.space(specification.space, specification.slots)
     if specification.slots:
         return of_slots(specification.space, specification.slots)
     return spaces.find(specification.space).SPACE
