@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from itertools import islice
-from math import nan
+from math import isnan, nan
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
@@ -25,6 +25,7 @@ from tables.space import Architecture, Group, Notation, Slot, Space
 T = TypeVar("T")
 
 RUN = "run"  # the kind of a run's record
+UNSET = "none"  # a temperature that is not sent, which reasoning models refuse
 KINDS = {"chat": CHAT, "responses": RESPONSES}
 """The kind of the records that an interface of language models makes."""
 
@@ -106,6 +107,11 @@ class Label(NamedTuple):
     target: str
     answers: str
     temperature: float
+
+
+def in_words(temperature: float) -> str:
+    """A temperature of a label."""
+    return UNSET if isnan(temperature) else f"{temperature:g}"
 
 
 class Declaration(Data, frozen=True, kw_only=True):
@@ -223,7 +229,7 @@ class Specification(Data, frozen=True, kw_only=True):
     def name(self) -> str:
         """The run in words."""
         model, target, answers, temperature = self.label
-        how = f"{answers}, temperature {temperature:g}" if self.model else f"seed {self.seed}"
+        how = f"{answers}, temperature {in_words(temperature)}" if self.model else f"seed {self.seed}"
         return f"{model} on {target}, {how}, run {self.number + 1}"
 
 

@@ -18,7 +18,7 @@ from harness.specification import Declaration, Protocol, Specification
 from harness.text.notation import from_any
 from harness.training.jobs import Training
 from reproduce import benchmarks, runs
-from reproduce.answering import Endpoint, checked_temperature
+from reproduce.answering import Endpoint
 from reproduce.arguments import positive
 from reproduce.benchmarks import Opened
 from reproduce.errors import UsageError
@@ -124,7 +124,7 @@ def asking(
         raise UsageError("expected every temperature from 0 on, got no temperature")
     found = []
     own = temperatures if endpoint.temperature is None else [endpoint.temperature]
-    for temperature, one in product(dict.fromkeys(map(checked_temperature, own)), planned):
+    for temperature, one in product(dict.fromkeys(own), planned):
         drawn = {} if seed is None else {"seed": seed + one.number}
         by = one.training or (one.table.table if one.table else None)
         sent = {**endpoint.sent(parameters, temperature), **drawn}

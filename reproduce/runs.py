@@ -37,26 +37,21 @@ from tables.source import Measure as Measured
 from tables.space import Space
 from tables.table import of_slots
 
+_CALL: Mapping[str, JSON] = {"name": strict.FUNCTION}
+
+
+def _by_schema(**said: JSON) -> dict[str, JSON]:
+    return {"response_format": {"type": "json_schema", "json_schema": {"name": "design", **said}}}
+
+
 ANSWERS: Mapping[str, Callable[[Space], dict[str, JSON]]] = {
     "free": lambda space: {},  # noqa: ARG005
     "json-object": lambda space: {"response_format": {"type": "json_object", "schema": space.json_schema()}},
-    "json-schema": lambda space: {
-        "response_format": {"type": "json_schema", "json_schema": {"name": "design", "schema": space.json_schema()}}
-    },
-    "json-schema-strict": lambda space: {
-        "response_format": {
-            "type": "json_schema",
-            "json_schema": {"name": "design", "schema": space.plain_schema(), "strict": True},
-        }
-    },
+    "json-schema": lambda space: _by_schema(schema=space.json_schema()),
+    "json-schema-strict": lambda space: _by_schema(schema=space.plain_schema(), strict=True),
     "tool-call": lambda space: {
-        "tools": [
-            {
-                "type": "function",
-                "function": {"name": strict.FUNCTION, "parameters": space.plain_schema(), "strict": True},
-            }
-        ],
-        "tool_choice": {"type": "function", "function": {"name": strict.FUNCTION}},
+        "tools": [{"type": "function", "function": {**_CALL, "parameters": space.plain_schema(), "strict": True}}],
+        "tool_choice": {"type": "function", "function": _CALL},
     },
     "gbnf": lambda space: {"grammar": space.gbnf()},
 }
@@ -189,7 +184,8 @@ def model(
     refuse_unfit(how, space, answers)
     own = partial(wording, space, answers, window, by, how, prompt, budget)
     said = scripts.wording_of(space.name, window) if as_gpt_4 else own().parts
-    asked_for_one: dict[str, JSON] = {"n": 1} if as_gpt_4 and space.name in scripts.SCRIPTS else {}  # as scripts do
+    scripted = as_gpt_4 and api == "chat" and space.name in scripts.SCRIPTS
+    asked_for_one: dict[str, JSON] = {"n": 1} if scripted else {}  # as the scripts do
     fields = ANSWERS[answers](space)
     if api == "responses":
         fields = _for_responses(fields)
@@ -200,21 +196,20 @@ def model(
     return Model(name=name, parameters=sent, prompt=said, answers=answers, reader=reader, protocol=how, api=api)
 
 
-def _for_responses(fields: Mapping[str, Any]) -> dict[str, JSON]:
+def _for_responses(fields: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a way to answer, as the interface Responses takes them; raises UsageError if it does not."""
 
-    def flat(one: Mapping[str, Any]) -> dict[str, JSON]:
+    def flat(one: Mapping[str, Any]) -> dict[str, Any]:
         """What chat completions put into a member that is named as the type stands beside the type."""
         return {**{name: said for name, said in one.items() if name != one["type"]}, **one.get(one["type"], {})}
 
-    match fields:
-        case {"response_format": form}:
-            return {"text": {"format": flat(form)}}
-        case {"tools": [tool], "tool_choice": choice}:
-            return {"tools": [flat(tool)], "tool_choice": flat(choice)}
-        case {"grammar": _}:
-            raise UsageError("expected answers in another way than gbnf of the api responses, which takes no grammar")
-    return {}
+    if "grammar" in fields:
+        raise UsageError("expected answers in another way than gbnf of the api responses, which takes no grammar")
+    flattened: dict[str, Any] = {
+        name: [*map(flat, said)] if isinstance(said, list) else flat(said) for name, said in fields.items()
+    }
+    form = flattened.pop("response_format", None)
+    return {"text": {"format": form}} if form else flattened
 
 
 def space_of(specification: Specification) -> Space:
