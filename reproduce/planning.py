@@ -17,9 +17,10 @@ from harness.spaces import mobilenetv2_se
 from harness.specification import Protocol, Specification
 from harness.text.notation import from_any
 from harness.training.jobs import Training
-from reproduce import benchmarks, runs
+from reproduce import benchmarks, costs, runs
 from reproduce.arguments import positive
 from reproduce.benchmarks import Opened
+from reproduce.costs import AnyBound
 from reproduce.errors import UsageError
 from reproduce.published import imagenet
 from reproduce.published.replay import ITERATIONS
@@ -40,6 +41,7 @@ def plan(
     window: tuple[int, int] | None = None,
     run: str | None = None,
     model: str | None = None,
+    constraints: Sequence[AnyBound] = (),
 ) -> list[Specification]:
     """The runs of a search, one a trial; `search` gives them their model, temperature by temperature.
 
@@ -48,12 +50,12 @@ def plan(
         InvalidArchitecture: a design to start from is none of the space.
     """
     if run is not None:
-        asked = (training and training.space, method.name, trials, budget, model, *start)
+        asked = (training and training.space, method.name, trials, budget, model, *start, *constraints)
         if training is None or asked != (WINDOWED, GENIUS, 1, ITERATIONS, None):
             raise UsageError(
                 f"expected a published run with the method {GENIUS}, the space {WINDOWED} by training (--objective "
-                "train), one trial, its own budget, no model, and no designs to start from; what GPT-4 did on tables "
-                "is replayed by `table1` and `table7` to `table13`"
+                "train), one trial, its own budget, no model, no constraint, and no designs to start from; what GPT-4 "
+                "did on tables is replayed by `table1` and `table7` to `table13`"
             )
         published = imagenet.specification(imagenet.embedded()[str(imagenet.published_run(run).run)])
         return [structs.replace(published, training=training)]
@@ -87,6 +89,7 @@ def plan(
         version=method.version,
         budget=budget,
         window=window,
+        constraints=costs.bounds(constraints, costs.known(space, opened)),
         start=tuple(map(space.to_native, designs)),
         slots=() if space in benchmarks.SPACES else space.slots,
         seed=0 if model else seed or 0,
@@ -118,6 +121,6 @@ def asking(
         drawn = {} if seed is None else {"seed": seed + one.number}
         by = one.training or (one.table.table if one.table else None)
         sent = {**parameters, "temperature": temperature, **drawn}
-        named = runs.model(model, runs.space_of(one), answers, sent, one.window, by, how)
+        named = runs.model(model, runs.space_of(one), answers, sent, one.window, by, how, one.constraints)
         found.append(structs.replace(one, model=named))
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache, partial
 from importlib import metadata
@@ -16,6 +16,7 @@ from cache.client import Provider, Reply, Request
 from cache.key import JSON, digest_bytes
 from harness import spaces
 from harness.arrays import free
+from harness.constraints import Bound, Costs
 from harness.errors import HarnessError
 from harness.loop import blaming
 from harness.objectives import Measure
@@ -28,6 +29,7 @@ from harness.text import published, strict
 from harness.text.reply import heard, verbatim
 from harness.text.strict import Form
 from harness.training.jobs import Scale, Training
+from reproduce import costs
 from reproduce.benchmarks import Opened
 from reproduce.protocols import refuse_unfit
 from tables.source import Measure as Measured
@@ -116,15 +118,16 @@ def model(
     window: Window = None,
     by: str | Training | None = None,
     how: Protocol = DEFAULT,
+    constraints: Sequence[Bound] = (),
 ) -> Model:
-    """A model and all that its requests hold: what `wording` says, and what else is sent.
+    """A model and all that its requests hold: what `wording` says, under constraints, and what else is sent.
 
     Raises:
         HarnessError: there is none of this name.
         UsageError: the protocol does not fit the space or the way to answer.
     """
     refuse_unfit(how, space, answers)
-    prompt = wording(space, answers, window, by, how).parts
+    prompt = costs.limited(wording(space, answers, window, by, how), constraints).parts
     sent = {**parameters, **ANSWERS[answers](space)}
     reader = PUBLISHED if how.form == "prose" else STRICT
     return Model(name=name, parameters=sent, prompt=prompt, answers=answers, reader=reader, protocol=how)
@@ -137,8 +140,12 @@ def space_of(specification: Specification) -> Space:
     return spaces.find(specification.space).SPACE
 
 
-def setting(specification: Specification, methods: Mapping[str, Method] = MappingProxyType({})) -> Setting:
-    """The values that a specification names; `methods` are those of one's own, by name.
+def setting(
+    specification: Specification,
+    methods: Mapping[str, Method] = MappingProxyType({}),
+    counted: Costs = MappingProxyType({}),
+) -> Setting:
+    """The values that a specification names; `methods` are those of one's own, by name, `counted` what knows costs.
 
     Raises:
         HarnessError: there is none of this name, or the method asks no model and the specification has one.
@@ -151,7 +158,7 @@ def setting(specification: Specification, methods: Mapping[str, Method] = Mappin
     if (asked := specification.model) is None:
         own = None if catalogue.METHODS.get(method.name) is method else method
         draws, versions = partial(_drawing, own, space, specification), versions_of(method)
-        return Setting(space, macs, draws, code=code, versions=versions, oblivious=oblivious)
+        return Setting(space, macs, draws, costs=counted, code=code, versions=versions, oblivious=oblivious)
     if asked.reader not in (STRICT, PUBLISHED):
         raise HarnessError(f"expected the reader {STRICT} or {PUBLISHED}, got {asked.reader[:40]!r}")
     if (make := method.with_model) is None:
@@ -160,7 +167,8 @@ def setting(specification: Specification, methods: Mapping[str, Method] = Mappin
     prompts = Prompts.of(asked.prompt, **{name: getattr(how, name) for name in TOLD})
     strictly = asked.reader == STRICT
     read, hear = (form(space, asked.answers, how).read, heard) if strictly else (published.read, verbatim)
-    return Setting(space, macs, partial(make, space, prompts), read, hear, code=code, oblivious=oblivious)
+    asks = partial(make, space, prompts)
+    return Setting(space, macs, asks, read, hear, costs=counted, code=code, oblivious=oblivious)
 
 
 def _drawing(own: Method | None, space: Space, specification: Specification, _: Complete) -> Optimizer:

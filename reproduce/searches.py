@@ -31,10 +31,11 @@ from harness.training import queue
 from harness.training.jobs import KIND as TRAINING
 from harness.training.jobs import Training
 from harness.training.local import LocalExecutor
-from reproduce import answering, benchmarks, data, protocols, runs
+from reproduce import answering, benchmarks, costs, data, protocols, runs
 from reproduce.answering import Answer
 from reproduce.arguments import expect_types, several
 from reproduce.benchmarks import AnyTable
+from reproduce.costs import AnyBound
 from reproduce.errors import UsageError
 from reproduce.planning import GENIUS, asking, plan
 from reproduce.published import imagenet
@@ -59,6 +60,7 @@ def search(
     base_url: str | None = None,
     temperature: float | Sequence[float] = 0.0,
     window: tuple[int, int] | None = None,
+    constraints: AnyBound | Sequence[AnyBound] = (),
     answers: str = "free",
     protocol: str | Sequence[str] | Protocol = (),
     parameters: Mapping[str, JSON] | None = None,
@@ -90,6 +92,7 @@ def search(
         base_url: of the endpoint, such as http://127.0.0.1:8000/v1; else OPENAI_BASE_URL.
         temperature: sent to the model; several make several searches.
         window: bounds of the cost in millions, of the space whose problem states them.
+        constraints: bounds of costs, such as "macs<=60e6", for any method; of `reproduce.costs.known`.
         answers: how a model may answer, one of `reproduce.runs.ANSWERS`.
         protocol: how the model is talked to: the name of a preset such as "genius-nas-bench-201", "FIELD=VALUE" for
             each field that differs, or a `harness.Protocol`.
@@ -121,10 +124,11 @@ def search(
         raise UsageError(f"expected a method or a model, got neither; methods are {', '.join(catalogue.METHODS)}")
     start = several(start)
     opened, chosen = None if table is None else benchmarks.open_table(table), catalogue.method(method or GENIUS)
-    planned = plan(chosen, opened, training, budget, trials, seed, start, window, run, model)
+    planned = plan(chosen, opened, training, budget, trials, seed, start, window, run, model, several(constraints))
     if model:
         planned = asking(planned, model, temperatures, answers, how, parameters or {}, seed)
     own = {chosen.name: chosen}
+    counted = costs.known(runs.space_of(planned[0]), opened) if planned[0].constraints else {}
     runs.setting(planned[0], own)  # refused here, before anything is opened
     recording = None if into is None else Path(into)
     known = _known(recording, run)
@@ -143,7 +147,7 @@ def search(
         kept = stack.enter_context(keeping(store, who.apart if who else "")) if training or model else Cassette()
         records = Shelf((known, kept), new=kept)
         client = Client(records, providers)
-        found = perform_all(planned, client, lambda one: runs.setting(one, own), _progress(planned), after)
+        found = perform_all(planned, client, lambda one: runs.setting(one, own, counted), _progress(planned), after)
         for record in (one.record() for one in found):
             if (before := known.get(record.key)) is not None and before.answer != record.answer:
                 raise UsageError(

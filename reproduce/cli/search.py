@@ -20,6 +20,7 @@ from harness.training import estimates
 from reproduce import benchmarks, data, planning, recording, search_report, searches
 from reproduce.benchmarks import BENCHMARKS, Opened
 from reproduce.cli import model, training
+from reproduce.costs import BOUNDS
 from reproduce.errors import UsageError
 from reproduce.planning import GENIUS, WINDOWED
 from reproduce.published.replay import ITERATIONS
@@ -30,6 +31,7 @@ _AS_GIVEN = [
     "trials",
     "seed",
     "start",
+    "constraints",
     "model",
     "base_url",
     "temperature",
@@ -60,6 +62,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     proposals = "of a trial, rejected ones too (default with --model: twice the budget)"
     what.add_argument("--proposals", type=int, metavar="N", help=proposals)
     what.add_argument("--start", nargs="+", default=[], metavar="ARCHITECTURE", help="what each trial begins with")
+    limit = f"repeatable; bounds of a cost, in quotes: {BOUNDS}"
+    what.add_argument("--constraint", action="append", default=[], metavar="BOUNDS", dest="constraints", help=limit)
     model.add_arguments(parser)
     training.add_arguments(parser)
     output = parser.add_argument_group("output")
@@ -93,7 +97,8 @@ def _searched(args: argparse.Namespace) -> Report:
         budget = Budget(evaluations=args.budget, proposals=args.proposals)
     if args.dry_run and how:
         method = catalogue.find(args.method)
-        planned = planning.plan(method, None, how, budget, args.trials, args.seed, args.start, run=args.run)
+        each = (budget, args.trials, args.seed, args.start)
+        planned = planning.plan(method, None, how, *each, run=args.run, constraints=args.constraints)
         pace = estimates.pace(data.queue(), on_gpu=training.on_gpu(args))
         with searches.keeping(args.store) as kept:
             records = Shelf((searches.known(args.run), kept), new=kept) if args.run else kept
