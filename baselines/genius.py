@@ -36,7 +36,10 @@ from harness.protocol import (
 )
 from tables.space import Architecture, Space
 
-UNMEASURED = "This design could not be trained to an end, so it has no accuracy. Propose another one."
+WITHOUT_ACCURACY = {
+    Reason.UNMEASURED: "This design could not be trained to an end, so it has no accuracy. Propose another one.",
+    Reason.NO_FIGURE: "This design is not among those that can be measured. Propose another one.",
+}
 
 
 @dataclass(frozen=True)
@@ -153,8 +156,8 @@ class Prompts:
         rejection = trial.rejection
         if rejection.reason is Reason.REPEATED:
             return self.repeated
-        if rejection.reason is Reason.UNMEASURED:
-            return UNMEASURED
+        if rejection.reason in WITHOUT_ACCURACY:
+            return WITHOUT_ACCURACY[rejection.reason]
         if rejection.missed is not None:
             template = self.over if rejection.reason is Reason.ABOVE_LIMIT else self.under
             return Template(template).substitute(rejection.missed._asdict())

@@ -27,11 +27,11 @@ CHUNK = 1000  # trials at once: bounds the memory of 10,000 trials
 class Courses(NamedTuple):
     """What every trial did on a table.
 
-    `proposals` is (trials, steps), the index in the space of what was evaluated, -1 behind a trial's end; what was
-    rejected is left out. `incumbents` is (trials, budget): the index of the most accurate when so many units of the
-    budget were spent, the earliest of several; a trial that ended early keeps its last, and one that evaluated nothing
-    has -1. `reached` is (trials,): the units that each trial spent, which a trial of a method that repeats itself, is
-    rejected or is exhausted may have left short of the budget.
+    `proposals` is (trials, steps), rows of the table that were evaluated, -1 behind a trial's end; what was rejected is
+    left out. `incumbents` is (trials, budget): the row of the most accurate when so many units of the budget were
+    spent, the earliest of several; a trial that ended early keeps its last, and one that evaluated nothing has -1.
+    `reached` is (trials,): the units that each trial spent, which a trial of a method that repeats itself, is rejected
+    or is exhausted may have left short of the budget.
     """
 
     proposals: NDArray[np.int32]
@@ -52,12 +52,14 @@ def search(
 ) -> Courses:
     """Run trials of a method, as arrays if it can and `arrays` allows.
 
+    On a table without a figure of every architecture they run one by one: a proposal of such a one is rejected.
+
     Raises:
         HarnessError: if the table is of another space.
         OptimizerError, InvalidArchitecture: if the method fails, or proposes what is no architecture.
     """
     problem = Problem(space, free, constraints, TabularObjective(space, table))
-    many = method.arrays if arrays else None
+    many = method.arrays if arrays and table.places is None else None  # a row is an index of the space only then
     told = _told(table, constraints) if many else table.accuracy
     found = []
     for start in range(0, len(trials), CHUNK):
@@ -66,7 +68,7 @@ def search(
             with blaming(method.name):
                 proposals = _as_arrays(many(space, Streams(seed, chunk)), told, budget, len(chunk))
         if proposals is None:
-            proposals = _one_by_one(method, problem, budget, chunk, seed)
+            proposals = _one_by_one(method, problem, table, budget, chunk, seed)
         found.append((proposals, *_incumbents(proposals, table.accuracy, budget)))
     courses, incumbents, reached = zip(*found, strict=True)
     return Courses(_stack(courses), np.vstack(incumbents), np.concatenate(reached))
@@ -81,14 +83,16 @@ def _told(table: Table, constraints: Sequence[Constraint]) -> NDArray[np.float64
     return np.where(refused, np.nan, table.accuracy)
 
 
-def _one_by_one(method: Method, problem: Problem, budget: Budget, trials: range, seed: int) -> NDArray[np.int32]:
+def _one_by_one(
+    method: Method, problem: Problem, table: Table, budget: Budget, trials: range, seed: int
+) -> NDArray[np.int32]:
     courses = []
     for trial in trials:
         with blaming(method.name):
             optimizer = method.factory(problem.space, Stream(seed, trial))
         trajectory = run(optimizer, problem, budget)
         evaluated = [step.trial.architecture for step in trajectory.evaluated]
-        courses.append([problem.space.index_of(architecture) for architecture in evaluated if architecture is not None])
+        courses.append([table.index_of(architecture) for architecture in evaluated if architecture is not None])
     return _stack([np.array([course], dtype=np.int32) for course in courses])
 
 

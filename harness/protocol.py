@@ -89,6 +89,7 @@ class Reason(str, Enum):
     BELOW_LIMIT = "below a limit of cost"
     REPEATED = "already tested"
     UNMEASURED = "not measured"
+    NO_FIGURE = "no figure in the table"
 
 
 class Missed(NamedTuple):

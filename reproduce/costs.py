@@ -48,9 +48,8 @@ def known(space: Space, opened: Opened | None = None) -> Costs:
 
 def _of_column(opened: Opened, name: str) -> Callable[[Architecture], float | None]:
     def look_up(architecture: Architecture) -> float | None:
-        column = opened.table.column(name)
-        assert column is not None  # it is one of the table's
-        return float(column[opened.table.index_of(architecture)])
+        column, row = opened.table.column(name), opened.table.row_of(architecture)
+        return None if column is None or row is None else float(column[row])
 
     return look_up
 

@@ -295,9 +295,9 @@ def runs_as_arrays_what_it_runs_one_by_one(method: Method) -> str | None:
         run_all = partial(search, method, space, table_of(space), budget, TRIALS, SEED, constraints=constraints)
         singly, together = (run_all(arrays=arrays).proposals.tolist() for arrays in (False, True))
         for trial, (expected, got) in enumerate(zip(singly, together, strict=True)):
-            if (step := _first_difference(expected, got)) is not None:
+            if (place := _first_difference(expected, got)) is not None:
                 where = f"{space.name}, {budget}{', half of it rejected' * len(constraints)}: trial {trial}"
-                return f"{where} differs from its one-trial form at evaluation {step}"
+                return f"{where} differs from its one-trial form at evaluation {place}"
     return None
 
 

@@ -28,19 +28,22 @@ from reproduce.report import Report, recomputed
 from reproduce.report.output import add_output_arguments, show
 
 _AS_GIVEN = [
-    "trials",
-    "seed",
-    "start",
-    "constraints",
-    "model",
-    "base_url",
-    "temperature",
-    "answers",
-    "protocol",
-    "fresh",
-    "run",
-    "into",
+    *(
+        "trials",
+        "seed",
+        "start",
+        "constraints",
+        "model",
+        "temperature",
+        "answers",
+        "protocol",
+        "prompt",
+        "fresh",
+        "run",
+        "into",
+    ),
     "store",
+    "parallel",
 ]
 
 
@@ -66,6 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--constraint", action="append", default=[], metavar="BOUNDS", dest="constraints", help=limit)
     model.add_arguments(parser)
     training.add_arguments(parser)
+    what.add_argument("--parallel", type=int, default=1, metavar="N", help="trials that go on side by side")
     output = parser.add_argument_group("output")
     output.add_argument("--into", type=path_only, metavar="FILE.jsonl", help="keep what was used; a file grows")
     output.add_argument("--store", type=path_only, metavar="FOLDER", help="of all answers (default: the user's)")
@@ -137,7 +141,7 @@ def _table(args: argparse.Namespace) -> Opened:
 
 def _check(args: argparse.Namespace) -> None:
     """Refuse options that do not fit together, and fill in what follows from the rest."""
-    me = args.command
+    me, args.model = args.command, model.endpoints(args)
     if args.proposals is not None and args.proposals < 1:
         raise UsageError(f"{me}: expected a positive --proposals, got {args.proposals}")
     if args.source is not None:
