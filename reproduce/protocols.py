@@ -74,10 +74,12 @@ def refuse_unfit(how: Protocol, space: Space, answers: str) -> None:
         space.written(how.vocabulary)
     except InvalidArchitecture as error:
         raise UsageError(f"{error}; write choices by another vocabulary") from None
-    if answers != "free" and (how.form, how.vocabulary, how.rationale) != ("line", "symbols", False):
+    decided = ("form", "vocabulary", "rationale", "proposals")  # by the server, where it holds answers to the space
+    changed = [name for name in decided if getattr(how, name) != getattr(Protocol(), name)]
+    if answers != "free" and changed:
         raise UsageError(
-            f"expected answers that are free with form={how.form} vocabulary={how.vocabulary} rationale="
-            f"{how.rationale}, got {answers}, in which the server decides what an answer looks like"
+            f"expected answers that are free with another {' and '.join(changed)} than the default, got {answers}, in "
+            "which the server decides what an answer looks like"
         )
     if how.form == "list" and how.rationale:
         raise UsageError("expected form=line or form=prose with a rationale, got form=list, which has no place for one")

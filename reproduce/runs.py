@@ -25,7 +25,7 @@ from harness.spaces import mobilenetv2_se
 from harness.spaces.nas_bench_201 import CELLS_PER_STAGE
 from harness.specification import Model, Protocol, Specification
 from harness.text import published, strict
-from harness.text.reply import heard, verbatim
+from harness.text.reply import heard, uncut, verbatim
 from harness.text.strict import Form
 from harness.training.jobs import Scale, Training
 from reproduce.benchmarks import Opened
@@ -169,8 +169,9 @@ def setting(specification: Specification, methods: Mapping[str, Method] = Mappin
         raise HarnessError(f"{method.name} asks no model, and one is named; leave out --model")
     how = asked.protocol
     prompts = Prompts.of(scripts.parts(asked.prompt), **{name: getattr(how, name) for name in TOLD})
-    strictly = asked.reader == STRICT
-    read, hear = (form(space, asked.answers, how).read, heard) if strictly else (published.read, verbatim)
+    read, hear = (form(space, asked.answers, how).read, heard)
+    if asked.reader == PUBLISHED:
+        read, hear = published.read, uncut if how.form == "prose" else verbatim
     return Setting(space, macs, partial(make, space, prompts), read, hear, code=code, oblivious=oblivious)
 
 
