@@ -8,7 +8,7 @@ from functools import cache, partial
 from importlib import metadata
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from baselines import catalogue
 from baselines.genius import TOLD, Prompts
@@ -25,7 +25,7 @@ from harness.spaces import mobilenetv2_se
 from harness.spaces.nas_bench_201 import CELLS_PER_STAGE
 from harness.specification import Model, Protocol, Specification
 from harness.text import published, strict
-from harness.text.reply import heard, uncut, verbatim
+from harness.text.reply import Hear, heard, uncut, verbatim
 from harness.text.strict import Form
 from harness.training.jobs import Scale, Training
 from reproduce.benchmarks import Opened
@@ -41,6 +41,21 @@ ANSWERS: Mapping[str, Callable[[Space], dict[str, JSON]]] = {
     "json-object": lambda space: {"response_format": {"type": "json_object", "schema": space.json_schema()}},
     "json-schema": lambda space: {
         "response_format": {"type": "json_schema", "json_schema": {"name": "design", "schema": space.json_schema()}}
+    },
+    "json-schema-strict": lambda space: {
+        "response_format": {
+            "type": "json_schema",
+            "json_schema": {"name": "design", "schema": space.plain_schema(), "strict": True},
+        }
+    },
+    "tool-call": lambda space: {
+        "tools": [
+            {
+                "type": "function",
+                "function": {"name": strict.FUNCTION, "parameters": space.plain_schema(), "strict": True},
+            }
+        ],
+        "tool_choice": {"type": "function", "function": {"name": strict.FUNCTION}},
     },
     "gbnf": lambda space: {"grammar": space.gbnf()},
 }
@@ -69,7 +84,7 @@ DATA = {
 
 def form(space: Space, answers: str, how: Protocol = DEFAULT) -> Form:
     """The form that is demanded of an answer, for a way to answer and a protocol."""
-    kind = how.form if answers == "free" else "object"
+    kind = {"free": how.form, "tool-call": "call"}.get(answers, "object")
     return strict.form(space, kind, how.vocabulary, how.proposals, rationale=how.rationale)
 
 
@@ -119,6 +134,7 @@ def model(
     by: str | Training | None = None,
     how: Protocol = DEFAULT,
     prompt: str = "",
+    api: Literal["chat", "responses"] = "chat",
 ) -> Model:
     """A model and all that its requests hold: what `wording` says, and what else is sent.
 
@@ -126,7 +142,8 @@ def model(
 
     Raises:
         HarnessError: there is none of this name.
-        UsageError: the protocol does not fit the space, the wording or the way to answer; there is no such prompt.
+        UsageError: the protocol does not fit the space, the wording or the way to answer; there is no such prompt; or a
+            parameter is one by which answers are held to the space, or they cannot be.
         DataMissing: the published wording has not been fetched.
     """
     if prompt not in ("", PUBLISHED):
@@ -135,10 +152,33 @@ def model(
         how = as_published(how, space.name)
     refuse_unfit(how, space, answers)
     said = scripts.wording_of(space.name, window) if prompt else wording(space, answers, window, by, how).parts
-    asked_for_one: dict[str, JSON] = {"n": 1} if prompt and space.name in scripts.SCRIPTS else {}  # as the scripts do
-    sent = {**asked_for_one, **parameters, **ANSWERS[answers](space)}
+    fields = ANSWERS[answers](space)
+    if api == "responses":
+        fields = _for_responses(fields)
+    elif prompt and space.name in scripts.SCRIPTS:
+        parameters = {"n": 1, **parameters}  # as the scripts do
+    if twice := sorted(fields.keys() & parameters.keys()):
+        raise UsageError(f"expected no parameter {', '.join(twice)}, which answers as {answers} give, got one")
     reader = PUBLISHED if how.form == "prose" else STRICT
-    return Model(name=name, parameters=sent, prompt=said, answers=answers, reader=reader, protocol=how)
+    sent = {**parameters, **fields}
+    return Model(name=name, parameters=sent, prompt=said, answers=answers, reader=reader, protocol=how, api=api)
+
+
+def _for_responses(fields: Mapping[str, Any]) -> dict[str, JSON]:
+    """The fields of a way to answer, as the interface Responses takes them; raises UsageError if it does not."""
+
+    def flat(one: Mapping[str, Any]) -> dict[str, JSON]:
+        """What chat completions put into a member that is named as the type stands beside the type."""
+        return {**{name: said for name, said in one.items() if name != one["type"]}, **one.get(one["type"], {})}
+
+    match fields:
+        case {"response_format": form}:
+            return {"text": {"format": flat(form)}}
+        case {"tools": [tool], "tool_choice": choice}:
+            return {"tools": [flat(tool)], "tool_choice": flat(choice)}
+        case {"grammar": _}:
+            raise UsageError("expected answers in another way than gbnf of the api responses, which takes no grammar")
+    return {}
 
 
 def space_of(specification: Specification) -> Space:
@@ -169,7 +209,8 @@ def setting(specification: Specification, methods: Mapping[str, Method] = Mappin
         raise HarnessError(f"{method.name} asks no model, and one is named; leave out --model")
     how = asked.protocol
     prompts = Prompts.of(scripts.parts(asked.prompt), **{name: getattr(how, name) for name in TOLD})
-    read, hear = (form(space, asked.answers, how).read, heard)
+    read = form(space, asked.answers, how).read
+    hear: Hear = partial(heard, function=strict.FUNCTION * (asked.answers == "tool-call"))
     if asked.reader == PUBLISHED:
         read, hear = published.read, uncut if how.form == "prose" else verbatim
     return Setting(space, macs, partial(make, space, prompts), read, hear, code=code, oblivious=oblivious)
@@ -216,7 +257,10 @@ def figures(opened: Opened) -> Provider:
     """The provider of a table's figures."""
 
     def look_up(request: Request) -> Reply:
-        told, test = opened.figures(opened.space.from_native(str(request["architecture"])))
+        architecture = opened.space.from_native(str(request["architecture"]))
+        if opened.table.row_of(architecture) is None:
+            return Reply({"reason": opened.table.no_figure(str(request["architecture"]))})
+        told, test = opened.figures(architecture)
         return Reply({"accuracy": told, "test": test})
 
     return look_up

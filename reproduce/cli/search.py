@@ -31,7 +31,6 @@ _AS_GIVEN = [
     "seed",
     "start",
     "model",
-    "base_url",
     "temperature",
     "answers",
     "protocol",
@@ -133,7 +132,7 @@ def _table(args: argparse.Namespace) -> Opened:
 
 def _check(args: argparse.Namespace) -> None:
     """Refuse options that do not fit together, and fill in what follows from the rest."""
-    me = args.command
+    me, args.model = args.command, model.endpoints(args)
     if args.proposals is not None and args.proposals < 1:
         raise UsageError(f"{me}: expected a positive --proposals, got {args.proposals}")
     if args.source is not None:
