@@ -22,7 +22,7 @@ from cache.errors import CacheError
 from cache.key import DIGEST_PREFIX, JSON, digest
 from cache.provider.credentials import KEY_VARIABLE
 from cache.provider.endpoint import OpenAITransport
-from cache.provider.limits import Limits
+from cache.provider.limits import Spent
 from cache.record import PAID, Record
 from genius_replay.console import warn
 from genius_replay.showing import brief
@@ -166,7 +166,7 @@ def _paid(kept: Cassette) -> Iterator[Record]:
 
 
 @contextmanager
-def endpoint(asked: Endpoint, limits: Limits, *, fresh: bool) -> Iterator[Answering]:
+def endpoint(asked: Endpoint, spent: Spent, *, fresh: bool) -> Iterator[Answering]:
     """An endpoint with its ceilings, of which it is said at the end what was spent on it, and which models answered."""
     kept = "; what was answered is kept, the same search goes on from here"
     with OpenAITransport(
@@ -176,13 +176,12 @@ def endpoint(asked: Endpoint, limits: Limits, *, fresh: bool) -> Iterator[Answer
         query=asked.query,
         timeout_s=asked.timeout_s,
         kind=KINDS[asked.api],
-        limits=limits,
+        spent=spent,
     ) as transport:
         try:
             yield Answering(transport.send, transport.endpoint, fresh)
             kept = ""
         finally:
-            spent = transport.spent
             cost = f", {spent.cost:.4f} in money" if spent.cost else ""
             models = f", answered by {' and '.join(sorted(spent.models))}" if spent.models else ""
             warn(f"{spent.calls} requests sent, {spent.usage.tokens} tokens{cost}{models}{kept}")

@@ -120,6 +120,7 @@ def asking(
         drawn = {} if seed is None else {"seed": seed + one.number}
         by = one.training or (one.table.table if one.table else None)
         sent = {**endpoint.sent(parameters, temperature), **drawn}
-        named = runs.model(endpoint.model, runs.space_of(one), answers, sent, one.window, by, how, prompt, endpoint.api)
+        space = runs.space_of(one)
+        named = runs.model(endpoint.model, space, answers, sent, one.window, by, how, prompt, endpoint.api)
         found.append(structs.replace(one, model=named))
     return found

@@ -6,8 +6,7 @@ trains nothing twice, and goes on where it was interrupted.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from os import PathLike
 from pathlib import Path
@@ -16,12 +15,12 @@ from baselines import catalogue
 from baselines.catalogue import AnyMethod
 from cache import cassette
 from cache.cassette import Cassette
-from cache.client import Client, Provider, Queue, Shelf
+from cache.client import Client, Provider, Queue, Records, Shelf
 from cache.errors import CacheError
 from cache.key import JSON
-from cache.provider.limits import Limits
+from cache.provider.limits import Clock, Limits, Spent
 from cache.store import Store
-from genius_replay.console import is_quiet, warn
+from genius_replay.side_by_side import SideBySide
 from harness.loop import After, Budget
 from harness.objectives import FIGURES
 from harness.run import Run, perform_all
@@ -32,10 +31,11 @@ from harness.training.jobs import Training
 from harness.training.local import LocalExecutor
 from reproduce import answering, benchmarks, data, protocols, runs
 from reproduce.answering import Answer, Endpoint
-from reproduce.arguments import expect_types, several
+from reproduce.arguments import expect_types, positive, several
 from reproduce.benchmarks import AnyTable
 from reproduce.errors import UsageError
 from reproduce.planning import GENIUS, asking, plan
+from reproduce.progress import Progress
 from reproduce.published import imagenet
 from reproduce.published.replay import ITERATIONS
 from reproduce.runs import DEFAULT
@@ -67,6 +67,8 @@ def search(
     run: str | None = None,
     into: str | PathLike[str] | None = None,
     store: str | PathLike[str] | None = None,
+    parallel: int = 1,
+    clock: Clock | None = None,
 ) -> list[Run]:
     """Search a table, or by training, and return the runs, trial by trial.
 
@@ -100,6 +102,9 @@ def search(
         run: a published ImageNet run, such as "329M", whose designs are trained.
         into: a recording of the runs, which `replay_recording` performs again; one that is there grows.
         store: the folder where answers and trainings are kept; by default in the user's.
+        parallel: how many runs go on side by side, in threads; what is recorded does not depend on it. A run that fails
+            ends, and the others go on, unless three in a row fail.
+        clock: where the times come from that are recorded; by one of one's own recordings are the same bytes.
 
     Raises:
         UsageError: what is asked for does not fit together.
@@ -140,29 +145,47 @@ def search(
         providers[TRAINING] = trainer or queue.Provider(data.queue(), LocalExecutor)
     if opened is not None:
         providers[FIGURES] = runs.figures(opened)
+    together, ended = SideBySide(positive(parallel, "a positive number of runs in parallel")), dict[int, Run]()
+    clock = clock or Clock(sleep=together.go_on)
     with ExitStack() as stack:
-        who = None
+        who, progress = None, Progress(planned)
         if endpoint:
-            asked = answering.endpoint(endpoint, limits or Limits(), fresh=fresh)  # which opens nothing yet
+            progress.spent = Spent(limits or Limits(), clock, progress.retrying)
+            asked = answering.endpoint(endpoint, progress.spent, fresh=fresh)  # which opens nothing yet
             who = answering.function(complete, endpoint.model) if complete else stack.enter_context(asked)
             who.refuse_others(recording, known)
             providers[KINDS[endpoint.api]] = who.send
+            stack.enter_context(progress)
+            after = progress.after(after)
         kept = stack.enter_context(keeping(store, who.apart if who else "")) if training or model else Cassette()
-        records = Shelf((known, kept), new=kept)
-        client = Client(records, providers)
-        found = perform_all(planned, client, lambda one: runs.setting(one, own), _progress(planned), after)
-        for record in (one.record() for one in found):
-            if (before := known.get(record.key)) is not None and before.answer != record.answer:
-                raise UsageError(
-                    f"{recording}: expected the course that it holds of {Specification.of(record).name}, got another: "
-                    "the method is not what it was, or the recording is changed; name another file with --into"
-                )
-            records.put(record)
+        client = Client(Shelf((known, kept), new=kept), providers)
+
+        def end(number: int, one: Run) -> None:
+            ended[number] = one
+            if who:
+                progress.ended(number, one)
+
+        try:
+            perform_all(planned, client, lambda one: runs.setting(one, own), after, together, end)
+        finally:  # also when others failed, or Ctrl-C ended them
+            found = [ended[number] for number in sorted(ended)]
+            _keep(found, known, kept, recording)
         if who:
             who.warn_of_others(found)
-    if recording is not None:
-        cassette.grow(recording, (record for one in found for record in one.records))
     return found
+
+
+def _keep(found: Sequence[Run], known: Cassette, kept: Records, into: Path | None) -> None:
+    """Keep the runs that came to their end; raises UsageError if one took another course than is known of it."""
+    for record in (one.record() for one in found):
+        if (before := known.get(record.key)) is not None and before.answer != record.answer:
+            raise UsageError(
+                f"{into}: expected the course that it holds of {Specification.of(record).name}, got another: "
+                "the method is not what it was, or the recording is changed; name another file with --into"
+            )
+        kept.put(record)
+    if into is not None and found:
+        cassette.grow(into, (record for one in found for record in one.records))
 
 
 def keeping(store: str | PathLike[str] | None = None, apart: str = "") -> Store:
@@ -193,17 +216,3 @@ def _known(into: Path | None, run: str | None) -> Cassette:
             f"another with --into, or mend it. {error}"
         ) from None
     return Cassette([*growing.values(), *(known(run).values() if run else ())])
-
-
-def _progress(planned: Sequence[Specification]) -> Callable[[int, int, int], None]:
-    """Says of a model which run goes on, a line each; on a terminal also which turn, always in one line."""
-    asks = any(one.model and not one.told for one in planned)
-    live = asks and sys.stderr.isatty() and not is_quiet()
-
-    def told(number: int, iteration: int, turn: int) -> None:
-        if iteration == turn == 0 and asks:
-            warn(f"{number + 1} of {len(planned)}: {planned[number].name}")
-        if live:
-            sys.stderr.write(f"\riteration {iteration + 1}, turn {turn + 1} \r")
-
-    return told

@@ -27,6 +27,7 @@ from typing import Any
 
 from cache.client import Client, Records, Reply, Request
 from cache.errors import CacheError, EndpointError, InvalidRequest, ReplayMiss
+from cache.key import canonical
 from cache.nearest import listed
 from cache.provider.answer import read_answer, read_verbatim
 from cache.provider.credentials import SHORTEST_KEY
@@ -224,13 +225,18 @@ def _shown(record: Record, request: Request) -> tuple[bytes, str]:
             return text.encode(), media
         case {"choices": _} as answer:
             if not request.get("stream"):
-                return json.dumps(answer).encode(), _JSON
+                return _text(answer).encode(), _JSON
             options = request.get("stream_options")
             chunks = _chunks(answer, usage=isinstance(options, Mapping) and bool(options.get("include_usage")))
-            return "".join(f"data: {said}\n\n" for said in (*map(json.dumps, chunks), "[DONE]")).encode(), _EVENTS
+            return "".join(f"data: {said}\n\n" for said in (*map(_text, chunks), "[DONE]")).encode(), _EVENTS
         case other:
             why = other.get("unreadable", other)
             raise CacheError(f"Expected an answer that can be given again in {record.key}, got: {why}")
+
+
+def _text(answer: Mapping[str, Any]) -> str:
+    """Return an answer as it is found again: programs that keep it have the same bytes recorded and replayed."""
+    return json.dumps(json.loads(canonical(dict(answer))))
 
 
 def _chunks(answer: Mapping[str, Any], *, usage: bool) -> Iterator[dict[str, Any]]:

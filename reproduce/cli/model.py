@@ -61,6 +61,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ceiling.add_argument("--max-calls", type=int, metavar="N", help="requests, of the whole command")
     ceiling.add_argument("--max-tokens", type=int, metavar="N", help="prompt and completion, of the whole command")
     ceiling.add_argument("--max-cost", type=float, metavar="MONEY", help="of the whole command; needs --prices")
+    ceiling.add_argument("--calls-per-minute", type=int, metavar="N", help="requests; who would be one too many waits")
+    ceiling.add_argument("--tokens-per-minute", type=int, metavar="N", help="prompt and completion, likewise")
     ceiling.add_argument("--prices", type=infile, metavar="FILE", help=PRICES)
 
 
@@ -86,13 +88,14 @@ def endpoints(args: argparse.Namespace) -> list[Endpoint]:
 
 def limits(args: argparse.Namespace) -> Limits:
     """The ceilings on what an endpoint may cost; raises UsageError if one is out of range, or a price is missing."""
-    for name in ("max_calls", "max_tokens", "max_cost"):
+    for name in ("max_calls", "max_tokens", "max_cost", "calls_per_minute", "tokens_per_minute"):
         number = getattr(args, name)
         if number is not None and not 0 < number < inf:
             raise UsageError(f"{args.command}: expected a positive --{name.replace('_', '-')}, got {number}")
     if args.max_cost is not None and args.prices is None:
         raise UsageError(f"{args.command}: --max-cost needs --prices FILE, the price of a million tokens of each model")
-    return Limits(args.max_calls, args.max_tokens, args.max_cost, read_prices(args.prices) if args.prices else {})
+    prices, rates = read_prices(args.prices) if args.prices else {}, (args.calls_per_minute, args.tokens_per_minute)
+    return Limits(args.max_calls, args.max_tokens, args.max_cost, prices, *rates)
 
 
 def pairs(option: str, written: Sequence[str], known: frozenset[str] = frozenset()) -> dict[str, str]:

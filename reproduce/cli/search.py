@@ -27,18 +27,9 @@ from reproduce.report import Report, recomputed
 from reproduce.report.output import add_output_arguments, show
 
 _AS_GIVEN = [
-    "trials",
-    "seed",
-    "start",
-    "model",
-    "temperature",
-    "answers",
-    "protocol",
-    "prompt",
-    "fresh",
-    "run",
-    "into",
+    *("trials", "seed", "start", "model", "temperature", "answers", "protocol", "prompt", "fresh", "run", "into"),
     "store",
+    "parallel",
 ]
 
 
@@ -62,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--start", nargs="+", default=[], metavar="ARCHITECTURE", help="what each trial begins with")
     model.add_arguments(parser)
     training.add_arguments(parser)
+    what.add_argument("--parallel", type=int, default=1, metavar="N", help="trials that go on side by side")
     output = parser.add_argument_group("output")
     output.add_argument("--into", type=path_only, metavar="FILE.jsonl", help="keep what was used; a file grows")
     output.add_argument("--store", type=path_only, metavar="FOLDER", help="of all answers (default: the user's)")

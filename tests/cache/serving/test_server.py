@@ -320,6 +320,18 @@ def test_a_stream_is_kept_whole_and_answers_streams_and_whole(upstream: Server, 
     assert record.request["stream"] is True
 
 
+def test_an_answer_has_the_bytes_that_its_replay_will_have(upstream: Server, tmp_path: Path) -> None:
+    upstream.behaviours = [says(completion("é", system_fingerprint="f", created=1.0))]
+    for asked in (chat_request("One."), {**chat_request("Two."), "stream": True}):
+        bodies = []
+        for _ in range(2):
+            with recording(upstream, tmp_path / "store") as url:
+                bodies.append(post(f"{url}/v1/chat/completions", asked)[2])
+        assert bodies[0] == bodies[1]
+        assert bodies[0].isascii()
+    assert len(upstream.asked) == 2
+
+
 def test_other_interfaces_are_kept_and_given_to_the_letter(upstream: Server, tmp_path: Path) -> None:
     whole, stream = b'{ "usage": {"total_tokens": 12},\n "x": 1.50}', b'event: a\ndata: {"b": 1}\n\ndata: [DONE]\n\n'
     fails = b"event: error\ndata: {}\n\n"
