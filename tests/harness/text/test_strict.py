@@ -243,8 +243,7 @@ def test_reasons_are_true_in_every_form(kind: str, how: dict[str, Any], text: st
         (
             "line",
             "names",
-            "Design: [64 channels, 128 channels, 192 channels, 512 channels, 128 channels, 256 channels, "
-            '"384 channels"]',
+            "Design: [64 channels, 128 channels, 192 channels, 512 channels, 128 channels, 256 channels, 384 channels]",
         ),
     ],
 )
