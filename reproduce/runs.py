@@ -26,7 +26,7 @@ from harness.spaces import mobilenetv2_se
 from harness.spaces.nas_bench_201 import CELLS_PER_STAGE
 from harness.specification import Model, Protocol, Specification
 from harness.text import published, strict
-from harness.text.reply import heard, verbatim
+from harness.text.reply import Hear, heard, uncut, verbatim
 from harness.text.strict import Form
 from harness.training.jobs import Scale, Training
 from reproduce import costs
@@ -155,15 +155,15 @@ def model(
         said = scripts.wording_of(space.name, window)
     else:
         said = costs.limited(wording(space, answers, window, by, how), constraints).parts
-    scripted = prompt and api == "chat" and space.name in scripts.SCRIPTS
-    asked_for_one: dict[str, JSON] = {"n": 1} if scripted else {}  # as the scripts do
     fields = ANSWERS[answers](space)
     if api == "responses":
         fields = _for_responses(fields)
+    elif prompt and space.name in scripts.SCRIPTS:
+        parameters = {"n": 1, **parameters}  # as the scripts do
     if twice := sorted(fields.keys() & parameters.keys()):
         raise UsageError(f"expected no parameter {', '.join(twice)}, which answers as {answers} give, got one")
     reader = PUBLISHED if how.form == "prose" else STRICT
-    sent = {**asked_for_one, **parameters, **fields}
+    sent = {**parameters, **fields}
     return Model(name=name, parameters=sent, prompt=said, answers=answers, reader=reader, protocol=how, api=api)
 
 
@@ -217,8 +217,10 @@ def setting(
         raise HarnessError(f"{method.name} asks no model, and one is named; leave out --model")
     how = asked.protocol
     prompts = Prompts.of(scripts.parts(asked.prompt), **{name: getattr(how, name) for name in TOLD})
-    strictly, hears = asked.reader == STRICT, partial(heard, function=strict.FUNCTION * (asked.answers == "tool-call"))
-    read, hear = (form(space, asked.answers, how).read, hears) if strictly else (published.read, verbatim)
+    read = form(space, asked.answers, how).read
+    hear: Hear = partial(heard, function=strict.FUNCTION * (asked.answers == "tool-call"))
+    if asked.reader == PUBLISHED:
+        read, hear = published.read, uncut if how.form == "prose" else verbatim
     asks = partial(make, space, prompts)
     return Setting(space, macs, asks, read, hear, costs=counted, code=code, oblivious=oblivious)
 
