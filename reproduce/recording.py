@@ -171,7 +171,10 @@ def _in_order(runs: Iterable[AnyRun]) -> list[AnyRun]:
 # -- what recordings say ---
 
 OPEN, CLOSE = "⟦", "⟧"
-UNREAD = frozenset(Reason) - {Reason.ABOVE_WINDOW, Reason.BELOW_WINDOW, Reason.REPEATED, Reason.CONCLUDED}
+UNREAD = frozenset(Reason) - {
+    *(Reason.ABOVE_WINDOW, Reason.BELOW_WINDOW, Reason.REPEATED, Reason.CONCLUDED),
+    *(Reason.UNMEASURED, Reason.NO_FIGURE),
+}
 """Why no design was found in an answer."""
 
 

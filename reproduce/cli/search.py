@@ -26,20 +26,7 @@ from reproduce.published.replay import ITERATIONS
 from reproduce.report import Report, recomputed
 from reproduce.report.output import add_output_arguments, show
 
-_AS_GIVEN = [
-    "trials",
-    "seed",
-    "start",
-    "model",
-    "base_url",
-    "temperature",
-    "answers",
-    "protocol",
-    "fresh",
-    "run",
-    "into",
-    "store",
-]
+_AS_GIVEN = ["trials", "seed", "start", "model", "temperature", "answers", "protocol", "fresh", "run", "into", "store"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -132,7 +119,7 @@ def _table(args: argparse.Namespace) -> Opened:
 
 def _check(args: argparse.Namespace) -> None:
     """Refuse options that do not fit together, and fill in what follows from the rest."""
-    me = args.command
+    me, args.model = args.command, model.endpoints(args)
     if args.proposals is not None and args.proposals < 1:
         raise UsageError(f"{me}: expected a positive --proposals, got {args.proposals}")
     if args.source is not None:
