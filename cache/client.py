@@ -8,7 +8,7 @@ records is live: it looks nothing up and keeps nothing.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -132,12 +132,18 @@ class Client:
     Tally(requests=2, hits=1, misses=1)
     """
 
-    def __init__(self, records: Records | None = None, providers: Mapping[str, Provider | Queue] | None = None) -> None:
+    def __init__(
+        self,
+        records: Records | None = None,
+        providers: Mapping[str, Provider | Queue] | None = None,
+        unkept: Collection[str] = (),
+    ) -> None:
         """Make a client.
 
         Args:
             records: where answers are looked up and kept; None looks up and keeps nothing.
             providers: by kind of record; a kind that is not here can only be replayed.
+            unkept: kinds whose answers cost less to make again than to keep, such as what stands in a table.
 
         Raises:
             CacheError: there are neither records nor providers.
@@ -145,7 +151,7 @@ class Client:
         if records is None and not providers:
             raise CacheError("Expected records to replay from, or a provider to ask, got neither. Pass one.")
         self._records = _Nothing() if records is None else records
-        self._providers = dict(providers or {})
+        self._providers, self._unkept = dict(providers or {}), frozenset(unkept)
         self.tally = Tally()
         self._counting = threading.Lock()
 
@@ -177,6 +183,9 @@ class Client:
         if record is None and provider is not None:
             if not callable(provider):
                 return self.ask_all(kind, [request], sample=sample)[0]
+            if kind in self._unkept:
+                self._count(hits=0)
+                return _record(kind, request, sample, provider(request))
             with self._records.claim(key) as path:
                 record = self._records.get(key)
                 if record is None:  # nor has whoever held the claim before asked
