@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from baselines.policy import Adam, Baseline, Choices, Reals, Softmax, normalised, policy_method
+from baselines.policy import Adam, Baseline, Choices, Reals, Rows, Softmax, normalised, policy_method
 from tables.space import Space
 
 LEARNING_RATE = 0.03  # `baselines.policy` says how it was chosen; 3e-4 in GDAS
@@ -29,14 +29,16 @@ class Gdas:
     def __init__(self, space: Space, trials: tuple[int, ...], learning_rate: float = LEARNING_RATE) -> None:
         self._policy = Softmax(space.cardinalities, trials)
         self._adam = Adam(self._policy, learning_rate, betas=(0.5, 0.999), weight_decay=1e-3)
+        self._perturbed = np.zeros(self._policy.logits.shape)
         self._evaluations = 0
         self._baseline = Baseline(MOMENTUM, trials)
         self.draws = self._policy.logits.shape[-2] * self._policy.logits.shape[-1]
 
-    def propose(self, uniforms: Reals) -> Choices:
+    def propose(self, uniforms: Reals, rows: Rows = ...) -> Choices:
         """Draw an architecture by the largest of the perturbed log-probabilities."""
-        self._perturbed = self._policy.log_weights() + gumbel(uniforms).reshape(self._policy.logits.shape)
-        return np.asarray(np.argmax(self._perturbed, axis=-1))
+        weights = self._policy.log_weights(rows)
+        self._perturbed[rows] = weights + gumbel(uniforms).reshape(weights.shape)
+        return np.asarray(np.argmax(self._perturbed[rows], axis=-1))
 
     def learn(self, choices: Choices, accuracies: Reals) -> None:
         """Send the advantage back through the relaxed weight of each chosen operation.

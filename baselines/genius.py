@@ -36,7 +36,10 @@ from harness.protocol import (
 )
 from tables.space import Architecture, Space
 
-UNMEASURED = "This design could not be trained to an end, so it has no accuracy. Propose another one."
+WITHOUT_ACCURACY = {
+    Reason.UNMEASURED: "This design could not be trained to an end, so it has no accuracy. Propose another one.",
+    Reason.NO_FIGURE: "This design is not among those that can be measured. Propose another one.",
+}
 
 
 @dataclass(frozen=True)
@@ -149,8 +152,8 @@ class Prompts:
         rejection = trial.rejection
         if rejection.reason is Reason.REPEATED:
             return self.repeated
-        if rejection.reason is Reason.UNMEASURED:
-            return UNMEASURED
+        if rejection.reason in WITHOUT_ACCURACY:
+            return WITHOUT_ACCURACY[rejection.reason]
         if trial.macs is not None and rejection.bound is not None:
             template = self.above if rejection.reason is Reason.ABOVE_WINDOW else self.below
             macs = in_millions(trial.macs)

@@ -80,24 +80,27 @@ class LocalSearchArrays:
         """The next neighbour of every trial, or where it starts anew."""
         return self._next
 
+    def reject(self, rows: NDArray[np.int64]) -> None:
+        """Go on to the next neighbour in these trials."""
+        self._seen[rows, self._next[rows]] = True
+        self._next = self._next.copy()
+        while len(rows):  # trials without a next proposal
+            at_optimum = self._tried[rows] == self._neighbours.shape[1]
+            self._start_anew(rows[at_optimum])
+            rows = rows[~at_optimum]
+            self._next[rows] = self._neighbours[rows, self._tried[rows]]
+            self._tried[rows] += 1
+            rows = rows[self._seen[rows, self._next[rows]]]
+
     def tell(self, proposals: NDArray[np.int64], accuracies: NDArray[np.float64]) -> None:
-        """Move the trials whose proposal is better than their current architecture."""
-        self._seen[self._all, proposals] = True
+        """Move the trials whose proposal is better than their current architecture, and go on in all."""
         moved = np.flatnonzero(accuracies > self._accuracies)
         self._accuracies[moved] = accuracies[moved]
         places = self._streams.uniform(self._neighbours.shape[1], moved)
         order = np.argsort(places, axis=1, kind="stable")
         self._neighbours[moved] = np.take_along_axis(self._around(proposals[moved]), order, axis=1)
         self._tried[moved] = 0
-        self._next = proposals.copy()
-        pending = self._all  # trials without a next proposal
-        while len(pending):
-            at_optimum = self._tried[pending] == self._neighbours.shape[1]
-            self._start_anew(pending[at_optimum])
-            pending = pending[~at_optimum]
-            self._next[pending] = self._neighbours[pending, self._tried[pending]]
-            self._tried[pending] += 1
-            pending = pending[self._seen[pending, self._next[pending]]]
+        self.reject(self._all)
 
     def _around(self, architectures: NDArray[np.int64]) -> NDArray[np.int64]:
         """(k, neighbours) in the order of `Space.neighbours`."""

@@ -11,7 +11,8 @@ supernet, and would leave GDAS and the score function at random search here.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from types import EllipsisType
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ from tables.space import Space
 
 Reals = NDArray[np.float64]
 Choices = NDArray[np.int64]
+Rows: TypeAlias = "NDArray[np.int64] | EllipsisType"  # of trials; all of them, or the only one, are `...`
 
 EPSILON = 1e-8  # of Adam
 
@@ -34,9 +36,9 @@ class Softmax:
         self._absent = np.where(exists, 0.0, -np.inf)
         self.logits = np.zeros((*trials, *exists.shape))
 
-    def log_weights(self) -> Reals:
+    def log_weights(self, rows: Rows = ...) -> Reals:
         """Logits shifted so that the largest of a slot is 0."""
-        shifted = self.logits + self._absent
+        shifted = self.logits[rows] + self._absent
         shifted -= shifted.max(axis=-1, keepdims=True)
         return shifted
 
@@ -44,9 +46,9 @@ class Softmax:
         """The probability of every choice."""
         return normalised(np.exp(self.log_weights()))
 
-    def draw(self, uniforms: Reals) -> Choices:
+    def draw(self, uniforms: Reals, rows: Rows = ...) -> Choices:
         """(..., slots) choices from as many numbers in [0, 1)."""
-        sums = np.cumsum(np.exp(self.log_weights()), axis=-1)
+        sums = np.cumsum(np.exp(self.log_weights(rows)), axis=-1)
         return np.asarray((uniforms[..., None] * sums[..., -1:] >= sums).sum(axis=-1))
 
     def one_hot(self, choices: Choices) -> Reals:
@@ -107,8 +109,8 @@ class Learner(Protocol):
     draws: int
     """Random numbers that a proposal takes."""
 
-    def propose(self, uniforms: Reals) -> Choices:
-        """(..., slots) choices from (..., draws) numbers in [0, 1)."""
+    def propose(self, uniforms: Reals, rows: Rows = ...) -> Choices:
+        """(..., slots) choices from (..., draws) numbers in [0, 1), of these trials; others keep their last ones."""
 
     def learn(self, choices: Choices, accuracies: Reals) -> None:
         """Take in the accuracy, in percent, (...), of what was proposed last, or of a design to start from."""
@@ -143,19 +145,23 @@ class PolicySearchArrays:
         self._strides = np.array(space.strides)
         self._streams = streams
         self._learner = learner
-        self._next = self._propose()
+        self._rows = np.arange(len(streams))
+        self._next = np.zeros((len(streams), len(space.slots)), dtype=np.int64)
+        self.reject(self._rows)
 
     def ask(self) -> NDArray[np.int64]:
         """The last draw of every trial."""
         return np.asarray(self._next @ self._strides)
 
+    def reject(self, rows: NDArray[np.int64]) -> None:
+        """Draw again in these trials."""
+        self._next = self._next.copy()  # a learner may have kept the old one
+        self._next[rows] = self._learner.propose(self._streams.uniform(self._learner.draws, rows), rows)
+
     def tell(self, proposals: NDArray[np.int64], accuracies: NDArray[np.float64]) -> None:  # noqa: ARG002
         """Learn from the accuracies and draw again."""
         self._learner.learn(self._next, accuracies)
-        self._next = self._propose()
-
-    def _propose(self) -> Choices:
-        return self._learner.propose(self._streams.uniform(self._learner.draws))
+        self.reject(self._rows)
 
 
 def policy_method(

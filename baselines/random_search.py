@@ -51,22 +51,28 @@ class RandomSearchArrays:
         self._repeats = repeats
         self._proposed = np.zeros((len(streams), 0 if repeats else space.size), dtype=bool)
         self._rows = np.arange(len(streams))
-        self._left = space.size
+        self._left = np.full(len(streams), space.size)  # what each trial has not proposed
         self._next = streams.indices(space.size)
 
     def ask(self) -> NDArray[np.int64]:
         """The next draw of every trial."""
         return self._next
 
+    def reject(self, rows: NDArray[np.int64]) -> None:
+        """Draw again in these trials."""
+        if not self._repeats:
+            self._left[rows] -= ~self._proposed[rows, self._next[rows]]
+            self._proposed[rows, self._next[rows]] = True
+        self._next = self._next.copy()
+        while len(rows):
+            self._next[rows] = self._streams.indices(self._size, rows)
+            if self._repeats:
+                return
+            rows = rows[self._proposed[rows, self._next[rows]] & (self._left[rows] > 0)]
+
     def tell(self, proposals: NDArray[np.int64], accuracies: NDArray[np.float64]) -> None:  # noqa: ARG002
-        """Draw again, and without repetition again where the draw is an old one."""
-        self._next = self._streams.indices(self._size)
-        if self._repeats:
-            return
-        self._left -= not self._proposed[self._rows, proposals].any()
-        self._proposed[self._rows, proposals] = True
-        while self._left and len(again := np.flatnonzero(self._proposed[self._rows, self._next])):
-            self._next[again] = self._streams.indices(self._size, again)
+        """Draw again, whatever the outcome; without repetition again where the draw is an old one."""
+        self.reject(self._rows)
 
 
 DISTINCT, DISTINCT_ARRAYS = partial(RandomSearch, repeats=False), partial(RandomSearchArrays, repeats=False)

@@ -128,33 +128,44 @@ class RegularizedEvolutionArrays:
         self._cardinalities, self._strides = np.array(space.cardinalities), np.array(space.strides)
         self._groups = np.array([len(group.slots) for group in space.groups])
         self._firsts = np.cumsum(self._groups) - self._groups
+        tournament, mutation = settings.draws(len(self._strides))
+        self._draws = np.zeros((len(streams), BLOCK, tournament + mutation))
+        self._used = np.full(len(streams), BLOCK)  # children whose numbers are used up
         self._next = streams.indices(space.size)
 
     def ask(self) -> NDArray[np.int64]:
         """A random architecture until the populations are full, then a child of every trial."""
         return self._next
 
-    def tell(self, proposals: NDArray[np.int64], accuracies: NDArray[np.float64]) -> None:
-        """Let the proposals join, each in the place of the oldest member."""
-        place = self._told % self._settings.population
-        self._members[:, place], self._accuracies[:, place] = proposals, accuracies
-        self._told += 1
-        if self._told < self._settings.population:
-            self._next = self._streams.indices(self._space.size)
+    def reject(self, rows: NDArray[np.int64]) -> None:
+        """Propose again in these trials."""
+        self._next = self._next.copy()
+        population, told = self._settings.population, self._told
+        if told < population:
+            self._next[rows] = self._streams.indices(self._space.size, rows)
             return
-        population, (tournament, mutation) = self._settings.population, self._settings.draws(len(self._strides))
-        child = (self._told - population) % BLOCK
-        if child == 0:
-            self._draws = self._streams.uniform(BLOCK * (tournament + mutation)).reshape(len(self._rows), BLOCK, -1)
-        draws = self._draws[:, child]
+        if len(empty := rows[self._used[rows] == BLOCK]):
+            numbers = self._streams.uniform(BLOCK * self._draws.shape[2], empty)
+            self._draws[empty], self._used[empty] = numbers.reshape(len(empty), BLOCK, -1), 0
+        draws = self._draws[rows, self._used[rows]]
+        self._used[rows] += 1
+        tournament, _ = self._settings.draws(len(self._strides))
         if self._settings.distinct:
             age = np.argsort(draws[:, :tournament], axis=1, kind="stable")[:, : self._settings.sample]
         else:
             age = (draws[:, :tournament] * population).astype(np.int64)
         # The oldest stands behind the newest.
-        drawn = (age + self._told) % population + population * self._rows[:, None]
+        drawn = (age + told) % population + population * rows[:, None]
         best = np.argmax(self._accuracies.take(drawn), axis=1)
-        self._next = self._mutated(self._members.take(drawn[self._rows, best]), draws[:, tournament:])
+        parents = self._members.take(drawn[np.arange(len(rows)), best])
+        self._next[rows] = self._mutated(parents, draws[:, tournament:])
+
+    def tell(self, proposals: NDArray[np.int64], accuracies: NDArray[np.float64]) -> None:
+        """Let the proposals join, each in the place of the oldest member, and propose again in all."""
+        place = self._told % self._settings.population
+        self._members[:, place], self._accuracies[:, place] = proposals, accuracies
+        self._told += 1
+        self.reject(self._rows)
 
     def _mutated(self, parents: NDArray[np.int64], draws: NDArray[np.float64]) -> NDArray[np.int64]:
         slots = len(self._strides)

@@ -8,7 +8,7 @@ start at zero, there at 0.001 times a normal draw.
 
 from __future__ import annotations
 
-from baselines.policy import Adam, Baseline, Choices, Reals, Softmax, policy_method
+from baselines.policy import Adam, Baseline, Choices, Reals, Rows, Softmax, policy_method
 from tables.space import Space
 
 LEARNING_RATE = 0.03  # `baselines.policy` says how it was chosen; 0.01 in AutoDL-Projects
@@ -24,9 +24,9 @@ class Reinforce:
         self._adam = Adam(self._policy, learning_rate)
         self._baseline = Baseline(MOMENTUM, trials)
 
-    def propose(self, uniforms: Reals) -> Choices:
+    def propose(self, uniforms: Reals, rows: Rows = ...) -> Choices:
         """Draw an architecture."""
-        return self._policy.draw(uniforms)
+        return self._policy.draw(uniforms, rows)
 
     def learn(self, choices: Choices, accuracies: Reals) -> None:
         """Make what did better than the baseline more likely."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from baselines.policy import Adam, Choices, Reals, Softmax, policy_method
+from baselines.policy import Adam, Choices, Reals, Rows, Softmax, policy_method
 from tables.space import Space
 
 SAMPLES = 4  # of an update
@@ -26,9 +26,9 @@ class ScoreFunction:
         self._adam = Adam(self._policy, learning_rate)
         self._samples: list[tuple[Choices, Reals]] = []  # since the last update
 
-    def propose(self, uniforms: Reals) -> Choices:
+    def propose(self, uniforms: Reals, rows: Rows = ...) -> Choices:
         """Draw an architecture."""
-        return self._policy.draw(uniforms)
+        return self._policy.draw(uniforms, rows)
 
     def learn(self, choices: Choices, accuracies: Reals) -> None:
         """Keep the sample, and take a step when there are enough."""

@@ -85,7 +85,23 @@ def _parser() -> Parser:
         made.add_argument("--max-tokens", dest="tokens", type=int, metavar="N", help="prompt and completion")
         made.add_argument("--max-cost", dest="cost", type=float, metavar="MONEY", help="needs --prices")
         made.add_argument("--prices", type=infile, metavar="FILE", help=PRICES)
+        made.add_argument(
+            "--rewrite",
+            type=_rule,
+            metavar="PATTERN=REPLACEMENT",
+            action="append",
+            default=[],
+            help="what is new in every call, such as a date, stays out of the keys; a recording knows its rules",
+        )
     return parser
+
+
+def _rule(written: str) -> tuple[str, str]:
+    """A pattern, which may have an `=` in it, and what stands in its place."""
+    pattern, _, replacement = written.rpartition("=")
+    if not pattern:
+        raise argparse.ArgumentTypeError(f"expected PATTERN=REPLACEMENT, got {written}")
+    return pattern, replacement
 
 
 if __name__ == "__main__":

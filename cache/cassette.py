@@ -22,6 +22,7 @@ from cache.errors import CacheError, CorruptRecord
 from cache.key import TOO_DEEP, canonical, digest_bytes
 from cache.nearest import nearest_key, sketch
 from cache.record import RESTORE, Record
+from cache.rewriting import Rules
 from genius_replay import files
 from genius_replay.showing import brief
 
@@ -75,6 +76,11 @@ class Cassette(Mapping[str, Record]):
     def of_kind(self, kind: str) -> Iterator[Record]:
         """The records of a kind, by key; where the file says the kinds apart, no other record is looked at."""
         return (self[key] for key in self if self._held[key].kind == kind)
+
+    def rules(self) -> set[Rules]:
+        """The lists of rules by which requests were rewritten for their keys; raises CorruptRecord."""
+        looked = (key for key, held in self._held.items() if not isinstance(held, Packed) or held.is_rewritten)
+        return {self[key].rewrites for key in looked} - {()}
 
     def put(self, record: Record) -> bool:
         """Add `record` unless its key is there already; return whether it was added. The first answer stays."""

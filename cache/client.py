@@ -16,10 +16,11 @@ from typing import Protocol, TypeAlias, runtime_checkable
 
 from cache.cassette import Cassette
 from cache.errors import CacheError, ReplayMiss
-from cache.key import JSON, request_key
+from cache.key import JSON, keyed, request_key
 from cache.nearest import difference, nearest_key, sketch
 from cache.provider.spool import Spool
 from cache.record import PAID, Record
+from cache.rewriting import Rules, rewritten, shown
 from genius_replay.showing import brief
 
 Request: TypeAlias = Mapping[str, JSON]
@@ -136,6 +137,7 @@ class Client:
         self,
         records: Records | None = None,
         providers: Mapping[str, Provider | Queue] | None = None,
+        rewrites: Rules = (),
         unkept: Collection[str] = (),
     ) -> None:
         """Make a client.
@@ -143,6 +145,7 @@ class Client:
         Args:
             records: where answers are looked up and kept; None looks up and keeps nothing.
             providers: by kind of record; a kind that is not here can only be replayed.
+            rewrites: the rules by which requests are rewritten for their keys.
             unkept: kinds whose answers cost less to make again than to keep, such as what stands in a table.
 
         Raises:
@@ -152,6 +155,7 @@ class Client:
             raise CacheError("Expected records to replay from, or a provider to ask, got neither. Pass one.")
         self._records = _Nothing() if records is None else records
         self._providers, self._unkept = dict(providers or {}), frozenset(unkept)
+        self._rewrites = rewrites
         self.tally = Tally()
         self._counting = threading.Lock()
 
@@ -161,7 +165,11 @@ class Client:
 
     def find(self, kind: str, request: Request, *, sample: int = 0) -> Record | None:
         """Return the record of `request` if it is there; nothing is made and nothing is counted."""
-        return self._records.get(request_key(request, kind=kind, sample=sample))
+        return self._records.get(self.key(kind, request, sample=sample))
+
+    def key(self, kind: str, request: Request, *, sample: int = 0) -> str:
+        """Return the key of `request`, as it is rewritten; raises InvalidRequest."""
+        return request_key(rewritten(keyed(request), self._rewrites), kind=kind, sample=sample)
 
     def ask(self, kind: str, request: Request, *, sample: int = 0, where: str = "") -> Record:
         """Return the answer to `request`.
@@ -178,7 +186,7 @@ class Client:
             CorruptRecord, CacheError: the answer is there but cannot be believed or read, or cannot be stored.
             EndpointError, CacheError: see `cache.provider.endpoint.OpenAITransport.send`.
         """
-        provider, key = self._providers.get(kind), request_key(request, kind=kind, sample=sample)
+        provider, key = self._providers.get(kind), self.key(kind, request, sample=sample)
         record = self._records.get(key)
         if record is None and provider is not None:
             if not callable(provider):
@@ -209,26 +217,26 @@ class Client:
         made: dict[str, Record] = {}
 
         def keep(request: Request, reply: Reply) -> None:
-            record = self._put(_record(kind, request, sample, reply))
+            record = self._put(self._record(kind, request, sample, reply))
             made[record.key] = record
 
         if missing:
             provider.make(missing, keep)
         found = []
         for request in requests:
-            record = made.get(request_key(request, kind=kind, sample=sample))
+            record = made.get(self.key(kind, request, sample=sample))
             if record is not None:
                 self._count(hits=0)
             found.append(record or self.ask(kind, request, sample=sample))
         return found
 
     def _fetched(self, kind: str, request: Request, sample: int, provider: Provider, spool: Spool) -> Record:
-        waiting = spool.found(request_key(request, kind=kind, sample=sample))
+        waiting = spool.found(self.key(kind, request, sample=sample))
         self._count(hits=int(waiting is not None))
         if waiting is None:
             spool.reserve()
             try:
-                waiting = _record(kind, request, sample, provider(request))
+                waiting = self._record(kind, request, sample, provider(request))
                 spool.keep(waiting.to_line())
             except BaseException:
                 spool.clear()
@@ -249,13 +257,15 @@ class Client:
             self.tally = Tally(tally.requests + 1, tally.hits + hits, tally.misses + 1 - hits)
 
     def _miss(self, kind: str, request: Request, sample: int, where: str) -> ReplayMiss:
-        asked = Record(request, answer={}, sample=sample, kind=kind)
+        asked = self._record(kind, request, sample, Reply({}))
         nearest = self._records.nearest(asked.question)
-        diff = "" if nearest is None else difference(asked.request, nearest.request)
+        diff = "" if nearest is None else difference(asked.asked, nearest.asked)
         if nearest is not None and not diff:
             diff = f"only the sample differs: recorded {nearest.sample}, asked {sample}"
+        if nearest is not None and nearest.rewrites != asked.rewrites:
+            diff += f"\nrules: recorded with {shown(nearest.rewrites)}, asked with {shown(asked.rewrites)}"
         return ReplayMiss(asked.key, where, nearest, diff, len(self._records))
 
-
-def _record(kind: str, request: Request, sample: int, reply: Reply) -> Record:
-    return Record(request, reply.answer, sample, kind, reply.provenance, reply.observed)
+    def _record(self, kind: str, request: Request, sample: int, reply: Reply) -> Record:
+        how = reply.provenance, reply.observed, self._rewrites
+        return Record(request, reply.answer, sample, kind, *how)

@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from cache.errors import CorruptRecord
+from cache.errors import CacheError, CorruptRecord, InvalidRequest
 from cache.key import DIGEST_PREFIX, JSON, canonical, digest_bytes
 from cache.record import RESTORE, Record
 
@@ -43,7 +43,10 @@ def _hash(value: JSON) -> str:
 
 # -- writing ---
 
-_CONTENT = ("answer", "observed", "provenance", "request", "sample")  # of a record; its kind stands with the shape
+
+def _content(record: Record) -> tuple[str, ...]:
+    """The names of what a record holds; its kind stands with the shape."""
+    return ("answer", "observed", "provenance", "request", "sample", *(["rewrites"] if record.rewrites else []))
 
 
 @dataclass(eq=False)
@@ -141,7 +144,7 @@ class _Nodes:
 def written(records: Sequence[Record]) -> bytes:
     """The lines of a cassette behind its manifest."""
     nodes = _Nodes()
-    roots = [nodes.of({name: getattr(record, name) for name in _CONTENT}) for record in records]
+    roots = [nodes.of({name: getattr(record, name) for name in _content(record)}) for record in records]
     shared = nodes.shared(roots)
     before = [(node.hash, canonical({"is": node.encoded(), "shared": node.hash})) for node in shared]
     shapes: dict[tuple[str, bytes], list[tuple[Record, JSON, list[JSON]]]] = defaultdict(list)
@@ -195,9 +198,9 @@ def _refusing(what: str) -> Iterator[None]:
     """Turn whatever an edited line can raise into CorruptRecord."""
     try:
         yield
-    except CorruptRecord:
-        raise
     except Exception as error:
+        if isinstance(error, CacheError) and not isinstance(error, InvalidRequest):
+            raise
         raise CorruptRecord(f"{what} cannot be rebuilt ({error!r}). {RESTORE}") from error
 
 
@@ -210,6 +213,11 @@ class Packed(NamedTuple):
     shape: Any
     leaves: Sequence[JSON]
     shared: Shared
+
+    @property
+    def is_rewritten(self) -> bool:
+        """Whether rules rewrote its request, as its line says."""
+        return isinstance(self.shape, Mapping) and "rewrites" in self.shape
 
     def record(self) -> Record:
         """The record, rebuilt and verified.

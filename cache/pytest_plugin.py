@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from cache.errors import CacheError
-from cache.provider.endpoint import NO_KEY, OpenAITransport
+from cache.provider.credentials import NO_KEY
+from cache.provider.endpoint import OpenAITransport
 from cache.serving.server import serving
 from cache.serving.transport import SESSION, http_transport
 
@@ -31,7 +32,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the marker."""
-    config.addinivalue_line("markers", "cassette(file): from which the fixture `llm` answers; beside the test's file")
+    what = "from which the fixture `llm` answers, beside the test's file; by pattern what stands in its place in keys"
+    config.addinivalue_line("markers", f"cassette(file, rewrite={{}}): {what}")
 
 
 class Model:
@@ -61,7 +63,8 @@ def llm(request: pytest.FixtureRequest) -> Iterator[Model]:
         pytest.fail('Expected @pytest.mark.cassette("file.jsonl") at a test that uses `llm`. Add it.', pytrace=False)
     try:
         upstream = OpenAITransport() if request.config.getoption(_RECORD) else None
-        transport = http_transport(request.path.parent / marker.args[0], upstream=upstream)
+        file = request.path.parent / marker.args[0]
+        transport = http_transport(file, upstream=upstream, rewrite=marker.kwargs.get("rewrite", {}))
     except CacheError as error:
         pytest.fail(f"{error}{'' if request.config.getoption(_RECORD) else _HOW}", pytrace=False)
     with ExitStack() as stack:

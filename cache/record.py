@@ -6,7 +6,9 @@ As a line of canonical JSON a record is
      "reply": {"answer", "observed", "provenance"}}
 
 The key is the SHA-256 of `question`, the digest is the SHA-256 of `{"key", "reply"}`: together they cover every byte
-that is ever returned, so neither a request nor an answer can be edited unnoticed. Canonical JSON has one form, so
+that is ever returned, so neither a request nor an answer can be edited unnoticed. Where rules rewrote the request for
+its key (`cache.rewriting`), `question` holds it as rewritten, and `reply` also the `request` as it was sent and its
+`rewrites`, the rules. Canonical JSON has one form, so
 reading verifies question and reply as they stand in the line. Lines of the first version end with a sketch of the
 question, which served to find the nearest record; they are read, and written without it. A line is read only if it is
 byte for byte what is written of the record in it.
@@ -16,6 +18,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -26,10 +29,12 @@ from cache.errors import CacheError, CorruptRecord, InvalidRequest
 from cache.key import JSON, TOO_DEEP, canonical, digest_bytes, keyed, question
 from cache.nearest import sketch
 from cache.redaction import refuse_credentials
+from cache.rewriting import Rules, rewritten
 from genius_replay.showing import brief
 
 CHAT = "chat.completions"
-PAID = frozenset({CHAT, "completions", "embeddings", "messages", "responses"})
+RESPONSES = "responses"
+PAID = frozenset({CHAT, RESPONSES, "completions", "embeddings", "messages"})
 """The kinds that an endpoint answers, each named by its path; `messages` is Anthropic's."""
 RESTORE = "Restore the file it came from (for a cassette: `git checkout` it), or record the answer again."
 
@@ -49,6 +54,7 @@ class Record:
         kind: which interface answered.
         provenance: which API, published file and turn, reconstruction or local model the answer is from.
         observed: time, latency, usage, library versions, the model that really answered; may be empty.
+        rewrites: the rules by which the request is rewritten for its key; of a request that they leave as it is, none.
     """
 
     request: Mapping[str, JSON]
@@ -57,9 +63,13 @@ class Record:
     kind: str = CHAT
     provenance: Mapping[str, JSON] = field(default_factory=dict)
     observed: Mapping[str, JSON] = field(default_factory=dict)
+    rewrites: Rules = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "request", keyed(self.request))
+        if self.rewrites:
+            named = tuple((pattern, text) for pattern, text in self.rewrites)
+            object.__setattr__(self, "rewrites", named if rewritten(self.request, named) != self.request else ())
 
     def __repr__(self) -> str:
         return brief(self, f"{self.kind}, sample {self.sample}: {json.dumps(self.answer, default=str)}")
@@ -72,7 +82,12 @@ class Record:
     @property
     def question(self) -> bytes:
         """The canonical bytes whose digest is the key."""
-        return question(self.request, kind=self.kind, sample=self.sample)
+        return question(self.asked, kind=self.kind, sample=self.sample)
+
+    @cached_property
+    def asked(self) -> Mapping[str, JSON]:
+        """The request as its key sees it."""
+        return rewritten(self.request, self.rewrites)
 
     @property
     def text(self) -> str:
@@ -106,7 +121,8 @@ class Record:
         return self._seal[2]
 
     def _reply(self) -> dict[str, JSON]:
-        return {"answer": self.answer, "observed": self.observed, "provenance": self.provenance}
+        before: dict[str, JSON] = {"request": self.request, "rewrites": self.rewrites} if self.rewrites else {}
+        return {"answer": self.answer, "observed": self.observed, "provenance": self.provenance, **before}
 
     @cached_property
     def _seal(self) -> tuple[str, str, bytes]:
@@ -147,7 +163,9 @@ class Record:
             raise _no_line(line, error) from None
         if expected_key is not None and expected_key != said.key:
             raise CorruptRecord(f"Expected the record {expected_key}, got {said.key}. {RESTORE}")
-        record = cls(asked.request, replied.answer, asked.sample, asked.kind, replied.provenance, replied.observed)
+        request = asked.request if replied.request is None else replied.request
+        how = asked.sample, asked.kind, replied.provenance, replied.observed, replied.rewrites
+        record = cls(request, replied.answer, *how)
         try:
             record.believed(said.key, said.digest)
         except InvalidRequest as error:
@@ -163,6 +181,21 @@ class Record:
     def answers_as(self, other: Record) -> bool:
         """Whether two records of a key answer alike: when and under which name they were delivered does not count."""
         return self.key == other.key and _said(self) == _said(other)
+
+
+def body_of(answer: Mapping[str, JSON]) -> Mapping[str, JSON]:
+    """Return the object that an endpoint answered: the answer itself, or what is in the text as which others are kept.
+
+    >>> body_of({"content_type": "application/json", "text": '{"output": []}'})
+    {'output': []}
+    """
+    match answer:
+        case {"content_type": str(), "text": str(text)}:
+            with suppress(ValueError, RecursionError):
+                body = json.loads(text)
+                return body if isinstance(body, dict) else {}
+            return {}
+    return answer
 
 
 # -- the line as bytes ---
@@ -187,6 +220,8 @@ class _Reply(msgspec.Struct, forbid_unknown_fields=True):
     answer: dict[str, Any]
     observed: dict[str, Any]
     provenance: dict[str, Any]
+    request: dict[str, Any] | None = None
+    rewrites: tuple[tuple[str, str], ...] = ()
 
 
 def _sealed(question: bytes, reply: bytes) -> tuple[str, str, bytes]:

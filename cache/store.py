@@ -30,6 +30,7 @@ from cache.errors import CacheError
 from cache.key import DIGEST_PREFIX
 from cache.nearest import SKETCH_BYTES, nearest_key, sketch
 from cache.record import Record
+from cache.rewriting import Rules
 from cache.witness import Mark, see, seen
 from genius_replay import files
 from genius_replay.advice import install
@@ -175,6 +176,11 @@ class Store(AbstractContextManager["Store"]):
         rows = f"SELECT key, {tag} FROM Cache WHERE raw = 1 AND typeof(key) = 'text' AND typeof(tag) = 'blob'"
         key = nearest_key(sketch(question), self._select(rows))
         return None if key is None else self.get(key)
+
+    def rules(self) -> set[Rules]:
+        """The lists of rules by which requests were rewritten for their keys; errors as in `get`."""
+        keys = self._select("SELECT key FROM Cache WHERE instr(value, ?)", (b'"rewrites":[[',))
+        return {record.rewrites for (key,) in keys if (record := self.get(key)) is not None} - {()}
 
     def export(self) -> Cassette:
         """Return all records, each verified; errors as in `get`."""
@@ -359,10 +365,10 @@ class Store(AbstractContextManager["Store"]):
         rows = self._select("SELECT mode, filename, value FROM Cache WHERE key = ? AND raw = 1", (key,))
         return rows[0] if rows else None
 
-    def _select(self, statement: str, values: tuple[str | int, ...] = ()) -> list[Any]:
+    def _select(self, statement: str, values: tuple[str | int | bytes, ...] = ()) -> list[Any]:
         return list(self._rows(statement, values))
 
-    def _rows(self, statement: str, values: tuple[str | int, ...] = ()) -> Iterator[Any]:
+    def _rows(self, statement: str, values: tuple[str | int | bytes, ...] = ()) -> Iterator[Any]:
         """Yield rows over this thread's connection for reading; a fork opens its own."""
         try:
             if (connection := self._held()) is None:

@@ -12,10 +12,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.constraints import Constraint
 from harness.errors import OptimizerError
-from harness.loop import Budget, Objective, Problem, blaming, run
+from harness.loop import Budget, Problem, blaming, run
 from harness.objectives import TabularObjective
-from harness.protocol import ArrayFactory, Method
+from harness.protocol import ArrayOptimizer, Method
 from harness.streams import Stream, Streams
 from tables.space import Architecture, Space
 from tables.table import Table
@@ -26,10 +27,11 @@ CHUNK = 1000  # trials at once: bounds the memory of 10,000 trials
 class Courses(NamedTuple):
     """What every trial did on a table.
 
-    `proposals` is (trials, steps), indices in the space, -1 behind a trial's end. `incumbents` is (trials, budget): the
-    index of the most accurate proposal when so many units of the budget were spent, the earliest of several; a trial
-    that ended early keeps its last, and one that evaluated nothing has -1. `reached` is (trials,): the units that each
-    trial spent, which a trial of a method that repeats itself or is exhausted may have left short of the budget.
+    `proposals` is (trials, steps), rows of the table that were evaluated, -1 behind a trial's end; what was rejected is
+    left out. `incumbents` is (trials, budget): the row of the most accurate when so many units of the budget were
+    spent, the earliest of several; a trial that ended early keeps its last, and one that evaluated nothing has -1.
+    `reached` is (trials,): the units that each trial spent, which a trial of a method that repeats itself, is rejected
+    or is exhausted may have left short of the budget.
     """
 
     proposals: NDArray[np.int32]
@@ -38,62 +40,100 @@ class Courses(NamedTuple):
 
 
 def search(
-    method: Method, space: Space, table: Table, budget: Budget, trials: range, seed: int, *, arrays: bool = True
+    method: Method,
+    space: Space,
+    table: Table,
+    budget: Budget,
+    trials: range,
+    seed: int,
+    *,
+    constraints: Sequence[Constraint] = (),
+    arrays: bool = True,
 ) -> Courses:
     """Run trials of a method, as arrays if it can and `arrays` allows.
+
+    On a table without a figure of every architecture they run one by one: a proposal of such a one is rejected.
 
     Raises:
         HarnessError: if the table is of another space.
         OptimizerError, InvalidArchitecture: if the method fails, or proposes what is no architecture.
     """
-    objective = TabularObjective(space, table)
+    problem = Problem(space, free, constraints, TabularObjective(space, table))
+    many = method.arrays if arrays and table.places is None else None  # a row is an index of the space only then
+    told = _told(table, constraints) if many else table.accuracy
     found = []
     for start in range(0, len(trials), CHUNK):
-        chunk = trials[start : start + CHUNK]
-        if arrays and method.arrays is not None:
+        chunk, proposals = trials[start : start + CHUNK], None
+        if many is not None:
             with blaming(method.name):
-                proposals = _as_arrays(method.arrays, space, table.accuracy, budget, chunk, seed)
-        else:
-            proposals = _one_by_one(method, space, objective, budget, chunk, seed)
+                proposals = _as_arrays(many(space, Streams(seed, chunk)), told, budget, len(chunk))
+        if proposals is None:
+            proposals = _one_by_one(method, problem, table, budget, chunk, seed)
         found.append((proposals, *_incumbents(proposals, table.accuracy, budget)))
     courses, incumbents, reached = zip(*found, strict=True)
     return Courses(_stack(courses), np.vstack(incumbents), np.concatenate(reached))
 
 
+def _told(table: Table, constraints: Sequence[Constraint]) -> NDArray[np.float64]:
+    """(architectures,) what a search is told of each in percent, NaN where it is rejected."""
+    if not constraints:
+        return table.accuracy
+    architectures = map(tuple, table.architectures_at(range(len(table))).tolist())
+    refused = [any(constraint(each, 0, ()) for constraint in constraints) for each in architectures]
+    return np.where(refused, np.nan, table.accuracy)
+
+
 def _one_by_one(
-    method: Method, space: Space, objective: Objective, budget: Budget, trials: range, seed: int
+    method: Method, problem: Problem, table: Table, budget: Budget, trials: range, seed: int
 ) -> NDArray[np.int32]:
-    problem = Problem(space, free, (), objective)
     courses = []
     for trial in trials:
         with blaming(method.name):
-            optimizer = method.factory(space, Stream(seed, trial))
+            optimizer = method.factory(problem.space, Stream(seed, trial))
         trajectory = run(optimizer, problem, budget)
         evaluated = [step.trial.architecture for step in trajectory.evaluated]
-        courses.append([space.index_of(architecture) for architecture in evaluated if architecture is not None])
+        courses.append([table.index_of(architecture) for architecture in evaluated if architecture is not None])
     return _stack([np.array([course], dtype=np.int32) for course in courses])
 
 
 def _as_arrays(
-    factory: ArrayFactory, space: Space, accuracies: NDArray[np.float64], budget: Budget, trials: range, seed: int
-) -> NDArray[np.int32]:
-    optimizer = factory(space, Streams(seed, trials))
-    bounds = (budget.evaluations, budget.most_proposals)  # on a table every proposal is evaluated
-    most = min(bound for bound in bounds if bound is not None)
-    steps = np.full((most, len(trials)), -1, dtype=np.int32)  # a step is a row: written in one piece
-    seen = _Seen(len(trials), space.size)
-    for step in range(most):
-        proposed = optimizer.ask()
-        if proposed.shape != (len(trials),) or proposed.min() < 0:  # too large ones are found when they are looked up
-            raise OptimizerError(f"expected an index for each of {len(trials)} trials, got {proposed!r}")
-        steps[step] = proposed
-        optimizer.tell(proposed, accuracies[proposed])
-        if budget.unique is not None:
-            steps[step, seen.count >= budget.unique] = -1
-            seen.add(proposed)
-            if (seen.count >= budget.unique).all():
+    optimizer: ArrayOptimizer, told: NDArray[np.float64], budget: Budget, trials: int
+) -> NDArray[np.int32] | None:
+    """(trials, steps) what was evaluated, as in `Courses`; None if one is rejected and the method cannot be told so.
+
+    In a step every trial proposes until it has an accuracy, each at its own pace: all have evaluated as many then, so
+    that what a method has learned is as old in all of them.
+    """
+    most = budget.most_proposals
+    steps = np.full((min(most, budget.evaluations or most), trials), -1, dtype=np.int32)  # a step is a row
+    made = np.zeros(trials, dtype=np.int64)  # proposals of each trial
+    going = np.ones(trials, dtype=bool)
+    seen = _Seen(trials, len(told))
+    for step in range(len(steps)):
+        asking = np.flatnonzero(going)
+        while True:
+            proposed = optimizer.ask()
+            if proposed.shape != (trials,) or proposed.min() < 0:  # too large ones are found when they are looked up
+                raise OptimizerError(f"expected an index for each of {trials} trials, got {proposed!r}")
+            accuracies = told[proposed]
+            made[asking] += 1
+            asking = asking[np.isnan(accuracies[asking])]
+            going[asking] = made[asking] < most
+            asking = asking[going[asking]]
+            if not len(asking):
                 break
-    return np.ascontiguousarray(steps[: step + 1].T)
+            if not hasattr(optimizer, "reject"):
+                return None
+            optimizer.reject(asking)
+        steps[step, going] = proposed[going]
+        if budget.unique is not None:
+            seen.add(np.where(going, proposed, -1))
+            going &= seen.count < budget.unique
+        going &= made < most
+        if not going.any():
+            break
+        optimizer.tell(proposed, np.nan_to_num(accuracies))  # of a trial that has ended it matters no more
+    return np.ascontiguousarray(steps[(steps >= 0).any(axis=1)].T)
 
 
 class _Seen:
@@ -145,5 +185,5 @@ def _stack(parts: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:
 
 
 def free(architecture: Architecture) -> int:  # noqa: ARG001
-    """No cost: tables are searched without a constraint on it, and of a space of one's own it may not be known."""
+    """No cost where none is told: constraints ask for theirs, and of a space of one's own it may not be known."""
     return 0

@@ -1,15 +1,23 @@
-"""What an architecture must satisfy before it is evaluated: a window of multiply-accumulates, and novelty.
+"""What an architecture must satisfy before it is evaluated: bounds of a cost, and novelty.
 
-A constraint rejects in the same form as the grammar does, so that an optimiser is told one kind of thing.
+A constraint rejects in the same form as the grammar does, so that an optimiser is told one kind of thing. One rule
+holds for language models and classical methods alike: what is rejected is told, and counts as a proposal and not as an
+evaluation.
 """
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from harness.protocol import Reason, Rejection, in_millions
+import msgspec
+
+from harness.errors import HarnessError
+from harness.protocol import Missed, Reason, Rejection, in_millions
 from tables.space import Architecture
 
 Constraint: TypeAlias = "Callable[[Architecture, int, Collection[Architecture]], Rejection | None]"
@@ -36,6 +44,95 @@ class MacsWindow:
             return None
         reason, bound = (Reason.ABOVE_WINDOW, self.high) if cost > self.high else (Reason.BELOW_WINDOW, self.low)
         return Rejection(reason, f"{cost} M where {self.low} to {self.high} M are allowed", bound)
+
+
+WORDS = {
+    "macs": "multiply-accumulates",
+    "macs_thop": "multiply-accumulates (by the rule of thop)",
+    "params": "parameters",
+    "flops": "multiply-accumulates",
+}
+"""What a number of each cost counts; any other cost goes by its name."""
+
+
+class Bound(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Bounds of a cost by its name, both allowed; None where there is none.
+
+    >>> Bound.read("300e6 <= macs <= 330e6")
+    Bound(cost='macs', low=300000000.0, high=330000000.0)
+    >>> print(Bound.read("latency_ms<=12.5"))
+    at most 12.5 latency_ms
+    """
+
+    cost: str
+    low: float | None = None
+    high: float | None = None
+
+    @classmethod
+    def read(cls, text: str) -> Bound:
+        """What a person writes: "macs<=60e6", "params >= 1e6", "300e6<=macs<=330e6".
+
+        Raises:
+            HarnessError: it is something else, or leaves nothing between its bounds.
+        """
+        parts = [part.strip() for part in re.split("(<=|>=)", text)]
+        if ">=" in parts:
+            parts.reverse()
+        with suppress(ValueError):
+            match parts:
+                case [cost, ">=" | "<=", high] if _NAME.fullmatch(cost):
+                    return cls(cost, high=_number(high))
+                case [low, ">=" | "<=", cost] if _NAME.fullmatch(cost):
+                    return cls(cost, low=_number(low))
+                case [low, (">=" | "<=") as sign, cost, again, high] if sign == again and _NAME.fullmatch(cost):
+                    bound = cls(cost, _number(low), _number(high))
+                    if (bound.low or 0) <= (bound.high or 0):
+                        return bound
+        raise HarnessError(
+            f"expected a constraint such as macs<=60e6 or 300e6<=macs<=330e6, the lower bound first, got {text[:200]!r}"
+        )
+
+    def __str__(self) -> str:
+        low, high = (f"{each:,.12g}" for each in (self.low or 0, self.high or 0))
+        least, most = f"at least {low}", f"at most {high}"
+        said = least if self.high is None else most if self.low is None else f"from {low} to {high}"
+        return f"{said} {WORDS.get(self.cost, self.cost)}"
+
+
+_NAME = re.compile(r"[^\W\d]\w*")
+
+
+def _number(text: str) -> float:
+    if not math.isfinite(number := float(text)):
+        raise ValueError(text)
+    return number
+
+
+@dataclass(frozen=True)
+class Within:
+    """Holds a cost against its bounds, exactly.
+
+    `cost` gives that of an architecture; None where a table has none, and no accuracy either, which is told then.
+
+    >>> Within(Bound("params", high=10), lambda architecture: 12)((0, 1), 0, ()).detail
+    '12 parameters where at most 10 parameters are allowed'
+    """
+
+    bound: Bound
+    cost: Callable[[Architecture], float | None]
+
+    def __call__(self, architecture: Architecture, _macs: int, _tested: Collection[Architecture]) -> Rejection | None:
+        """Reject what costs more than is allowed, or less."""
+        value, low, high = self.cost(architecture), self.bound.low, self.bound.high
+        if value is not None and high is not None and value > high:
+            reason, bound = Reason.ABOVE_LIMIT, high
+        elif value is not None and low is not None and value < low:
+            reason, bound = Reason.BELOW_LIMIT, low
+        else:
+            return None
+        words = WORDS.get(self.bound.cost, self.bound.cost)
+        missed = Missed(words, *(f"{number:,.12g}" for number in (value, bound, abs(value - bound))))
+        return Rejection(reason, f"{missed.value} {words} where {self.bound} are allowed", missed=missed)
 
 
 def novel(architecture: Architecture, macs: int, tested: Collection[Architecture]) -> Rejection | None:  # noqa: ARG001

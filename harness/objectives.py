@@ -74,9 +74,12 @@ class TabularObjective:
                     f"{self.space.name} has {', '.join(ours.choices)}; name a table of this space, in this order"
                 )
 
-    def __call__(self, architecture: Architecture) -> float:
-        """The accuracy that a search is told, in percent (`Table.measure` says of which data)."""
-        return float(self.table.accuracy[self.table.index_of(architecture)])
+    def __call__(self, architecture: Architecture) -> float | Rejection:
+        """The accuracy that a search is told, in percent (`Table.measure` says of which data), or that it has none."""
+        row = self.table.row_of(architecture)
+        if row is None:
+            return Rejection(Reason.NO_FIGURE, self.table.no_figure(self.space.to_native(architecture)))
+        return float(self.table.accuracy[row])
 
 
 @dataclass(frozen=True)
@@ -134,10 +137,12 @@ class Asked:
         return self.client.ask(KIND, request) if self.wait else self.client.find(KIND, request)
 
 
-def _looked_up(record: Record) -> Figures:
+def _looked_up(record: Record) -> Figures | Rejection:
     match record.answer:
         case {"accuracy": int() | float() as told, "test": int() | float() as test}:
             return Figures(float(told), float(test))
+        case {"reason": str(reason)}:
+            return Rejection(Reason.NO_FIGURE, reason)
     raise BrokenRecording(record.key, "figures of another form")
 
 

@@ -85,20 +85,33 @@ class Reason(str, Enum):
     CONCLUDED = "no further improvement"
     ABOVE_WINDOW = "above the MACs window"
     BELOW_WINDOW = "below the MACs window"
+    ABOVE_LIMIT = "above a limit of cost"
+    BELOW_LIMIT = "below a limit of cost"
     REPEATED = "already tested"
     UNMEASURED = "not measured"
+    NO_FIGURE = "no figure in the table"
+
+
+class Missed(NamedTuple):
+    """The bound of a cost that was missed, as it is told: what is counted, how many there are, the bound, the rest."""
+
+    cost: str
+    value: str
+    bound: str
+    difference: str
 
 
 @dataclass(frozen=True)
 class Rejection:
     """A proposal that is not evaluated; `detail` says what was expected and what was got.
 
-    `bound` is the bound of a MACs window that was missed, in millions.
+    `bound` is the bound of a MACs window that was missed, in millions; `missed` says it of any other bound.
     """
 
     reason: Reason
     detail: str
     bound: int | None = None
+    missed: Missed | None = None
 
 
 @dataclass(frozen=True)
@@ -171,6 +184,13 @@ class ArrayOptimizer(Protocol):
 
     def ask(self) -> NDArray[np.int64]:
         """The proposal of every trial, as (trials,), without changing state."""
+
+    def reject(self, rows: NDArray[np.int64]) -> None:
+        """The proposals of these trials were rejected: they propose again, and all others what they did.
+
+        It is called before `tell` until every trial has an accuracy. Without it trials run one by one where a proposal
+        may be rejected.
+        """
 
     def tell(self, proposals: NDArray[np.int64], accuracies: NDArray[np.float64]) -> None:
         """The accuracy of every proposal in percent; both (trials,)."""

@@ -43,7 +43,7 @@ from harness.protocol import (
     Unmeasured,
 )
 from harness.shown import Shown
-from harness.specification import RUN, Ended, Specification, Turn
+from harness.specification import KINDS, RUN, Ended, Specification, Turn
 from harness.text import published
 from harness.text.published import Reader
 from harness.text.reply import Hear, verbatim
@@ -183,7 +183,7 @@ def perform(
     asked: list[Sequence[Message]] = []
     answers: list[Record] = []
     unread: dict[str, Rejection] = {}
-    place = ""
+    place, kind = "", KINDS[specification.model.api] if specification.model else CHAT
 
     def note(iteration: int, turn: int) -> None:
         nonlocal place
@@ -193,7 +193,7 @@ def perform(
     def complete(messages: Sequence[Message]) -> Completion:
         sample = specification.number + SAMPLES * asked.count(messages)
         asked.append(messages)
-        answer = client.ask(CHAT, request(specification, messages), sample=sample, where=place)
+        answer = client.ask(kind, request(specification, messages), sample=sample, where=place)
         answers.append(answer)
         heard = setting.hear(answer.answer)
         if heard.rejection:
@@ -341,7 +341,7 @@ def request(specification: Specification, messages: Sequence[Message]) -> dict[s
     if model is None:
         raise OptimizerError(f"{specification.method} asks a model, and its specification names none: name one")
     said: list[JSON] = [{"role": message["role"], "content": message["content"]} for message in messages]
-    return {"model": model.name, "messages": said, **model.parameters}
+    return {"model": model.name, "messages" if model.api == "chat" else "input": said, **model.parameters}
 
 
 def job(specification: Specification, architecture: Architecture) -> tuple[str, dict[str, JSON]]:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, TypeVar
 import msgspec
 
 from cache.key import JSON
-from cache.record import Record
+from cache.record import CHAT, RESPONSES, Record
 from genius_replay.showing import brief
 from harness.errors import BrokenRecording
 from harness.loop import Budget
@@ -22,6 +22,8 @@ from tables.space import Architecture, Slot
 T = TypeVar("T")
 
 RUN = "run"  # the kind of a run's record
+KINDS = {"chat": CHAT, "responses": RESPONSES}
+"""The kind of the records that an interface of language models makes."""
 
 Verdict: TypeAlias = Literal["accepted", "above", "below", "repeated", "unread"]
 """What a proposal was told; "unread" stands for feedback that could not be understood."""
@@ -79,6 +81,7 @@ class Model(Data, frozen=True, kw_only=True):
         answers: how the server holds answers to the space ("free": not at all).
         reader: what finds the design in an answer: "strict" in the form that was demanded, "published" in prose.
         protocol: how the model is talked to.
+        api: the interface of its endpoint, one of `KINDS`.
     """
 
     name: str
@@ -87,6 +90,7 @@ class Model(Data, frozen=True, kw_only=True):
     answers: str = "free"
     reader: str = "published"
     protocol: Protocol = Protocol()
+    api: Literal["chat", "responses"] = "chat"
 
     def __repr__(self) -> str:
         return brief(self, f"{self.name}: answers {self.answers}, {self.parameters}")

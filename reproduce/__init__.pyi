@@ -7,6 +7,7 @@ from harness.protocol import Proposal as Proposal
 from harness.protocol import Rejected as Rejected
 from harness.protocol import Trial as Trial
 from harness.run import Run as Run
+from reproduce.answering import Endpoint as Endpoint
 from reproduce.benchmarks import Opened as Opened
 from reproduce.benchmarks import open_table as open_table
 from reproduce.comparison.comparison import Comparison as Comparison

@@ -48,6 +48,8 @@ GROUPS = {
     "look at": {
         "query": Command("look up an architecture, or the best of a table", f"{DIGITS} --top 5"),
         "recordings": Command("recorded models: what became of their answers", "--format csv"),
+        "runs": Command("runs of recordings by name: show, split, leave out, compare, count", "show 329M:3.1"),
+        "feedback": Command("what GPT-4 did with what it was told, in all its published runs", "trend"),
         "supernets": Command("where DARTS and GDAS with shared weights went, on small pictures", "--format md"),
     },
     "search": {

@@ -10,23 +10,113 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, Literal, TypeAlias
+
+import msgspec
 
 from cache.cassette import Cassette
 from cache.client import Provider, Reply, Request
 from cache.errors import CacheError
 from cache.key import DIGEST_PREFIX, JSON, digest
+from cache.provider.credentials import KEY_VARIABLE
 from cache.provider.endpoint import OpenAITransport
 from cache.provider.limits import Spent
-from cache.record import CHAT
+from cache.record import PAID, Record
 from genius_replay.console import warn
+from genius_replay.showing import brief
 from harness.loop import raised
 from harness.run import Run
+from harness.specification import KINDS
 from reproduce.errors import UsageError
+
+NONE = "none"
+"""A temperature that is not sent: reasoning models refuse any."""
+TABLE = 'a table of every endpoint by its name, such as [mine] and below it model = "gpt-4.1"'
+SET_OTHERWISE = frozenset({"input", "messages", "model", "seed", "stream", "temperature"})
+"""What is no parameter of an endpoint: others give it, and an answer that is streamed is not read."""
 
 Answer: TypeAlias = Callable[[Sequence[Mapping[str, str]]], str]
 """A model as a function: the messages, each with its role and content → what it says."""
+
+
+class Endpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A language model behind an endpoint, and how it is asked.
+
+    >>> Endpoint("o4-mini", temperature="none", parameters={"reasoning_effort": "low"})
+    <Endpoint o4-mini: chat>
+
+    Attributes:
+        model: as the endpoint calls it.
+        base_url: such as http://127.0.0.1:8000/v1; else OPENAI_BASE_URL, else OpenAI's own.
+        key_variable: of the environment, in which the key is.
+        headers: sent with every request; `$NAME` in a value stands for that variable of the environment. A header
+            api-key, x-api-key or authorization is sent instead of the key.
+        query: put behind every address, such as the api-version of Azure.
+        timeout_s: seconds after which an attempt at an answer has failed, by default 1,800, or 600 without a byte.
+        api: the interface, "chat" (completions) or "responses".
+        parameters: sent with every request of this endpoint.
+        temperature: instead of that of the search; "none" leaves it out.
+
+    Raises:
+        UsageError: when it is made with something else.
+    """
+
+    model: str
+    base_url: str | None = None
+    key_variable: str = KEY_VARIABLE
+    headers: dict[str, str] = {}
+    query: dict[str, str] = {}
+    timeout_s: float | None = None
+    api: Literal["chat", "responses"] = "chat"
+    parameters: dict[str, Any] = {}
+    temperature: float | Literal["none"] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be sent; of types msgspec checks those that come from a file alone."""
+        if not (isinstance(self.model, str) and self.model):
+            raise UsageError(f"expected the name of a model, got {self.model!r}")
+        if self.api not in KINDS:
+            raise UsageError(f"expected an api as one of {', '.join(KINDS)}, got {self.api!r}")
+        if self.timeout_s is not None and not 0 < self.timeout_s < inf:
+            raise UsageError(f"expected a time-out of more than 0 seconds, got {self.timeout_s:g}")
+        if self.temperature is not None:
+            checked_temperature(self.temperature)
+        if others := sorted(SET_OTHERWISE & self.parameters.keys()):
+            raise UsageError(f"expected parameters without {', '.join(others)}, for which there are other ways, got it")
+
+    def __repr__(self) -> str:
+        return brief(self, f"{self.model}: {self.api}")  # neither where it is nor a header, which are private
+
+    def sent(self, parameters: Mapping[str, JSON], temperature: float | str) -> dict[str, JSON]:
+        """What is sent with every request: what a search sends, and its temperature, unless there are own ones."""
+        said = temperature if self.temperature is None else self.temperature
+        return {**parameters, **self.parameters, **({} if said == NONE else {"temperature": said})}
+
+
+def checked_temperature(said: object) -> float | str:
+    """A temperature that can be sent, or that none is; raises UsageError."""
+    if said == NONE or (isinstance(said, int | float) and 0 <= said < inf):
+        return said
+    raise UsageError(f"expected every temperature from 0 on, or {NONE}, got {said!r}")
+
+
+def read_endpoints(path: Path) -> dict[str, Endpoint]:
+    """The endpoints that a TOML file describes, by their names.
+
+    Raises:
+        UsageError: it cannot be read, is of another form, or describes none.
+    """
+    try:
+        found: dict[str, Endpoint] = msgspec.toml.decode(path.read_bytes(), type=dict[str, Endpoint])
+    except ImportError as error:
+        raise UsageError(f"{path}: {error}") from None
+    except (OSError, UnicodeDecodeError, msgspec.MsgspecError) as error:
+        raise UsageError(f"{path}: expected {TABLE}, got {error}") from None
+    if not found:
+        raise UsageError(f"{path}: expected {TABLE}, got none")
+    return found
 
 
 @dataclass(frozen=True)
@@ -54,7 +144,7 @@ class Answering:
         Raises:
             UsageError: it does.
         """
-        if self.alone and any(record.provenance.get("endpoint") != self.name for record in kept.of_kind(CHAT)):
+        if self.alone and any(record.provenance.get("endpoint") != self.name for record in _paid(kept)):
             raise UsageError(
                 f"{into}: expected answers of this endpoint or function alone, got others, or it is not known whose; "
                 "it was left as it is: name another file with --into"
@@ -70,11 +160,24 @@ class Answering:
             )
 
 
+def _paid(kept: Cassette) -> Iterator[Record]:
+    """The records of what models answered."""
+    return (record for kind in PAID for record in kept.of_kind(kind))
+
+
 @contextmanager
-def endpoint(base_url: str | None, spent: Spent, *, fresh: bool) -> Iterator[Answering]:
+def endpoint(asked: Endpoint, spent: Spent, *, fresh: bool) -> Iterator[Answering]:
     """An endpoint with its ceilings, of which it is said at the end what was spent on it, and which models answered."""
     kept = "; what was answered is kept, the same search goes on from here"
-    with OpenAITransport(base_url, spent=spent) as transport:
+    with OpenAITransport(
+        asked.base_url,
+        key_variable=asked.key_variable,
+        headers=asked.headers,
+        query=asked.query,
+        timeout_s=asked.timeout_s,
+        kind=KINDS[asked.api],
+        spent=spent,
+    ) as transport:
         try:
             yield Answering(transport.send, transport.endpoint, fresh)
             kept = ""

@@ -129,7 +129,8 @@ class Opened:
         Standing(told=72.98..., test=72.89..., ties=(1, 1))
 
         Raises:
-            InvalidArchitecture: it is none of this table.
+            InvalidArchitecture: it is none of this table's space.
+            TableError: the table has no figure of it.
         """
         if isinstance(architecture, str):
             architecture = from_any(self.space, architecture)
@@ -150,7 +151,7 @@ def network_ranks(opened: Opened) -> NDArray[np.int64] | None:
     None where a rank cannot count networks: they are not fewer than the architectures, or each architecture was trained
     by itself, or it is not known, of a table of one's own.
     """
-    if opened.benchmark is None or not opened.benchmark.by_network:
+    if opened.benchmark is None or not opened.benchmark.by_network or opened.table.places is not None:
         return None
     space, test = opened.space, opened.held_out.test
     of_network = {space.network(space.architecture_at(row)): accuracy for row, accuracy in enumerate(test)}
@@ -161,6 +162,8 @@ def network_ranks(opened: Opened) -> NDArray[np.int64] | None:
 def what_counts(opened: Opened) -> str:
     """What ranks, and all other counts of architectures, on a table count."""
     space, benchmark = opened.space, opened.benchmark
+    if opened.table.places is not None:
+        return f"Ranks count the {len(opened.table):,} architectures, of {space.size:,}, that the table has figures of."
     if benchmark is None:
         return f"Ranks count {space.size:,} architectures."
     if space.networks is None:

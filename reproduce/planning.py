@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import product
-from math import inf
 from operator import index
 
 from msgspec import structs
@@ -18,6 +17,7 @@ from harness.specification import Protocol, Specification
 from harness.text.notation import from_any
 from harness.training.jobs import Training
 from reproduce import benchmarks, runs
+from reproduce.answering import Endpoint, checked_temperature
 from reproduce.arguments import positive
 from reproduce.benchmarks import Opened
 from reproduce.errors import UsageError
@@ -96,14 +96,15 @@ def plan(
 
 def asking(
     planned: Sequence[Specification],
-    model: str,
-    temperatures: Sequence[float],
+    endpoint: Endpoint,
+    temperatures: Sequence[float | str],
     answers: str,
     how: Protocol,
+    prompt: str,
     parameters: Mapping[str, JSON],
     seed: int | None,
 ) -> list[Specification]:
-    """The runs of a search, each asking a model at each temperature.
+    """The runs of a search, each asking a model at each temperature, or at its endpoint's own.
 
     Raises:
         UsageError: there is no such way to answer, or a temperature is none.
@@ -111,13 +112,15 @@ def asking(
     """
     if answers not in runs.ANSWERS:
         raise UsageError(f"expected answers as one of {', '.join(runs.ANSWERS)}, got {answers!r}")
-    if not temperatures or not all(isinstance(each, int | float) and 0 <= each < inf for each in temperatures):
-        raise UsageError(f"expected every temperature from 0 on, got {' '.join(map(repr, temperatures)) or 'none'}")
+    if not temperatures:
+        raise UsageError("expected every temperature from 0 on, got no temperature")
     found = []
-    for temperature, one in product(dict.fromkeys(temperatures), planned):
+    own = temperatures if endpoint.temperature is None else [endpoint.temperature]
+    for temperature, one in product(dict.fromkeys(map(checked_temperature, own)), planned):
         drawn = {} if seed is None else {"seed": seed + one.number}
         by = one.training or (one.table.table if one.table else None)
-        sent = {**parameters, "temperature": temperature, **drawn}
-        named = runs.model(model, runs.space_of(one), answers, sent, one.window, by, how)
+        sent = {**endpoint.sent(parameters, temperature), **drawn}
+        space = runs.space_of(one)
+        named = runs.model(endpoint.model, space, answers, sent, one.window, by, how, prompt, endpoint.api)
         found.append(structs.replace(one, model=named))
     return found

@@ -86,3 +86,19 @@ def refuse_unfit(how: Protocol, space: Space, answers: str) -> None:
             f"expected one design in symbols in form=prose, got proposals={how.proposals} vocabulary={how.vocabulary}; "
             "the reader of prose reads no others"
         )
+
+
+def as_published(how: Protocol, space: str) -> Protocol:
+    """The protocol by which a published wording is said: that of the space's preset, in which repeats alone may differ.
+
+    Raises:
+        UsageError: another is asked for.
+    """
+    name = "genius-imagenet" if space == "mobilenetv2-se" else f"genius-{space}"
+    preset = PRESETS.get(name, how)
+    if how != Protocol() and msgspec.structs.replace(how, repeats=preset.repeats) != preset:
+        raise UsageError(
+            f"expected the protocol {name} with the published wording, which says how it is answered, got another; "
+            "leave out --protocol, or name this one, with another value of repeats if need be"
+        )
+    return preset if how == Protocol() else how

@@ -8,7 +8,7 @@ from functools import cache, partial
 from importlib import metadata
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from baselines import catalogue
 from baselines.genius import TOLD, Prompts
@@ -29,7 +29,9 @@ from harness.text.reply import heard, verbatim
 from harness.text.strict import Form
 from harness.training.jobs import Scale, Training
 from reproduce.benchmarks import Opened
-from reproduce.protocols import refuse_unfit
+from reproduce.errors import UsageError
+from reproduce.protocols import as_published, refuse_unfit
+from reproduce.published import scripts
 from tables.source import Measure as Measured
 from tables.space import Space
 from tables.table import of_slots
@@ -39,6 +41,21 @@ ANSWERS: Mapping[str, Callable[[Space], dict[str, JSON]]] = {
     "json-object": lambda space: {"response_format": {"type": "json_object", "schema": space.json_schema()}},
     "json-schema": lambda space: {
         "response_format": {"type": "json_schema", "json_schema": {"name": "design", "schema": space.json_schema()}}
+    },
+    "json-schema-strict": lambda space: {
+        "response_format": {
+            "type": "json_schema",
+            "json_schema": {"name": "design", "schema": space.plain_schema(), "strict": True},
+        }
+    },
+    "tool-call": lambda space: {
+        "tools": [
+            {
+                "type": "function",
+                "function": {"name": strict.FUNCTION, "parameters": space.plain_schema(), "strict": True},
+            }
+        ],
+        "tool_choice": {"type": "function", "function": {"name": strict.FUNCTION}},
     },
     "gbnf": lambda space: {"grammar": space.gbnf()},
 }
@@ -67,7 +84,7 @@ DATA = {
 
 def form(space: Space, answers: str, how: Protocol = DEFAULT) -> Form:
     """The form that is demanded of an answer, for a way to answer and a protocol."""
-    kind = how.form if answers == "free" else "object"
+    kind = {"free": how.form, "tool-call": "call"}.get(answers, "object")
     return strict.form(space, kind, how.vocabulary, how.proposals, rationale=how.rationale)
 
 
@@ -116,18 +133,51 @@ def model(
     window: Window = None,
     by: str | Training | None = None,
     how: Protocol = DEFAULT,
+    prompt: str = "",
+    api: Literal["chat", "responses"] = "chat",
 ) -> Model:
     """A model and all that its requests hold: what `wording` says, and what else is sent.
 
+    A `prompt` that is "published" is that in which GPT-4 was asked, by GENIUS' own protocol.
+
     Raises:
         HarnessError: there is none of this name.
-        UsageError: the protocol does not fit the space or the way to answer.
+        UsageError: the protocol does not fit the space, the wording or the way to answer; there is no such prompt; or a
+            parameter is one by which answers are held to the space, or they cannot be.
+        DataMissing: the published wording has not been fetched.
     """
+    if prompt not in ("", PUBLISHED):
+        raise UsageError(f"expected the prompt {PUBLISHED}, or none for this project's own, got {prompt!r:.40}")
+    if prompt:
+        how = as_published(how, space.name)
     refuse_unfit(how, space, answers)
-    prompt = wording(space, answers, window, by, how).parts
-    sent = {**parameters, **ANSWERS[answers](space)}
+    said = scripts.wording_of(space.name, window) if prompt else wording(space, answers, window, by, how).parts
+    asked_for_one: dict[str, JSON] = {"n": 1} if prompt and space.name in scripts.SCRIPTS else {}  # as the scripts do
+    fields = ANSWERS[answers](space)
+    if api == "responses":
+        fields = _for_responses(fields)
+    if twice := sorted(fields.keys() & parameters.keys()):
+        raise UsageError(f"expected no parameter {', '.join(twice)}, which answers as {answers} give, got one")
     reader = PUBLISHED if how.form == "prose" else STRICT
-    return Model(name=name, parameters=sent, prompt=prompt, answers=answers, reader=reader, protocol=how)
+    sent = {**asked_for_one, **parameters, **fields}
+    return Model(name=name, parameters=sent, prompt=said, answers=answers, reader=reader, protocol=how, api=api)
+
+
+def _for_responses(fields: Mapping[str, Any]) -> dict[str, JSON]:
+    """The fields of a way to answer, as the interface Responses takes them; raises UsageError if it does not."""
+
+    def flat(one: Mapping[str, Any]) -> dict[str, JSON]:
+        """What chat completions put into a member that is named as the type stands beside the type."""
+        return {**{name: said for name, said in one.items() if name != one["type"]}, **one.get(one["type"], {})}
+
+    match fields:
+        case {"response_format": form}:
+            return {"text": {"format": flat(form)}}
+        case {"tools": [tool], "tool_choice": choice}:
+            return {"tools": [flat(tool)], "tool_choice": flat(choice)}
+        case {"grammar": _}:
+            raise UsageError("expected answers in another way than gbnf of the api responses, which takes no grammar")
+    return {}
 
 
 def space_of(specification: Specification) -> Space:
@@ -157,9 +207,9 @@ def setting(specification: Specification, methods: Mapping[str, Method] = Mappin
     if (make := method.with_model) is None:
         raise HarnessError(f"{method.name} asks no model, and one is named; leave out --model")
     how = asked.protocol
-    prompts = Prompts.of(asked.prompt, **{name: getattr(how, name) for name in TOLD})
-    strictly = asked.reader == STRICT
-    read, hear = (form(space, asked.answers, how).read, heard) if strictly else (published.read, verbatim)
+    prompts = Prompts.of(scripts.parts(asked.prompt), **{name: getattr(how, name) for name in TOLD})
+    strictly, hears = asked.reader == STRICT, partial(heard, function=strict.FUNCTION * (asked.answers == "tool-call"))
+    read, hear = (form(space, asked.answers, how).read, hears) if strictly else (published.read, verbatim)
     return Setting(space, macs, partial(make, space, prompts), read, hear, code=code, oblivious=oblivious)
 
 
@@ -204,7 +254,10 @@ def figures(opened: Opened) -> Provider:
     """The provider of a table's figures."""
 
     def look_up(request: Request) -> Reply:
-        told, test = opened.figures(opened.space.from_native(str(request["architecture"])))
+        architecture = opened.space.from_native(str(request["architecture"]))
+        if opened.table.row_of(architecture) is None:
+            return Reply({"reason": opened.table.no_figure(str(request["architecture"]))})
+        told, test = opened.figures(architecture)
         return Reply({"accuracy": told, "test": test})
 
     return look_up

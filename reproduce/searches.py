@@ -19,19 +19,18 @@ from cache.client import Client, Provider, Queue, Records, Shelf
 from cache.errors import CacheError
 from cache.key import JSON
 from cache.provider.limits import Clock, Limits, Spent
-from cache.record import CHAT
 from cache.store import Store
 from genius_replay.side_by_side import SideBySide
 from harness.loop import After, Budget
 from harness.objectives import FIGURES
 from harness.run import Run, perform_all
-from harness.specification import Protocol, Specification
+from harness.specification import KINDS, Protocol, Specification
 from harness.training import queue
 from harness.training.jobs import KIND as TRAINING
 from harness.training.jobs import Training
 from harness.training.local import LocalExecutor
 from reproduce import answering, benchmarks, data, protocols, runs
-from reproduce.answering import Answer
+from reproduce.answering import Answer, Endpoint
 from reproduce.arguments import expect_types, positive, several
 from reproduce.benchmarks import AnyTable
 from reproduce.errors import UsageError
@@ -54,13 +53,14 @@ def search(
     seed: int | None = None,
     start: str | Sequence[Architecture | str] = (),
     after: After | None = None,
-    model: str | None = None,
+    model: str | Endpoint | Sequence[str | Endpoint] | None = None,
     complete: Answer | None = None,
     base_url: str | None = None,
-    temperature: float | Sequence[float] = 0.0,
+    temperature: float | str | Sequence[float | str] = 0.0,
     window: tuple[int, int] | None = None,
     answers: str = "free",
     protocol: str | Sequence[str] | Protocol = (),
+    prompt: str = "",
     parameters: Mapping[str, JSON] | None = None,
     limits: Limits | None = None,
     fresh: bool = False,
@@ -87,14 +87,15 @@ def search(
         seed: of the method, by default 0; to a model it is sent as the seed plus the trial, if it is given.
         start: designs that each trial begins with; they count in the budget.
         after: is shown every step when it has happened; if it says True, that trial ends there.
-        model: a language model, as the endpoint calls it, or what a function is to be called.
+        model: a language model, as the endpoint calls it, or an `Endpoint`; or what a function is to be called.
         complete: a Python function as the model: messages → text. Its answers are kept by its source.
         base_url: of the endpoint, such as http://127.0.0.1:8000/v1; else OPENAI_BASE_URL.
-        temperature: sent to the model; several make several searches.
+        temperature: sent to the model, "none" for none; several make several searches.
         window: bounds of the cost in millions, of the space whose problem states them.
         answers: how a model may answer, one of `reproduce.runs.ANSWERS`.
         protocol: how the model is talked to: the name of a preset such as "genius-nas-bench-201", "FIELD=VALUE" for
             each field that differs, or a `harness.Protocol`.
+        prompt: "published" for the words in which GPT-4 was asked, which have to be fetched.
         parameters: sent with every request.
         limits: ceilings on what an endpoint may cost.
         fresh: whether no answer is used that another endpoint gave before.
@@ -113,7 +114,7 @@ def search(
         CacheError: there is no answer, a ceiling is reached, or an answer cannot be kept.
     """
     expect_types(search, locals())
-    temperatures = [*temperature] if isinstance(temperature, Sequence) else [temperature]
+    temperatures = several(temperature)
     of_endpoint = base_url or fresh or limits not in (None, Limits())
     how = protocols.protocol(protocol)
     if not model and (
@@ -122,13 +123,19 @@ def search(
         raise UsageError("expected the name of a language model, since options of one are given, got none")
     if complete and of_endpoint:
         raise UsageError("expected a function or an endpoint as the model, got both; leave out base_url, fresh, limits")
+    endpoints = [Endpoint(one, base_url) if isinstance(one, str) else one for one in several(model) if one]
+    if len(endpoints) > 1:
+        raise UsageError(f"expected one model, got {len(endpoints)}")
+    endpoint = endpoints[0] if endpoints else None
     if not (method or model or run):
         raise UsageError(f"expected a method or a model, got neither; methods are {', '.join(catalogue.METHODS)}")
     start = several(start)
     opened, chosen = None if table is None else benchmarks.open_table(table), catalogue.method(method or GENIUS)
-    planned = plan(chosen, opened, training, budget, trials, seed, start, window, run, model)
-    if model:
-        planned = asking(planned, model, temperatures, answers, how, parameters or {}, seed)
+    planned = plan(
+        chosen, opened, training, budget, trials, seed, start, window, run, endpoint.model if endpoint else None
+    )
+    if endpoint:
+        planned = asking(planned, endpoint, temperatures, answers, how, prompt, parameters or {}, seed)
     own = {chosen.name: chosen}
     runs.setting(planned[0], own)  # refused here, before anything is opened
     recording = None if into is None else Path(into)
@@ -142,12 +149,12 @@ def search(
     clock = clock or Clock(sleep=together.go_on)
     with ExitStack() as stack:
         who, progress = None, Progress(planned)
-        if model:
+        if endpoint:
             progress.spent = Spent(limits or Limits(), clock, progress.retrying)
-            asked = answering.endpoint(base_url, progress.spent, fresh=fresh)  # which opens nothing yet
-            who = answering.function(complete, model) if complete else stack.enter_context(asked)
+            asked = answering.endpoint(endpoint, progress.spent, fresh=fresh)  # which opens nothing yet
+            who = answering.function(complete, endpoint.model) if complete else stack.enter_context(asked)
             who.refuse_others(recording, known)
-            providers[CHAT] = who.send
+            providers[KINDS[endpoint.api]] = who.send
             stack.enter_context(progress)
             after = progress.after(after)
         kept = stack.enter_context(keeping(store, who.apart if who else "")) if training or model else Cassette()

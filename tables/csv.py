@@ -6,11 +6,17 @@
     10,70.5,69.5
     11,74.25,73
 
-`tables.own` says how an architecture may be written; with commas in it, it stands in quotes. Accuracies are percent.
-A search may ask for any architecture of the space, so each has to be there: once, or in as many lines as every other
-one, one a seed. Then accuracies are the means, and the lines are the table's `runs`. Columns `params` and `flops`
-(multiply-accumulates) may follow, and `seed`, which is not kept; so may any other cost, such as `latency_ms`: a number
-in every line, of several lines the mean. Semicolons or tabs may separate columns.
+`tables.own` says how an architecture may be written; with commas in it, it stands in quotes. It may also have a column
+a slot in place of `architecture`, titled by the slot's name, in which the names of choices stand:
+
+    layer 1,layer 2,accuracy
+    16,64,71.25
+
+Accuracies are percent. An architecture has one line, or as many as every other one, one a seed. Then accuracies are the
+means, and the lines are the table's `runs`. An architecture of the space may be left out, and then has no figure; only
+where the space is guessed from keys every one has to be there. Columns `params` and `flops` (multiply-accumulates) may
+follow, and `seed`, which is not kept; so may any other cost, such as `latency_ms`: a number in every line, of several
+lines the mean. Semicolons or tabs may separate columns.
 """
 
 from __future__ import annotations
@@ -31,6 +37,7 @@ from tables.source import OWN, Measure, Origin, Source
 from tables.space import Architecture, Space
 from tables.storage import COLUMN_KINDS, Columns
 
+ARCHITECTURE = "architecture"
 HEADERS = "architecture,accuracy or architecture,accuracy,test"
 ACCURACIES = {"accuracy": "runs", "test": "test_runs"}
 """Columns of accuracies, with that of the single trainings behind each in a table."""
@@ -45,8 +52,13 @@ class _Row(NamedTuple):
     """One line of the file: its number from 1, the architecture as it is written, and the entries by column."""
 
     line: int
-    text: str
+    written: tuple[str, ...]  # in a column, or in one for each slot
     numbers: dict[str, float]  # accuracies in percent
+
+    @property
+    def text(self) -> str:
+        """The architecture as a message quotes it."""
+        return ", ".join(self.written)
 
 
 def read(
@@ -58,7 +70,8 @@ def read(
         data: the file.
         name: what the table is to be called.
         space: the table's key, in whose notation architectures may also be written; without one it is inferred: the
-            symbols of a slot are those that the file has in it, in numerical or else alphabetical order.
+            symbols of a slot are those that the file has in it, in numerical or else alphabetical order. Its slots are
+            then the columns before `accuracy`, unless there is one of architectures.
         spaces: that a file without a space of its own may turn out to be of (`tables.own.read`).
         place: what messages call the file; its name, if it is left out.
 
@@ -66,20 +79,27 @@ def read(
         TableError: the file is no complete table; names the line and what to mend.
     """
     refuse = own.refuser(place or name)
-    titles, rows = _rows(data, refuse)
+    first, titles, rows = _rows(data, space, refuse)
     keys = [Key(f"line {row.line}", row.text) for row in rows]
-    if space is None:
-        space, found = own.read(keys, name, spaces, refuse)
+    guessed = False
+    if first != [ARCHITECTURE]:
+        space, found = own.read_columns(keys, first, [row.written for row in rows], space, name, refuse)
+    elif space is None:
+        declared = [*spaces]
+        space, found = own.read(keys, name, declared, refuse)
+        guessed = space not in declared
     else:
         found = own.read_in(keys, space, refuse)
     lines = _lines_of(found, rows, refuse)
-    own.refuse_incomplete(space, lines, refuse)
-    in_order = [lines[architecture] for architecture in sorted(lines)]
+    order = sorted(lines)
+    in_order = [lines[architecture] for architecture in order]
     # By title, (n, lines).
     held = {title: np.array([[row.numbers[title] for row in each] for each in in_order]) for title in titles}
     told = {title: held[title] for title in ACCURACIES if title in titles}
     remarks = own.in_percent(told, keys[0].place, refuse)
-    columns = {"file_order": np.array([space.index_of(architecture) for architecture in lines])}
+    columns, partial = own.placed(space, order, refuse, guessed=guessed)
+    rows_of = {architecture: row for row, architecture in enumerate(order)}
+    columns = {**columns, "file_order": np.array([rows_of[architecture] for architecture in lines])}
     for title, runs in held.items():
         if title in COSTS:
             columns[title] = runs[:, 0]
@@ -89,26 +109,34 @@ def read(
                 columns[ACCURACIES[title]] = runs
     measure = Measure.VALIDATION if "test" in told else Measure.NO_SPLIT
     origin = Origin("a CSV file", OWN, path=name, licence="not stated")
-    return Source(name, space, measure, origin, remarks=remarks), columns
+    return Source(name, space, measure, origin, remarks=partial + remarks), columns
 
 
-def _rows(data: bytes, refuse: Refuse) -> tuple[list[str], list[_Row]]:
-    """The titles of the columns behind the first, and all lines of the file."""
+def _rows(data: bytes, space: Space | None, refuse: Refuse) -> tuple[list[str], list[str], list[_Row]]:
+    """The titles of the columns of architectures and of the others, and all lines of the file."""
     try:
         text = data.decode("utf-8-sig")  # spreadsheets put a byte order mark in front
     except UnicodeDecodeError as error:
         refuse("", f"expected text in UTF-8 ({error}); save the file as UTF-8")
     lines = _lines(text, refuse)
     number, header = next(lines, (1, []))
-    first, *titles = [title.strip().lower() for title in header] or [""]
+    all_titles = [own.column(title) for title in header]
+    shown = all_titles[: all_titles.index("accuracy")] if "accuracy" in all_titles else []
+    slots = [own.column(slot.name) for slot in space.slots] if space else shown
+    first = [ARCHITECTURE] if ARCHITECTURE in all_titles[:1] else slots
+    titles = [title for title in all_titles if title not in first]
     known = {*ACCURACIES, *COSTS, SEED, *(each for each in titles if _OWN.fullmatch(each) and each not in COLUMN_KINDS)}
-    if first != "architecture" or "accuracy" not in titles or len({*titles} & known) < len(titles):
-        further = f"{', '.join(COSTS)} and {SEED} may follow, and costs such as latency_ms, each once"
+    few = space is None and len(first) < 2 and first != [ARCHITECTURE]  # a key under another title
+    misfit = {*first} - {*all_titles} or {*titles} - known or {*first} & {*known, ""} or few
+    if misfit or "accuracy" not in titles or len({*all_titles}) < len(all_titles):
+        columns = f"the columns {', '.join(slots)}" if space else "a column for each slot"
+        further = f"{', '.join(COSTS)} and {SEED} may follow, and costs such as latency_ms, each once; "
+        further += f"in place of architecture there may be {columns}"
         refuse(f"line {number}", f"expected the header {HEADERS}, got {','.join(header)[:200]!r}; {further}")
-    rows = [_row(number, entries, titles, refuse) for number, entries in lines]
+    rows = [_row(number, entries, all_titles, first, refuse) for number, entries in lines]
     if not rows:
         refuse(f"line {number}", "expected a line for every architecture, got none")
-    return titles, rows
+    return first, titles, rows
 
 
 def _lines(text: str, refuse: Refuse) -> Iterator[tuple[int, list[str]]]:
@@ -122,14 +150,14 @@ def _lines(text: str, refuse: Refuse) -> Iterator[tuple[int, list[str]]]:
         refuse(f"line {reader.line_num}", f"not CSV ({error})")
 
 
-def _row(line: int, entries: Sequence[str], titles: Sequence[str], refuse: Refuse) -> _Row:
+def _row(line: int, entries: Sequence[str], titles: Sequence[str], first: Sequence[str], refuse: Refuse) -> _Row:
     place = f"line {line}"
-    if len(entries) != 1 + len(titles):
+    if len(entries) != len(titles):
         hint = "; an architecture with commas has to stand in quotes"
-        refuse(place, f"expected {1 + len(titles)} entries, got {len(entries)}{hint}")
-    entered = zip(titles, entries[1:], strict=True)
-    numbers = {title: _number(text.strip(), title, place, refuse) for title, text in entered}
-    return _Row(line, entries[0].strip(), numbers)
+        refuse(place, f"expected {len(titles)} entries, got {len(entries)}{hint}")
+    entered = dict(zip(titles, map(str.strip, entries), strict=True))
+    written = tuple(entered.pop(title) for title in first)
+    return _Row(line, written, {title: _number(text, title, place, refuse) for title, text in entered.items()})
 
 
 def _number(text: str, title: str, place: str, refuse: Refuse) -> float:

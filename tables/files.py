@@ -18,13 +18,14 @@ LARGEST = 2**30
 """Bytes of a file, also of what a gzipped one holds."""
 
 
-def build(path: Path, folder: Path, spaces: Iterable[Space] = ()) -> Path:
+def build(path: Path, folder: Path, spaces: Iterable[Space] = (), space: Space | None = None) -> Path:
     """The table of the file at `path`, written into a folder and named after the file; returns where it is.
 
     Args:
         path: a CSV file (`tables.csv`), or JSON as GENIUS and the authors of its benchmarks publish it.
         folder: made if it is not there.
         spaces: that are declared, whose own keys the file may have (`tables.own`).
+        space: that the table is of, whatever the file shows.
 
     Raises:
         TableError: the file cannot be read or is no complete table, or the table cannot be written.
@@ -34,7 +35,7 @@ def build(path: Path, folder: Path, spaces: Iterable[Space] = ()) -> Path:
     if (reader := READERS.get(name.suffix.lower())) is None:
         built = "a built table already" if data.startswith(storage.SIGNATURE) else f"{path.suffix or 'no suffix'!r}"
         raise TableError(f"{path}: expected {EXPECTED}, got {built}; name the file by what it holds")
-    return storage.build(*reader(data, name.stem, spaces=spaces, place=str(path)), data, folder)
+    return storage.build(*reader(data, name.stem, space, spaces=spaces, place=str(path)), data, folder)
 
 
 def content(path: Path) -> bytes:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from tables.errors import InvalidArchitecture, TableError
 from tables.space import Architecture, Group, Notation, Slot, Space
+from tables.storage import Columns
 
 
 class Key(NamedTuple):
@@ -71,18 +72,66 @@ def read(keys: Sequence[Key], name: str, spaces: Iterable[Space], refuse: Refuse
     _refuse_numbers(keys, refuse)
     if overlong := next((place for place, text in keys if len(text) > LONGEST), None):
         refuse(overlong, f"expected an architecture, got a text of more than {LONGEST:,} characters")
-    for space in spaces:
-        if space.notation and space.notation.names and (found := _all_of(space, keys)):
-            return space, found
+    named = [space for space in spaces if space.notation and space.notation.names]
+    declared = [(space, found) for space in named if (found := _all_of(space, keys))]
+    if whole := next(filter(_is_whole, declared), None):
+        return whole
     written = [_symbols(key.text) for key in keys]
     if problem := _problem(keys, written):
         texts = [key.text for key in keys]
         readings = [reading for part in _PARTS if (reading := _notation(texts, part, name))]
-        if not readings:
-            refuse(*problem)
-        return next((each for each in readings if each[0].size == len(set(texts))), readings[0])
-    digits = all(len(symbol) == 1 and symbol in "0123456789" for symbols in written for symbol in symbols)
-    return _inferred(written, ("" if digits else " ").join("{}" for _ in written[0]), name)
+    else:
+        digits = all(len(symbol) == 1 and symbol in "0123456789" for symbols in written for symbol in symbols)
+        readings = [_inferred(written, ("" if digits else " ").join("{}" for _ in written[0]), name)]
+    shown = next(filter(_is_whole, readings), None) or next(iter([*declared, *readings]), None)
+    if shown is None:
+        refuse(*(problem or keys[0]))
+    return shown
+
+
+def read_columns(
+    keys: Sequence[Key],
+    titles: Sequence[str],
+    written: Sequence[Sequence[str]],
+    space: Space | None,
+    name: str,
+    refuse: Refuse,
+) -> tuple[Space, list[Architecture]]:
+    """The space of architectures that are written in a column a slot, and each of them.
+
+    Args:
+        keys: in the order of the file.
+        titles: of the columns.
+        written: the choice of every slot in the order of the titles, for each key.
+        space: whose slots have these names; without one it is that of the names that occur, numbers by their size.
+        name: of the space, if it is not given.
+        refuse: called for what is no choice of a slot.
+    """
+    if space is None:
+        columns = [sorted({*entries}, key=_by_size) for entries in zip(*written, strict=True)]
+        space = Space(name, name, (Group("Slots", tuple(map(Slot, titles, map(tuple, columns)))),))
+        if same := next((slot for slot in space.slots if len(slot.choices) == 1), None):
+            refuse("", f"{same.name} is {same.choices[0][:200]!r} in every line, which is no choice; leave it out")
+    order = [titles.index(column(slot.name)) for slot in space.slots]
+    found = []
+    for (place, _), entries in zip(keys, written, strict=True):
+        for slot, position in zip(space.slots, order, strict=True):
+            if entries[position] not in slot.choices:
+                refuse(place, f"{slot.name} takes {', '.join(slot.choices)}, got {entries[position][:200]!r}")
+        found.append(tuple(slot.choices.index(entries[at]) for slot, at in zip(space.slots, order, strict=True)))
+    return space, found
+
+
+def column(slot: str) -> str:
+    """The title of a slot's column: letters of any size, without blanks around it."""
+    return slot.strip().lower()
+
+
+def _by_size(written: str) -> tuple[bool, float, str]:
+    """An order of what is written: numbers first, by their size."""
+    with suppress(ValueError):
+        return False, float(written), written
+    return True, 0.0, written
 
 
 def read_in(keys: Sequence[Key], space: Space, refuse: Refuse) -> list[Architecture]:
@@ -97,13 +146,40 @@ def read_in(keys: Sequence[Key], space: Space, refuse: Refuse) -> list[Architect
     return found
 
 
-def refuse_incomplete(space: Space, found: Iterable[Architecture], refuse: Refuse) -> None:
-    """Refuse a file without a key for every architecture of its space: a search may ask for any."""
-    present = {space.index_of(architecture) for architecture in found}
-    if (size := space.size) != len(present):
-        first = space.to_native(space.architecture_at(next(row for row in range(size) if row not in present)))
-        count = f"{size - len(present)} of {size}" if size < 10**100 else "nearly all"
-        refuse("", f"{count} architectures are missing, the first is {first[:200]!r}; a search may ask for any of them")
+def placed(
+    space: Space, found: Iterable[Architecture], refuse: Refuse, *, guessed: bool = False
+) -> tuple[Columns, tuple[str, ...]]:
+    """The column `place` of a table with these architectures, in their order, and what is to be said of it.
+
+    Neither, if they are all of the space. Where that was guessed from keys they have to be: one may be wrong or lost.
+    """
+    places = sorted(map(space.index_of, found))
+    if len(places) == space.size:
+        return {}, ()
+    first = space.to_native(space.architecture_at(first_absent(places)))
+    if guessed:
+        count = f"{space.size - len(places)} of {space.size}" if space.size < 10**100 else "nearly all"
+        refuse(
+            "",
+            f"{count} architectures are missing, the first is {first[:200]!r}; if they are to have no figure, name the "
+            "space (--space FILE.py:NAME), or write a column for each slot in place of `architecture`",
+        )
+    if space.size > np.iinfo(np.int64).max:
+        refuse("", "expected at most 2^63 architectures in the space of a table, got more")
+    lacking = f"{space.size - len(places):,} of {space.size:,} architectures have no figure, the first is"
+    remark = f"{lacking} {first[:200]!r}: a proposal of one is rejected, and ranks are among the {len(places):,} others"
+    return {"place": np.array(places)}, (remark,)
+
+
+def _is_whole(reading: tuple[Space, list[Architecture]]) -> bool:
+    """Whether these are all architectures of the space."""
+    space, found = reading
+    return len(set(found)) == space.size
+
+
+def first_absent(places: Sequence[int]) -> int:
+    """The first index that is not among these, which ascend."""
+    return next((row for row, place in enumerate(places) if place != row), len(places))
 
 
 def in_percent(accuracies: Mapping[str, NDArray[np.float64]], place: str, refuse: Refuse) -> tuple[str, ...]:
@@ -124,10 +200,9 @@ def in_percent(accuracies: Mapping[str, NDArray[np.float64]], place: str, refuse
 
 
 def _all_of(space: Space, keys: Sequence[Key]) -> list[Architecture] | None:
-    """The architecture of each key, if they are all of the space's own keys."""
+    """The architecture of each key, if each is one of the space's own keys."""
     with suppress(InvalidArchitecture):
-        found = [space.from_native(key.text) for key in keys]
-        return found if len(set(found)) == space.size else None
+        return [space.from_native(key.text) for key in keys]
     return None
 
 

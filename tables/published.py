@@ -74,12 +74,15 @@ def columns(data: bytes, source: Source, form: str) -> Columns:
     return FORMATS[form][1](_parse(data, partial(_refuse, source)), source)
 
 
-def read(data: bytes, name: str, *, spaces: Iterable[Space] = (), place: str = "") -> tuple[Source, Columns]:
+def read(
+    data: bytes, name: str, space: Space | None = None, *, spaces: Iterable[Space] = (), place: str = ""
+) -> tuple[Source, Columns]:
     """What a JSON file of one's own holds, to be built with `tables.storage.build`.
 
     Args:
         data: the file, of the form of one of `FORMATS`.
         name: what the table is to be called.
+        space: the table's key, in whose notation architectures may also be written; without one it is inferred.
         spaces: that the file may turn out to be of (`tables.own.read`).
         place: what messages call the file; its name, if it is left out.
 
@@ -95,12 +98,12 @@ def read(data: bytes, name: str, *, spaces: Iterable[Space] = (), place: str = "
         forms = " or ".join(", ".join(known) for known, _ in FORMATS.values())
         got = sorted(fields) or data[:50]
         refuse("", f"expected an object of architectures, each an object with {forms}, got {got!r}")
-    space, found = own.read([Key(f"key {key[:200]!r}", key) for key in by_key], name, spaces, refuse)
+    keys = [Key(f"key {key[:200]!r}", key) for key in by_key]
+    space, found = (space, own.read_in(keys, space, refuse)) if space else own.read(keys, name, spaces, refuse)
     entries: _ByKey = {}
     for architecture, (key, entry) in zip(found, by_key.items(), strict=True):
         if entries.setdefault(native := space.to_native(architecture), entry) is not entry:
             refuse(f"key {key[:200]!r}", f"{native!r} is there already, written otherwise")
-    own.refuse_incomplete(space, found, refuse)
     measure = Measure.VALIDATION if form == "nas-bench-201" else Measure.TEST_ONLY
     source = Source(name, space, measure, Origin("a JSON file", OWN, path=name, licence="not stated"))
     held = FORMATS[form][1](entries, replace(source, name=place or name))
@@ -166,7 +169,7 @@ def _read(by_key: _ByKey, source: Source, fields: set[str]) -> _Entries:
             _refuse(source, f"key {key!r} is not an architecture of this benchmark")
     size = source.space.size
     if len(rows) != size:  # keys are distinct and reading them is one to one, so too few is all that is left
-        absent = min(set(range(size)) - set(rows))
+        absent = own.first_absent(sorted(rows))
         _refuse(source, f"key {_key_of(absent, source)!r} is missing ({len(rows)} of {size} keys are there)")
     return _Entries(source, by_key, np.array(rows, dtype=np.int32))
 

@@ -236,6 +236,17 @@ class Space:
         members = {"architecture": {"type": "array", "prefixItems": entries, "items": False, **size}}
         return {"type": "object", "properties": members, "required": [*members], "additionalProperties": False}
 
+    def plain_schema(self) -> dict[str, Any]:
+        """A JSON Schema of the answers of `json_schema` without what OpenAI's strict mode refuses: `prefixItems`.
+
+        Every entry of the list may be what any slot takes: in a space whose slots differ it allows more.
+        """
+        schema, symbols = self.json_schema(), range(max(self.cardinalities))
+        entries = schema["properties"]["architecture"]
+        del entries["prefixItems"]
+        entries["items"] = {"type": "integer", "enum": list(self.symbols(symbols))}
+        return schema
+
     def gbnf(self) -> str:
         """A GBNF grammar (llama.cpp) of the same answers as `json_schema`."""
         slots = ' "," '.join(f"slot{n}" for n in range(len(self.slots)))

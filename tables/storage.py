@@ -1,8 +1,8 @@
 """HDF5 file of a table: written the same on every machine, whole or not at all, and verified on every read.
 
 A table is one file, `NAME.h5`. Its datasets (`COLUMN_KINDS`) lie flat in the root, one row an architecture, in the
-order of `Space.index_of`; accuracies that are equal at the table's resolution are one number in it
-(`tables.equality`). The root has two attributes:
+order of `Space.index_of`; where not every architecture has a row, `place` says which those of the rows are. Accuracies
+that are equal at the table's resolution are one number in it (`tables.equality`). The root has two attributes:
 
     about    JSON (`TableInfo`): schema version, name, measure, slots with their choices, unit, resolution, origin,
              SHA-256 of the published file, and for every dataset its dtype, shape and SHA-256
@@ -66,6 +66,7 @@ COLUMN_KINDS: Mapping[str, ColumnKind] = {
     "test_loss": ColumnKind("<f4", "nats", "mean cross-entropy, which no search is told"),
     "training": ColumnKind("<f4", "percent", "accuracy on the training data at the end of training"),
     "training_loss": ColumnKind("<f4", "nats", "mean cross-entropy at the end of training"),
+    "place": ColumnKind("<i8", "index", "place of the row's architecture in its space, where not all have a row"),
 }
 """What a table can hold, in the order of the file; the first two are in every table. Any other column is a `COST`."""
 
@@ -226,8 +227,9 @@ def _info(file: h5py.File, path: Path) -> TableInfo:
     if schema != SCHEMA_VERSION:
         raise TableError(f"{path} has schema {schema}, this version reads {SCHEMA_VERSION}; {REBUILD}")
     info = msgspec.json.decode(about, type=TableInfo)
-    rows = math.prod(len(slot.choices) for slot in info.slots)
     kinds = {each.name: COLUMN_KINDS.get(each.name, COST).dtype == each.dtype for each in info.datasets}
+    placed = next((each.shape[0] for each in info.datasets if each.name == "place"), None)
+    rows = math.prod(len(slot.choices) for slot in info.slots) if placed is None else placed
     if "accuracy" not in kinds or not all(kinds.values()) or any(each.shape[:1] != (rows,) for each in info.datasets):
         raise ValueError(f"expected accuracies of {rows} architectures and columns as {', '.join(COLUMN_KINDS)}")
     return info

@@ -35,7 +35,8 @@ class Table:
     """A read-only table, keyed by architecture.
 
     Opening reads the accuracies; other columns are read when they are asked for. Arrays are read-only and in
-    the order of `Space.index_of`: the first slot is the most significant.
+    the order of `Space.index_of`: the first slot is the most significant. In a table with figures of a part of its
+    space they have a row for each of that part, still in this order; no array is as long as the space.
 
     >>> from tables.storage import embedded
     >>> table = Table.open(embedded("nas-bench-201-digits"))
@@ -52,6 +53,8 @@ class Table:
         self.space = of_slots(info.name, info.slots)
         """The slots as the file lists them; the space it belongs to may know more (groups, notation)."""
         self.cardinalities = self.space.cardinalities
+        self.places: NDArray[np.int64] | None = columns.get("place")
+        """(n,) `Space.index_of` of every row, ascending; None where every architecture has a row."""
         self._path = path
         self._columns = columns
 
@@ -61,14 +64,15 @@ class Table:
 
         Raises as `tables.storage.load` does.
         """
-        named = [each.name for each in load(Path(path), [])[0].datasets] if whole else ["accuracy"]
+        named = [each.name for each in load(Path(path), [])[0].datasets] if whole else ["accuracy", "place"]
         return cls(Path(path), *load(Path(path), [name for name in named if _may_be_told(name)]))
 
     def __len__(self) -> int:
         return self.accuracy.size
 
     def __repr__(self) -> str:
-        return brief(self, f"{self.name}: {len(self):,} architectures, {self.measure.value}, {self.digest[:12]}")
+        rows = f"{len(self):,} of {self.space.size:,}" if self.places is not None else f"{len(self):,}"
+        return brief(self, f"{self.name}: {rows} architectures, {self.measure.value}, {self.digest[:12]}")
 
     @property
     def name(self) -> str:
@@ -86,15 +90,40 @@ class Table:
         return self.info.digest
 
     def index_of(self, architecture: Architecture) -> int:
-        """The dense index of one architecture; raises as `indices_of` does."""
+        """The row of one architecture; raises as `indices_of` does."""
         return int(self.indices_of(architecture))
 
+    def row_of(self, architecture: Architecture) -> int | None:
+        """The row of one architecture, None if it has none; raises InvalidArchitecture as `indices_of` does."""
+        row = int(self.rows_of(self._places_of(architecture)))
+        return None if row < 0 else row
+
     def indices_of(self, architectures: ArrayLike) -> NDArray[np.int64]:
-        """The dense indices of architectures of shape (..., slots), in shape (...).
+        """The rows of architectures of shape (..., slots), in shape (...).
 
         Raises:
             InvalidArchitecture: the last dimension is not the number of slots, or a slot does not offer the choice.
+            TableError: one has no row.
         """
+        rows = self.rows_of(self._places_of(architectures))
+        if np.any(rows < 0):
+            lacking = np.asarray(architectures)[rows < 0].reshape(-1, len(self.cardinalities))[0]
+            raise TableError(f"{self.name}: {self.no_figure(self.space.to_native(lacking))}")
+        return rows
+
+    def rows_of(self, places: ArrayLike) -> NDArray[np.int64]:
+        """The rows of the architectures at these places of the space (`Space.index_of`); -1 for one without a row."""
+        places = np.asarray(places)
+        if self.places is None:
+            return places
+        rows = np.minimum(np.searchsorted(self.places, places), len(self) - 1)
+        return np.where(self.places[rows] == places, rows, -1)
+
+    def no_figure(self, written: str) -> str:
+        """What is to be said of an architecture that has no row, as its space writes it."""
+        return f"the table has no figure of {written}; it has those of {len(self):,} others"
+
+    def _places_of(self, architectures: ArrayLike) -> NDArray[np.int64]:
         choices = np.asarray(architectures)
         if choices.ndim == 0 or choices.shape[-1] != len(self.cardinalities) or choices.dtype.kind not in "iu":
             raise InvalidArchitecture(
@@ -123,7 +152,9 @@ class Table:
             InvalidArchitecture: no such index.
         """
         try:
-            return np.stack(np.unravel_index(np.asarray(indices), self.cardinalities), axis=-1)
+            rows = np.ravel_multi_index((np.asarray(indices),), (len(self),))
+            places = rows if self.places is None else self.places[rows]
+            return np.stack(np.unravel_index(places, self.cardinalities), axis=-1)
         except (ValueError, TypeError) as error:
             raise InvalidArchitecture(f"{self.name}: expected indices from 0 to {len(self) - 1} ({error})") from None
 

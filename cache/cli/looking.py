@@ -36,7 +36,7 @@ def show(place: Path, keys: list[str]) -> None:
     """Print whole conversations; the first digits of a key will do."""
     records = records_at(place)
     for key in [_whole(key, records) for key in keys]:
-        say(_conversation(records[key]))
+        say(conversation(records[key]))
 
 
 def verify(places: list[Path]) -> bool:
@@ -76,7 +76,11 @@ def diff(left: Path, right: Path) -> bool:
 def count(places: list[Path], *, prices: Path | None, used_by: list[Path]) -> None:
     """Count calls, tokens, seconds and money: spent, and saved by using answers again."""
     records = cassette.merge(*map(records_at, places))
-    entries = ledger(records.values(), read_prices(prices) if prices else {}, keys_in(used_by))
+    say_ledger(ledger(records.values(), read_prices(prices) if prices else {}, keys_in(used_by)))
+
+
+def say_ledger(entries: Mapping[str, Mapping[str, float]]) -> None:
+    """Print what was spent and saved, by name and by `COLUMNS`."""
     rows = [("model", *(name.replace("_", " ") for name in COLUMNS))]
     rows += [(model, *(_figure(entry.get(name)) for name in COLUMNS)) for model, entry in entries.items()]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -112,12 +116,13 @@ def _verified(place: Path) -> tuple[str, list[str]]:
         return "", [str(error)]
 
 
-def _conversation(record: Record) -> str:
+def conversation(record: Record) -> str:
     """Return a record as text: what is known of it, then every message, then every choice of the answer."""
     known: dict[str, JSON] = {
         "key": record.key,
         "sample": record.sample,
         "request": {name: value for name, value in record.request.items() if name != "messages"},
+        **({"rewrites": record.rewrites} if record.rewrites else {}),
         "provenance": record.provenance,
         "observed": record.observed,
     }

@@ -6,11 +6,14 @@ import ipaddress
 import os
 import re
 import socket
+from collections.abc import Mapping
 from contextlib import suppress
-from urllib.parse import parse_qsl, urlsplit
+from types import MappingProxyType
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from cache.errors import CacheError
 from cache.key import DIGEST_PREFIX, digest_bytes
+from cache.record import CHAT
 
 OPENAI = "https://api.openai.com/v1"
 
@@ -18,7 +21,7 @@ _INTERFACE = "/chat/completions"
 _OTHERS = ("/completions", "/responses")  # what else ends an address of an interface instead of a base URL
 _PLAIN = re.compile(r"[^\s\x00-\x20\x7f\\\"<>]+")  # what else is in a URL would be garbled
 _DIGITS = 16  # of the digest that names an endpoint
-_LONG = 16  # characters of a value in the query from which on it may be a credential: dates of versions are shorter
+LONG = 16  # characters of a value in the query from which on it may be a credential: dates of versions are shorter
 
 
 class Address:
@@ -34,8 +37,13 @@ class Address:
         private: what no message shows beside the secrets: the whole authority, the host, the query.
     """
 
-    def __init__(self, base_url: str) -> None:
+    def __init__(self, base_url: str, query: Mapping[str, str] = MappingProxyType({}), kind: str = CHAT) -> None:
         """Read a base URL.
+
+        Args:
+            base_url: as it was given.
+            query: more of it, behind its own.
+            kind: of the records that are made of what is answered there, which names the interface.
 
         Raises:
             CacheError: it is something else; the message does not show it.
@@ -57,12 +65,13 @@ class Address:
             )
         self.encrypted = parts.scheme == "https"
         self.port = port or (443 if self.encrypted else 80)
-        self._parts = parts._replace(path=path)
-        self.url = self.at(_INTERFACE)
+        parts = parts._replace(path=path, query="&".join(filter(None, (parts.query, urlencode(query)))))
+        self._parts = parts
+        self.url = self.at(f"/{kind.replace('.', '/')}")
         host = "localhost" if is_loopback(self.host) else self.host
         place = digest_bytes(f"{parts.scheme}://{host}:{self.port}{path}".encode())
         self.name = place[: len(DIGEST_PREFIX) + _DIGITS]
-        values = (value for _, value in parse_qsl(parts.query) if len(value) >= _LONG)
+        values = (value for _, value in parse_qsl(parts.query) if len(value) >= LONG)
         self.secrets = tuple(filter(None, (parts.password, *values)))
         self.private = tuple(filter(None, (parts.netloc, self.host, parts.query)))
 

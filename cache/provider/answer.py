@@ -7,6 +7,7 @@ came, with what is wrong with them, and whoever uses it rejects it. Only what ce
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
@@ -29,6 +30,7 @@ _MARGIN = 200  # lists around a body that can still be written: whoever does so 
 _SHOWN = 80  # characters of a name
 _FAULTS = 3  # that are named
 _END = "[DONE]"  # the last event of a stream
+_FAILS = re.compile(rb"^event: ?error", re.MULTILINE)  # in a stream of another interface
 _STREAM = ("data:", "event:", "id:", "retry:", ":")  # begins one
 _GROWS = {  # texts and lists that come in pieces by definition; whatever else comes again replaces what came before
     "arguments", "content", "data", "input", "reasoning", "reasoning_content", "reasoning_details", "refusal",
@@ -126,6 +128,30 @@ def read_answer(content: bytes, shown: Callable[[str], str], *, broken: bool = F
         answer.faults.append("half of a surrogate pair, a number without end, or lists nested without end")
         if isinstance(error.__context__, RecursionError):  # then nobody else can look at it
             answer.body = {}
+    return answer
+
+
+def read_verbatim(content: bytes, media: str, *, whole: bool) -> Answer:
+    """Return what another interface than chat completions answers, as its text.
+
+    Args:
+        content: what came with a status that is no error.
+        media: its type.
+        whole: whether the connection held until its end.
+
+    Raises:
+        EndpointError: it ends early, is too large, or is a stream with an error in it.
+    """
+    if not whole or _FAILS.search(content) or len(content) > LARGEST_BYTES:
+        what = (
+            f"Expected a whole answer of at most {LARGEST_BYTES} bytes, got {len(content)}, or an error in its midst."
+        )
+        raise EndpointError(what, passes=len(content) <= LARGEST_BYTES)
+    answer = Answer(content, {"content_type": media})
+    try:
+        answer.body["text"] = content.decode()
+    except UnicodeDecodeError:
+        answer.faults.append("bytes that are not UTF-8")
     return answer
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import platform
 import random
@@ -22,15 +23,18 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
 from cache.client import Reply
 from cache.errors import CacheError, EndpointError, InvalidRequest
 from cache.key import JSON, NOT_IN_KEY, canonical
 from cache.provider.address import OPENAI, Address, is_loopback
-from cache.provider.answer import LARGEST_BYTES, Answer, read_answer
+from cache.provider.answer import LARGEST_BYTES, Answer, read_answer, read_verbatim
+from cache.provider.credentials import KEY_VARIABLE, SHORTEST_KEY, headers_with_key
 from cache.provider.failure import refused, unreached
 from cache.provider.limits import KEPT, Clock, Limits, Spent, usage_of
+from cache.record import CHAT, RESPONSES, body_of
 from cache.redaction import refuse_credentials, withhold
 from genius_replay.advice import install
 from genius_replay.console import printable
@@ -43,14 +47,12 @@ SILENCE_S = 600.0  # without a byte
 CONNECT_S = 30.0
 ATTEMPTS = 6  # at one answer
 PATIENCE_S = 600.0  # an endpoint that asks to wait longer is not waited for
-NO_KEY = "none"  # in the place of a key, where none is needed
 SHOWN = 300  # characters of what an endpoint said; cut after credentials are withheld, or half of one is shown
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0  # doubled from attempt to attempt
 _GRACE_S = 1.0  # for what times out by itself
 _SOURCE = "an OpenAI-compatible endpoint"  # in the provenance of every record, with the model that answers
 _REQUEST_ID = "x-request-id"  # the header in which an endpoint names an attempt
-SHORTEST_KEY = 8  # characters; a shorter one is a placeholder, and would be found in any text
 _BILLED = {"OPENAI_ORG_ID": "OpenAI-Organization", "OPENAI_PROJECT_ID": "OpenAI-Project"}
 # Labels are outside the key, and yet part of the body.
 _OPTIONS = (NOT_IN_KEY.keys() - {"user", "metadata", "store"}) | {"extra_body", "extra_query"}
@@ -76,7 +78,11 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
         base_url: str | None = None,
         api_key: str | None = None,
         *,
-        timeout_s: float = TIMEOUT_S,
+        key_variable: str = KEY_VARIABLE,
+        headers: Mapping[str, str] = MappingProxyType({}),
+        query: Mapping[str, str] = MappingProxyType({}),
+        timeout_s: float | None = None,
+        kind: str = CHAT,
         limits: Limits | None = None,
         sleep: Callable[[float], None] = time.sleep,
         spent: Spent | None = None,
@@ -85,21 +91,30 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
 
         Args:
             base_url: of the endpoint, with `/v1` if it has one; else OPENAI_BASE_URL, else OpenAI's own.
-            api_key: else OPENAI_API_KEY. With a base URL it may be missing: local servers ask for none.
-            timeout_s: seconds after which an attempt has failed, whatever came until then.
+            api_key: else that in the variable `key_variable`. With a base URL it may be missing: local servers ask for
+                none.
+            key_variable: of the environment; where another one is named than by default, there has to be a key in it.
+            headers: more of them. `$NAME` in a value stands for that variable of the environment. One in which a key
+                travels (api-key, authorization, x-api-key) is sent instead of the key.
+            query: more of it, behind that of the base URL.
+            timeout_s: seconds after which an attempt has failed, whatever came until then. Without it there are
+                `TIMEOUT_S`, `SILENCE_S` of them without a byte.
+            kind: of the records that are made, which names the interface; one of `cache.record.PAID`.
             limits: what may be used.
             sleep: waits between attempts, in seconds.
             spent: what counts, with limits and a clock, where several transports are one run.
 
         Raises:
-            CacheError: `openai` is not installed, there is no key, or key, URL, proxy or certificates cannot be used.
+            CacheError: `openai` is not installed, there is no key, or key, header, URL, time-out, proxy or certificates
+                cannot be used.
         """
+        if timeout_s is not None and not 0 < timeout_s < math.inf:
+            raise CacheError(f"Expected a time-out of more than 0 s, got {timeout_s:g}. Name another, or none.")
         named = (base_url or os.environ.get("OPENAI_BASE_URL") or "").strip()
-        self._address = Address(named or OPENAI)
-        key = api_key or os.environ.get("OPENAI_API_KEY", "")
-        self._api_key = _checked_key(key.strip(), needed=not named)
-        self._secrets = [one for one in (self._api_key, *self._address.secrets) if len(one) >= SHORTEST_KEY]
-        self._timeout_s, self._silence_s = timeout_s, min(SILENCE_S, timeout_s)
+        self._address, self._kind = Address(named or OPENAI, query, kind), kind
+        self._headers, secrets = headers_with_key(headers, api_key, key_variable, needed=not named)
+        self._secrets = [*secrets, *(one for one in self._address.secrets if len(one) >= SHORTEST_KEY)]
+        self._timeout_s, self._silence_s = timeout_s or TIMEOUT_S, timeout_s or SILENCE_S
         self.spent = spent or Spent(limits or Limits(), Clock(sleep=sleep))
         self.endpoint = self._address.name
         self._answered = False  # at any time, whatever it said
@@ -176,9 +191,9 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
             kept: the answer as it is kept, without credentials.
             attempts: at it, in their order.
         """
-        answered = body.get("model")
+        answered, shown = body_of(body).get("model"), body_of(kept).get("model")
         self.spent.count(model, answered if isinstance(answered, str) else "", usage_of(body))
-        said: dict[str, JSON] = {"model": kept["model"]} if isinstance(kept.get("model"), str) else {}
+        said: dict[str, JSON] = {"model": shown} if isinstance(shown, str) else {}
         return Reply(kept, self._observed(kept, attempts), {"source": _SOURCE, "endpoint": self.endpoint, **said})
 
     def _ask(self, body: bytes) -> tuple[Answer, str | None]:
@@ -190,7 +205,14 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
                 raise refused(content, status, self._shown, headers)
             if type(broken).__name__ == "DecodingError":  # all of it came, and it will come so again
                 return Answer(content, faults=["bytes that are not packed as their Content-Encoding says"]), request_id
-            return read_answer(content, self._shown, broken=broken is not None), request_id
+            if self._kind == CHAT:
+                return read_answer(content, self._shown, broken=broken is not None), request_id
+            answer = read_verbatim(content, headers.get("content-type", ""), whole=broken is None)
+            said = body_of(answer.body)
+            no_answer = "output" not in said or (said.get("error") and not said["output"])
+            if self._kind == RESPONSES and not answer.faults and no_answer:
+                raise replace(refused(content, 200, self._shown), usage=usage_of(said))
+            return answer, request_id
         except EndpointError as error:
             if broken is not None and error.status is None:  # nor was it told
                 error = replace(self._unreached(broken), usage=error.usage)
@@ -225,7 +247,7 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
     def _fetched(self, body: bytes, url: str, headers: Mapping[str, str] | None, deadline: float) -> Response:
         if headers is None:
             billed = {header: whom for name, header in _BILLED.items() if (whom := os.environ.get(name, "").strip())}
-            headers = {"Authorization": f"Bearer {self._api_key}", "Content-Type": "application/json", **billed}
+            headers = {"Content-Type": "application/json", **billed, **self._headers}
         headers = {**headers, "Accept-Encoding": "identity"}  # a small answer may be packed that is large unpacked
         content = bytearray()
         broken: Exception | None = None
@@ -253,7 +275,7 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
     def _observed(self, answer: Mapping[str, JSON], attempts: list[dict[str, JSON]]) -> dict[str, JSON]:
         """Return what surrounds an answer; what the endpoint does not say is left out."""
         return {
-            **{name: answer[name] for name in ("model", "usage") if answer.get(name) is not None},
+            **{name: said for name in ("model", "usage") if (said := body_of(answer).get(name)) is not None},
             "time": datetime.fromtimestamp(self.spent.clock.now(), timezone.utc).isoformat(timespec="seconds"),
             "latency_s": attempts[-1]["latency_s"],
             "attempts": attempts,
@@ -314,14 +336,3 @@ def _pause_s(error: EndpointError, attempts: Sequence[JSON]) -> float:
         return wait_s
     error.message, error.attempts = f"{error}{last}", tuple(attempts)
     raise error
-
-
-def _checked_key(key: str, *, needed: bool) -> str:
-    """Return the API key, a placeholder if none is needed; raises CacheError, which does not show it."""
-    if not key and needed:
-        raise CacheError(
-            "Expected an API key, got none. Set OPENAI_API_KEY, or name a local server: --base-url or OPENAI_BASE_URL."
-        )
-    if not (key.isascii() and key.isprintable()) or " " in key:
-        raise CacheError("Expected an API key of plain letters, got one with others (not shown). Set it anew.")
-    return key or NO_KEY

@@ -38,7 +38,7 @@ _SOON = re.compile(
     r"|internal|server.?error|capacity|upstream|gateway|loading|throttl|not ready"
 )
 _ADVICE = {
-    401: "Check the API key (OPENAI_API_KEY): the endpoint does not take it.",
+    401: "Check the API key (OPENAI_API_KEY, or --key-variable or --header): the endpoint does not take it.",
     402: "Check the account: the endpoint wants to be paid first.",
     403: "Check what the API key may be used for: the endpoint does not allow this.",
     404: "Check the model's name and the base URL (OPENAI_BASE_URL), which usually ends in /v1.",

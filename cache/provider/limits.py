@@ -26,7 +26,7 @@ import msgspec
 from cache.errors import CacheError
 from cache.key import JSON
 from cache.nearest import listed
-from cache.record import CHAT, Record
+from cache.record import PAID, Record, body_of
 
 KEPT = "Every answer so far is kept: the same command goes on from here."
 PRICES = '{"model": {"prompt": 2.5, "completion": 10}}, per million tokens'
@@ -57,17 +57,18 @@ class Usage(NamedTuple):
 
 
 def usage_of(answer: Mapping[str, JSON]) -> Usage | None:
-    """Return what a chat.completion body says of its tokens, None if it says nothing that can be believed.
+    """Return what an answer says of its tokens, None if it says nothing that can be believed.
 
     It is believed if its numbers are integers from 0 on, and either the total is there or both of its parts.
 
     >>> usage_of({"usage": {"prompt_tokens": 5, "completion_tokens": 2}})
     Usage(prompt=5, completion=2, others=0)
     """
-    said = answer.get("usage")
+    said = body_of(answer).get("usage")
     if not isinstance(said, Mapping):
         return None
-    prompt, completion, total = (said.get(f"{name}_tokens") for name in ("prompt", "completion", "total"))
+    kinds = ("prompt", "input"), ("completion", "output"), ("total", "total")  # chat completions, others
+    prompt, completion, total = (said.get(f"{one}_tokens", said.get(f"{other}_tokens")) for one, other in kinds)
     if total is None and (prompt is None or completion is None):
         return None
     counts = [0 if count is None else count for count in (prompt, completion, total)]
@@ -354,7 +355,7 @@ def ledger(
     """
     models: dict[str, dict[str, float]] = {}
     for record in records:
-        if record.kind != CHAT:  # what else is kept has no price a token
+        if record.kind not in PAID:  # what else is kept has no price a token
             continue
         model = str(record.request.get("model"))
         attempts = attempts_at(record)
@@ -369,7 +370,7 @@ def ledger(
             "saved_calls": saved,
             "saved_tokens": saved * usage.tokens,
         }
-        if price := prices.get(str(record.answer.get("model")), prices.get(model)):
+        if price := prices.get(str(body_of(record.answer).get("model")), prices.get(model)):
             cost = price.of(usage)
             figures.update(cost=cost, saved_cost=saved * cost)
         entry = models.setdefault(model, {})

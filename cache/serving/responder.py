@@ -6,7 +6,8 @@ one, what is not recorded is forwarded under the program's own credentials, stor
 are never kept.
 
 Chat completions are records like those of `cache.provider.endpoint`, whoever recorded them; what was answered whole is
-streamed where a stream is asked for. Other interfaces (`cache.record.PAID`) are kept as the text that came.
+streamed where a stream is asked for, and what was streamed answers whole. Other interfaces (`cache.record.PAID`) are
+kept as the text that came.
 
 The same request again has the same answer. In a *session* (`/s/NAME/v1`) its k-th occurrence, from 0, is the sample
 1000·k instead. Equal requests at one moment take them in the order in which they came; k moves on when an answer was
@@ -19,7 +20,6 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
@@ -27,12 +27,14 @@ from typing import Any
 
 from cache.client import Client, Records, Reply, Request
 from cache.errors import CacheError, EndpointError, InvalidRequest, ReplayMiss
-from cache.key import request_key
+from cache.key import canonical
 from cache.nearest import listed
-from cache.provider.answer import LARGEST_BYTES, Answer, read_answer
-from cache.provider.endpoint import SHORTEST_KEY, SHOWN, OpenAITransport, attempt_at
+from cache.provider.answer import read_answer, read_verbatim
+from cache.provider.credentials import SHORTEST_KEY
+from cache.provider.endpoint import SHOWN, OpenAITransport, attempt_at
 from cache.record import CHAT, PAID, Record
 from cache.redaction import refuse_credentials, withhold
+from cache.rewriting import Rules
 from genius_replay.console import printable
 
 SAMPLE = "x-replay-sample"  # the header that names a sample
@@ -53,7 +55,6 @@ _NOT_PASSED = {
     "proxy-authorization", "set-cookie", "te", "trailer", "transfer-encoding", "upgrade", SAMPLE,
 }  # fmt: skip
 _JSON, _EVENTS = "application/json", "text/event-stream"
-_FAILS = re.compile(rb"^event: ?error", re.MULTILINE)  # in a stream
 
 
 @dataclass
@@ -94,6 +95,12 @@ class _Asked:
         except (ValueError, RecursionError, AttributeError):
             raise InvalidRequest(f"Expected a JSON object, got {len(body)} bytes that are none.") from None
 
+    @property
+    def forms(self) -> list[dict[str, Any]]:
+        """The request as it came, then as it would ask for the same answer whole, or as a stream."""
+        usage = {"stream_options": {"include_usage": True}}
+        return [self.request, self.whole, {**self.whole, "stream": True}, {**self.whole, "stream": True, **usage}]
+
 
 class Responder:
     """Answers HTTP requests from records, and has what is not there made by an upstream; threads may share it.
@@ -101,9 +108,9 @@ class Responder:
     Attributes: `misses`, what was asked in vain, explained.
     """
 
-    def __init__(self, records: Records, upstream: OpenAITransport | None = None) -> None:
-        """Answer from `records`; `upstream` makes what is not in them, for a fee."""
-        self._records, self._upstream = records, upstream
+    def __init__(self, records: Records, upstream: OpenAITransport | None = None, rewrites: Rules = ()) -> None:
+        """Answer from `records`; `upstream` makes what is not in them, for a fee; `rewrites` are rules of keys."""
+        self._records, self._upstream, self._rewrites = records, upstream, rewrites
         self.misses: list[str] = []
         self._sessions: dict[tuple[str, str], _Occurrences] = {}
         self._lock = threading.Lock()
@@ -125,12 +132,13 @@ class Responder:
                 raise InvalidRequest(f"Expected a POST request to one of {paths}, got {method} {target}.")
             asked = _Asked(place, headers, body)
             lost, sample, where = self._numbered(asked)
-            find, record = Client(self._records).find, None
-            if asked.kind == CHAT and asked.request.get("stream"):  # what was answered whole answers it too
-                record = find(CHAT, asked.request, sample=sample) or find(CHAT, asked.whole, sample=sample)
+            find = Client(self._records, rewrites=self._rewrites).find
+            found = (find(CHAT, form, sample=sample) for form in asked.forms) if asked.kind == CHAT else ()
+            record = next(filter(None, found), None)
             if record is None:
                 providers = {asked.kind: partial(_forwarded, asked, up)} if (up := self._upstream) else {}
-                record = Client(self._records, providers).ask(asked.kind, asked.request, sample=sample, where=where)
+                client = Client(self._records, providers, self._rewrites)
+                record = client.ask(asked.kind, asked.request, sample=sample, where=where)
             content, media = _shown(record, asked.request)
             return Answered(200, content, {"content-type": media}, lost)
         except _Passed as passed:
@@ -148,7 +156,7 @@ class Responder:
             if not (named.isascii() and named.isdecimal()):
                 raise InvalidRequest(f"Expected a number from 0 on in the header {SAMPLE}, got {named!r}.")
             return tuple, int(named), where
-        key = asked.session, request_key(asked.whole, kind=asked.kind, sample=0)
+        key = asked.session, Client(self._records, rewrites=self._rewrites).key(asked.kind, asked.whole)
         with self._lock:
             of_it = self._sessions.setdefault(key, _Occurrences())
             free = next(k for k in count() if k not in of_it.taken)
@@ -194,34 +202,16 @@ def _exchanged(asked: _Asked, upstream: OpenAITransport, model: str, secrets: li
             answer = read_answer(
                 content, lambda text: printable(withhold(text, secrets)[:SHOWN]), broken=broken is not None
             )
-            billed = answer.body
         else:
-            answer, billed = _verbatim(content, headers.get("content-type", _JSON), whole=broken is None)
+            answer = read_verbatim(content, headers.get("content-type", _JSON), whole=broken is None)
     except EndpointError as error:
         if error.usage is not None:
             upstream.spent.count(model, "", error.usage)
         raise
-    return upstream.received(model, billed, answer.kept(secrets), [attempt_at(passing() - began, status, None)])
+    return upstream.received(model, answer.body, answer.kept(secrets), [attempt_at(passing() - began, status, None)])
 
 
 # -- answers as they travel ---
-
-
-def _verbatim(content: bytes, media: str, *, whole: bool) -> tuple[Answer, dict[str, Any]]:
-    """Return what another interface answers, as its text, and as far as it is JSON; raises EndpointError."""
-    if not whole or _FAILS.search(content) or len(content) > LARGEST_BYTES:
-        what = (
-            f"Expected a whole answer of at most {LARGEST_BYTES} bytes, got {len(content)}, or an error in its midst."
-        )
-        raise EndpointError(what, passes=len(content) <= LARGEST_BYTES)
-    answer = Answer(content, {"content_type": media})
-    try:
-        answer.body["text"] = content.decode()
-    except UnicodeDecodeError:
-        answer.faults.append("bytes that are not UTF-8")
-    with suppress(ValueError, RecursionError, TypeError):  # nor is a list an object
-        return answer, {**json.loads(content)}
-    return answer, {}
 
 
 def _shown(record: Record, request: Request) -> tuple[bytes, str]:
@@ -235,13 +225,18 @@ def _shown(record: Record, request: Request) -> tuple[bytes, str]:
             return text.encode(), media
         case {"choices": _} as answer:
             if not request.get("stream"):
-                return json.dumps(answer).encode(), _JSON
+                return _text(answer).encode(), _JSON
             options = request.get("stream_options")
             chunks = _chunks(answer, usage=isinstance(options, Mapping) and bool(options.get("include_usage")))
-            return "".join(f"data: {said}\n\n" for said in (*map(json.dumps, chunks), "[DONE]")).encode(), _EVENTS
+            return "".join(f"data: {said}\n\n" for said in (*map(_text, chunks), "[DONE]")).encode(), _EVENTS
         case other:
             why = other.get("unreadable", other)
             raise CacheError(f"Expected an answer that can be given again in {record.key}, got: {why}")
+
+
+def _text(answer: Mapping[str, Any]) -> str:
+    """Return an answer as it is found again: programs that keep it have the same bytes recorded and replayed."""
+    return json.dumps(json.loads(canonical(dict(answer))))
 
 
 def _chunks(answer: Mapping[str, Any], *, usage: bool) -> Iterator[dict[str, Any]]:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import atexit
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from cache import cassette
-from cache.client import Records, Shelf
+from cache.cassette import Cassette
+from cache.client import Shelf
 from cache.errors import CacheError
 from cache.provider.endpoint import OpenAITransport
+from cache.rewriting import NO_RULES, Rules, rules, shown
 from cache.serving.responder import Responder
 from cache.store import Store
 from genius_replay import files
@@ -27,6 +29,7 @@ def responding(
     into: Path | None = None,
     store: Path | None = None,
     upstream: OpenAITransport | None = None,
+    rewrite: Mapping[str, str] = NO_RULES,
 ) -> Iterator[Responder]:
     """Give a responder that replays from cassettes and from folders of stores, and can record if it is said where to.
 
@@ -36,12 +39,14 @@ def responding(
             whoever records into the cassette next takes from there what one who was killed left.
         store: the folder of a store that grows, also by several who record at the same time.
         upstream: makes what is not recorded; it is closed when the block ends.
+        rewrite: by pattern what stands in its place in the key of a request (`cache.rewriting`). Without it the rules
+            are those that the places were recorded with.
 
     Raises:
-        CacheError: a place cannot be read or written.
+        CacheError: a place cannot be read or written, or was recorded with other rules.
     """
     with ExitStack() as stack:
-        found: list[Records] = []
+        found: list[Cassette | Store] = []
         if into is not None:
             found.append(stack.enter_context(_growing(into)))
         elif store is not None:
@@ -55,10 +60,22 @@ def responding(
                 warn(f"{_beside(place)} holds answers that are not in {place.name} yet: record into it again.")
         if upstream is not None:
             stack.enter_context(upstream)
-        yield Responder(Shelf(found, new=found[0]), upstream)
+        yield Responder(Shelf(found, new=found[0]), upstream, _rules(found, rewrite))
     if upstream is not None:
         spent = upstream.spent
         warn(f"{spent.calls} requests were sent upstream; answers were billed for {spent.usage.tokens:,} tokens")
+
+
+def _rules(places: Sequence[Cassette | Store], rewrite: Mapping[str, str]) -> Rules:
+    """Return the rules that are declared, else those that places were recorded with; they have to be the same."""
+    declared, kept = rules(rewrite), set().union(*(place.rules() for place in places))
+    if len(kept | {declared} - {()}) > 1:
+        recorded = "; ".join(sorted(map(shown, kept)))
+        raise CacheError(
+            f"Expected one list of rules that rewrite requests, got {shown(declared)} for what was recorded with: "
+            f"{recorded}. Name none, and those of the recording hold; recordings with different ones go one by one."
+        )
+    return max(kept, default=declared)
 
 
 SESSION = "/s/program"  # of a program that has one for itself
@@ -91,7 +108,9 @@ def _growing(into: Path) -> Iterator[Store]:
 # -- in the place of a network ---
 
 
-def http_transport(file: Path | str, *, upstream: OpenAITransport | None = None) -> Any:
+def http_transport(
+    file: Path | str, *, upstream: OpenAITransport | None = None, rewrite: Mapping[str, str] = NO_RULES
+) -> Any:
     """Return what answers an SDK from a cassette in the place of a network, as the `transport` of its HTTP client.
 
         openai.OpenAI(http_client=openai.DefaultHttpxClient(transport=http_transport("mine.jsonl")))
@@ -104,17 +123,18 @@ def http_transport(file: Path | str, *, upstream: OpenAITransport | None = None)
         file: a cassette.
         upstream: is asked what is not there, under the SDK's credentials, whatever base URL that has. The cassette has
             grown when the HTTP client is closed, at the latest when Python ends.
+        rewrite: as in `responding`, such as `{r"\\d{4}-\\d\\d-\\d\\d": "DATE"}`.
 
     Raises:
-        CacheError: the cassette cannot be read or written.
+        CacheError: the cassette cannot be read or written, or was recorded with other rules.
     """
-    return _Transport(Path(file), upstream)
+    return _Transport(Path(file), upstream, rewrite)
 
 
 class _Transport(AbstractContextManager["_Transport"], AbstractAsyncContextManager["_Transport"]):
-    def __init__(self, file: Path, upstream: OpenAITransport | None) -> None:
+    def __init__(self, file: Path, upstream: OpenAITransport | None, rewrite: Mapping[str, str]) -> None:
         self._stack = ExitStack()
-        records = responding([file], into=file if upstream else None, upstream=upstream)
+        records = responding([file], into=file if upstream else None, upstream=upstream, rewrite=rewrite)
         self.responder = self._stack.enter_context(records)
         atexit.register(self.close)
 

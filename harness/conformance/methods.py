@@ -228,15 +228,16 @@ def does_not_change_when_asked(method: Method) -> str | None:
     return None
 
 
+def _half(parity: int, architecture: Architecture, *_: object) -> Rejection | None:
+    """A constraint that half of a space meets."""
+    above = Rejection(Reason.ABOVE_WINDOW, "2 M where 0 to 1 M are allowed", 1)
+    return above if sum(architecture) % 2 == parity else None
+
+
 def survives_rejections(method: Method) -> str | None:
     """Where half of the space is rejected it goes on, and finds the other half."""
-
-    def half(parity: int, architecture: Architecture, *_: object) -> Rejection | None:
-        above = Rejection(Reason.ABOVE_WINDOW, "2 M where 0 to 1 M are allowed", 1)
-        return above if sum(architecture) % 2 == parity else None
-
     for parity, trial in product((0, 1), TRIALS):
-        problem = _problem(UNEVEN, constraints=(partial(half, parity),))
+        problem = _problem(UNEVEN, constraints=(partial(_half, parity),))
         optimizer = method.factory(UNEVEN, Stream(SEED, trial))
         if not run(optimizer, problem, Budget(evaluations=STEPS, proposals=MOST)).evaluated:
             return (
@@ -276,24 +277,27 @@ def has_no_access_to_test_accuracies(method: Method) -> str | None:
 
 
 def runs_as_arrays_what_it_runs_one_by_one(method: Method) -> str | None:
-    """`arrays` proposes exactly what the one-trial form does, however often it is asked; without arrays this holds."""
+    """`arrays` proposes exactly what the one-trial form does, however often it is asked; without arrays this holds.
+
+    Also where proposals are rejected, if it can be told so.
+    """
     if method.arrays is None:
         return None
-    for space, budget in product((UNEVEN, TINY), (Budget(evaluations=3 * STEPS), Budget(unique=STEPS))):
-        table = table_of(space)
-        singly, together = (
-            search(method, space, table, budget, TRIALS, SEED, arrays=arrays).proposals.tolist()
-            for arrays in (False, True)
-        )
-        for trial, (expected, got) in enumerate(zip(singly, together, strict=True)):
-            if (step := _first_difference(expected, got)) is not None:
-                return f"{space.name}, {budget}: trial {trial} differs from its one-trial form at proposal {step}"
     arrays = method.arrays(UNEVEN, Streams(SEED, TRIALS))
     for step in range(STEPS):
         first, second, third = (arrays.ask().copy() for _ in range(3))
         if not (first.tolist() == second.tolist() == third.tolist()):
             return f"asked three times for proposal {step} the arrays differ; change state in tell"
         arrays.tell(first, table_of(UNEVEN).accuracy[first])
+    budgets = (Budget(evaluations=3 * STEPS), Budget(unique=STEPS), Budget(evaluations=3 * STEPS, proposals=4 * STEPS))
+    limits = ((), (partial(_half, 0),), (partial(_half, 1),))
+    for space, budget, constraints in product((UNEVEN, TINY), budgets, limits):
+        run_all = partial(search, method, space, table_of(space), budget, TRIALS, SEED, constraints=constraints)
+        singly, together = (run_all(arrays=arrays).proposals.tolist() for arrays in (False, True))
+        for trial, (expected, got) in enumerate(zip(singly, together, strict=True)):
+            if (place := _first_difference(expected, got)) is not None:
+                where = f"{space.name}, {budget}{', half of it rejected' * len(constraints)}: trial {trial}"
+                return f"{where} differs from its one-trial form at evaluation {place}"
     return None
 
 

@@ -11,11 +11,13 @@ import math
 import random
 from collections.abc import Sequence
 
+import numpy as np
+
 from harness.conformance.methods import Property
 from harness.spaces import SpaceModule
 from harness.text import notation
 from harness.text import published as grammar
-from tables.errors import InvalidArchitecture
+from tables.errors import TableError
 from tables.space import Architecture, Space
 from tables.table import Table
 
@@ -149,10 +151,15 @@ def _repeated(names: Sequence[str]) -> str | None:
 # -- tables ---
 
 
-def has_a_row_for_every_architecture(table: Table) -> str | None:
-    """There are as many accuracies as architectures."""
-    expected, found = math.prod(table.cardinalities), table.accuracy.shape
-    return None if found == (expected,) else f"expected accuracies of shape ({expected},), got {found}"
+def has_a_row_for_every_architecture_it_counts(table: Table) -> str | None:
+    """There are as many accuracies as architectures, of the space or of the part of it that the table names."""
+    size, places = math.prod(table.cardinalities), table.places
+    expected, found = size if places is None else len(places), table.accuracy.shape
+    if found != (expected,) or not expected:
+        return f"expected accuracies of shape ({expected},), got {found}"
+    if places is not None and not (places[0] >= 0 and places[-1] < size and np.all(places[:-1] < places[1:])):
+        return f"expected ascending places from 0 to {size - 1}, got others"
+    return None
 
 
 def finds_every_architecture_by_its_index(table: Table) -> str | None:
@@ -181,18 +188,22 @@ def cannot_be_written(table: Table) -> str | None:
 
 def refuses_other_architectures(table: Table) -> str | None:
     """What is no architecture of the table is an error, never another architecture's accuracy."""
-    first = table.architecture_at(0)
-    for other in ((*first, 0), first[1:], (-1, *first[1:]), (table.cardinalities[0], *first[1:])):
+    first, space = table.architecture_at(0), table.space
+    others = [(*first, 0), first[1:], (-1, *first[1:]), (table.cardinalities[0], *first[1:])]
+    if table.places is not None:  # what it has no figure of lies beside what it has
+        near = (each for row in table.architectures_at(range(len(table)))[:SAMPLES] for each in space.neighbours(row))
+        others += [each for each in near if table.row_of(each) is None]
+    for other in others:
         try:
             index = table.index_of(other)
-        except InvalidArchitecture:
+        except TableError:
             continue
-        return f"expected InvalidArchitecture for {other}, got the index {index}"
+        return f"expected an error for {other}, got the index {index}"
     return None
 
 
 OF_TABLES: tuple[Property[Table], ...] = (
-    has_a_row_for_every_architecture,
+    has_a_row_for_every_architecture_it_counts,
     finds_every_architecture_by_its_index,
     holds_percentages,
     cannot_be_written,

@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
+from cache.record import body_of
 from harness.protocol import Reason, Rejection
 
 NOTHING = "(no answer)"
@@ -64,9 +65,14 @@ _ENDS = {
 }
 
 
-def heard(answer: Mapping[str, Any]) -> Heard:
-    """What a chat.completion body says to us. Never raises, whatever the body."""
-    content, why = _content(answer)
+def heard(answer: Mapping[str, Any], function: str = "") -> Heard:
+    """What an answer says to us, of chat completions or of responses. Never raises, whatever the answer.
+
+    Args:
+        answer: as it is recorded.
+        function: that the answer has to call; what it is called with is then what is said.
+    """
+    content, why = _content(_of_responses(body_of(answer)) or answer, function)
     if why is not None:
         return Heard(content.strip() or NOTHING, why, content)
     part = spoken(content)
@@ -83,8 +89,8 @@ def verbatim(answer: Mapping[str, Any]) -> Heard:
     return heard(answer)
 
 
-def _content(answer: Mapping[str, Any]) -> tuple[str, Rejection | None]:
-    """The text of the first choice, and why it is not to be read."""
+def _content(answer: Mapping[str, Any], function: str) -> tuple[str, Rejection | None]:
+    """The text of the first choice, or what the function is called with; and why it is not to be read."""
     match answer:
         case {"unreadable": str(why)}:
             return "", Rejection(Reason.UNREADABLE, why)
@@ -98,11 +104,13 @@ def _content(answer: Mapping[str, Any]) -> tuple[str, Rejection | None]:
         return text, Rejection(Reason.WITHHELD, withheld)
     if error := answer.get("error") or choice.get("error"):
         return text, Rejection(Reason.FAILED, f"the endpoint says beside the answer: {str(error)[:200]}")
-    if end != "stop":
+    if end != "stop" and not (function and end == "tool_calls"):
         other = (Reason.ANOTHER_END, f"the answer ended with {end[:40]!r}; expected 'stop'")
         return text, Rejection(*_ENDS.get(end, other))
     if refused or message.get("refusal"):
         return text, Rejection(Reason.REFUSED, "the model refused to answer")
+    if function:
+        return _called(message.get("tool_calls"), function, text)
     if message.get("tool_calls") or message.get("function_call"):
         return text, Rejection(*_ENDS["tool_calls"])
     if not text.strip():
@@ -117,6 +125,47 @@ def _texts(content: object) -> tuple[str, bool]:
     parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
     texts = [part["text"] for part in parts if part.get("type") == "text" and isinstance(part.get("text"), str)]
     return "".join(texts), any(part.get("refusal") for part in parts)
+
+
+def _called(calls: object, function: str, text: str) -> tuple[str, Rejection | None]:
+    """What the one call of a function is called with; what is said beside it is the model's own affair."""
+    expected = f"expected one call of the function {function!r} and no other"
+    match calls:
+        case [{"function": {"name": str(name), "arguments": str(arguments)}}] if name == function:
+            return arguments, None
+        case [_, _, *_]:
+            return text, Rejection(Reason.AMBIGUOUS, f"{expected}, got {len(calls)} calls")
+        case [_]:
+            return text, Rejection(Reason.WRONG_FORM, f"{expected}, got another")
+    return text, Rejection(Reason.WRONG_FORM, f"{expected}, got none")
+
+
+def _of_responses(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A body of the interface Responses in the shape of chat completions; empty if it is none.
+
+    References:
+        https://platform.openai.com/docs/api-reference/responses/object
+    """
+    if not isinstance(items := body.get("output"), list):
+        return {}
+    parts: list[dict[str, Any]] = []
+    calls: list[dict[str, Any]] = []
+    for item in items:
+        match item:
+            case {"type": "message", "content": [*content]}:
+                parts += [part for part in content if isinstance(part, dict)]
+            case {"type": "function_call"}:
+                calls.append({"function": item})
+    texts = [{**part, "type": "text"} for part in parts if part.get("type") in ("output_text", "refusal")]
+    match body:
+        case {"status": "incomplete", "incomplete_details": {"reason": str(reason)}}:
+            end = {"max_output_tokens": "length"}.get(reason, reason)
+        case {"status": str(status)} if status != "completed":
+            end = status
+        case _:
+            end = "stop"
+    message = {"content": texts, "tool_calls": calls}
+    return {"error": body.get("error"), "choices": [{"message": message, "finish_reason": end}]}
 
 
 # -- what is said for others ---

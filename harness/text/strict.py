@@ -45,8 +45,8 @@ def form(space: Space, kind: str, vocabulary: str = "symbols", proposals: int = 
 
     Args:
         space: of the designs.
-        kind: a last "line" behind an explanation, a JSON "object" or "list" and nothing else, or "prose", which the
-            lenient reader reads.
+        kind: a last "line" behind an explanation, a JSON "object" or "list" and nothing else, the arguments of a
+            "call", or "prose", which the lenient reader reads.
         vocabulary: how a design is written (`Space.written`).
         proposals: designs in an answer.
         rationale: whether the answer is to explain them.
@@ -72,13 +72,16 @@ def form(space: Space, kind: str, vocabulary: str = "symbols", proposals: int = 
     elif kind == "object":
         value = f"{several if few else ''}{'a' if few else 'the'} list of {what}"
         said = f'Answer with a JSON object and nothing beside it. Its one member "{member}" is {value}.'
+    elif kind == "call":
+        value = f"{several if few else ''}{'a' if few else 'the'} list of {what}"
+        said = f'Answer by calling the function "{FUNCTION}" once. Its argument "{member}" is {value}.'
     elif kind == "list":
         one = "a key" if vocabulary == "key" else f"a list of {what}"
         value = f"JSON, {several}{one}," if few else "the key" if vocabulary == "key" else f"a JSON list of {what}"
         said = f"Answer with {value} and nothing beside it."
     else:
         said = f"{why} State the design once, as one list of {what}."
-    reader = {"line": read, "object": read_json, "list": read_list}.get(kind)
+    reader = {"line": read, "object": read_json, "call": read_json, "list": read_list}.get(kind)
     take = partial(reader, vocabulary=vocabulary, proposals=proposals) if reader else published.read
     return Form(_legend(space, vocabulary) + said, conclusion, take)
 
@@ -233,6 +236,7 @@ def _together(readings: Sequence[Reading | Rejection]) -> Reading | Rejection:
 
 
 MEMBER = "architecture"
+FUNCTION = "design"
 LINE = "'Design: [..]'"
 
 _DRESS = "[*_`]*"  # bold or code in Markdown

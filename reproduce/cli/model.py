@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import inf
+from typing import Any
 
 from cache.key import JSON
+from cache.provider.credentials import KEY_VARIABLE
 from cache.provider.limits import PRICES, Limits, read_prices
+from genius_replay.advice import meant
 from genius_replay.options import infile
+from harness.specification import KINDS
 from reproduce import runs
+from reproduce.answering import NONE, SET_OTHERWISE, Endpoint, read_endpoints
 from reproduce.errors import UsageError
 from reproduce.planning import WINDOWED
 from reproduce.protocols import PRESETS
@@ -20,19 +25,38 @@ PROTOCOL = f"how the model is talked to: {', '.join(PRESETS)}, or fields that di
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare them."""
-    model = parser.add_argument_group("language model, for genius", "Its key is taken from OPENAI_API_KEY.")
-    model.add_argument("--model", metavar="NAME", help="as the endpoint calls it")
-    model.add_argument("--base-url", metavar="URL", help="such as http://127.0.0.1:8000/v1; else OPENAI_BASE_URL")
+    model = parser.add_argument_group("language model, for genius")
+    model.add_argument("--model", nargs="+", default=[], metavar="NAME", help="as its endpoint or --endpoints calls it")
     model.add_argument("--fresh", action="store_true", help="use no answer that another endpoint gave before")
-    model.add_argument("--temperature", type=float, nargs="+", default=[0.0], metavar="T", help="of every answer")
+    model.add_argument(
+        "--temperature",
+        type=_temperature,
+        nargs="+",
+        default=[0.0],
+        metavar="T",
+        help=f"of every answer, or {NONE}",
+    )
     model.add_argument(
         "--window", type=int, nargs=2, metavar=("LOW", "HIGH"), help=f"of the cost in millions; {WINDOWED} needs one"
     )
     model.add_argument("--answers", choices=runs.ANSWERS, default="free", help="or held to the space by the server")
+    model.add_argument(
+        "--prompt", choices=(runs.PUBLISHED,), default="", help="the words in which GPT-4 was asked (default: our own)"
+    )
     model.add_argument("--protocol", nargs="+", default=[], metavar=("NAME", "FIELD=VALUE"), help=PROTOCOL)
     model.add_argument(
-        "--parameter", nargs="+", default=[], metavar="NAME=JSON", help="sent with every request, e.g. max_tokens=512"
+        "--parameter", nargs="+", default=[], metavar="NAME=VALUE", help="sent with every request, e.g. max_tokens=512"
     )
+    where = parser.add_argument_group("endpoint of the model")
+    where.add_argument("--base-url", metavar="URL", help="such as http://127.0.0.1:8000/v1; else OPENAI_BASE_URL")
+    where.add_argument("--key-variable", metavar="NAME", help=f"that holds the key (default: {KEY_VARIABLE})")
+    where.add_argument(
+        "--header", nargs="+", default=[], metavar="NAME=VALUE", help="$NAME in it is that variable's value"
+    )
+    where.add_argument("--query", nargs="+", default=[], metavar="NAME=VALUE", help="of the URL, such as api-version")
+    where.add_argument("--timeout", type=float, metavar="S", help="of an attempt, in seconds")
+    where.add_argument("--api", choices=tuple(KINDS), help="the interface that is asked (default: chat)")
+    where.add_argument("--endpoints", type=infile, metavar="FILE.toml", help="all this of several, by name")
     ceiling = parser.add_argument_group("ceilings", "What was answered before one is reached is kept.")
     ceiling.add_argument("--max-calls", type=int, metavar="N", help="requests, of the whole command")
     ceiling.add_argument("--max-tokens", type=int, metavar="N", help="prompt and completion, of the whole command")
@@ -40,6 +64,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ceiling.add_argument("--calls-per-minute", type=int, metavar="N", help="requests; who would be one too many waits")
     ceiling.add_argument("--tokens-per-minute", type=int, metavar="N", help="prompt and completion, likewise")
     ceiling.add_argument("--prices", type=infile, metavar="FILE", help=PRICES)
+
+
+def endpoints(args: argparse.Namespace) -> list[Endpoint]:
+    """Who is asked, nobody without a model; of a file without names all that it describes.
+
+    Raises:
+        UsageError: an option does not fit.
+    """
+    own = {name: value for name in ("base_url", "key_variable", "api") if (value := getattr(args, name)) is not None}
+    own |= {"headers": pairs("--header", args.header), "query": pairs("--query", args.query), "timeout_s": args.timeout}
+    if args.endpoints is None:
+        return [Endpoint(name, **own) for name in args.model]
+    if any(own.values()):
+        raise UsageError("expected either --endpoints FILE or options of one endpoint, which the file says of each")
+    found = read_endpoints(args.endpoints)
+    for name in args.model:
+        if name not in found:
+            known = ", ".join(found)
+            raise UsageError(f"{args.endpoints}: expected --model as one of {known}, got {name}{meant(name, found)}")
+    return [found[name] for name in args.model or found]
 
 
 def limits(args: argparse.Namespace) -> Limits:
@@ -54,19 +98,52 @@ def limits(args: argparse.Namespace) -> Limits:
     return Limits(args.max_calls, args.max_tokens, args.max_cost, prices, *rates)
 
 
-def parameters(written: Sequence[str]) -> Mapping[str, JSON]:
-    """What `--parameter` sends with every request; raises UsageError if one is of another form."""
-    found: dict[str, JSON] = {}
+def pairs(option: str, written: Sequence[str], known: frozenset[str] = frozenset()) -> dict[str, str]:
+    """What an option says of names; raises UsageError if one is of another form, comes again, or is `known`."""
+    found: dict[str, str] = {}
     for one in written:
         name, equals, value = one.partition("=")
-        try:
-            known = {**found, "model": 0, "messages": 0, "temperature": 0, "seed": 0}
-            found[name] = json.loads(value)
-        except (ValueError, RecursionError):
-            equals = ""
-        if not name or not equals or name in known:
-            raise UsageError(
-                f"expected --parameter NAME=JSON such as top_p=0.9, each once and for what no other option gives, got "
-                f"{one}"
-            )
+        if not name or not equals or name in found.keys() | known:
+            others = " and for what no other option gives" if known else ""
+            raise UsageError(f"expected {option} NAME=VALUE, each once{others}, got {one if not equals else name}")
+        found[name] = value
     return found
+
+
+def parameters(written: Sequence[str]) -> dict[str, JSON]:
+    """What `--parameter` sends with every request: what is no JSON is a text; a dot in a name leads into an object.
+
+    >>> parameters(["max_tokens=512", "reasoning.effort=low", 'stop="1"'])
+    {'max_tokens': 512, 'reasoning': {'effort': 'low'}, 'stop': '1'}
+
+    Raises:
+        UsageError: one is of another form, or is given by another option.
+    """
+    found: dict[str, Any] = {}
+    for name, value in pairs("--parameter", written, SET_OTHERWISE).items():
+        *path, last = name.split(".")
+        place = found
+        for step in path:
+            place = place.setdefault(step, {})
+            if not isinstance(place, dict):
+                raise UsageError(f"expected --parameter {name} in an object, got it in {json.dumps(place)}")
+        place[last] = _json_or_text(name, value)
+    return found
+
+
+def _json_or_text(name: str, written: str) -> JSON:
+    """A value as JSON, or else as a text; raises UsageError if it begins as JSON alone does, and is none."""
+    try:
+        value: JSON = json.loads(written, parse_constant=lambda constant: constant)  # NaN is no number that can be sent
+        return value
+    except (ValueError, RecursionError) as error:
+        if written[:1] in ("{", "[", '"'):
+            raise UsageError(f"expected JSON in --parameter {name}, got {written[:80]}: {error}") from None
+        return written
+
+
+def _temperature(written: str) -> float | str:
+    try:
+        return written if written == NONE else float(written)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a number or {NONE}, got {written}") from None

@@ -86,6 +86,8 @@ def report(table: str, texts: Sequence[str], top: int | None) -> Report:
     else:
         notes.append(f"A search on this table sees: {opened.table.measure.value}. Equal test accuracies share ranks.")
         notes.append(benchmarks.what_counts(opened))
+        lacking = (each for each in architectures if opened.table.row_of(each) is None)
+        notes += [f"No accuracy and no rank: {opened.table.no_figure(space.to_native(each))}." for each in lacking]
         if space.networks is not None:
             notes.append(f"Those shown are {len({space.network(each) for each in architectures})} networks.")
     return Report(
@@ -102,8 +104,9 @@ def report(table: str, texts: Sequence[str], top: int | None) -> Report:
 def _row(
     space: Space, table: str, architecture: Architecture, opened: Opened | None, ranks: NDArray[np.int64] | None
 ) -> tuple[Cell, ...]:
-    measured: tuple[Cell, ...] = (BLANK if table == IMAGENET else MISSING,) * 4
-    if opened is not None:
+    lacks = opened is not None and opened.table.row_of(architecture) is None
+    measured: tuple[Cell, ...] = (BLANK if table == IMAGENET or lacks else MISSING,) * 4
+    if opened is not None and not lacks:
         standing = opened.standing(architecture)
         measured = (
             recomputed(standing.told, ".2f"),

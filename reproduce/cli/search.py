@@ -27,17 +27,7 @@ from reproduce.report import Report, recomputed
 from reproduce.report.output import add_output_arguments, show
 
 _AS_GIVEN = [
-    "trials",
-    "seed",
-    "start",
-    "model",
-    "base_url",
-    "temperature",
-    "answers",
-    "protocol",
-    "fresh",
-    "run",
-    "into",
+    *("trials", "seed", "start", "model", "temperature", "answers", "protocol", "prompt", "fresh", "run", "into"),
     "store",
     "parallel",
 ]
@@ -134,7 +124,7 @@ def _table(args: argparse.Namespace) -> Opened:
 
 def _check(args: argparse.Namespace) -> None:
     """Refuse options that do not fit together, and fill in what follows from the rest."""
-    me = args.command
+    me, args.model = args.command, model.endpoints(args)
     if args.proposals is not None and args.proposals < 1:
         raise UsageError(f"{me}: expected a positive --proposals, got {args.proposals}")
     if args.source is not None:

@@ -28,7 +28,7 @@ from reproduce.recording import Recorded
 
 CONTEST = "contest"  # the kind of a method's record
 FORM = 2  # of its answer
-ONE_BY_ONE = 50  # trials of a method that cannot run as arrays, unless it is said otherwise
+ONE_BY_ONE = 50  # trials of a method that cannot run as arrays, or not on this table, unless it is said otherwise
 
 
 @dataclass(frozen=True)
@@ -82,13 +82,12 @@ def contest(
     Raises:
         OptimizerError, InvalidArchitecture: a method fails, or proposes what is no architecture.
     """
-    space = opened.space
     searched: list[Contestant] = []
     remarks = list(opened.table.info.remarks)
     wanted = rules.budgets
-    if rules.count == "unique" and max(wanted) > space.size:
-        rules = replace(rules, budgets=tuple(sorted({min(budget, space.size) for budget in wanted})))
-        remarks.append(f"there are {space.size:,} architectures, and no budget of different ones is larger")
+    if rules.count == "unique" and max(wanted) > (most := len(opened.table)):
+        rules = replace(rules, budgets=tuple(sorted({min(budget, most) for budget in wanted})))
+        remarks.append(f"there are {most:,} architectures, and no budget of different ones is larger")
     for method in methods:
         if method.with_model is not None:  # its trials on the tables are published
             continue
@@ -99,9 +98,11 @@ def contest(
             continue
         remarks += [*remark, *_shortfalls(method, answer, rules)]
         searched += _contestant(method, answer, rules)
-    if oracle:
+    if oracle and opened.table.places is not None:
+        remarks.append("left out: the oracle, which needs a figure of every architecture")
+    elif oracle:
         searched.append(contestants.oracle(opened))
-    recorded = list(contestants.shared_weights(space))
+    recorded = list(contestants.shared_weights(opened))
     for source, found in (recordings or {}).items():
         for pool in recording.pooled(run for run in found if run.specification.target == opened.table.name):
             contestant, remark = contestants.recorded(pool, opened, rules.budgets, source)
@@ -113,7 +114,8 @@ def contest(
 
 def _summary(method: Method, opened: Opened, rules: Rules, records: Records) -> tuple[Mapping[str, Any], list[str]]:
     """What the trials of a method select, and what is to be said of it."""
-    trials = rules.trials or (1000 if method.arrays is not None else ONE_BY_ONE)
+    at_once = method.arrays is not None and opened.table.places is None
+    trials = rules.trials or (1000 if at_once else ONE_BY_ONE)
     request: dict[str, JSON] = {
         "form": FORM,
         "digest": opened.table.digest,  # the same source may be read otherwise

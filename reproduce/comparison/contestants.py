@@ -21,7 +21,6 @@ from reproduce.benchmarks import Opened
 from reproduce.comparison import supernets
 from reproduce.published.trials import Proposed, published_trials, selections
 from reproduce.recording import Pool
-from tables.space import Space
 
 GENIUS_BUDGET = 10
 ORACLE_STEPS = 5000  # at which the relaxation's most probable architecture has settled
@@ -65,15 +64,16 @@ def oracle(opened: Opened) -> Contestant:
     return Contestant("DARTS relaxation (oracle)", {len(table): np.array([likeliest])})
 
 
-def shared_weights(space: Space) -> Iterator[Contestant]:
-    """The cells that searches with shared weights settled on, if they are of this space.
+def shared_weights(opened: Opened) -> Iterator[Contestant]:
+    """The cells that searches with shared weights settled on, if they are of this space and the table has them all.
 
     They evaluate nothing on the table, so their budget is 0; the pictures they saw stand in their names.
     """
-    if space is not nas_bench_201_space.SPACE:
+    space, table = opened.space, opened.table
+    if space is not nas_bench_201_space.SPACE or table.places is not None:
         return
     for group in _committed():
-        cells = [space.index_of(space.from_native(one.outcome.architecture)) for one in group.searches]
+        cells = [table.index_of(space.from_native(one.outcome.architecture)) for one in group.searches]
         yield Contestant(f"{group.title}, shared weights", {0: np.array(cells)})
 
 

@@ -34,7 +34,7 @@ class Item(NamedTuple):
     @property
     def draws(self) -> bool:
         """Whether it is a figure, whose module has a function `draw` beside that which builds its report."""
-        return self.name.startswith("figure")
+        return self.name.startswith(("figure", "feedback"))
 
     def report(self) -> Report:
         """Build the report."""
@@ -48,7 +48,7 @@ class Item(NamedTuple):
             UsageError: if matplotlib is not installed.
             ReproduceError: if the file cannot be written; what was there before stays.
         """
-        resolve_name(f"reproduce.paper.{self.builds.partition('.')[0]}.draw")(report, path)
+        resolve_name(f"reproduce.paper.{self.builds.rpartition('.')[0]}.draw")(report, path)
 
 
 CELLS = ("nas-bench-201-cifar10", "nas-bench-201-cifar100", "nas-bench-201-imagenet16-120")
@@ -78,6 +78,11 @@ _ITEMS = (
     ),
     Item("figure3", "curves.figure3", "Channel-Bench-Macro, accuracy and rank by iteration", CHANNELS),
     Item("figure_temperature", "temperature.report", "temperature 1 against 0, with what three trials can show", MACRO),
+    Item("feedback_trend", "feedback.trend.report", "did accuracies rise over the iterations of 37 runs"),
+    Item("feedback_first", "feedback.first.report", "the first proposal, and what the rest added", (*MACRO, *CHANNELS)),
+    Item("feedback_cost", "feedback.cost.report", "what followed on being told that a design costs too much"),
+    Item("feedback_distance", "feedback.distance.report", "how far each proposal is from the best so far"),
+    Item("principles", "principles.report", "section 5.3 measured: depth, kernel and expansion by stage"),
 )
 
 ITEMS = {item.name: item for item in _ITEMS}

@@ -61,6 +61,7 @@ class Replay(Shown):
     evidence: str  # the digest of the file or cassette
     trajectory: Trajectory
     tally: Tally
+    answers: tuple[Record, ...] = ()
 
     def what(self) -> tuple[str, Space]:
         """The run in words, and what was searched."""
@@ -163,7 +164,7 @@ def replay(specification: Specification, how: Setting, records: Records, source:
         ReplayMiss: if a rebuilt request was never recorded; it names the run, the iteration and the turn.
     """
     run = perform(specification, Client(records), how)
-    return Replay(how.name, how.space, source, evidence, run.trajectory, run.tally)
+    return Replay(how.name, how.space, source, evidence, run.trajectory, run.tally, run.answers)
 
 
 def reconstruct(

@@ -38,6 +38,16 @@ def test_a_base_url(llm):
     with urllib.request.urlopen(request) as response:
         assert json.load(response)["choices"][0]["message"]["content"] == "0"
 """
+DATED = """
+import time
+import pytest
+
+
+@pytest.mark.cassette("dated.jsonl", rewrite={r"at \\d+": "at NOW"})
+def test_at_another_moment(llm):
+    asked = {"model": "test-1", "messages": [{"role": "user", "content": f"It is at {time.time_ns()}."}]}
+    assert llm.client.chat.completions.create(**asked).choices[0].message.content == "2"
+"""
 MISSES = """
 import pytest
 
@@ -79,6 +89,7 @@ def project(tmp_path: Path) -> Path:
     (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --strict-markers\n")
     (tmp_path / "conftest.py").write_text('pytest_plugins = ["cache.pytest_plugin"]\n')
     (tmp_path / "test_mine.py").write_text(TESTS)
+    (tmp_path / "test_dated.py").write_text(DATED)
     return tmp_path
 
 
@@ -86,10 +97,10 @@ def project(tmp_path: Path) -> Path:
 @pytest.mark.network
 def test_tests_are_recorded_and_then_run_offline(project: Path) -> None:
     with running() as upstream:
-        upstream.behaviours = [says(completion("0")), says(completion("1"))]
+        upstream.behaviours = [says(completion(said)) for said in "201"]
         done = pytest_in(project, "--llm-record", OPENAI_BASE_URL=upstream.url, OPENAI_API_KEY="sk-mine-0123456789")
         assert done.returncode == 0, done.stdout
-        assert len(upstream.asked) == 2
+        assert len(upstream.asked) == 3
         assert upstream.headers[0]["authorization"] == "Bearer sk-mine-0123456789"
     assert len(cassette.read(project / "mine.jsonl", exact=True)) == 2
     done = pytest_in(project)
@@ -99,6 +110,7 @@ def test_tests_are_recorded_and_then_run_offline(project: Path) -> None:
 def test_a_miss_fails_with_its_reason_also_where_it_was_swallowed(project: Path) -> None:
     cassette.write(project / "mine.jsonl", [chat_record("Propose.")])
     (project / "test_mine.py").write_text(MISSES)
+    (project / "test_dated.py").unlink()
     done = pytest_in(project)
     assert done.returncode == 1
     assert "its occurrence 0 in session program: expected a record with key sha256:" in done.stdout

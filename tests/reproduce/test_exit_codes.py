@@ -37,6 +37,12 @@ CASES = """
 0  reproduce recordings
 2  reproduce recordings damaged.jsonl
 2  reproduce recordings table7.jsonl
+0  reproduce runs show 329M:3.1
+0  reproduce runs diff runs.jsonl runs.jsonl
+1  reproduce runs diff runs.jsonl table7.jsonl
+2  reproduce runs show 329M:99.1
+2  reproduce runs list damaged.jsonl
+2  reproduce runs
 0  reproduce supernets
 2  reproduce supernets nothing.jsonl
 0  reproduce compare --table my.csv --methods random --budget 2 --trials 5
@@ -119,6 +125,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("exit_codes")
     for name in ("table7", "table8"):
         (path / f"{name}.jsonl").write_bytes((RECORDED / f"genius-{name}.jsonl").read_bytes())
+    runs = RECORDED / "local-gemma3-270m-free.jsonl"
+    (path / "runs.jsonl").write_bytes(runs.read_bytes())
     (path / "damaged.jsonl").write_bytes((path / "table7.jsonl").read_bytes()[:-9])
     (path / "my.csv").write_text(MINE)
     (path / "damaged.csv").write_text(MINE.rpartition("11,")[0])

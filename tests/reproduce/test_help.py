@@ -62,7 +62,7 @@ def test_help_fits_and_shows_an_example_that_parses(
 def test_what_stands_under_a_heading_is_indented(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     named = parsers("reproduce")[""].format_help().partition("`list` says what each is:\n")[2].partition("\n\n")[0]
-    assert [line[:3].rstrip() for line in named.splitlines()] == ["  t", "  t", "  f"]
+    assert [line[:3].rstrip() for line in named.splitlines()] == ["  t", "  t", "  f", "  f"]
 
 
 def test_every_command_is_in_the_help(capsys: pytest.CaptureFixture[str]) -> None:

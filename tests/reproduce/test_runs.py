@@ -153,7 +153,10 @@ def test_requests_hold_what_the_mode_asks_of_the_server(mode: str) -> None:
     assert (request["model"], request["temperature"], request["seed"]) == ("made-up", 1.0, 7)
     assert ("response_format" in request) == mode.startswith("json")
     assert request.get("grammar", space.gbnf()) == space.gbnf()
-    assert (json.dumps(space.json_schema()) in json.dumps(request)) == mode.startswith("json")
+    schema = space.plain_schema() if mode in ("json-schema-strict", "tool-call") else space.json_schema()
+    assert (json.dumps(schema) in json.dumps(request)) == (mode not in ("free", "gbnf"))
+    assert ("prefixItems" in json.dumps(request)) == (mode in ("json-object", "json-schema"))
+    assert ('"strict": true' in json.dumps(request)) == (mode in ("json-schema-strict", "tool-call"))
 
 
 def test_a_window_is_fed_back() -> None:

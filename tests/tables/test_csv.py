@@ -115,9 +115,67 @@ def test_a_space_names_lost_zeros_too(broken: str) -> None:  # d8
         read(data, "mine", _space("0 1", "0 1"))
 
 
-def test_a_space_tells_what_an_incomplete_file_lacks() -> None:
-    with pytest.raises(TableError, match="2 of 6 architectures are missing, the first is '0-2'"):
-        read(WITH_TEST, "mine", _space("0 1", "0 1 2"))
+def test_a_table_may_hold_a_part_of_its_space() -> None:
+    source, columns = read(WITH_TEST, "mine", _space("0 1", "0 1 2"))
+    assert columns["place"].tolist() == [0, 1, 3, 4]
+    assert columns["accuracy"].tolist() == read(WITH_TEST, "mine")[1]["accuracy"].tolist()
+    assert source.remarks == (
+        "2 of 6 architectures have no figure, the first is '0-2': a proposal of one is rejected, and ranks are among "
+        "the 4 others",
+    )
+
+
+def _widths(layers: int = 2, *, choices: str = "8 16 32") -> Space:
+    names = tuple(choices.split())
+    return Space("w", "W", (Group("All", tuple(Slot(f"Layer {n}", names) for n in range(1, layers + 1))),))
+
+
+def test_slots_may_be_columns() -> None:
+    space, data = _widths(), b"layer 2,accuracy,Layer 1\n8,50,16\n32,60,8\n"
+    source, columns = read(data, "mine", space)
+    assert source.space is space
+    assert columns["place"].tolist() == [space.index_of((0, 2)), space.index_of((1, 0))]
+    assert columns["accuracy"].tolist() == [60, 50]
+    assert columns["file_order"].tolist() == [1, 0]
+
+
+def test_without_a_space_the_columns_before_the_accuracy_are_slots() -> None:
+    data = b"Rate;Width;accuracy;params\n0.001;16;50;10\n1e-4;8;60;20\n10.0;128;61;30\n"
+    source, columns = read(data, "mine")
+    assert source.space.slots == (Slot("rate", ("1e-4", "0.001", "10.0")), Slot("width", ("8", "16", "128")))
+    assert columns["place"].tolist() == [0, 4, 8]
+    assert columns["params"].tolist() == [20, 10, 30]
+
+
+@pytest.mark.parametrize(
+    ("text", "space", "says"),
+    [
+        ("layer 1,layer 2,accuracy\n8,64,50\n", _widths(), "line 2: Layer 2 takes 8, 16, 32, got '64'"),
+        (
+            "layer 1,layer 3,accuracy\n8,8,50\n",
+            _widths(),
+            "in place of architecture there may be the columns layer 1, layer 2",
+        ),
+        ("layer 1,accuracy\n8,50\n", _widths(), "line 1: expected the header .* got 'layer 1,accuracy'"),
+        ("layer 1,layer 2,accuracy,hue?\n8,8,50,1\n", _widths(), "line 1: expected the header .*hue"),
+        ("layer 1,layer 2,accuracy\n8,8,50\n16,8,50\n8,8,50\n", _widths(), "line 4: '8, 8' is there already"),
+        ("key,accuracy\n012,50\n", None, "in place of architecture there may be a column for each slot"),
+        ("a,,accuracy\n0,1,50\n", None, "line 1: expected the header"),
+        ("a,seed,accuracy\n0,1,50\n", None, "line 1: expected the header"),
+        ("a,b,accuracy\n0,1,50\n1,1,60\n", None, "b is '1' in every line, which is no choice; leave it out"),
+    ],
+)
+def test_columns_that_do_not_fit_are_named(text: str, space: Space | None, says: str) -> None:
+    with pytest.raises(TableError, match=says):
+        read(text.encode(), "mine", space)
+
+
+def test_few_rows_of_a_huge_space_take_no_more_room_than_they_are() -> None:
+    space = _widths(40, choices="2 3")
+    data = "architecture,accuracy\n" + "".join(f"{' '.join(f'{n:040b}')},{50 + n}\n" for n in range(3))
+    assert read(data.encode(), "mine", space)[1]["place"].tolist() == [0, 1, 2]
+    with pytest.raises(TableError, match=r"expected at most 2\^63 architectures in the space of a table, got more"):
+        read(data.encode(), "mine", _widths(40, choices="2 3 4"))
 
 
 @pytest.mark.parametrize(

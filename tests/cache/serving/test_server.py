@@ -302,7 +302,7 @@ def test_credentials_travel_and_never_rest(upstream: Server, tmp_path: Path) -> 
     assert not any(secret in written for secret in (KEY.encode(), b"org-of-mine", b"0123456789"))
 
 
-def test_a_stream_is_kept_whole_and_answers_streams_and_its_own_kind(upstream: Server, tmp_path: Path) -> None:
+def test_a_stream_is_kept_whole_and_answers_streams_and_whole(upstream: Server, tmp_path: Path) -> None:
     pieces = [{"index": 0, "delta": {"role": "assistant", "content": text}} for text in ("[1,", " 2]")]
     chunks: list[Any] = [{"id": "c", "model": "test-1a", "choices": [piece]} for piece in pieces]
     chunks.append({"id": "c", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
@@ -311,11 +311,25 @@ def test_a_stream_is_kept_whole_and_answers_streams_and_its_own_kind(upstream: S
         for _ in range(2):
             stream = sdk.chat.completions.create(**chat_request("Stream."), stream=True)  # type: ignore[call-overload]
             assert "".join(piece.choices[0].delta.content or "" for piece in stream) == "[1, 2]"
+        whole = sdk.chat.completions.create(**chat_request("Stream."))  # type: ignore[call-overload]
+        assert whole.choices[0].message.content == "[1, 2]"
     assert len(upstream.asked) == 1
     with Store(tmp_path / "store") as store:
         (record,) = store.export().values()
     assert record.text == "[1, 2]"
     assert record.request["stream"] is True
+
+
+def test_an_answer_has_the_bytes_that_its_replay_will_have(upstream: Server, tmp_path: Path) -> None:
+    upstream.behaviours = [says(completion("é", system_fingerprint="f", created=1.0))]
+    for asked in (chat_request("One."), {**chat_request("Two."), "stream": True}):
+        bodies = []
+        for _ in range(2):
+            with recording(upstream, tmp_path / "store") as url:
+                bodies.append(post(f"{url}/v1/chat/completions", asked)[2])
+        assert bodies[0] == bodies[1]
+        assert bodies[0].isascii()
+    assert len(upstream.asked) == 2
 
 
 def test_other_interfaces_are_kept_and_given_to_the_letter(upstream: Server, tmp_path: Path) -> None:

@@ -192,6 +192,9 @@ class OtherArrays:
     def ask(self) -> NDArray[np.int64]:
         return self.next
 
+    def reject(self, rows: NDArray[np.int64]) -> None:
+        pass
+
     def tell(self, proposals: NDArray[np.int64], accuracies: NDArray[np.float64]) -> None:
         pass
 
@@ -208,6 +211,27 @@ class ArraysThatMoveOnWhenAsked(OtherArrays):
         proposed = self.next
         self.next = self.streams.indices(self.size)
         return proposed
+
+
+class WithoutRejections:
+    """The arrays of `Honest`, which cannot be told of a rejection."""
+
+    def __init__(self, space: Space, streams: Streams) -> None:
+        self.size, self.streams = space.size, streams
+        self.next = streams.indices(space.size)
+
+    def ask(self) -> NDArray[np.int64]:
+        return self.next
+
+    def tell(self, proposals: NDArray[np.int64], accuracies: NDArray[np.float64]) -> None:  # noqa: ARG002
+        self.next = self.streams.indices(self.size)
+
+
+class InsistingArrays(WithoutRejections):
+    """Those of `Honest`, but what was rejected is proposed again."""
+
+    def reject(self, rows: NDArray[np.int64]) -> None:
+        pass
 
 
 METHODS = (Method("by a function", "", lambda space, stream: CannotBePickled(space, stream)),)
@@ -274,7 +298,8 @@ def test_a_broken_optimiser_is_found_out(factory: type[Honest], holds: Any, says
 @pytest.mark.parametrize(
     ("arrays", "says"),
     [
-        (OtherArrays, "trial 0 differs from its one-trial form at proposal 1"),
+        (OtherArrays, "trial 0 differs from its one-trial form at evaluation 1"),
+        (InsistingArrays, "half of it rejected: trial"),
         (ArraysThatMoveOnWhenAsked, "asked three times for proposal 0 the arrays differ"),
     ],
 )
@@ -282,6 +307,11 @@ def test_arrays_that_run_something_else_are_found_out(arrays: type[OtherArrays],
     reason = conformance.runs_as_arrays_what_it_runs_one_by_one(Method("broken", "", Honest, arrays))
     assert reason is not None
     assert says in reason
+
+
+def test_arrays_that_cannot_be_told_of_a_rejection_run_one_by_one_then() -> None:
+    method = Method("honest", "", Honest, WithoutRejections)  # type: ignore[arg-type]
+    assert conformance.runs_as_arrays_what_it_runs_one_by_one(method) is None
 
 
 def test_every_property_has_an_optimiser_that_breaks_it() -> None:

@@ -186,7 +186,11 @@ def writable() -> Table:
 
 
 BROKEN_TABLES = [
-    (conformance.has_a_row_for_every_architecture, altered(rows=200), r"expected accuracies of shape \(240,\), got"),
+    (
+        conformance.has_a_row_for_every_architecture_it_counts,
+        altered(rows=200),
+        r"expected accuracies of shape \(240,\), got",
+    ),
     (conformance.finds_every_architecture_by_its_index, altered(Reversed), r"stands at 0 and is looked up at 239"),
     (conformance.finds_every_architecture_by_its_index, altered(Unordered), "lexicographic order"),
     (conformance.holds_percentages, altered(index=3, value=np.nan), r"got nan for \(0, 0, 0, 0, 3\)"),
@@ -195,7 +199,7 @@ BROKEN_TABLES = [
     (
         conformance.refuses_other_architectures,
         altered(WrapsAround),
-        r"expected InvalidArchitecture for \(-1, 0, 0, 0, 0\), got the index 120",
+        r"expected an error for \(-1, 0, 0, 0, 0\), got the index 120",
     ),
 ]
 
