@@ -164,7 +164,7 @@ def search(
             stack.enter_context(progress)
             after = progress.after(after)
         kept = stack.enter_context(keeping(store, who.apart if who else "")) if training or model else Cassette()
-        client = Client(Shelf((known, kept), new=kept), providers)
+        client = Client(Shelf((known, kept), new=kept), providers, unkept={FIGURES})
 
         def end(number: int, one: Run) -> None:
             ended[number] = one
