@@ -16,6 +16,7 @@ import msgspec
 from cache.key import JSON
 from cache.record import CHAT, RESPONSES, Record
 from genius_replay.showing import brief
+from harness.constraints import Bound
 from harness.errors import BrokenRecording, HarnessError
 from harness.loop import Budget
 from harness.objectives import Data, Measure
@@ -162,6 +163,7 @@ class Specification(Data, frozen=True, kw_only=True):
         version: of the method, as its file states it; None for a method that states none.
         table, training: what measures architectures; neither where all figures are those that were `told`.
         window: bounds of the cost, in millions of multiply-accumulates.
+        constraints: further bounds, of any cost that is known of the table and its space.
         model: of a method that is handed one.
         told: what a published run was told, turn by turn in each iteration.
         start: the designs that it begins with, before the method proposes; as the space writes them.
@@ -179,6 +181,7 @@ class Specification(Data, frozen=True, kw_only=True):
     table: Measure | None = None
     training: Training | None = None
     window: tuple[int, int] | None = None
+    constraints: tuple[Bound, ...] = ()
     model: Model | None = None
     told: tuple[tuple[Turn, ...], ...] | None = None
     start: tuple[str, ...] = ()

@@ -17,10 +17,11 @@ from harness.spaces import mobilenetv2_se
 from harness.specification import Declaration, Protocol, Specification
 from harness.text.notation import from_any
 from harness.training.jobs import Training
-from reproduce import benchmarks, runs
+from reproduce import benchmarks, costs, runs
 from reproduce.answering import Endpoint
 from reproduce.arguments import positive
 from reproduce.benchmarks import Opened
+from reproduce.costs import AnyBound
 from reproduce.errors import UsageError
 from reproduce.published import imagenet
 from reproduce.published.replay import ITERATIONS
@@ -42,6 +43,7 @@ def plan(
     window: tuple[int, int] | None = None,
     run: str | None = None,
     model: str | None = None,
+    constraints: Sequence[AnyBound] = (),
 ) -> list[Specification]:
     """The runs of a search, one a trial; `search` gives them their model, temperature by temperature.
 
@@ -50,12 +52,12 @@ def plan(
         InvalidArchitecture: a design to start from is none of the space.
     """
     if run is not None:
-        asked = (training and training.space, method.name, trials, budget, model, *start)
+        asked = (training and training.space, method.name, trials, budget, model, *start, *constraints)
         if training is None or asked != (WINDOWED, GENIUS, 1, ITERATIONS, None):
             raise UsageError(
                 f"expected a published run with the method {GENIUS}, the space {WINDOWED} by training (--objective "
-                "train), one trial, its own budget, no model, and no designs to start from; what GPT-4 did on tables "
-                "is replayed by `table1` and `table7` to `table13`"
+                "train), one trial, its own budget, no model, no constraint, and no designs to start from; what GPT-4 "
+                "did on tables is replayed by `table1` and `table7` to `table13`"
             )
         published = imagenet.specification(imagenet.embedded()[str(imagenet.published_run(run).run)])
         return [structs.replace(published, training=training)]
@@ -89,6 +91,7 @@ def plan(
         version=method.version,
         budget=budget,
         window=window,
+        constraints=costs.bounds(constraints, costs.known(space, opened)),
         start=tuple(map(space.to_native, designs)),
         slots=() if space in benchmarks.SPACES else space.slots,
         declared=Declaration.of(space) if _is_declared(space) else None,
@@ -129,7 +132,7 @@ def asking(
         by = one.training or (one.table.table if one.table else None)
         sent = {**endpoint.sent(parameters, temperature), **drawn}
         space = runs.space_of(one)
-        said = (one.window, by, how, prompt, endpoint.api, one.budget)
+        said = (one.window, by, how, prompt, endpoint.api, one.constraints, one.budget)
         named = runs.model(endpoint.model, space, answers, sent, *said)
         found.append(structs.replace(one, model=named))
     return found

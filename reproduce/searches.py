@@ -29,10 +29,11 @@ from harness.training import queue
 from harness.training.jobs import KIND as TRAINING
 from harness.training.jobs import Training
 from harness.training.local import LocalExecutor
-from reproduce import answering, benchmarks, data, protocols, runs
+from reproduce import answering, benchmarks, costs, data, protocols, runs
 from reproduce.answering import Answer, Endpoint
 from reproduce.arguments import expect_types, positive, several
 from reproduce.benchmarks import AnySpace, AnyTable
+from reproduce.costs import AnyBound
 from reproduce.errors import UsageError
 from reproduce.planning import GENIUS, asking, plan
 from reproduce.progress import Progress
@@ -59,6 +60,7 @@ def search(
     base_url: str | None = None,
     temperature: float | str | Sequence[float | str] = 0.0,
     window: tuple[int, int] | None = None,
+    constraints: AnyBound | Sequence[AnyBound] = (),
     answers: str = "free",
     protocol: str | Sequence[str] | Protocol = (),
     prompt: str | PathLike[str] = "",
@@ -94,6 +96,7 @@ def search(
         base_url: of the endpoint, such as http://127.0.0.1:8000/v1; else OPENAI_BASE_URL.
         temperature: sent to the model, "none" for none; several make several searches.
         window: bounds of the cost in millions, of the space whose problem states them.
+        constraints: bounds of costs, such as "macs<=60e6", for any method; of `reproduce.costs.known`.
         answers: how a model may answer, one of `reproduce.runs.ANSWERS`.
         protocol: how the model is talked to: the name of a preset such as "genius-nas-bench-201", "FIELD=VALUE" for
             each field that differs, or a `harness.Protocol`.
@@ -134,13 +137,13 @@ def search(
         raise UsageError(f"expected a method or a model, got neither; methods are {', '.join(catalogue.METHODS)}")
     start = several(start)
     opened = None if table is space is None else benchmarks.open_table(table, space)
-    chosen = catalogue.method(method or GENIUS)
-    planned = plan(
-        chosen, opened, training, budget, trials, seed, start, window, run, endpoint.model if endpoint else None
-    )
+    chosen, asked_of = catalogue.method(method or GENIUS), endpoint.model if endpoint else None
+    limited = several(constraints)
+    planned = plan(chosen, opened, training, budget, trials, seed, start, window, run, asked_of, limited)
     if endpoint:
         planned = asking(planned, endpoint, temperatures, answers, how, prompt, parameters or {}, seed)
     own = {chosen.name: chosen}
+    counted = costs.known(runs.space_of(planned[0]), opened) if planned[0].constraints else {}
     runs.setting(planned[0], own)  # refused here, before anything is opened
     recording = None if into is None else Path(into)
     known = _known(recording, run)
@@ -162,7 +165,7 @@ def search(
             stack.enter_context(progress)
             after = progress.after(after)
         kept = stack.enter_context(keeping(store, who.apart if who else "")) if training or model else Cassette()
-        client = Client(Shelf((known, kept), new=kept), providers)
+        client = Client(Shelf((known, kept), new=kept), providers, unkept={FIGURES})
 
         def end(number: int, one: Run) -> None:
             ended[number] = one
@@ -170,7 +173,7 @@ def search(
                 progress.ended(number, one)
 
         try:
-            perform_all(planned, client, lambda one: runs.setting(one, own), after, together, end)
+            perform_all(planned, client, lambda one: runs.setting(one, own, counted), after, together, end)
         finally:  # also when others failed, or Ctrl-C ended them
             found = [ended[number] for number in sorted(ended)]
             _keep(found, known, kept, recording)

@@ -20,6 +20,7 @@ from harness.training import estimates
 from reproduce import benchmarks, data, planning, recording, search_report, searches
 from reproduce.benchmarks import BENCHMARKS
 from reproduce.cli import model, training
+from reproduce.costs import BOUNDS
 from reproduce.errors import UsageError
 from reproduce.planning import GENIUS, WINDOWED
 from reproduce.published.replay import ITERATIONS
@@ -27,7 +28,20 @@ from reproduce.report import Report, recomputed
 from reproduce.report.output import add_output_arguments, show
 
 _AS_GIVEN = [
-    *("trials", "seed", "start", "model", "temperature", "answers", "protocol", "prompt", "fresh", "run", "into"),
+    *(
+        "trials",
+        "seed",
+        "start",
+        "constraints",
+        "model",
+        "temperature",
+        "answers",
+        "protocol",
+        "prompt",
+        "fresh",
+        "run",
+        "into",
+    ),
     "store",
     "parallel",
 ]
@@ -51,6 +65,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     proposals = "of a trial, rejected ones too (default with --model: twice the budget)"
     what.add_argument("--proposals", type=int, metavar="N", help=proposals)
     what.add_argument("--start", nargs="+", default=[], metavar="ARCHITECTURE", help="what each trial begins with")
+    limit = f"repeatable; bounds of a cost, in quotes: {BOUNDS}"
+    what.add_argument("--constraint", action="append", default=[], metavar="BOUNDS", dest="constraints", help=limit)
     model.add_arguments(parser)
     training.add_arguments(parser)
     what.add_argument("--parallel", type=int, default=1, metavar="N", help="trials that go on side by side")
@@ -85,7 +101,8 @@ def _searched(args: argparse.Namespace) -> Report:
         budget = Budget(evaluations=args.budget, proposals=args.proposals)
     if args.dry_run and how:
         method = catalogue.find(args.method)
-        planned = planning.plan(method, None, how, budget, args.trials, args.seed, args.start, run=args.run)
+        each = (budget, args.trials, args.seed, args.start)
+        planned = planning.plan(method, None, how, *each, run=args.run, constraints=args.constraints)
         pace = estimates.pace(data.queue(), on_gpu=training.on_gpu(args))
         with searches.keeping(args.store) as kept:
             records = Shelf((searches.known(args.run), kept), new=kept) if args.run else kept
