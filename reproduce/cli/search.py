@@ -123,7 +123,7 @@ def _searched(args: argparse.Namespace) -> Report:
     if args.model:
         return recording.report([recording.Recorded.of(one.record()) for one in found])
     if opened:
-        notes = [f"What the search sees: {opened.table.measure.value}."]
+        notes = [f"What the search sees: {opened.table.measure.value}.", *opened.table.info.remarks]
         return search_report.report(found, recomputed, {opened.name: opened.table.digest}, notes)
     assert how is not None  # a table or a training
     return search_report.report(found, recomputed, {how.dataset: how.digest}, run=args.run)
