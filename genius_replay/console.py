@@ -108,6 +108,7 @@ def ending(
                 try:
                     return main(*arguments, **options)
                 finally:
+                    _Remarks.silent = False
                     sys.stdout.flush()  # here, because what fails when Python ends is reported by Python
             except KeyboardInterrupt:
                 code, said = INTERRUPTED, interrupted

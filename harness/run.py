@@ -14,16 +14,19 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from itertools import islice
 
 import msgspec
 
 from cache.client import Client, Tally
+from cache.errors import CacheError
 from cache.key import JSON, digest
 from cache.provider.limits import Usage, attempts_at, usage_of
 from cache.record import CHAT, Record
 from genius_replay.showing import brief
-from harness.constraints import Constraint, MacsWindow, novel
-from harness.errors import BrokenRecording, GivenUp, OptimizerError
+from genius_replay.side_by_side import SideBySide
+from harness.constraints import Constraint, Costs, MacsWindow, Within, novel
+from harness.errors import BrokenRecording, GivenUp, HarnessError, OptimizerError
 from harness.loop import After, Before, Objective, Problem, Step, Trajectory, course, steps_of
 from harness.objectives import Asked, Figures
 from harness.protocol import (
@@ -45,9 +48,11 @@ from harness.text import published
 from harness.text.published import Reader
 from harness.text.reply import Hear, verbatim
 from harness.training.jobs import KIND as TRAINING
+from tables.errors import TableError
 from tables.space import Architecture, Space
 
-HOPELESS = 3  # trainings that come to nothing before any other has ended
+HOPELESS = 3  # trainings that come to nothing before any other has ended; runs that fail one after the other
+REASONS = 5  # for which runs failed, that are told
 SAMPLES = 1000
 """More than there are runs of a specification, so that the numbers of requests that a run repeats are free."""
 
@@ -63,6 +68,7 @@ class Setting:
         reader: what finds the design in a reply.
         hear: what makes a reply of an answer.
         objective: what measures instead of the specification's table or training.
+        costs: what gives a cost by name, of those that are not read from records.
         name: what messages call the run.
         code: digest of the method's source.
         versions: of the packages that decide what the method proposes.
@@ -75,6 +81,7 @@ class Setting:
     reader: Reader = published.read
     hear: Hear = verbatim
     objective: Objective | None = None
+    costs: Costs = field(default_factory=dict)
     name: str = ""
     code: str = ""
     versions: Mapping[str, JSON] = field(default_factory=dict)
@@ -196,9 +203,11 @@ def perform(
         return Completion(heard.text, answer.key)
 
     source = specification.table or specification.training
-    measuring = Asked(client, setting.space, source, wait, given_up or {}) if source else None
+    measuring = Asked(client, setting.space, source, wait, given_up or {}, setting.costs) if source else None
     objective = setting.objective or measuring or remembered(specification)
-    problem = Problem(setting.space, setting.macs, _constraints(specification), objective, setting.reader, unread)
+    problem = Problem(
+        setting.space, setting.macs, _constraints(specification, measuring), objective, setting.reader, unread
+    )
     told = None if specification.told is None else partial(as_told, specification.told, specification.window)
     start = [setting.space.from_native(design) for design in specification.start]
     steps: list[Step] = []
@@ -217,21 +226,33 @@ def perform_all(
     specifications: Sequence[Specification],
     client: Client,
     setting: Callable[[Specification], Setting],
-    before: Callable[[int, int, int], object] = lambda number, iteration, turn: None,  # noqa: ARG005
     after: After | None = None,
+    together: SideBySide | None = None,
+    ended: Callable[[int, Run], object] = lambda number, run: None,  # noqa: ARG005
 ) -> list[Run]:
     """Perform runs side by side; what they all need next is trained at once, and they are performed again.
+
+    A run that fails ends, and the others go on; not so if `HOPELESS` in a row fail, which then is no matter of single
+    runs.
 
     A training that comes to nothing is told as a proposal that was not measured, and the runs go on; not so if the
     first `HOPELESS` of all come to nothing, which then is no matter of what was proposed.
 
-    `before` is told the position of a run, the iteration and the turn of every proposal; `after` is shown every step of
-    every run once, and may end the run.
+    Args:
+        specifications: what is run.
+        client: has the answers and figures, or providers that make them.
+        setting: the values that a specification names.
+        after: is shown every step of every run once, and may end the run; in threads where runs are.
+        together: how many run at a time; by default one after the other.
+        ended: is told the position of every run that has come to its end, and the run; in threads, too.
 
     Raises:
         OptimizerError: a run takes another course when it is performed again.
-        CacheError, TrainingError: what `perform` and `Client.ask_all` raise.
+        CacheError, HarnessError: what `perform` and `Client.ask_all` raise; of several runs it says which failed.
     """
+    together = together or SideBySide()
+    failed: dict[int, Exception] = {}
+    outcomes: list[bool] = []  # in the order in which they came
     given_up: dict[str, str] = {}
     asked: set[str] = set()
     settings = [setting(each) for each in specifications]
@@ -241,6 +262,22 @@ def perform_all(
         if settings[n].oblivious and one.training is not None and after is None:  # all of them are known from the start
             ahead = (step.trial.architecture for step in foreseen(one, client, settings[n]))
             wanted[n] = tuple(architecture for architecture in ahead if architecture is not None)
+
+    def go(n: int) -> None:
+        try:
+            new, asks = _unseen(after, runs.get(n)), lambda iteration, turn: together.go_on()  # noqa: ARG005
+            again = perform(specifications[n], client, settings[n], asks, wait=False, given_up=given_up, after=new)
+            _refuse_another_course(runs.get(n), again)
+        except (CacheError, HarnessError, TableError) as error:
+            failed[n] = error
+        else:
+            runs[n] = again
+            if not again.missing:
+                ended(n, again)
+        outcomes.append(n not in failed)
+        if outcomes[-HOPELESS:] == [False] * HOPELESS:
+            together.stop()
+
     going_on = list(range(len(specifications)))
     while going_on:
         jobs = dict(job(specifications[n], architecture) for n, missing in wanted.items() for architecture in missing)
@@ -251,14 +288,28 @@ def perform_all(
             given_up |= error.reasons
             if len(given_up) >= HOPELESS and len(given_up) == len(asked):
                 raise
-        for n in going_on:
-            new, asks = _unseen(after, runs.get(n)), partial(before, n)
-            again = perform(specifications[n], client, settings[n], asks, wait=False, given_up=given_up, after=new)
-            _refuse_another_course(runs.get(n), again)
-            runs[n] = again
-        wanted = {n: runs[n].missing for n in going_on if runs[n].missing}
+        together.each(go, going_on)
+        wanted = {n: runs[n].missing for n in going_on if n in runs and n not in failed and runs[n].missing}
         going_on = list(wanted)
+    if failed:
+        raise _failure(specifications, failed, len(runs.keys() - failed.keys()))
     return [runs[n] for n in range(len(specifications))]
+
+
+def _failure(specifications: Sequence[Specification], failed: Mapping[int, Exception], performed: int) -> Exception:
+    """What says which runs failed; of one run, why."""
+    if len(specifications) == 1:
+        return failed[0]
+    reasons: dict[str, list[str]] = {}
+    for n in sorted(failed):
+        reasons.setdefault(str(failed[n]), []).append(specifications[n].name)
+    lines = [
+        f"{runs[0]}{f' and {len(runs) - 1} others' if runs[1:] else ''}: {why}"
+        for why, runs in islice(reasons.items(), REASONS)
+    ]
+    kind = CacheError if all(isinstance(error, CacheError) for error in failed.values()) else HarnessError
+    count = f"{performed} of {len(specifications)} runs came to their end, {len(failed)} failed"
+    return kind("\n".join([f"{count}; the same command goes on from here.", *lines]))
 
 
 def foreseen(specification: Specification, client: Client, setting: Setting) -> tuple[Step, ...]:
@@ -344,10 +395,13 @@ _REASONS: Mapping[str, Reason] = {
 }
 
 
-def _constraints(specification: Specification) -> tuple[Constraint, ...]:
+def _constraints(specification: Specification, measuring: Asked | None) -> tuple[Constraint, ...]:
     window = () if specification.window is None else (MacsWindow(*specification.window),)
+    limits: list[Constraint] = []
+    if measuring is not None:  # a published run kept its window alone
+        limits = [Within(bound, partial(measuring.cost, bound.cost)) for bound in specification.constraints]
     novelty = () if specification.model is None or specification.model.protocol.repeats != "refused" else (novel,)
-    return (*window, *novelty)
+    return (*window, *limits, *novelty)
 
 
 def _unseen(after: After | None, before: Run | None) -> After:

@@ -36,14 +36,14 @@ _FETCHED = ContextVar("fetched", default=True)  # False: as if nothing had been
 
 @dataclass(frozen=True)
 class Published:
-    """One published file, pinned by its sha256: a conversation with GPT-4, or a benchmark table.
+    """One published file, pinned by its sha256: a conversation with GPT-4, a benchmark table, or a script.
 
     Attributes:
         path: relative path in the upstream repository, below the cache directory and in a mirror.
         url: where the pinned commit serves it.
         sha256: of the whole file, in hexadecimal.
-        run: short name of a conversation ("329M", "epoch_10_input_224"); None for a table.
-        sample: numbers the independent trials; two runs that are one file share it. None for a table.
+        run: short name of a conversation ("329M", "epoch_10_input_224"); None for others.
+        sample: numbers the independent trials; two runs that are one file share it. None for others.
     """
 
     path: str
@@ -58,11 +58,20 @@ class Published:
         return PurePosixPath(self.path).stem
 
 
-@cache
 def manifest() -> tuple[Published, ...]:
-    """Every published file, in the order of `published.json`."""
-    files = msgspec.json.decode(MANIFEST.read_bytes())["files"]
-    return msgspec.convert(files, tuple[Published, ...])  # what else the file says of each is for readers
+    """Every published file behind a number, in the order of `published.json`."""
+    return _listed("files")
+
+
+def scripts() -> tuple[Published, ...]:
+    """GENIUS' scripts, whose wording can be read (`reproduce.published.scripts`); no number needs them."""
+    return _listed("scripts")
+
+
+@cache
+def _listed(kind: str) -> tuple[Published, ...]:
+    # what else the file says of each is for readers
+    return msgspec.convert(msgspec.json.decode(MANIFEST.read_bytes())[kind], tuple[Published, ...])
 
 
 def conversations() -> tuple[Published, ...]:

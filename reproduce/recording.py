@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from math import isnan
 from os import PathLike
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -18,17 +19,18 @@ from baselines import catalogue
 from baselines.catalogue import AnyMethod
 from cache import cassette
 from cache.cassette import Cassette
-from cache.client import Client
 from cache.key import DIGEST_PREFIX, JSON, canonical, digest
 from cache.record import Record
 from harness import run
 from harness.protocol import Evaluated, Reason, Rejected, Rejection
 from harness.run import Run
-from harness.specification import RUN, Ended, Label, Specification
+from harness.specification import RUN, UNSET, Ended, Label, Specification
 from harness.text.reply import spoken
 from reproduce.arguments import expect_types
 from reproduce.errors import UsageError
 from reproduce.published.replay import RECORDED
+from reproduce.published.scripts import is_published
+from reproduce.published.withheld import Restoring, public
 from reproduce.report import BLANK, Cell, Column, Report, headed, label, recorded
 from reproduce.runs import setting
 
@@ -98,8 +100,24 @@ def replay_recording(path: str | PathLike[str], methods: Iterable[AnyMethod] = (
     content, given = cassette.read(path), [*map(catalogue.method, methods)]
     own = {f"__main__:{each.name.rpartition(':')[2]}": each for each in given} | {each.name: each for each in given}
     return _in_order(
-        run.verify(record, Client(content), setting(Specification.of(record), own)) for record in _runs(content, path)
+        run.verify(record, Restoring(content), setting(Specification.of(record), own))
+        for record in _runs(content, path)
     )
+
+
+def publish(path: Path, into: Path) -> list[Run]:
+    """Write a recording anew, without the words in which GPT-4 was asked, and return its runs.
+
+    Raises:
+        UsageError: there is nothing in it that has to be withheld.
+        CacheError: the file cannot be written.
+        as `replay_recording` does.
+    """
+    found = replay_recording(path)
+    if not any(is_published(one.specification.model) for one in found):
+        raise UsageError(f"{path}: expected a run with --prompt published, got none; it can be passed on as it is")
+    cassette.write(into, public(found))
+    return found
 
 
 def _runs(content: Cassette, path: Path) -> list[Record]:
@@ -172,8 +190,8 @@ def _in_order(runs: Iterable[AnyRun]) -> list[AnyRun]:
 
 OPEN, CLOSE = "⟦", "⟧"
 UNREAD = frozenset(Reason) - {
-    *(Reason.ABOVE_WINDOW, Reason.BELOW_WINDOW, Reason.REPEATED, Reason.CONCLUDED),
-    *(Reason.UNMEASURED, Reason.NO_FIGURE),
+    *(Reason.ABOVE_WINDOW, Reason.BELOW_WINDOW, Reason.ABOVE_LIMIT, Reason.BELOW_LIMIT),
+    *(Reason.REPEATED, Reason.CONCLUDED, Reason.UNMEASURED, Reason.NO_FIGURE),
 }
 """Why no design was found in an answer."""
 
@@ -196,6 +214,7 @@ def text(one: Run) -> str:
         outcome += "".join(f"; {length} characters cut off: {why}" for length, why in cut if why)
         reading = said.rejection or one.setting.reader(one.setting.space, said.text)
         if not isinstance(reading, Rejection):
+            reading = (reading, *reading.further)[trial.proposal.candidate]
             start, end = (place + said.start for place in reading.span)
             reply = f"{reply[:start]}{OPEN}{reply[start:end]}{CLOSE}{reply[end:]}"
         lines += [f"-- iteration {step.iteration}, turn {step.turn}: {outcome}", reply]
@@ -222,6 +241,7 @@ def report(found: Sequence[Recorded]) -> Report:
     notes = [
         "An answer that is rejected is told back to the model with the reason, and counts as a proposal.",
         *(_without(group) for group in groups if any(one.ended.selected is None for one in group.runs)),
+        *sorted({note for one in found for note in _asked(one)}),
         *sorted({_written(one) for one in found}),
         *sorted({f"{', '.join(map(str, one.specification.label))}: {SUPERSEDED}" for one in found if superseded(one)}),
     ]
@@ -234,7 +254,7 @@ def _row(group: Pool, reasons: Sequence[Reason], *, apart: bool) -> tuple[Cell, 
     rejected = {reason: sum(one.rejected.get(reason.value, 0) for one in ended) for reason in Reason}
     answers = sum(one.answers for one in ended)
     return (
-        *(label(int(part) if isinstance(part, float) and part.is_integer() else part) for part in group.label),
+        *(label(_plain(part)) for part in group.label),
         *([label(group.apart)] if apart else []),
         label(len(ended)),
         recorded(answers),
@@ -245,6 +265,13 @@ def _row(group: Pool, reasons: Sequence[Reason], *, apart: bool) -> tuple[Cell, 
         _mean([one.told for one in ended]),
         _mean([one.test for one in ended]),
     )
+
+
+def _plain(part: str | float) -> str | float:
+    """A part of a label as a cell shows it."""
+    if isinstance(part, str):
+        return part
+    return int(part) if part.is_integer() else UNSET if isnan(part) else part
 
 
 def _mean(values: Sequence[float | None]) -> Cell:
@@ -265,6 +292,18 @@ def superseded(one: Recorded) -> bool:
 def _without(group: Pool) -> str:
     without = sum(one.ended.selected is None for one in group.runs)
     return f"{', '.join(map(str, group.label))}: in {without} of {len(group.runs)} runs nothing was evaluated"
+
+
+def _asked(one: Recorded) -> Iterator[str]:
+    """How a model was asked, where that is not in this project's words and form."""
+    asked = one.specification.model
+    if asked is not None and asked.protocol.form == "prose":
+        yield "Answers in prose are read by a program, in the place of the person who read those of GPT-4."
+    if is_published(asked):
+        yield (
+            "Asked in the words in which GPT-4 was, which have no licence: pass on what `recordings FILE --public "
+            "NEW.jsonl` writes. They have nothing to say to an answer that cannot be read: the same was asked again."
+        )
 
 
 def _written(one: Recorded) -> str:

@@ -6,8 +6,7 @@ trains nothing twice, and goes on where it was interrupted.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from os import PathLike
 from pathlib import Path
@@ -16,12 +15,12 @@ from baselines import catalogue
 from baselines.catalogue import AnyMethod
 from cache import cassette
 from cache.cassette import Cassette
-from cache.client import Client, Provider, Queue, Shelf
+from cache.client import Client, Provider, Queue, Records, Shelf
 from cache.errors import CacheError
 from cache.key import JSON
-from cache.provider.limits import Limits
+from cache.provider.limits import Clock, Limits, Spent
 from cache.store import Store
-from genius_replay.console import is_quiet, warn
+from genius_replay.side_by_side import SideBySide
 from harness.loop import After, Budget
 from harness.objectives import FIGURES
 from harness.run import Run, perform_all
@@ -30,12 +29,14 @@ from harness.training import queue
 from harness.training.jobs import KIND as TRAINING
 from harness.training.jobs import Training
 from harness.training.local import LocalExecutor
-from reproduce import answering, benchmarks, data, protocols, runs
+from reproduce import answering, benchmarks, costs, data, protocols, runs
 from reproduce.answering import Answer, Endpoint
-from reproduce.arguments import expect_types, several
-from reproduce.benchmarks import AnyTable
+from reproduce.arguments import expect_types, positive, several
+from reproduce.benchmarks import AnySpace, AnyTable
+from reproduce.costs import AnyBound
 from reproduce.errors import UsageError
 from reproduce.planning import GENIUS, asking, plan
+from reproduce.progress import Progress
 from reproduce.published import imagenet
 from reproduce.published.replay import ITERATIONS
 from reproduce.runs import DEFAULT
@@ -46,6 +47,7 @@ def search(
     method: AnyMethod = "",
     table: AnyTable | None = None,
     *,
+    space: AnySpace | None = None,
     training: Training | None = None,
     trainer: Queue | None = None,
     budget: int | Budget = ITERATIONS,
@@ -58,14 +60,18 @@ def search(
     base_url: str | None = None,
     temperature: float | str | Sequence[float | str] = 0.0,
     window: tuple[int, int] | None = None,
+    constraints: AnyBound | Sequence[AnyBound] = (),
     answers: str = "free",
     protocol: str | Sequence[str] | Protocol = (),
+    prompt: str = "",
     parameters: Mapping[str, JSON] | None = None,
     limits: Limits | None = None,
     fresh: bool = False,
     run: str | None = None,
     into: str | PathLike[str] | None = None,
     store: str | PathLike[str] | None = None,
+    parallel: int = 1,
+    clock: Clock | None = None,
 ) -> list[Run]:
     """Search a table, or by training, and return the runs, trial by trial.
 
@@ -77,6 +83,7 @@ def search(
         method: of the catalogue, a `Method`, or a class or function of one's own that is made from a space and a stream
             of random numbers; with a model GENIUS' own, unless it is said.
         table: by name, the path of one's own, or opened; or else there is a training.
+        space: that the table is of, by name or one's own (`reproduce.open_table`).
         training: how architectures are trained; a training of which there is no result is made by `trainer`.
         trainer: what trains; by default this machine, which works the user's queue off.
         budget: evaluations of a trial, by default 10 (of a model at most twice as many proposals), or when it ends.
@@ -89,15 +96,20 @@ def search(
         base_url: of the endpoint, such as http://127.0.0.1:8000/v1; else OPENAI_BASE_URL.
         temperature: sent to the model, "none" for none; several make several searches.
         window: bounds of the cost in millions, of the space whose problem states them.
+        constraints: bounds of costs, such as "macs<=60e6", for any method; of `reproduce.costs.known`.
         answers: how a model may answer, one of `reproduce.runs.ANSWERS`.
         protocol: how the model is talked to: the name of a preset such as "genius-nas-bench-201", "FIELD=VALUE" for
             each field that differs, or a `harness.Protocol`.
+        prompt: "published" for the words in which GPT-4 was asked, which have to be fetched.
         parameters: sent with every request.
         limits: ceilings on what an endpoint may cost.
         fresh: whether no answer is used that another endpoint gave before.
         run: a published ImageNet run, such as "329M", whose designs are trained.
         into: a recording of the runs, which `replay_recording` performs again; one that is there grows.
         store: the folder where answers and trainings are kept; by default in the user's.
+        parallel: how many runs go on side by side, in threads; what is recorded does not depend on it. A run that fails
+            ends, and the others go on, unless three in a row fail.
+        clock: where the times come from that are recorded; by one of one's own recordings are the same bytes.
 
     Raises:
         UsageError: what is asked for does not fit together.
@@ -123,13 +135,14 @@ def search(
     if not (method or model or run):
         raise UsageError(f"expected a method or a model, got neither; methods are {', '.join(catalogue.METHODS)}")
     start = several(start)
-    opened, chosen = None if table is None else benchmarks.open_table(table), catalogue.method(method or GENIUS)
-    planned = plan(
-        chosen, opened, training, budget, trials, seed, start, window, run, endpoint.model if endpoint else None
-    )
+    opened = None if table is space is None else benchmarks.open_table(table, space)
+    chosen, asked_of = catalogue.method(method or GENIUS), endpoint.model if endpoint else None
+    limited = several(constraints)
+    planned = plan(chosen, opened, training, budget, trials, seed, start, window, run, asked_of, limited)
     if endpoint:
-        planned = asking(planned, endpoint, temperatures, answers, how, parameters or {}, seed)
+        planned = asking(planned, endpoint, temperatures, answers, how, prompt, parameters or {}, seed)
     own = {chosen.name: chosen}
+    counted = costs.known(runs.space_of(planned[0]), opened) if planned[0].constraints else {}
     runs.setting(planned[0], own)  # refused here, before anything is opened
     recording = None if into is None else Path(into)
     known = _known(recording, run)
@@ -138,29 +151,47 @@ def search(
         providers[TRAINING] = trainer or queue.Provider(data.queue(), LocalExecutor)
     if opened is not None:
         providers[FIGURES] = runs.figures(opened)
+    together, ended = SideBySide(positive(parallel, "a positive number of runs in parallel")), dict[int, Run]()
+    clock = clock or Clock(sleep=together.go_on)
     with ExitStack() as stack:
-        who = None
+        who, progress = None, Progress(planned)
         if endpoint:
-            asked = answering.endpoint(endpoint, limits or Limits(), fresh=fresh)  # which opens nothing yet
+            progress.spent = Spent(limits or Limits(), clock, progress.retrying)
+            asked = answering.endpoint(endpoint, progress.spent, fresh=fresh)  # which opens nothing yet
             who = answering.function(complete, endpoint.model) if complete else stack.enter_context(asked)
             who.refuse_others(recording, known)
             providers[KINDS[endpoint.api]] = who.send
+            stack.enter_context(progress)
+            after = progress.after(after)
         kept = stack.enter_context(keeping(store, who.apart if who else "")) if training or model else Cassette()
-        records = Shelf((known, kept), new=kept)
-        client = Client(records, providers)
-        found = perform_all(planned, client, lambda one: runs.setting(one, own), _progress(planned), after)
-        for record in (one.record() for one in found):
-            if (before := known.get(record.key)) is not None and before.answer != record.answer:
-                raise UsageError(
-                    f"{recording}: expected the course that it holds of {Specification.of(record).name}, got another: "
-                    "the method is not what it was, or the recording is changed; name another file with --into"
-                )
-            records.put(record)
+        client = Client(Shelf((known, kept), new=kept), providers, unkept={FIGURES})
+
+        def end(number: int, one: Run) -> None:
+            ended[number] = one
+            if who:
+                progress.ended(number, one)
+
+        try:
+            perform_all(planned, client, lambda one: runs.setting(one, own, counted), after, together, end)
+        finally:  # also when others failed, or Ctrl-C ended them
+            found = [ended[number] for number in sorted(ended)]
+            _keep(found, known, kept, recording)
         if who:
             who.warn_of_others(found)
-    if recording is not None:
-        cassette.grow(recording, (record for one in found for record in one.records))
     return found
+
+
+def _keep(found: Sequence[Run], known: Cassette, kept: Records, into: Path | None) -> None:
+    """Keep the runs that came to their end; raises UsageError if one took another course than is known of it."""
+    for record in (one.record() for one in found):
+        if (before := known.get(record.key)) is not None and before.answer != record.answer:
+            raise UsageError(
+                f"{into}: expected the course that it holds of {Specification.of(record).name}, got another: "
+                "the method is not what it was, or the recording is changed; name another file with --into"
+            )
+        kept.put(record)
+    if into is not None and found:
+        cassette.grow(into, (record for one in found for record in one.records))
 
 
 def keeping(store: str | PathLike[str] | None = None, apart: str = "") -> Store:
@@ -191,17 +222,3 @@ def _known(into: Path | None, run: str | None) -> Cassette:
             f"another with --into, or mend it. {error}"
         ) from None
     return Cassette([*growing.values(), *(known(run).values() if run else ())])
-
-
-def _progress(planned: Sequence[Specification]) -> Callable[[int, int, int], None]:
-    """Says of a model which run goes on, a line each; on a terminal also which turn, always in one line."""
-    asks = any(one.model and not one.told for one in planned)
-    live = asks and sys.stderr.isatty() and not is_quiet()
-
-    def told(number: int, iteration: int, turn: int) -> None:
-        if iteration == turn == 0 and asks:
-            warn(f"{number + 1} of {len(planned)}: {planned[number].name}")
-        if live:
-            sys.stderr.write(f"\riteration {iteration + 1}, turn {turn + 1} \r")
-
-    return told

@@ -17,9 +17,10 @@ from harness import spaces
 from harness.training import data, recipes
 from reproduce.benchmarks import BENCHMARKS, PUBLISHED
 from reproduce.cli.query import IMAGENET
-from reproduce.data import conversations, manifest
+from reproduce.data import conversations, manifest, scripts
 from reproduce.errors import UsageError
 from reproduce.paper.registry import ITEMS
+from reproduce.protocols import PRESETS
 from reproduce.report.output import emit
 
 SHELLS = ("bash", "zsh", "fish", "tcsh")
@@ -29,10 +30,11 @@ NAMES: Mapping[str, Sequence[str]] = {
     "TABLE": (*BENCHMARKS, IMAGENET),
     **dict.fromkeys(("--method", "--methods", "METHOD"), tuple(catalogue.METHODS)),
     "--space": spaces.NAMES,
+    "--protocol": tuple(PRESETS),
     "--recipe": tuple(recipes.RECIPES),
     "--dataset": tuple(data.NEEDS),
     **dict.fromkeys(("--run", "audit FILE"), tuple(str(entry.run) for entry in conversations())),
-    "fetch NAME": (*(entry.name for entry in manifest()), *PUBLISHED),
+    "fetch NAME": (*(entry.name for entry in (*manifest(), *scripts())), *PUBLISHED),
 }
 """What options and arguments take that have no choices, since they also take what is one's own."""
 

@@ -9,7 +9,7 @@ from genius_replay.advice import unknown
 from genius_replay.console import fail, warn
 from genius_replay.options import path_only
 from reproduce.benchmarks import PUBLISHED, build_fetched, file_of, find
-from reproduce.data import Published, fetch, home, manifest
+from reproduce.data import Published, fetch, home, manifest, scripts
 from reproduce.errors import UsageError
 
 
@@ -25,6 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Fetch what is named and say on stderr what became of each file.
 
+    Scripts that are not named are brought where they can be: no number needs them, and no licence lets them be copied.
+
     Returns:
         0 if every file is here and right, 2 if one is not.
 
@@ -34,12 +36,18 @@ def run(args: argparse.Namespace) -> int:
     entries = chosen(args.names)
     if args.mirror is not None and not args.mirror.is_dir():
         raise UsageError(f"--mirror {args.mirror}: expected a directory, found none; name one that exists")
-    failed = 0
+    failed = absent = 0
     for fetched in fetch(entries, args.mirror, force=args.force):
-        tell = warn if fetched.problem is None else fail
-        tell(f"{fetched.outcome:<12}  {fetched.problem or fetched.entry.path}")
-        failed += fetched.problem is not None
-    warn(f"{len(entries) - failed} of {len(entries)} files are verified in {home()}")
+        entry = fetched.entry
+        if fetched.problem is None:
+            warn(f"{fetched.outcome:<12}  {entry.path}")
+        elif args.names or entry not in scripts():
+            fail(f"{fetched.outcome:<12}  {fetched.problem}")
+            failed += 1
+        else:
+            warn(f"left out      {entry.path}, which only `--prompt published` needs; `fetch {entry.name}` says why")
+            absent += 1
+    warn(f"{len(entries) - failed - absent} of {len(entries)} files are verified in {home()}")
     if tables := build_fetched():
         warn(f"{tables} benchmark tables are built")
     return 2 if failed else 0
@@ -51,9 +59,10 @@ def chosen(names: Sequence[str]) -> list[Published]:
     Raises:
         UsageError: there is none of a name.
     """
-    known = {entry.name: entry for entry in manifest()}
+    files = (*manifest(), *scripts())
+    known = {entry.name: entry for entry in files}
     known |= {name: file for name in PUBLISHED if (file := file_of(find(name)))}
     for name in names:
         if name not in known:
             raise UsageError(unknown("published file", name, known))
-    return [entry for entry in manifest() if not names or entry in map(known.get, names)]
+    return [entry for entry in files if not names or entry in map(known.get, names)]

@@ -13,9 +13,9 @@ from cache.provider.credentials import KEY_VARIABLE
 from cache.provider.limits import PRICES, Limits, read_prices
 from genius_replay.advice import meant
 from genius_replay.options import infile
-from harness.specification import KINDS
+from harness.specification import KINDS, UNSET
 from reproduce import runs
-from reproduce.answering import NONE, SET_OTHERWISE, Endpoint, read_endpoints
+from reproduce.answering import Endpoint, read_endpoints
 from reproduce.errors import UsageError
 from reproduce.planning import WINDOWED
 from reproduce.protocols import PRESETS
@@ -34,12 +34,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[0.0],
         metavar="T",
-        help=f"of every answer, or {NONE}",
+        help=f"of every answer, or {UNSET}",
     )
     model.add_argument(
         "--window", type=int, nargs=2, metavar=("LOW", "HIGH"), help=f"of the cost in millions; {WINDOWED} needs one"
     )
     model.add_argument("--answers", choices=runs.ANSWERS, default="free", help="or held to the space by the server")
+    model.add_argument(
+        "--prompt", choices=(runs.PUBLISHED,), default="", help="the words in which GPT-4 was asked (default: our own)"
+    )
     model.add_argument("--protocol", nargs="+", default=[], metavar=("NAME", "FIELD=VALUE"), help=PROTOCOL)
     model.add_argument(
         "--parameter", nargs="+", default=[], metavar="NAME=VALUE", help="sent with every request, e.g. max_tokens=512"
@@ -58,6 +61,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ceiling.add_argument("--max-calls", type=int, metavar="N", help="requests, of the whole command")
     ceiling.add_argument("--max-tokens", type=int, metavar="N", help="prompt and completion, of the whole command")
     ceiling.add_argument("--max-cost", type=float, metavar="MONEY", help="of the whole command; needs --prices")
+    ceiling.add_argument("--calls-per-minute", type=int, metavar="N", help="requests; who would be one too many waits")
+    ceiling.add_argument("--tokens-per-minute", type=int, metavar="N", help="prompt and completion, likewise")
     ceiling.add_argument("--prices", type=infile, metavar="FILE", help=PRICES)
 
 
@@ -83,23 +88,22 @@ def endpoints(args: argparse.Namespace) -> list[Endpoint]:
 
 def limits(args: argparse.Namespace) -> Limits:
     """The ceilings on what an endpoint may cost; raises UsageError if one is out of range, or a price is missing."""
-    for name in ("max_calls", "max_tokens", "max_cost"):
+    for name in ("max_calls", "max_tokens", "max_cost", "calls_per_minute", "tokens_per_minute"):
         number = getattr(args, name)
         if number is not None and not 0 < number < inf:
             raise UsageError(f"{args.command}: expected a positive --{name.replace('_', '-')}, got {number}")
     if args.max_cost is not None and args.prices is None:
         raise UsageError(f"{args.command}: --max-cost needs --prices FILE, the price of a million tokens of each model")
-    return Limits(args.max_calls, args.max_tokens, args.max_cost, read_prices(args.prices) if args.prices else {})
+    prices, rates = read_prices(args.prices) if args.prices else {}, (args.calls_per_minute, args.tokens_per_minute)
+    return Limits(args.max_calls, args.max_tokens, args.max_cost, prices, *rates)
 
 
-def pairs(option: str, written: Sequence[str], known: frozenset[str] = frozenset()) -> dict[str, str]:
-    """What an option says of names; raises UsageError if one is of another form, comes again, or is `known`."""
+def pairs(option: str, written: Sequence[str]) -> dict[str, str]:
+    """What an option says of names; raises UsageError, without a value, if one is of another form or comes again."""
     found: dict[str, str] = {}
-    for one in written:
-        name, equals, value = one.partition("=")
-        if not name or not equals or name in found.keys() | known:
-            others = " and for what no other option gives" if known else ""
-            raise UsageError(f"expected {option} NAME=VALUE, each once{others}, got {one if not equals else name}")
+    for name, equals, value in (one.partition("=") for one in written):
+        if not name or not equals or name in found:
+            raise UsageError(f"expected {option} NAME=VALUE, each once, got {name if equals else 'another form'}")
         found[name] = value
     return found
 
@@ -111,10 +115,10 @@ def parameters(written: Sequence[str]) -> dict[str, JSON]:
     {'max_tokens': 512, 'reasoning': {'effort': 'low'}, 'stop': '1'}
 
     Raises:
-        UsageError: one is of another form, or is given by another option.
+        UsageError: one is of another form.
     """
     found: dict[str, Any] = {}
-    for name, value in pairs("--parameter", written, SET_OTHERWISE).items():
+    for name, value in pairs("--parameter", written).items():
         *path, last = name.split(".")
         place = found
         for step in path:
@@ -138,6 +142,6 @@ def _json_or_text(name: str, written: str) -> JSON:
 
 def _temperature(written: str) -> float | str:
     try:
-        return written if written == NONE else float(written)
+        return written if written == UNSET else float(written)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"expected a number or {NONE}, got {written}") from None
+        raise argparse.ArgumentTypeError(f"expected a number or {UNSET}, got {written}") from None

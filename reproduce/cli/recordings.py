@@ -26,6 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--migrate", type=path_only, metavar="NEW.jsonl", help="write a recording of the first version anew, verified"
     )
+    parser.add_argument(
+        "--public",
+        type=path_only,
+        metavar="NEW.jsonl",
+        help="write a recording that GENIUS' words were asked in anew, without them",
+    )
     add_output_arguments(parser)
 
 
@@ -33,21 +39,22 @@ def run(args: argparse.Namespace) -> int:
     """Print what the recordings say, or carry one over.
 
     Raises:
-        UsageError: if a file holds no run of a model; with `--migrate`, if not one file is named or the new one is
-            there.
+        UsageError: if a file holds no run of a model; with `--migrate` or `--public`, if not one file is named or the
+            new one is there.
+        DataMissing: if a wording that is named by its digest has not been fetched, and a run is performed again.
         CacheError, BrokenRecording: if a recording is damaged, or cannot be carried over.
         ReplayMiss: with `--text`, if it does not replay.
     """
     paths = args.files or recording.committed()
-    if args.migrate is not None:
+    if (new := args.migrate or args.public) is not None:
         from reproduce.migration import migrate  # late: nothing else needs it
 
-        if len(args.files) != 1:
-            raise UsageError(f"recordings: expected one FILE to migrate, got {len(args.files)}")
-        if args.migrate.exists():
-            raise UsageError(f"{args.migrate}: expected a new file, found one that is there; name another")
-        found = migrate(args.files[0], args.migrate)
-        say(f"{args.migrate}: {len(found)} runs, each of which took its course again")
+        if len(args.files) != 1 or (args.migrate and args.public):
+            raise UsageError(f"recordings: expected one FILE and either --migrate or --public, got {len(args.files)}")
+        if new.exists():
+            raise UsageError(f"{new}: expected a new file, found one that is there; name another")
+        found = (migrate if args.migrate else recording.publish)(args.files[0], new)
+        say(f"{new}: {len(found)} runs, each of which took its course again")
     elif args.text:
         emit("".join(recording.text(each) for path in paths for each in recording.replay_recording(path)), args.out)
     else:

@@ -56,7 +56,7 @@ def _experiment_templates(experiment: Experiment) -> tuple[str, str]:
     first, last = experiment.spans.get("design", (0, 0))
     line = _GROUP_LINE.fullmatch(experiment.text[first:last].partition("\n")[0])
     names = ("$number", "$first", "$last", "$choices", "")
-    group = "".join(_literal(text) + name for text, name in zip(line.groups(), names, strict=True)) if line else ""
+    group = "".join(literal(text) + name for text, name in zip(line.groups(), names, strict=True)) if line else ""
     return group, _fill(experiment.text, {span: f"${name}" for name, span in experiment.spans.items()})
 
 
@@ -74,12 +74,13 @@ def _fill(text: str, names: Mapping[Range, str]) -> str:
     """A template: the text with a name in each of the places."""
     pieces, done = [], 0
     for (first, last), name in sorted(names.items()):
-        pieces += [_literal(text[done:first]), name]
+        pieces += [literal(text[done:first]), name]
         done = last
-    return "".join([*pieces, _literal(text[done:])])
+    return "".join([*pieces, literal(text[done:])])
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
+    """A text as a template says it."""
     return text.replace("$", "$$")
 
 

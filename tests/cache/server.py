@@ -129,6 +129,7 @@ class Handler(BaseHTTPRequestHandler):
     """One connection, which stays open from request to request."""
 
     server: Server
+    body: dict[str, Any]  # of the request that is answered
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
@@ -139,7 +140,7 @@ class Handler(BaseHTTPRequestHandler):
         self.do_GET()
 
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = self.body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         with self.server.lock:
             self.server.asked.append(body)
             self.server.headers.append({name.lower(): value for name, value in self.headers.items()})

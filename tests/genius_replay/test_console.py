@@ -201,7 +201,6 @@ def test_f5_a_notebook_prints(arguments: list[str], monkeypatch: pytest.MonkeyPa
 PACKAGES = ("baselines", "cache", "harness", "reproduce", "tables")
 OF_THEIR_OWN = {
     "harness/conformance/methods.py",  # a second process tells the first, which reads it as JSON
-    "reproduce/searches.py",  # a line of progress that is written over: numbers alone
 }
 
 

@@ -124,6 +124,7 @@ class TestCommand:
     def entries(self, monkeypatch: pytest.MonkeyPatch, mirror: Path) -> None:
         entries = (made_up("329M"), made_up("401M", b"401M"))
         monkeypatch.setattr(command, "manifest", lambda: entries)
+        monkeypatch.setattr(command, "scripts", tuple)
         write(mirror / entries[0].path, CONTENT)
 
     def test_a_file_that_is_missing_makes_it_2(self, mirror: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -135,6 +136,24 @@ class TestCommand:
         assert failed.startswith("failed")
         assert str(mirror / "folder/401M.json") in failed
         assert summary.startswith("1 of 2 files")
+
+    def test_a_mirror_without_scripts_is_no_error_unless_they_are_named(
+        self, mirror: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        script = made_up("asks", b"a script")
+        monkeypatch.setattr(command, "scripts", lambda: (script,))
+        write(mirror / "folder" / "401M.json", b"401M")
+        assert run("--mirror", str(mirror)) == 0
+        *_, left_out, summary = capsys.readouterr().err.splitlines()
+        assert left_out.startswith(
+            "left out      folder/asks.json, which only `--prompt published` needs; `fetch asks`"
+        )
+        assert summary.startswith("2 of 3 files")
+        assert run("asks", "--mirror", str(mirror)) == 2
+        assert capsys.readouterr().err.startswith("failed")
+        write(mirror / script.path, b"a script")
+        assert run("--mirror", str(mirror)) == 0
+        assert "copied        folder/asks.json" in capsys.readouterr().err
 
     def test_names_choose_files(self, mirror: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert run("329M", "--mirror", str(mirror)) == 0

@@ -1,0 +1,74 @@
+"""Tasks side by side: so many threads, which begin them in their order and stop together."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import TypeVar
+
+from genius_replay.console import warn
+
+T = TypeVar("T")
+
+
+class Stopped(Exception):
+    """What goes on side by side is to stop: it is over before this was done."""
+
+
+class SideBySide:
+    """So many tasks at a time; of one at a time, none is in a thread.
+
+    After Ctrl-C nothing more is begun, and what is underway is waited for; a second one does not wait.
+    """
+
+    def __init__(self, number: int = 1) -> None:
+        self.number = number
+        self._stopping = threading.Event()
+
+    def stop(self) -> None:
+        """Let nothing more be begun."""
+        self._stopping.set()
+
+    def go_on(self, wait_s: float = 0.0) -> None:
+        """Wait so many seconds before a task goes on; raises Stopped, at once, if it is not to."""
+        if self._stopping.wait(wait_s):
+            raise Stopped
+
+    def each(self, task: Callable[[T], object], items: Iterable[T]) -> None:
+        """Do a task with every item, unless it stops; raises whatever one raises, when the others have stopped."""
+        left, failed = SimpleQueue[T](), list[BaseException]()
+        for item in items:
+            left.put(item)
+
+        def work() -> None:
+            with suppress(Stopped, Empty):
+                while True:
+                    self.go_on()
+                    task(left.get_nowait())
+
+        def guarded() -> None:
+            try:
+                work()
+            except BaseException as error:
+                failed.append(error)
+                self.stop()
+
+        if self.number == 1:
+            return work()
+        threads = [threading.Thread(target=guarded, daemon=True) for _ in range(min(self.number, left.qsize()))]
+        for thread in threads:
+            thread.start()
+        try:
+            for thread in threads:
+                thread.join()
+        except KeyboardInterrupt:
+            self.stop()
+            warn("interrupted: answers that are underway are waited for and kept; Ctrl-C again drops them")
+            for thread in threads:
+                thread.join()
+            raise
+        for error in failed:
+            raise error
+        return None
