@@ -190,8 +190,8 @@ def _in_order(runs: Iterable[AnyRun]) -> list[AnyRun]:
 
 OPEN, CLOSE = "⟦", "⟧"
 UNREAD = frozenset(Reason) - {
-    *(Reason.ABOVE_WINDOW, Reason.BELOW_WINDOW, Reason.REPEATED, Reason.CONCLUDED),
-    *(Reason.UNMEASURED, Reason.NO_FIGURE),
+    *(Reason.ABOVE_WINDOW, Reason.BELOW_WINDOW, Reason.ABOVE_LIMIT, Reason.BELOW_LIMIT),
+    *(Reason.REPEATED, Reason.CONCLUDED, Reason.UNMEASURED, Reason.NO_FIGURE),
 }
 """Why no design was found in an answer."""
 

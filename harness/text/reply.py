@@ -90,6 +90,12 @@ def verbatim(answer: Mapping[str, Any]) -> Heard:
     return heard(answer)
 
 
+def uncut(answer: Mapping[str, Any]) -> Heard:
+    """As `heard`, with the text as it was answered: for a conversation in which answers are sent back whole."""
+    said = heard(answer)
+    return said if said.rejection else said._replace(text=said.whole, start=0)
+
+
 def _content(answer: Mapping[str, Any], function: str) -> tuple[str, Rejection | None]:
     """The text of the first choice, or what the function is called with; and why it is not to be read."""
     match answer:
