@@ -29,10 +29,11 @@ from harness.training import queue
 from harness.training.jobs import KIND as TRAINING
 from harness.training.jobs import Training
 from harness.training.local import LocalExecutor
-from reproduce import answering, benchmarks, data, protocols, runs
+from reproduce import answering, benchmarks, costs, data, protocols, runs
 from reproduce.answering import Answer, Endpoint
 from reproduce.arguments import expect_types, positive, several
-from reproduce.benchmarks import AnyTable
+from reproduce.benchmarks import AnySpace, AnyTable
+from reproduce.costs import AnyBound
 from reproduce.errors import UsageError
 from reproduce.planning import GENIUS, asking, plan
 from reproduce.progress import Progress
@@ -46,6 +47,7 @@ def search(
     method: AnyMethod = "",
     table: AnyTable | None = None,
     *,
+    space: AnySpace | None = None,
     training: Training | None = None,
     trainer: Queue | None = None,
     budget: int | Budget = ITERATIONS,
@@ -58,6 +60,7 @@ def search(
     base_url: str | None = None,
     temperature: float | str | Sequence[float | str] = 0.0,
     window: tuple[int, int] | None = None,
+    constraints: AnyBound | Sequence[AnyBound] = (),
     answers: str = "free",
     protocol: str | Sequence[str] | Protocol = (),
     prompt: str = "",
@@ -80,6 +83,7 @@ def search(
         method: of the catalogue, a `Method`, or a class or function of one's own that is made from a space and a stream
             of random numbers; with a model GENIUS' own, unless it is said.
         table: by name, the path of one's own, or opened; or else there is a training.
+        space: that the table is of, by name or one's own (`reproduce.open_table`).
         training: how architectures are trained; a training of which there is no result is made by `trainer`.
         trainer: what trains; by default this machine, which works the user's queue off.
         budget: evaluations of a trial, by default 10 (of a model at most twice as many proposals), or when it ends.
@@ -92,6 +96,7 @@ def search(
         base_url: of the endpoint, such as http://127.0.0.1:8000/v1; else OPENAI_BASE_URL.
         temperature: sent to the model, "none" for none; several make several searches.
         window: bounds of the cost in millions, of the space whose problem states them.
+        constraints: bounds of costs, such as "macs<=60e6", for any method; of `reproduce.costs.known`.
         answers: how a model may answer, one of `reproduce.runs.ANSWERS`.
         protocol: how the model is talked to: the name of a preset such as "genius-nas-bench-201", "FIELD=VALUE" for
             each field that differs, or a `harness.Protocol`.
@@ -130,13 +135,14 @@ def search(
     if not (method or model or run):
         raise UsageError(f"expected a method or a model, got neither; methods are {', '.join(catalogue.METHODS)}")
     start = several(start)
-    opened, chosen = None if table is None else benchmarks.open_table(table), catalogue.method(method or GENIUS)
-    planned = plan(
-        chosen, opened, training, budget, trials, seed, start, window, run, endpoint.model if endpoint else None
-    )
+    opened = None if table is space is None else benchmarks.open_table(table, space)
+    chosen, asked_of = catalogue.method(method or GENIUS), endpoint.model if endpoint else None
+    limited = several(constraints)
+    planned = plan(chosen, opened, training, budget, trials, seed, start, window, run, asked_of, limited)
     if endpoint:
         planned = asking(planned, endpoint, temperatures, answers, how, prompt, parameters or {}, seed)
     own = {chosen.name: chosen}
+    counted = costs.known(runs.space_of(planned[0]), opened) if planned[0].constraints else {}
     runs.setting(planned[0], own)  # refused here, before anything is opened
     recording = None if into is None else Path(into)
     known = _known(recording, run)
@@ -158,7 +164,7 @@ def search(
             stack.enter_context(progress)
             after = progress.after(after)
         kept = stack.enter_context(keeping(store, who.apart if who else "")) if training or model else Cassette()
-        client = Client(Shelf((known, kept), new=kept), providers)
+        client = Client(Shelf((known, kept), new=kept), providers, unkept={FIGURES})
 
         def end(number: int, one: Run) -> None:
             ended[number] = one
@@ -166,7 +172,7 @@ def search(
                 progress.ended(number, one)
 
         try:
-            perform_all(planned, client, lambda one: runs.setting(one, own), after, together, end)
+            perform_all(planned, client, lambda one: runs.setting(one, own, counted), after, together, end)
         finally:  # also when others failed, or Ctrl-C ended them
             found = [ended[number] for number in sorted(ended)]
             _keep(found, known, kept, recording)
