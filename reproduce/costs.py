@@ -11,7 +11,7 @@ from typing import TypeAlias
 from baselines.genius import Prompts
 from genius_replay.advice import unknown
 from harness import spaces
-from harness.constraints import Bound, Costs
+from harness.constraints import Bound, Costs, Within
 from harness.spaces import Cost
 from reproduce.benchmarks import SPACES, Opened
 from reproduce.errors import UsageError
@@ -47,8 +47,11 @@ def known(space: Space, opened: Opened | None = None) -> Costs:
 
 
 def _of_column(opened: Opened, name: str) -> Callable[[Architecture], float | None]:
+    column = opened.table.column(name)
+
+    @cache
     def look_up(architecture: Architecture) -> float | None:
-        column, row = opened.table.column(name), opened.table.row_of(architecture)
+        row = opened.table.row_of(architecture)
         return None if column is None or row is None else float(column[row])
 
     return look_up
@@ -58,6 +61,11 @@ def _counted(cost: Callable[[Architecture], Cost], name: str) -> Callable[[Archi
     return lambda architecture: float(attrgetter(name)(cost(architecture)))
 
 
+def read(given: Sequence[AnyBound]) -> tuple[Bound, ...]:
+    """The bounds that are given; raises HarnessError if one is written in another form."""
+    return tuple(Bound.read(each) if isinstance(each, str) else each for each in given)
+
+
 def bounds(given: Sequence[AnyBound], costs: Costs) -> tuple[Bound, ...]:
     """The bounds that are given, of costs that are known.
 
@@ -65,12 +73,17 @@ def bounds(given: Sequence[AnyBound], costs: Costs) -> tuple[Bound, ...]:
         HarnessError: one is written in another form.
         UsageError: no such cost is known.
     """
-    found = tuple(Bound.read(each) if isinstance(each, str) else each for each in given)
-    for bound in found:
+    for bound in (found := read(given)):
         if bound.cost not in costs:
             others = "; any further column of numbers in a table's file is a cost, too"
             raise UsageError(unknown("cost", bound.cost, costs or ["none"], others))
     return found
+
+
+def within(opened: Opened, given: Sequence[AnyBound]) -> list[Within]:
+    """Constraints of these bounds on a table; raises as `bounds` does."""
+    counted = known(opened.space, opened)
+    return [Within(bound, counted[bound.cost]) for bound in bounds(given, counted)]
 
 
 def limited(prompts: Prompts, constraints: Sequence[Bound]) -> Prompts:
