@@ -8,7 +8,7 @@ records is live: it looks nothing up and keeps nothing.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -138,6 +138,7 @@ class Client:
         records: Records | None = None,
         providers: Mapping[str, Provider | Queue] | None = None,
         rewrites: Rules = (),
+        unkept: Collection[str] = (),
     ) -> None:
         """Make a client.
 
@@ -145,6 +146,7 @@ class Client:
             records: where answers are looked up and kept; None looks up and keeps nothing.
             providers: by kind of record; a kind that is not here can only be replayed.
             rewrites: the rules by which requests are rewritten for their keys.
+            unkept: kinds whose answers cost less to make again than to keep, such as what stands in a table.
 
         Raises:
             CacheError: there are neither records nor providers.
@@ -152,7 +154,7 @@ class Client:
         if records is None and not providers:
             raise CacheError("Expected records to replay from, or a provider to ask, got neither. Pass one.")
         self._records = _Nothing() if records is None else records
-        self._providers = dict(providers or {})
+        self._providers, self._unkept = dict(providers or {}), frozenset(unkept)
         self._rewrites = rewrites
         self.tally = Tally()
         self._counting = threading.Lock()
@@ -189,6 +191,9 @@ class Client:
         if record is None and provider is not None:
             if not callable(provider):
                 return self.ask_all(kind, [request], sample=sample)[0]
+            if kind in self._unkept:
+                self._count(hits=0)
+                return _record(kind, request, sample, provider(request))
             with self._records.claim(key) as path:
                 record = self._records.get(key)
                 if record is None:  # nor has whoever held the claim before asked

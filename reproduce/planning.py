@@ -13,18 +13,19 @@ from harness import spaces
 from harness.loop import Budget
 from harness.protocol import Method
 from harness.spaces import mobilenetv2_se
-from harness.specification import Protocol, Specification
+from harness.specification import Declaration, Protocol, Specification
 from harness.text.notation import from_any
 from harness.training.jobs import Training
 from reproduce import benchmarks, costs, runs
-from reproduce.answering import Endpoint, checked_temperature
+from reproduce.answering import Endpoint
 from reproduce.arguments import positive
 from reproduce.benchmarks import Opened
 from reproduce.costs import AnyBound
 from reproduce.errors import UsageError
 from reproduce.published import imagenet
 from reproduce.published.replay import ITERATIONS
-from tables.space import Architecture
+from tables.space import Architecture, Space
+from tables.table import of_slots
 
 GENIUS = "genius"
 WINDOWED = mobilenetv2_se.SPACE.name  # the space whose problem states a window of costs
@@ -92,9 +93,15 @@ def plan(
         constraints=costs.bounds(constraints, costs.known(space, opened)),
         start=tuple(map(space.to_native, designs)),
         slots=() if space in benchmarks.SPACES else space.slots,
+        declared=Declaration.of(space) if _is_declared(space) else None,
         seed=0 if model else seed or 0,
     )
     return [structs.replace(one, number=number) for number in range(trials)]
+
+
+def _is_declared(space: Space) -> bool:
+    """Whether more is known of a space that is none of this project than its slots."""
+    return space not in benchmarks.SPACES and space != of_slots(space.name, space.slots)
 
 
 def asking(
@@ -119,7 +126,7 @@ def asking(
         raise UsageError("expected every temperature from 0 on, got no temperature")
     found = []
     own = temperatures if endpoint.temperature is None else [endpoint.temperature]
-    for temperature, one in product(dict.fromkeys(map(checked_temperature, own)), planned):
+    for temperature, one in product(dict.fromkeys(own), planned):
         drawn = {} if seed is None else {"seed": seed + one.number}
         by = one.training or (one.table.table if one.table else None)
         sent = {**endpoint.sent(parameters, temperature), **drawn}

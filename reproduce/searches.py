@@ -32,7 +32,7 @@ from harness.training.local import LocalExecutor
 from reproduce import answering, benchmarks, costs, data, protocols, runs
 from reproduce.answering import Answer, Endpoint
 from reproduce.arguments import expect_types, positive, several
-from reproduce.benchmarks import AnyTable
+from reproduce.benchmarks import AnySpace, AnyTable
 from reproduce.costs import AnyBound
 from reproduce.errors import UsageError
 from reproduce.planning import GENIUS, asking, plan
@@ -47,6 +47,7 @@ def search(
     method: AnyMethod = "",
     table: AnyTable | None = None,
     *,
+    space: AnySpace | None = None,
     training: Training | None = None,
     trainer: Queue | None = None,
     budget: int | Budget = ITERATIONS,
@@ -82,6 +83,7 @@ def search(
         method: of the catalogue, a `Method`, or a class or function of one's own that is made from a space and a stream
             of random numbers; with a model GENIUS' own, unless it is said.
         table: by name, the path of one's own, or opened; or else there is a training.
+        space: that the table is of, by name or one's own (`reproduce.open_table`).
         training: how architectures are trained; a training of which there is no result is made by `trainer`.
         trainer: what trains; by default this machine, which works the user's queue off.
         budget: evaluations of a trial, by default 10 (of a model at most twice as many proposals), or when it ends.
@@ -133,8 +135,8 @@ def search(
     if not (method or model or run):
         raise UsageError(f"expected a method or a model, got neither; methods are {', '.join(catalogue.METHODS)}")
     start = several(start)
-    opened, chosen = None if table is None else benchmarks.open_table(table), catalogue.method(method or GENIUS)
-    asked_of = endpoint.model if endpoint else None
+    opened = None if table is space is None else benchmarks.open_table(table, space)
+    chosen, asked_of = catalogue.method(method or GENIUS), endpoint.model if endpoint else None
     limited = several(constraints)
     planned = plan(chosen, opened, training, budget, trials, seed, start, window, run, asked_of, limited)
     if endpoint:
@@ -162,7 +164,7 @@ def search(
             stack.enter_context(progress)
             after = progress.after(after)
         kept = stack.enter_context(keeping(store, who.apart if who else "")) if training or model else Cassette()
-        client = Client(Shelf((known, kept), new=kept), providers)
+        client = Client(Shelf((known, kept), new=kept), providers, unkept={FIGURES})
 
         def end(number: int, one: Run) -> None:
             ended[number] = one

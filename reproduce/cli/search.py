@@ -18,7 +18,7 @@ from harness import spaces
 from harness.loop import Budget
 from harness.training import estimates
 from reproduce import benchmarks, data, planning, recording, search_report, searches
-from reproduce.benchmarks import BENCHMARKS, Opened
+from reproduce.benchmarks import BENCHMARKS
 from reproduce.cli import model, training
 from reproduce.costs import BOUNDS
 from reproduce.errors import UsageError
@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     methods = f"{', '.join(catalogue.METHODS)}, or MODULE:CLASS of your own (default with --model or --run: genius)"
     what.add_argument("--method", metavar="NAME", help=methods)
     what.add_argument("--run", metavar="NAME", help="of genius: a published ImageNet run, such as 329M")
-    what.add_argument("--space", metavar="NAME", help=", ".join(spaces.NAMES))
+    what.add_argument("--space", metavar="NAME", help=f"{', '.join(spaces.NAMES)}, or FILE.py:NAME of yours")
     what.add_argument("--objective", choices=("table", "train"), default="table", help="look accuracies up, or train")
     tables = f"{', '.join(BENCHMARKS)}, or a file of yours, - for standard input (default: one at hand)"
     what.add_argument("--table", type=name_or_infile, metavar="NAME", help=tables)
@@ -94,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _searched(args: argparse.Namespace) -> Report:
     """Search as the command line says, and report it."""
-    opened = _table(args) if args.objective == "table" and not args.run else None
+    opened = benchmarks.open_table(args.table, args.space) if args.objective == "table" and not args.run else None
     how = training.described(args, args.space) if args.objective == "train" else None
     budget = args.budget
     if args.proposals is not None:
@@ -127,16 +127,6 @@ def _searched(args: argparse.Namespace) -> Report:
         return search_report.report(found, recomputed, {opened.name: opened.table.digest}, notes)
     assert how is not None  # a table or a training
     return search_report.report(found, recomputed, {how.dataset: how.digest}, run=args.run)
-
-
-def _table(args: argparse.Namespace) -> Opened:
-    """The table that is named, which has to be of the space that is named; or a table of that space."""
-    if args.table is None or (args.table in BENCHMARKS and args.space is not None):
-        return benchmarks.open_table(benchmarks.of_space(args.space, args.table))
-    opened = benchmarks.open_table(args.table)
-    if args.space not in (None, opened.space.name):
-        raise UsageError(f"expected a table of the space {args.space}, got {args.table}, of {opened.space.name}")
-    return opened
 
 
 def _check(args: argparse.Namespace) -> None:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from baselines import darts
 from harness.constraints import Bound
 from harness.spaces import nas_bench_201 as nas_bench_201_space
+from harness.specification import in_words
 from reproduce import runs
 from reproduce.benchmarks import Opened
 from reproduce.comparison import supernets
@@ -127,7 +128,7 @@ def recorded(
 ) -> tuple[Contestant, list[str]]:
     """What a recorded model selects on its table, at the iterations of its runs; and what is to be said of it."""
     (model, _, answers, temperature), apart, group = pool
-    name = ", ".join(filter(None, (model, answers, f"temperature {temperature:g}", apart))) + source
+    name = ", ".join(filter(None, (model, answers, f"temperature {in_words(temperature)}", apart))) + source
     found: dict[int, list[tuple[int, int]]] = {}  # by budget what each run selected, and how much of it was spent
     why: Counter[str] = Counter()
     for run in group:

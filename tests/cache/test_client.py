@@ -170,3 +170,15 @@ def test_the_nearest_and_the_first_stay_whatever_keeps_the_records(records: Reco
     assert records.get(record.key) == records.nearest(chat_record("a b c e").question) == record
     assert records.get("sha256:0") is None
     assert len(records) == 1
+
+
+def test_what_costs_less_to_make_than_to_keep_is_made_again_and_what_is_known_is_not() -> None:
+    made, known = [], Cassette([Record({"n": 1}, {"is": 1}, kind="figures")])
+
+    def make(request: Request) -> Reply:
+        made.append(request["n"])
+        return Reply({"is": 2})
+
+    client = Client(known, {"figures": make}, unkept={"figures"})
+    assert [client.ask("figures", {"n": n}).answer["is"] for n in (1, 2, 2)] == [1, 2, 2]
+    assert (made, len(known), client.tally.misses) == ([2, 2], 1, 2)
