@@ -8,7 +8,10 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cache import cassette
 from cache.errors import ReplayMiss
@@ -20,6 +23,7 @@ from reproduce import compare, costs, open_table, replay_recording, search
 from reproduce.__main__ import main
 from tables import csv
 from tables.storage import build
+from tests.genius_replay.test_plugins import forget
 from tests.schemas import valid
 
 DIGITS = "nas-bench-201-digits"
@@ -205,3 +209,80 @@ def test_incomplete_and_limited_at_once(mine: Path, tmp_path: Path, capsys: pyte
     assert "which 12 architectures meet, 50.0% of all" in notes
     [run] = search("random", path, budget=30, constraints="latency_ms<=1")
     assert {*run.ended.rejected} == {"above a limit of cost", "no figure in the table"}
+
+
+# -- looking up ---
+
+
+@settings(max_examples=60, deadline=None)
+@given(points=st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=12))
+def test_a_front_is_what_nothing_dominates(points: list[tuple[int, int]]) -> None:
+    cost, accuracy = (np.array(each, dtype=np.float64) for each in zip(*points, strict=True))
+    dominated = [
+        any(c <= cost_ and a >= accuracy_ and (c, a) != (cost_, accuracy_) for c, a in points)
+        for cost_, accuracy_ in points
+    ]
+    assert costs.front(cost, accuracy).tolist() == [not each for each in dominated]
+
+
+def test_the_front_of_a_table_by_what_a_search_sees_and_by_test(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "mine.csv"
+    rows = ("00,50,60,1", "01,60,55,2", "10,55,62,2", "11,59,62,3")
+    path.write_text("\n".join(("architecture,accuracy,test,latency_ms", *rows)))
+    assert main(["query", str(path), "--pareto", "latency_ms", "--format", "json"]) == 0
+    found = [
+        tuple(row[key]["value"] for key in ("architecture", "latency_ms", "front"))
+        for row in valid(capsys.readouterr().out)["rows"]
+    ]
+    assert found == [("[0, 0]", 1, "search sees and test"), ("[1, 0]", 2, "test"), ("[0, 1]", 2, "search sees")]
+    assert main(["query", str(path), "11"]) == 0
+    assert "latency_ms" in capsys.readouterr().out
+    assert main(["query", str(path), "--pareto", "latency"]) == 2
+    assert "did you mean latency_ms?" in capsys.readouterr().err
+    assert main(["query", str(path), "11", "--pareto", "latency_ms"]) == 2
+    assert main(["query", "mobilenetv2-se", "--pareto", "macs"]) == 2
+
+
+def test_one_network_stands_on_a_front_once(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["query", DIGITS, "--pareto", "macs_thop", "--format", "json"]) == 0
+    found = valid(capsys.readouterr().out)["rows"]
+    space = nas_bench_201.SPACE
+    networks = [space.network(space.from_native(row["architecture"]["value"])) for row in found]
+    assert len({*networks}) == len(networks) > 10
+    values = [row["macs_thop"]["value"] for row in found]
+    assert values == sorted(values)
+
+
+OWN = """
+from harness.spaces import Cost
+from tables.space import Group, Slot, Space
+class OWN:
+    SPACE = Space("widths", "Widths", (Group("All", tuple(Slot(f"Layer {n}", ("8", "16", "32")) for n in (1, 2, 3))),))
+    @staticmethod
+    def cost(architecture):
+        return Cost(*[1 + sum(2**choice for choice in architecture)] * 3)
+"""
+
+
+def test_what_the_file_of_a_space_counts_is_a_cost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("widths.py").write_text(OWN)
+    rows = (f'"{[*each]}",{60 + sum(each)}\n' for each in product(range(3), repeat=3) if each != (1, 1, 1))
+    Path("part.csv").write_text("architecture,accuracy\n" + "".join(rows))
+    named = ("--table", "part.csv", "--space", "widths.py:OWN", "--constraint", "macs<=6")
+    assert main(["search", "--method", "random", *named, "--budget", "5", "--into", "runs.jsonl"]) == 0
+    assert main(["compare", "--methods", "random", *named, "--budget", "5"]) == 0
+    assert "at most 6 multiply-accumulates" in capsys.readouterr().out
+    Path("broken.py").write_text(OWN.replace("Cost(*", "max(*"))
+    broken = [each.replace("widths", "broken") for each in named]
+    assert main(["search", "--method", "random", *broken, "--budget", "5"]) == 2
+    assert "expected the cost of" in capsys.readouterr().err
+    for name in ("widths.py", "part.csv"):
+        Path(name).unlink()
+    [run] = replay_recording("runs.jsonl")
+    assert all(sum(2**choice for choice in step.trial.architecture or ()) <= 5 for step in run.trajectory.evaluated)
+    forget(tmp_path)
