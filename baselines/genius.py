@@ -232,9 +232,10 @@ class Genius:
         said = self._prompts.write_design(self._space, given) if given else trial.proposal.reply or ""
         answer: Message = {"role": "assistant", "content": said}
         if all(isinstance(each, Rejected) for each in outcomes):
-            feedback = self._sent(f"feedback {self.turn}", lambda: self._feedback(outcomes))
-            following = self._said_by_user(self.turn + 1, feedback)
-            self._dialogue += [answer, *following] if feedback else []
+            part = f"feedback {self.turn}"
+            feedback = self._sent(part, lambda: self._feedback(outcomes))
+            if feedback or (self.iteration, part) in self._prompts.as_sent:
+                self._dialogue += [answer, *self._said_by_user(self.turn + 1, feedback)]
             return
         if self._prompts.statement == "conversation":
             self._held = [*self.messages(), answer]

@@ -157,7 +157,7 @@ def report(planned: Sequence[Specification], found: Sequence[Ahead], limits: Lim
     """A row for each model, table and temperature, and one for all."""
     groups: dict[tuple[Cell, ...], list[Ahead]] = {}
     for one, each in zip(planned, found, strict=True):
-        groups.setdefault(tuple(map(label, one.label)), []).append(each)
+        groups.setdefault(tuple(label(each) for each in one.label), []).append(each)
     rows = [(*name, *_cells(each)) for name, each in groups.items()]
     every = (label("all"), *[BLANK] * 3, *_cells(found))
     heads = ("Runs", "Requests, probably", "at most", "Tokens, probably", "at most", "Money, probably", "at most")
