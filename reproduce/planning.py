@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import product
 from operator import index
+from os import PathLike
 
 from msgspec import structs
 
@@ -110,7 +111,7 @@ def asking(
     temperatures: Sequence[float | str],
     answers: str,
     how: Protocol,
-    prompt: str,
+    prompt: str | PathLike[str],
     parameters: Mapping[str, JSON],
     seed: int | None,
 ) -> list[Specification]:
@@ -131,8 +132,7 @@ def asking(
         by = one.training or (one.table.table if one.table else None)
         sent = {**endpoint.sent(parameters, temperature), **drawn}
         space = runs.space_of(one)
-        named = runs.model(
-            endpoint.model, space, answers, sent, one.window, by, how, prompt, endpoint.api, one.constraints
-        )
+        said = (one.window, by, how, prompt, endpoint.api, one.constraints, one.budget)
+        named = runs.model(endpoint.model, space, answers, sent, *said)
         found.append(structs.replace(one, model=named))
     return found
