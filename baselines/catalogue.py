@@ -1,10 +1,8 @@
-"""All search methods by name: those of this folder, those of installed packages, and one's own as "module:Class"."""
+"""All search methods by name: those of this folder, and one's own (`genius_replay.plugins`)."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from importlib.metadata import EntryPoint, entry_points
-from operator import attrgetter
 from typing import Any, TypeAlias
 
 from baselines import (
@@ -17,8 +15,8 @@ from baselines import (
     reinforce,
     score_function,
 )
-from genius_replay.advice import install, unknown
-from genius_replay.lazy import own_module
+from genius_replay import plugins
+from genius_replay.advice import install
 from harness.errors import HarnessError
 from harness.protocol import Factory, Method
 
@@ -57,9 +55,10 @@ def method(found: AnyMethod) -> Method:
 def find(name: str, otherwise: str = "") -> Method:
     """The method of this name: a built-in, an entry point of `GROUP`, or "my_module:MyOptimiser".
 
-    What an entry point or a path names is a `Method`, or anything that is called with a space and a stream and returns
-    an optimiser, such as its class. The method has the name by which it is found again. Where there is none, the error
-    ends with what is to be done `otherwise`.
+    A file may stand in the place of the module, "my_file.py:MyOptimiser". What an entry point or a path names is a
+    `Method`, or anything that is called with a space and a stream and returns an optimiser, such as its class. The
+    method has the name by which it is found again. Where there is none, the error ends with what is to be done
+    `otherwise`.
 
     >>> find("random")
     <Method random: random search with repetition>
@@ -69,26 +68,9 @@ def find(name: str, otherwise: str = "") -> Method:
     """
     if name in METHODS:
         return METHODS[name]
-    if ":" in name:
-        return _load(EntryPoint(name, name, GROUP), otherwise)
-    offered = entry_points(group=GROUP)
-    if name in offered.names:
-        return _load(offered[name], otherwise)
-    known = [*METHODS, *sorted(offered.names)]
     hint = "" if optuna_sampler.METHODS else f"; those of Optuna come with `{install('optuna')}`"
-    raise HarnessError(unknown("method", name, known, f", and your own as my_module:MyOptimiser{hint}{otherwise}"))
-
-
-def _load(entry: EntryPoint, otherwise: str) -> Method:
-    module, _, attribute = entry.value.partition(":")
-    try:
-        found = attrgetter(attribute)(own_module(module))
-    except (Exception, SystemExit) as error:  # whatever a module of others raises when it is imported
-        raise HarnessError(
-            f"expected {entry.value!r} to name a class in a module that can be imported, such as "
-            f"my_module:MyOptimiser for MyOptimiser in my_module.py in this folder; got: {error}{otherwise}"
-        ) from error
-    return _made(found, entry.name)
+    words: Any = {"what": "a class", "example": "my_module:MyOptimiser", "others": hint, "otherwise": otherwise}
+    return _made(plugins.find("method", name, GROUP, METHODS, error=HarnessError, **words), name)
 
 
 def _made(found: Any, name: str) -> Method:

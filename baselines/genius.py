@@ -50,7 +50,8 @@ class Prompts:
     without it a design is one list. `form` says how an answer holds its design, and ends every statement.
     `experiment` writes a tested design; it may use $number, $design, $macs (millions), $accuracy (percent) and
     $rounded, the accuracy as a number, without zeros that fill up its decimals.
-    `above` and `below` may use $macs, $bound and $difference (millions); `unreadable` may use $reason and $form. Where
+    `above` and `below` may use $macs, $bound and $difference (millions), and `over` and `under`, which are about bounds
+    of any cost, $value, $cost (what is counted), $bound and $difference; `unreadable` may use $reason and $form. Where
     the wording has nothing to say to a rejected design, the same is asked again.
     `digits` are the decimals of accuracies; `statement`, `told`, `vocabulary` and `proposals` are what
     `harness.specification.Protocol` says of them.
@@ -71,6 +72,8 @@ class Prompts:
     unreadable: str = ""
     above: str = ""
     below: str = ""
+    over: str = ""
+    under: str = ""
     digits: int = 2
     statement: str = "rebuilt"
     told: str = "all"
@@ -96,7 +99,8 @@ class Prompts:
         source = resources.files("baselines.prompts").joinpath(f"{name}.md").read_text("utf-8")
         _, *parts = re.split(r"^## (\w+)\n", source, flags=re.MULTILINE)
         texts = dict(zip(parts[::2], (part.strip() for part in parts[1::2]), strict=True))
-        optional = {"above", "below", "group"}  # only where there is a window; where a design is several lists
+        # Only where there is a window, or any bound; where a design is several lists.
+        optional = {"above", "below", "over", "under", "group"}
         required = PARTS - optional - {"form"}
         if not required <= texts.keys() <= required | optional:
             raise ValueError(f"{name}.md: expected the parts {sorted(required | optional)}, got {sorted(texts)}")
@@ -154,6 +158,9 @@ class Prompts:
             return self.repeated
         if rejection.reason in WITHOUT_ACCURACY:
             return WITHOUT_ACCURACY[rejection.reason]
+        if rejection.missed is not None:
+            template = self.over if rejection.reason is Reason.ABOVE_LIMIT else self.under
+            return Template(template).substitute(rejection.missed._asdict())
         if trial.macs is not None and rejection.bound is not None:
             template = self.above if rejection.reason is Reason.ABOVE_WINDOW else self.below
             macs = in_millions(trial.macs)

@@ -24,6 +24,7 @@ _ARGUMENTS: Mapping[str, tuple[Callable[[str], Any], str]] = {
     "keys": (str, "its first digits will do"),
     "path": (outfile, "the cassette that is written, - for standard output"),
     "store": (path_only, "its folder"),
+    "log": (infile, "a JSON object for each answer, or one list of messages"),
     "cassettes": (infile, "- for one on standard input"),
 }
 """How the arguments of commands are read, and what is said of them; what is not here is a place."""
@@ -64,6 +65,9 @@ def _parser() -> Parser:
     command("diff", looking.diff, "mine.jsonl yours.jsonl", "left", "right")
     command("merge", keeping.merge, "ours.jsonl mine.jsonl yours.jsonl", "path", "places")
     command("sync", keeping.sync, "store mine.jsonl", "store", "cassettes")
+    logged = command("import", keeping.import_log, "log.jsonl --into mine.jsonl", "log")
+    logged.add_argument("--into", type=path_only, required=True, metavar="FILE", help="a cassette that grows by it")
+    logged.add_argument("--model", metavar="NAME", help="who answered, where the log does not say it")
     spent = command("ledger", looking.count, "mine.jsonl --prices prices.json", "places")
     used_by = "trajectories that name the keys to count"
     spent.add_argument("--prices", type=infile, metavar="FILE", help=PRICES)

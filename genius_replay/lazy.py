@@ -1,4 +1,4 @@
-"""Modules that are imported by name: those of public names when they are first used (PEP 562), and a user's own."""
+"""Public names whose modules are imported when they are first used (PEP 562)."""
 
 from __future__ import annotations
 
@@ -31,13 +31,3 @@ def lazily(package: str) -> tuple[list[str], Callable[[str], Any], Callable[[], 
         return found
 
     return sorted(places), load, lambda: sorted({*vars(module), *places})
-
-
-def own_module(name: str) -> Any:
-    """Import a user's module, which may lie in the folder where the command is called.
-
-    Python looks there by itself, except for a console script. It is looked in last: a file there is in nobody's way.
-    """
-    if (here := str(Path.cwd())) not in sys.path:
-        sys.path.append(here)
-    return import_module(name)

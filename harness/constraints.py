@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -45,6 +45,9 @@ class MacsWindow:
         reason, bound = (Reason.ABOVE_WINDOW, self.high) if cost > self.high else (Reason.BELOW_WINDOW, self.low)
         return Rejection(reason, f"{cost} M where {self.low} to {self.high} M are allowed", bound)
 
+
+Costs: TypeAlias = Mapping[str, Callable[[Architecture], "float | None"]]
+"""What gives each cost of an architecture, by name; None where a table lacks the architecture."""
 
 WORDS = {
     "macs": "multiply-accumulates",

@@ -12,6 +12,7 @@ from msgspec.structs import force_setattr
 from cache.client import Client
 from cache.key import JSON
 from cache.record import Record
+from harness.constraints import Costs
 from harness.errors import BrokenRecording, HarnessError, InvalidJob
 from harness.protocol import Reason, Rejection
 from harness.training.jobs import KIND, Trained, Training
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from tables.table import Table  # a replay needs no arrays
 
 FIGURES = "evaluation"  # the kind of the record of an architecture's figures
+COST = "cost"  # of one that says what an architecture costs, of a run under a constraint
 UNMEASURED = "unmeasured"  # of one that says why a training came to nothing; in a recording, never in the user's store
 
 
@@ -92,6 +94,7 @@ class Asked:
         source: what measures.
         wait: whether a training that is not there is asked for; otherwise it counts as not measured yet.
         given_up: why a training came to nothing, by its key.
+        costs: what gives a cost, by name; otherwise it was recorded.
         known: the figures that were asked for, or why there are none.
         used: their records, by key.
     """
@@ -101,6 +104,7 @@ class Asked:
     source: Measure | Training
     wait: bool = True
     given_up: Mapping[str, str] = field(default_factory=dict)
+    costs: Costs = field(default_factory=dict)
     known: dict[Architecture, Figures | Rejection] = field(default_factory=dict)
     used: dict[str, Record] = field(default_factory=dict)
 
@@ -124,6 +128,29 @@ class Asked:
             self.used[record.key] = record
             self.known[architecture] = _trained(record) if isinstance(self.source, Training) else _looked_up(record)
         return self.known[architecture]
+
+    def cost(self, name: str, architecture: Architecture) -> float | None:
+        """A cost of an architecture by name; None where a table lacks the architecture.
+
+        Its record makes a replay independent of what knows the cost, a table or a function. It stands in a recording
+        and never in the user's store, since a function of one's own may change.
+
+        Raises:
+            CacheError: it was not recorded, and nothing gives it.
+            BrokenRecording: the record is of another form.
+        """
+        native = self.space.to_native(architecture)
+        measure = msgspec.to_builtins(self.source) if isinstance(self.source, Measure) else {}
+        request = {**measure, "space": self.space.name, "architecture": native, "cost": name}
+        if (give := self.costs.get(name)) is not None:
+            record = Record(request, {"value": give(architecture)}, kind=COST)
+        else:
+            record = self.client.ask(COST, request)
+        self.used[record.key] = record
+        match record.answer:
+            case {"value": int() | float() | None as value}:
+                return value
+        raise BrokenRecording(record.key, "a cost of another form")
 
     def _record(self, architecture: Architecture) -> Record | None:
         if isinstance(self.source, Measure):

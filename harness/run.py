@@ -25,7 +25,7 @@ from cache.provider.limits import Usage, attempts_at, usage_of
 from cache.record import CHAT, Record
 from genius_replay.showing import brief
 from genius_replay.side_by_side import SideBySide
-from harness.constraints import Constraint, MacsWindow, novel
+from harness.constraints import Constraint, Costs, MacsWindow, Within, novel
 from harness.errors import BrokenRecording, GivenUp, HarnessError, OptimizerError
 from harness.loop import After, Before, Objective, Problem, Step, Trajectory, course, steps_of
 from harness.objectives import Asked, Figures
@@ -68,6 +68,7 @@ class Setting:
         reader: what finds the design in a reply.
         hear: what makes a reply of an answer.
         objective: what measures instead of the specification's table or training.
+        costs: what gives a cost by name, of those that are not read from records.
         name: what messages call the run.
         code: digest of the method's source.
         versions: of the packages that decide what the method proposes.
@@ -80,6 +81,7 @@ class Setting:
     reader: Reader = published.read
     hear: Hear = verbatim
     objective: Objective | None = None
+    costs: Costs = field(default_factory=dict)
     name: str = ""
     code: str = ""
     versions: Mapping[str, JSON] = field(default_factory=dict)
@@ -201,9 +203,11 @@ def perform(
         return Completion(heard.text, answer.key)
 
     source = specification.table or specification.training
-    measuring = Asked(client, setting.space, source, wait, given_up or {}) if source else None
+    measuring = Asked(client, setting.space, source, wait, given_up or {}, setting.costs) if source else None
     objective = setting.objective or measuring or remembered(specification)
-    problem = Problem(setting.space, setting.macs, _constraints(specification), objective, setting.reader, unread)
+    problem = Problem(
+        setting.space, setting.macs, _constraints(specification, measuring), objective, setting.reader, unread
+    )
     told = None if specification.told is None else partial(as_told, specification.told, specification.window)
     start = [setting.space.from_native(design) for design in specification.start]
     steps: list[Step] = []
@@ -391,10 +395,13 @@ _REASONS: Mapping[str, Reason] = {
 }
 
 
-def _constraints(specification: Specification) -> tuple[Constraint, ...]:
+def _constraints(specification: Specification, measuring: Asked | None) -> tuple[Constraint, ...]:
     window = () if specification.window is None else (MacsWindow(*specification.window),)
+    limits: list[Constraint] = []
+    if measuring is not None:  # a published run kept its window alone
+        limits = [Within(bound, partial(measuring.cost, bound.cost)) for bound in specification.constraints]
     novelty = () if specification.model is None or specification.model.protocol.repeats != "refused" else (novel,)
-    return (*window, *novelty)
+    return (*window, *limits, *novelty)
 
 
 def _unseen(after: After | None, before: Run | None) -> After:

@@ -5,7 +5,10 @@ A field at its default is left out of the key, so that fields can be added witho
 
 from __future__ import annotations
 
-from math import nan
+import re
+from collections.abc import Sequence
+from itertools import islice
+from math import isnan, nan
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
@@ -13,15 +16,17 @@ import msgspec
 from cache.key import JSON
 from cache.record import CHAT, RESPONSES, Record
 from genius_replay.showing import brief
-from harness.errors import BrokenRecording
+from harness.constraints import Bound
+from harness.errors import BrokenRecording, HarnessError
 from harness.loop import Budget
 from harness.objectives import Data, Measure
 from harness.training.jobs import Training
-from tables.space import Architecture, Slot
+from tables.space import Architecture, Group, Notation, Slot, Space
 
 T = TypeVar("T")
 
 RUN = "run"  # the kind of a run's record
+UNSET = "none"  # a temperature that is not sent, which reasoning models refuse
 KINDS = {"chat": CHAT, "responses": RESPONSES}
 """The kind of the records that an interface of language models makes."""
 
@@ -105,6 +110,44 @@ class Label(NamedTuple):
     temperature: float
 
 
+def in_words(temperature: float) -> str:
+    """A temperature of a label."""
+    return UNSET if isnan(temperature) else f"{temperature:g}"
+
+
+class Declaration(Data, frozen=True, kw_only=True):
+    """How a space of one's own is written, beside its slots (`tables.space.Space`).
+
+    Attributes:
+        groups: the name of each and how many slots it has, in their order.
+        first_symbol: stands for choice 0.
+        notation: of keys.
+    """
+
+    groups: tuple[tuple[str, int], ...]
+    first_symbol: int = 0
+    notation: Notation | None = None
+
+    @classmethod
+    def of(cls, space: Space) -> Declaration:
+        """That of a space."""
+        groups = tuple((group.name, len(group.slots)) for group in space.groups)
+        return cls(groups=groups, first_symbol=space.first_symbol, notation=space.notation)
+
+    def space(self, name: str, slots: Sequence[Slot]) -> Space:
+        """The space with these slots, as far as it was declared here.
+
+        Raises:
+            HarnessError: they are not those of the groups, or the notation has not a place for each.
+        """
+        template, rest = self.notation.template if self.notation else "{}" * len(slots), iter(slots)
+        places = re.findall("{}|[{}]", template)
+        if sum(count for _, count in self.groups) != len(slots) or places != ["{}"] * len(slots):
+            raise HarnessError(f"{name[:80]}: expected groups and a notation of {len(slots)} slots, got others")
+        groups = tuple(Group(group, tuple(islice(rest, count))) for group, count in self.groups)
+        return Space(name, name, groups, first_symbol=self.first_symbol, notation=self.notation)
+
+
 class Specification(Data, frozen=True, kw_only=True):
     """All that makes a run.
 
@@ -118,10 +161,12 @@ class Specification(Data, frozen=True, kw_only=True):
         version: of the method, as its file states it; None for a method that states none.
         table, training: what measures architectures; neither where all figures are those that were `told`.
         window: bounds of the cost, in millions of multiply-accumulates.
+        constraints: further bounds, of any cost that is known of the table and its space.
         model: of a method that is handed one.
         told: what a published run was told, turn by turn in each iteration.
         start: the designs that it begins with, before the method proposes; as the space writes them.
-        slots: of a space that is declared nowhere, that of a table of one's own.
+        slots: of a space that is none of this project, or only that of a table of one's own.
+        declared: how that space is written, where it is declared.
         number: numbers independent runs, from 0; also the sample of every request.
         seed: of a method that draws.
         arm: of an experiment; runs of different arms are never pooled.
@@ -134,10 +179,12 @@ class Specification(Data, frozen=True, kw_only=True):
     table: Measure | None = None
     training: Training | None = None
     window: tuple[int, int] | None = None
+    constraints: tuple[Bound, ...] = ()
     model: Model | None = None
     told: tuple[tuple[Turn, ...], ...] | None = None
     start: tuple[str, ...] = ()
     slots: tuple[Slot, ...] = ()
+    declared: Declaration | None = None
     number: int = 0
     seed: int = 0
     arm: str = ""
@@ -183,7 +230,7 @@ class Specification(Data, frozen=True, kw_only=True):
     def name(self) -> str:
         """The run in words."""
         model, target, answers, temperature = self.label
-        how = f"{answers}, temperature {temperature:g}" if self.model else f"seed {self.seed}"
+        how = f"{answers}, temperature {in_words(temperature)}" if self.model else f"seed {self.seed}"
         return f"{model} on {target}, {how}, run {self.number + 1}"
 
 

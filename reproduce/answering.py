@@ -30,12 +30,9 @@ from genius_replay.console import warn
 from genius_replay.showing import brief
 from harness.loop import raised
 from harness.run import Run
-from harness.specification import KINDS
+from harness.specification import KINDS, UNSET
 from reproduce.errors import UsageError
 
-NONE = "none"
-"""A temperature that is not sent: reasoning models refuse any."""
-TABLE = 'a table of every endpoint by its name, such as [mine] and below it model = "gpt-4.1"'
 SET_OTHERWISE = frozenset({"input", "messages", "model", "seed", "stream", "temperature"})
 """What is no parameter of an endpoint: others give it, and an answer that is streamed is not read."""
 
@@ -76,49 +73,42 @@ class Endpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     temperature: float | Literal["none"] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be sent; of types msgspec checks those that come from a file alone."""
-        if not (isinstance(self.model, str) and self.model):
-            raise UsageError(f"expected the name of a model, got {self.model!r}")
-        if self.api not in KINDS:
-            raise UsageError(f"expected an api as one of {', '.join(KINDS)}, got {self.api!r}")
-        if self.timeout_s is not None and not 0 < self.timeout_s < inf:
-            raise UsageError(f"expected a time-out of more than 0 seconds, got {self.timeout_s:g}")
-        if self.temperature is not None:
-            checked_temperature(self.temperature)
-        if others := sorted(SET_OTHERWISE & self.parameters.keys()):
-            raise UsageError(f"expected parameters without {', '.join(others)}, for which there are other ways, got it")
+        """Refuse what cannot be asked; of types msgspec checks those alone that come from a file."""
+        if not (isinstance(self.model, str) and self.model and self.api in KINDS):
+            apis = ", ".join(KINDS)
+            raise UsageError(f"expected a model by name and an api of {apis}, got {self.model!r} and {self.api!r}")
 
     def __repr__(self) -> str:
         return brief(self, f"{self.model}: {self.api}")  # neither where it is nor a header, which are private
 
     def sent(self, parameters: Mapping[str, JSON], temperature: float | str) -> dict[str, JSON]:
-        """What is sent with every request: what a search sends, and its temperature, unless there are own ones."""
+        """What is sent with every request: what a search sends, and its temperature, unless there are own ones.
+
+        Raises:
+            UsageError: the temperature is none, or a parameter is said in another way.
+        """
+        every = {**parameters, **self.parameters}
+        if others := sorted(SET_OTHERWISE & every.keys()):
+            raise UsageError(f"expected parameters for which there is no other way, got {', '.join(others)}")
         said = temperature if self.temperature is None else self.temperature
-        return {**parameters, **self.parameters, **({} if said == NONE else {"temperature": said})}
-
-
-def checked_temperature(said: object) -> float | str:
-    """A temperature that can be sent, or that none is; raises UsageError."""
-    if said == NONE or (isinstance(said, int | float) and 0 <= said < inf):
-        return said
-    raise UsageError(f"expected every temperature from 0 on, or {NONE}, got {said!r}")
+        if said == UNSET:
+            return every
+        if not (isinstance(said, int | float) and 0 <= said < inf):
+            raise UsageError(f"expected every temperature from 0 on, or {UNSET}, got {said!r}")
+        return {**every, "temperature": said}
 
 
 def read_endpoints(path: Path) -> dict[str, Endpoint]:
     """The endpoints that a TOML file describes, by their names.
 
     Raises:
-        UsageError: it cannot be read, is of another form, or describes none.
+        UsageError: it cannot be read, or is of another form.
     """
     try:
-        found: dict[str, Endpoint] = msgspec.toml.decode(path.read_bytes(), type=dict[str, Endpoint])
-    except ImportError as error:
-        raise UsageError(f"{path}: {error}") from None
-    except (OSError, UnicodeDecodeError, msgspec.MsgspecError) as error:
-        raise UsageError(f"{path}: expected {TABLE}, got {error}") from None
-    if not found:
-        raise UsageError(f"{path}: expected {TABLE}, got none")
-    return found
+        return msgspec.toml.decode(path.read_bytes(), type=dict[str, Endpoint])
+    except (OSError, ImportError, UnicodeDecodeError, msgspec.MsgspecError) as error:
+        form = 'a table of every endpoint by its name, such as [mine] and below it model = "gpt-4.1"'
+        raise UsageError(f"{path}: expected {form}, got: {error}") from None
 
 
 @dataclass(frozen=True)
@@ -192,16 +182,10 @@ def endpoints(asked: Sequence[Endpoint], spent: Spent, *, fresh: bool) -> Iterat
     sending: dict[str, dict[str, OpenAITransport]] = {}
     with ExitStack() as stack:
         for (kind, model), place in places.items():
-            transport = OpenAITransport(
-                place.base_url,
-                key_variable=place.key_variable,
-                headers=place.headers,
-                query=place.query,
-                timeout_s=place.timeout_s,
-                kind=kind,
-                spent=spent,
-            )
-            sending.setdefault(kind, {})[model] = stack.enter_context(transport)
+            how: Any = {
+                name: getattr(place, name) for name in ("base_url", "key_variable", "headers", "query", "timeout_s")
+            }
+            sending.setdefault(kind, {})[model] = stack.enter_context(OpenAITransport(**how, kind=kind, spent=spent))
         names = {model: each.endpoint for models in sending.values() for model, each in models.items()}
         try:
             yield Answering({kind: partial(_sent, models) for kind, models in sending.items()}, names, fresh)

@@ -7,23 +7,29 @@ fetched, or when a table is first asked for, into the user's cache directory, wh
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike, fspath
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from types import ModuleType
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from genius_replay import plugins
 from genius_replay.advice import unknown
 from genius_replay.showing import brief
 from harness import spaces
+from harness.conformance.methods import check
+from harness.conformance.spaces import has_a_decision_in_every_slot, reads_back_every_key
 from harness.digits import table as digits
-from harness.spaces import Benchmark
+from harness.objectives import TabularObjective
+from harness.spaces import Benchmark, Declared
 from harness.text.notation import from_any
-from reproduce.arguments import expect_types
+from reproduce.arguments import expect_types, several
 from reproduce.data import Published, home, is_fetched, manifest, needed, sha256_of
 from reproduce.errors import UsageError
 from tables import csv, files, published
@@ -50,6 +56,50 @@ def find(name: str) -> Benchmark:
     return BENCHMARKS[name]
 
 
+GROUP = "genius_replay.tables"
+"""The entry-point group under which a package offers tables: the path of a file, or a `Benchmark`."""
+
+AnySpace: TypeAlias = str | Space | Declared | ModuleType
+"""A space by name, as a value, or what its file holds."""
+
+
+def find_space(given: AnySpace, *, sound: bool = True) -> Declared:
+    """A space of this project by name, or one of one's own: a value, "module:NAME", "FILE.py:NAME", an entry point.
+
+    What stands there is a `Space`, or has one as `SPACE`, and perhaps `cost(architecture)` beside it, as a module has.
+    It is tried whether it is `sound`, as far as that takes no time.
+
+    >>> find_space("nas-bench-macro").SPACE
+    <Space nas-bench-macro: 8 slots, 6,561 architectures, 3,969 networks>
+
+    Raises:
+        UsageError: there is none, or it is declared wrongly.
+    """
+    if isinstance(given, str) and given in spaces.NAMES:
+        return Declared(spaces.find(given).SPACE, spaces.find(given).cost)
+    name, found = str(given), given
+    if isinstance(given, str):
+        words = {"what": "a Space, or what holds one as SPACE,", "example": "my_space:SPACE"}
+        found = plugins.find("space", given, spaces.GROUP, spaces.NAMES, error=UsageError, modules=True, **words)
+    held, cost = (found, None) if isinstance(found, Space) else (getattr(found, it, None) for it in ("SPACE", "cost"))
+    if not isinstance(held, Space):
+        raise UsageError(f"{name}: expected a Space, or a module that holds one as SPACE, got {found!r:.80}")
+    one = Declared(held, cost)
+    if sound and one.SPACE not in SPACES:
+        _refuse_unsound(one, name)
+    return one
+
+
+def _refuse_unsound(one: Declared, name: str) -> None:
+    if one.SPACE.name in spaces.NAMES:
+        raise UsageError(f"{name}: expected a name of its own for a space of one's own, got {one.SPACE.name!r}")
+    for finding in check((has_a_decision_in_every_slot, reads_back_every_key), one):
+        if not finding.ok:
+            raise UsageError(
+                f"{name}: {finding.reason}; `python -m reproduce conformance --space` tries all of a space"
+            )
+
+
 def file_of(benchmark: Benchmark) -> Published | None:
     """The manifest entry of the published file; None for a table that nobody has to fetch."""
     return next((entry for entry in manifest() if entry.path == benchmark.path), None)
@@ -59,14 +109,13 @@ def of_space(space: str, name: str | None = None) -> str:
     """The name of a table of this space: the one that is named, else the first that is at hand, else the first.
 
     Raises:
-        HarnessError: if no space has this name.
         UsageError: if the space has no table, or the named one is of another space.
     """
-    spaces.find(space)
     names = [benchmark.name for benchmark in BENCHMARKS.values() if benchmark.space.name == space]
     if (name is not None and find(name).space.name != space) or not names:
         raise UsageError(
-            f"{name or space}: expected a table of the space {space}; there are {', '.join(names) or 'none'}"
+            f"{name or space}: expected a table of the space {space}; there are {', '.join(names) or 'none'}, and a "
+            "file of yours is named by --table FILE"
         )
     return name or next(filter(at_hand, names), names[0])
 
@@ -96,12 +145,14 @@ class Standing(NamedTuple):
 class Opened:
     """Both sides of a table. A search is handed `table` alone.
 
-    `benchmark` is what is known of it here; None of a table of one's own.
+    `benchmark` is what is known of it here; None of a table of one's own. `declared` is the space of one's own that it
+    is a table of, if one was named.
     """
 
     table: Table
     held_out: HeldOut
     benchmark: Benchmark | None = None
+    declared: Declared | None = None
 
     def __repr__(self) -> str:
         return brief(self, repr(self.table))
@@ -114,8 +165,8 @@ class Opened:
     @cached_property
     def space(self) -> Space:
         """The space that it is a table of; one that is declared, or else the slots that its file lists."""
-        if self.benchmark is not None:
-            return self.benchmark.space
+        if known := self.declared or self.benchmark:
+            return known.SPACE if isinstance(known, Declared) else known.space
         return next((space for space in SPACES if space.slots == self.table.info.slots), self.table.space)
 
     def figures(self, architecture: Architecture) -> tuple[float, float]:
@@ -192,38 +243,88 @@ AnyTable: TypeAlias = str | PathLike[str] | Opened
 """A table by name, by the path of one's own, or opened."""
 
 
-def open_table(table: AnyTable) -> Opened:
-    """A table by its name in `genius-replay list`, or of one's own by the path of its file; what is opened stays so.
+def open_table(table: AnyTable | None = None, space: AnySpace | None = None) -> Opened:
+    """A table by its name in `genius-replay list`, or of one's own; what is opened stays so.
+
+    One's own is named by the path of its file, or by where one stands: "module:NAME", "FILE.py:NAME", an entry point of
+    `GROUP`. With a `space` it is joined to that by the names of slots and choices (`tables.csv`); a space of this
+    project without a table has one of its own.
 
     >>> open_table("nas-bench-201-digits")
     <Opened <Table nas-bench-201-digits: 15,625 architectures, validation, ...>>
 
     Raises:
-        UsageError: there is neither a table nor a file of this name.
+        UsageError: there is neither a table nor a file of this name, or it is of another space.
         DataMissing: its published file has not been fetched.
         TableError: the file cannot be read, or is no complete table.
     """
     expect_types(open_table, locals())
+    declared = None if space is None else find_space(space)
     if isinstance(table, Opened):
-        return table
-    if table in BENCHMARKS:
-        return open_benchmark(str(table))
-    if not Path(table).is_file():
-        raise UsageError(unknown("table", fspath(table), BENCHMARKS, f", and one of your own is {files.EXPECTED}"))
-    return open_file(Path(table))
+        opened = table
+    elif table is None or table in BENCHMARKS:
+        named = None if table is None else str(table)
+        return open_benchmark(of_space(declared.SPACE.name, named) if declared else find(str(named)).name)
+    elif Path(table).is_file():
+        return open_file(Path(table), declared)
+    else:
+        words: Any = {"what": "the path of a table, or a Benchmark,", "example": "my_tables:TABLE"}
+        words["others"] = f", or {files.EXPECTED}"
+        found = plugins.find("table", fspath(table), GROUP, BENCHMARKS, error=UsageError, **words)
+        if isinstance(found, str | PathLike):
+            return open_file(Path(found), declared)
+        if not isinstance(found, Benchmark):
+            raise UsageError(f"{table}: expected the path of a table, or a Benchmark, got {found!r:.80}")
+        opened = _open_brought(found)
+    if declared and opened.space != declared.SPACE:
+        raise UsageError(
+            f"expected a table of the space {declared.SPACE.name}, got {opened.name}, of {opened.space.name}"
+        )
+    return opened
 
 
-def open_file(path: Path) -> Opened:
+def open_tables(
+    table: AnyTable | Sequence[AnyTable] | None = None, space: AnySpace | Sequence[AnySpace] | None = None
+) -> list[Opened]:
+    """The tables of a search, as `open_table` opens each: several of one space, one of several, or in pairs.
+
+    Raises:
+        UsageError: there are several of both, and not as many of one as of the other.
+    """
+    tables, declared = several(table) or [None], several(space) or [None]
+    count = max(len(tables), len(declared))
+    if not {len(tables), len(declared)} <= {1, count}:
+        raise UsageError(
+            f"expected one table of each space, or one of either, got {len(tables)} tables and {len(declared)} spaces"
+        )
+    pairs = zip(tables * (count // len(tables)), declared * (count // len(declared)), strict=True)
+    return [open_table(*pair) for pair in pairs if pair != (None, None)]
+
+
+def open_file(path: Path, declared: Declared | None = None) -> Opened:
     """Open a table of one's own: HDF5 as `python -m tables build` writes it, or what that builds a table of.
 
     Raises:
-        TableError: if the file cannot be read, or is no complete table.
+        HarnessError: if it is not of the space that is declared.
+        TableError: if the file cannot be read, or is no table.
     """
     if path.suffix.lower() in files.HDF5:
-        return Opened(Table.open(path), HeldOut.open(path))
+        opened = Opened(Table.open(path), HeldOut.open(path), declared=declared)
+        TabularObjective(opened.space, opened.table)  # refuses slots that are others
+        return opened
     with tempfile.TemporaryDirectory() as folder:
-        built = files.build(path, Path(folder), SPACES)
-        return Opened(Table.open(built, whole=True), HeldOut.open(built))
+        built = files.build(path, Path(folder), SPACES, declared.SPACE if declared else None)
+        return Opened(Table.open(built, whole=True), HeldOut.open(built), declared=declared)
+
+
+def _open_brought(benchmark: Benchmark) -> Opened:
+    """Open a table that a package offers, or a module of one's own."""
+    if benchmark.name in BENCHMARKS:
+        raise UsageError(f"expected a name of its own for a table of one's own, got {benchmark.name!r}")
+    data = files.content(Path(str(benchmark.path)))
+    with tempfile.TemporaryDirectory() as folder:
+        built = build(*csv.read(data, benchmark.name, benchmark.space), data, Path(folder))
+        return Opened(Table.open(built, whole=True), HeldOut.open(built), benchmark)
 
 
 def table_path(name: str) -> Path:

@@ -17,10 +17,12 @@ from typing import Any, NamedTuple, TypeAlias
 import msgspec
 
 from baselines.catalogue import AnyMethod
+from cache import cassette
 from cache.errors import CacheError
-from cache.key import short
+from cache.key import digest_bytes, short
 from harness.errors import HarnessError
 from harness.run import Run
+from harness.specification import RUN
 from reproduce import benchmarks, recording
 from reproduce.arguments import expect_types, several
 from reproduce.comparison import supernets
@@ -32,6 +34,7 @@ from reproduce.published.imagenet import distinct_conversations, embedded, repla
 from reproduce.report.output import write
 from reproduce.report.report import Replayed
 from reproduce.runs import measure
+from tables import files
 from tables.equality import equal
 from tables.errors import TableError
 
@@ -296,7 +299,8 @@ def lock(
     """Pin recordings of one's own: every run is performed again, and what it gives is written into a lock.
 
     Args:
-        recordings: files that `search` or `record` wrote; the lock will know them, and no others, by their names.
+        recordings: files that `search` or `record` wrote, recordings of other programs, and tables of one's own; the
+            lock will know them, and no others, by their names.
         path: of the lock, a JSON file that is kept beside the code; it is made, or written anew.
         reason: why values move that were locked; it is kept in the lock.
         methods: of one's own that the runs name and that are found under no name, such as those of a notebook.
@@ -345,26 +349,39 @@ def of_recordings(
         as `lock` and `check` do.
     """
     given = several(recordings)
-    files, path, methods = {Path(each).name: Path(each) for each in given}, Path(path), [*methods]
-    if not files or len(files) < len(given) or REASONS in files:
+    named, path, methods = {Path(each).name: Path(each) for each in given}, Path(path), [*methods]
+    if not named or len(named) < len(given) or REASONS in named:
         listed = ", ".join(map(str, given)) or "none"
         raise UsageError(
             f"{path}: expected recordings of different names, none of them {REASONS!r}, got {listed}; rename one"
         )
     locked, reasons = read_lock(path) if path.exists() or not update else ({}, [])
-    if locked and not locked.keys() & files.keys():
+    if locked and not locked.keys() & named.keys():
         raise UsageError(
-            f"{path}: expected a lock of {', '.join(files)}, got one of {', '.join(locked)}; name another file"
+            f"{path}: expected a lock of {', '.join(named)}, got one of {', '.join(locked)}; name another file"
         )
     now, why = dict[str, Snapshot](), dict[str, str]()
-    for name, file in files.items():
+    for name, file in named.items():
         try:
-            now[name] = _recorded(recording.replay_recording(file, methods))
+            now[name] = _own(file, methods)
         except FAILURES as error:
             if update or name not in locked:
                 raise
             why[name] = str(error)
     return Checked(path, locked, reasons, now, [*moved(locked, now, why)])
+
+
+def _own(file: Path, methods: Iterable[AnyMethod]) -> Snapshot:
+    """What a file comes to: a recording of searches, of another program, or a table."""
+    if {suffix.lower() for suffix in file.suffixes} & {*files.READERS, *files.HDF5}:
+        opened = benchmarks.open_table(file)
+        best = opened.held_out.optimum
+        facts = {"digest": opened.table.digest, "architectures": len(opened.table), "best accuracy": best}
+        return {"file": digest_bytes(file.read_bytes()), **dict(_flat("table", facts))}
+    content = cassette.read(file, exact=True)
+    if not any(content.of_kind(RUN)):
+        return dict(_flat("answers", {"digest": content.digest, "count": len(content)}))
+    return _recorded(recording.replay_recording(file, methods))
 
 
 def _recorded(runs: Sequence[Run]) -> Snapshot:

@@ -18,12 +18,13 @@ from functools import cached_property
 from itertools import zip_longest
 from math import isnan
 from pathlib import Path
-from typing import NamedTuple
+from typing import TypeAlias
 
 from cache import cassette
 from cache.cassette import Cassette
+from cache.cli.looking import texts
 from cache.key import DIGEST_PREFIX, short
-from cache.provider.limits import Price, ledger, usage_of
+from cache.provider.limits import Price, ledger
 from cache.record import Record
 from genius_replay.advice import unknown
 from harness.loop import Step
@@ -33,7 +34,8 @@ from reproduce import recording
 from reproduce.errors import UsageError
 from reproduce.published.imagenet import replay
 
-_NAME = re.compile(r"(?P<run>.*?)(?::(?P<number>\d+))?(?::(?P<iteration>\d+)\.(?P<turn>\d+))?", re.DOTALL)
+_NAME = re.compile(r"(?P<run>.*?)(?::(?P<number>\d+))?(?::(?P<place>\d+\.\d+))?", re.DOTALL)
+_DIGITS = re.compile(f"({DIGEST_PREFIX})?[0-9a-f]{{6,64}}")
 BY = ("run", "model", "table", "label")
 """What a recording is split by; a label is the name of a run without its number."""
 
@@ -53,45 +55,32 @@ def names(runs: Iterable[tuple[Specification, str]]) -> list[str]:
     return [name(one, *([short(key)] if often[name(one)] > 1 else [])) for one, key in runs]
 
 
-class Turn(NamedTuple):
-    """A step of a run with the answer that it was read from, which a method that asks no model has not."""
-
-    step: Step
-    answer: Record | None
-
-    @property
-    def place(self) -> str:
-        """Iteration and turn."""
-        return f"{self.step.iteration}.{self.step.turn}"
+Turn: TypeAlias = "tuple[str, Step, Record | None]"
+"""Iteration and turn, what happened there, and the answer that it was read from, if a model was asked."""
 
 
 def turns(steps: Iterable[Step], answers: Iterable[Record]) -> list[Turn]:
     """The steps of a run with their answers."""
     by_key = {record.key: record for record in answers}
-    return [Turn(step, by_key.get(step.trial.proposal.record or "")) for step in steps]
+    return [(f"{step.iteration}.{step.turn}", step, by_key.get(step.trial.proposal.record or "")) for step in steps]
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A recording, and its runs by name as they were performed again."""
+    """A recording, and its runs by name as they were performed again; raises as `replay_recording` does."""
 
     path: Path
-    content: Cassette
 
-    @classmethod
-    def at(cls, path: Path) -> Opened:
-        """Open one; raises CacheError if it is damaged."""
-        return cls(path, cassette.read(path, exact=True))
+    @cached_property
+    def content(self) -> Cassette:
+        """All records."""
+        return cassette.read(self.path, exact=True)
 
     @cached_property
     def runs(self) -> dict[str, Run]:
-        """The runs by name, none in the recording of another program; raises as `replay_recording` does."""
+        """The runs by name; none in the recording of another program."""
         found = recording.replay_recording(self.path) if any(self.content.of_kind(RUN)) else []
         return dict(zip(names((run.specification, run.record().key) for run in found), found, strict=True))
-
-    def of(self, run: Run) -> set[str]:
-        """The keys of what a run needs, with its own."""
-        return {record.key for record in run.records}
 
     def chosen(self, written: str) -> tuple[dict[str, Run], str]:
         """The runs that a name means, and the place in them, empty if none is named.
@@ -101,15 +90,12 @@ class Opened:
         """
         said = _NAME.fullmatch(written)
         assert said is not None  # the pattern takes every text
-        asked = {*said["run"].split("/")} - {""}
-        found = {
-            called: run
-            for called, run in self.runs.items()
-            if asked <= {*called.rpartition(":")[0].split("/")} and said["number"] in (None, called.rpartition(":")[2])
-        }
-        if not found or not asked | {said["number"] or ""} - {""}:
+        asked, number = {*said["run"].split("/")} - {""}, said["number"]
+        apart = {called: called.rpartition(":") for called in self.runs}
+        fit = [each for each, (name, _, n) in apart.items() if asked <= {*name.split("/")} and number in (None, n)]
+        if not fit or not (asked or number):
             raise UsageError(unknown("run", written, self.runs))
-        return found, f"{said['iteration']}.{said['turn']}" if said["turn"] else ""
+        return {called: self.runs[called] for called in fit}, said["place"] or ""
 
     def show(self, written: str) -> dict[str, Record]:
         """The answers that a name means, by where they were given.
@@ -127,11 +113,10 @@ class Opened:
         """
         groups: dict[str, set[str]] = {}
         for called, run in self.runs.items():
-            label = called.rpartition(":")[0]
-            group = dict(zip(BY, (called, *run.specification.label[:2], label), strict=True))[by]
-            groups.setdefault(group, set()).update(self.of(run))
-        needed = set().union(*groups.values())
-        for key in self.content.keys() - needed:
+            label = run.specification.label
+            group = {"run": called, "model": label.model, "table": label.target, "label": called.rpartition(":")[0]}[by]
+            groups.setdefault(group, set()).update(_keys(run))
+        for key in self.content.keys() - set().union(*groups.values()):
             groups.setdefault(str(self.content[key].request.get("model", "rest")), set()).add(key)
         return {group: [self.content[key] for key in keys] for group, keys in groups.items()}
 
@@ -146,26 +131,24 @@ class Opened:
         """
         leaving, keys = dict[str, Run](), set[str]()
         for each in written:
-            digits = DIGEST_PREFIX + each.removeprefix(DIGEST_PREFIX)
-            if re.fullmatch(DIGEST_PREFIX + "[0-9a-f]{6,64}", digits):
+            if _DIGITS.fullmatch(each):
+                digits = DIGEST_PREFIX + each.removeprefix(DIGEST_PREFIX)
                 keys |= {key for key in self.content if key.startswith(digits)} or {digits}
             else:
                 leaving |= self.chosen(each)[0]
-        needed = {key: called for called, run in self.runs.items() if called not in leaving for key in self.of(run)}
-        for key in keys:
-            if key in needed or key not in self.content:
-                why = f"the run {needed[key]} needs it; drop that too" if key in needed else "there is none"
-                raise UsageError(f"{self.path}: expected a record that no run needs, got {short(key)}: {why}")
-        gone = keys.union(*map(self.of, leaving.values())) - needed.keys()
+        needed = {key: called for called, run in self.runs.items() if called not in leaving for key in _keys(run)}
+        for key in keys - (self.content.keys() - needed.keys()):
+            why = f"the run {needed[key]} needs it; drop that too" if key in needed else "there is none"
+            raise UsageError(f"{self.path}: expected a record that no run needs, got {short(key)}: {why}")
+        gone = keys.union(*map(_keys, leaving.values())) - needed.keys()
         return [self.content[key] for key in self.content if key not in gone], [self.content[key] for key in gone]
 
     def spent(self, prices: Mapping[str, Price]) -> dict[str, dict[str, float]]:
         """What answers cost by model and arm, as `cache.provider.limits.ledger` says it; shared ones are paid once."""
         uses, groups = Counter[str](), dict[str, list[Record]]()
         for run in self.runs.values():
-            label = run.specification.label
-            new = [record for record in run.answers if not uses[record.key]]
-            groups.setdefault(f"{label.model} {run.specification.arm}".strip(), []).extend(new)
+            group = f"{run.specification.label.model} {run.specification.arm}".strip()
+            groups.setdefault(group, []).extend(record for record in run.answers if not uses[record.key])
             uses.update(record.key for record in run.answers)
         return {name: one for name, new in groups.items() for one in ledger(new, prices, uses).values()}
 
@@ -181,50 +164,46 @@ def published(written: str) -> dict[str, Record]:
     return _at({called: turns(found.trajectory.steps, found.answers)}, place, written)
 
 
-def tokens(records: Iterable[Record]) -> int:
-    """What the answers among records were billed for."""
-    return sum(usage.tokens for record in records if (usage := usage_of(record.answer)))
-
-
 def difference(left: Opened, right: Opened) -> list[str]:
     """What differs in two recordings of one plan, a line each; runs are matched by their specification.
 
     Raises:
         UsageError: neither has a run.
     """
-    if not (left.runs or right.runs):
+    ours, theirs = ({run.record().key: (name, run) for name, run in side.runs.items()} for side in (left, right))
+    if not ours and not theirs:
         raise UsageError(f"{left.path}: expected runs to compare, got none; `python -m cache diff` compares records")
-    pairs = [{run.record().key: (called, run) for called, run in side.runs.items()} for side in (left, right)]
-    lines = []
-    for key in sorted(pairs[0].keys() | pairs[1].keys(), key=lambda key: (pairs[0].get(key) or pairs[1][key])[0]):
-        if not (key in pairs[0] and key in pairs[1]):
-            side = "left" if key in pairs[0] else "right"
-            lines.append(f"only {side}  {(pairs[0].get(key) or pairs[1][key])[0]}")
-            continue
-        sides = [turns(run.trajectory.steps, run.answers) for _, run in (pairs[0][key], pairs[1][key])]
-        rows = [(one or other, _said(one), _said(other)) for one, other in zip_longest(*sides)]
-        apart = [f"  {turn.place}  {one}  |  {other}" for turn, one, other in rows if turn and one != other]
-        if apart:
-            best = "  |  ".join(pair[key][1].trajectory.summary for pair in pairs)
-            lines += [f"{pairs[0][key][0]}: {len(apart)} of {len(rows)} turns differ; {best}", *apart]
+    lines = [f"only left  {name}" for key, (name, _) in ours.items() if key not in theirs]
+    lines += [f"only right  {name}" for key, (name, _) in theirs.items() if key not in ours]
+    for key in filter(theirs.__contains__, ours):
+        name, both = ours[key][0], [side[key][1] for side in (ours, theirs)]
+        pairs = [*zip_longest(*(turns(run.trajectory.steps, run.answers) for run in both))]
+        rows = [((one or other)[0], _said(one), _said(other)) for one, other in pairs]
+        if apart := [f"  {place}  {one}  |  {other}" for place, one, other in rows if one != other]:
+            best = "  |  ".join(run.trajectory.summary for run in both)
+            lines += [f"{name}: {len(apart)} of {len(rows)} turns differ; {best}", *apart]
     return lines
+
+
+def _keys(run: Run) -> set[str]:
+    """The keys of what a run needs, with its own."""
+    return {record.key for record in run.records}
 
 
 def _said(turn: Turn | None) -> str:
     """What was proposed in a turn, and what became of it; what was answered where no design was read."""
     if turn is None:
         return "–"
-    step = turn.step
+    _, step, answer = turn
     outcome = step.rejected or ("no accuracy" if step.accuracy is None else f"{step.accuracy:.2f} %")
     design = step.trial.architecture
-    if design is None:
-        return f"{outcome}: {turn.answer.text if turn.answer else ''}"
-    return f"{' '.join(map(str, design))}, {outcome}"
+    said = " ".join(map(str, design) if design else texts(answer.answer) if answer else ())
+    return f"{said}, {outcome}"
 
 
 def _at(found: Mapping[str, Iterable[Turn]], place: str, written: str) -> dict[str, Record]:
-    answered = ((called, turn) for called, of_run in found.items() for turn in of_run if place in ("", turn.place))
-    records = {f"{called}:{turn.place}": turn.answer for called, turn in answered if turn.answer is not None}
+    answered = ((f"{called}:{where}", said) for called, of_run in found.items() for where, _, said in of_run)
+    records = {where: said for where, said in answered if said and (not place or where.endswith(f":{place}"))}
     if not records:
         raise UsageError(f"expected an answer of a model at {written}, got none; without the turn all are shown")
     return records

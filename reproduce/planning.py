@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import product
 from operator import index
+from typing import Any
 
 from msgspec import structs
 
@@ -14,17 +15,19 @@ from harness.loop import Budget
 from harness.protocol import Method
 from harness.run import SAMPLES
 from harness.spaces import mobilenetv2_se
-from harness.specification import Protocol, Specification
+from harness.specification import Declaration, Protocol, Specification
 from harness.text.notation import from_any
 from harness.training.jobs import Training
-from reproduce import benchmarks, protocols, runs
-from reproduce.answering import Endpoint, checked_temperature
+from reproduce import benchmarks, costs, protocols, runs
+from reproduce.answering import Endpoint
 from reproduce.arguments import positive, several
 from reproduce.benchmarks import Opened
+from reproduce.costs import AnyBound
 from reproduce.errors import UsageError
 from reproduce.published import imagenet
 from reproduce.published.replay import ITERATIONS
-from tables.space import Architecture
+from tables.space import Architecture, Space
+from tables.table import of_slots
 
 GENIUS = "genius"
 WINDOWED = mobilenetv2_se.SPACE.name  # the space whose problem states a window of costs
@@ -41,6 +44,7 @@ def plan(
     window: tuple[int, int] | None = None,
     run: str | None = None,
     model: bool = False,
+    constraints: Sequence[AnyBound] = (),
 ) -> list[Specification]:
     """The runs of a search of one table or by training, one a trial; `grid` gives them their model.
 
@@ -49,12 +53,12 @@ def plan(
         InvalidArchitecture: a design to start from is none of the space.
     """
     if run is not None:
-        asked = (training and training.space, method.name, trials, budget, model, *start)
+        asked = (training and training.space, method.name, trials, budget, model, *start, *constraints)
         if training is None or asked != (WINDOWED, GENIUS, 1, ITERATIONS, False):
             raise UsageError(
                 f"expected a published run with the method {GENIUS}, the space {WINDOWED} by training (--objective "
-                "train), one trial, its own budget, no model, and no designs to start from; what GPT-4 did on tables "
-                "is replayed by `table1` and `table7` to `table13`"
+                "train), one trial, its own budget, no model, no constraint, and no designs to start from; what GPT-4 "
+                "did on tables is replayed by `table1` and `table7` to `table13`"
             )
         published = imagenet.specification(imagenet.embedded()[str(imagenet.published_run(run).run)])
         return [structs.replace(published, training=training)]
@@ -92,11 +96,18 @@ def plan(
         version=method.version,
         budget=budget,
         window=window,
+        constraints=costs.bounds(constraints, costs.known(space, opened)),
         start=tuple(map(space.to_native, designs)),
         slots=() if space in benchmarks.SPACES else space.slots,
+        declared=Declaration.of(space) if _is_declared(space) else None,
         seed=0 if model else seed or 0,
     )
     return [structs.replace(one, number=number) for number in numbers]
+
+
+def _is_declared(space: Space) -> bool:
+    """Whether more is known of a space that is none of this project than its slots."""
+    return space not in benchmarks.SPACES and space != of_slots(space.name, space.slots)
 
 
 def grid(
@@ -110,6 +121,7 @@ def grid(
     seed: int | None = None,
     start: str | Sequence[Architecture | str] = (),
     window: tuple[int, int] | None = None,
+    constraints: AnyBound | Sequence[AnyBound] = (),
     run: str | None = None,
     temperature: float | str | Sequence[float | str] = 0.0,
     answers: str = "free",
@@ -130,18 +142,18 @@ def grid(
     if not (temperatures := several(temperature)):
         raise UsageError("expected every temperature from 0 on, got no temperature")
     measuring: Sequence[Opened | None] = [*tables] or [None]
+    each: Any = (budget, trials, seed, several(start), window, run, bool(endpoints), several(constraints))
     planned = [
         structs.replace(one, arm=name)
         for name, opened in product(several(arm), measuring)
-        for one in plan(method, opened, training, budget, trials, seed, several(start), window, run, bool(endpoints))
+        for one in plan(method, opened, training, *each)
     ]
     how, found = protocols.protocol(protocol), list[Specification]()
     for endpoint, words in product(endpoints, several(prompt)):
-        own = temperatures if endpoint.temperature is None else [endpoint.temperature]
-        for each, one in product(map(checked_temperature, own), planned):
+        for said, one in product(temperatures if endpoint.temperature is None else [endpoint.temperature], planned):
             drawn = {} if seed is None else {"seed": seed + one.number}
             by = one.training or (one.table.table if one.table else None)
-            sent, space = {**endpoint.sent(parameters or {}, each), **drawn}, runs.space_of(one)
-            named = runs.model(endpoint.model, space, answers, sent, one.window, by, how, words, endpoint.api)
-            found.append(structs.replace(one, model=named))
+            sent, space = {**endpoint.sent(parameters or {}, said), **drawn}, runs.space_of(one)
+            asked: Any = (one.window, by, how, words, endpoint.api, one.constraints)
+            found.append(structs.replace(one, model=runs.model(endpoint.model, space, answers, sent, *asked)))
     return [*{canonical(one.request()): one for one in found or planned}.values()]

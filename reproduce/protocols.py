@@ -32,7 +32,18 @@ PRESETS: Mapping[str, Protocol] = {
 }
 """GENIUS' set-ups."""
 
-FIELDS = Protocol.__struct_fields__
+
+def _values(kind: object) -> str:
+    match kind:
+        case msgspec.inspect.LiteralType(values=values):
+            return " or ".join(map(str, values))
+        case msgspec.inspect.IntType(ge=low, le=high):
+            return f"{low} to {high}"
+    return "true or false"
+
+
+FIELDS = {field.name: _values(field.type) for field in msgspec.inspect.type_info(Protocol).fields}  # type: ignore[attr-defined]
+"""What a field of a protocol may be, in words."""
 
 
 def protocol(said: str | Sequence[str] | Protocol) -> Protocol:
@@ -61,7 +72,8 @@ form='list', proposals=1)
     try:
         return msgspec.convert(fields, Protocol, strict=False)
     except msgspec.ValidationError as error:
-        raise UsageError(f"expected a protocol with the values that docs/record.md lists, got {error}") from None
+        name = str(error).partition("$.")[2].rstrip("`")
+        raise UsageError(f"expected the field {name} of a protocol as {FIELDS[name]}, got {fields[name]}") from None
 
 
 def refuse_unfit(how: Protocol, space: Space, answers: str) -> None:
@@ -74,10 +86,12 @@ def refuse_unfit(how: Protocol, space: Space, answers: str) -> None:
         space.written(how.vocabulary)
     except InvalidArchitecture as error:
         raise UsageError(f"{error}; write choices by another vocabulary") from None
-    if answers != "free" and (how.form, how.vocabulary, how.rationale) != ("line", "symbols", False):
+    decided = ("form", "vocabulary", "rationale", "proposals")  # by the server, where it holds answers to the space
+    changed = [name for name in decided if getattr(how, name) != getattr(Protocol(), name)]
+    if answers != "free" and changed:
         raise UsageError(
-            f"expected answers that are free with form={how.form} vocabulary={how.vocabulary} rationale="
-            f"{how.rationale}, got {answers}, in which the server decides what an answer looks like"
+            f"expected answers that are free with another {' and '.join(changed)} than the default, got {answers}, in "
+            "which the server decides what an answer looks like"
         )
     if how.form == "list" and how.rationale:
         raise UsageError("expected form=line or form=prose with a rationale, got form=list, which has no place for one")

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from math import isnan
 from os import PathLike
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -23,7 +24,7 @@ from cache.record import Record
 from harness import run
 from harness.protocol import Evaluated, Reason, Rejected, Rejection
 from harness.run import Run
-from harness.specification import RUN, Ended, Label, Specification
+from harness.specification import RUN, UNSET, Ended, Label, Specification
 from harness.text.reply import spoken
 from reproduce.arguments import expect_types
 from reproduce.errors import UsageError
@@ -189,8 +190,8 @@ def _in_order(runs: Iterable[AnyRun]) -> list[AnyRun]:
 
 OPEN, CLOSE = "⟦", "⟧"
 UNREAD = frozenset(Reason) - {
-    *(Reason.ABOVE_WINDOW, Reason.BELOW_WINDOW, Reason.REPEATED, Reason.CONCLUDED),
-    *(Reason.UNMEASURED, Reason.NO_FIGURE),
+    *(Reason.ABOVE_WINDOW, Reason.BELOW_WINDOW, Reason.ABOVE_LIMIT, Reason.BELOW_LIMIT),
+    *(Reason.REPEATED, Reason.CONCLUDED, Reason.UNMEASURED, Reason.NO_FIGURE),
 }
 """Why no design was found in an answer."""
 
@@ -253,7 +254,7 @@ def _row(group: Pool, reasons: Sequence[Reason], *, apart: bool) -> tuple[Cell, 
     rejected = {reason: sum(one.rejected.get(reason.value, 0) for one in ended) for reason in Reason}
     answers = sum(one.answers for one in ended)
     return (
-        *(label(int(part) if isinstance(part, float) and part.is_integer() else part) for part in group.label),
+        *(label(_plain(part)) for part in group.label),
         *([label(group.apart)] if apart else []),
         label(len(ended)),
         recorded(answers),
@@ -264,6 +265,13 @@ def _row(group: Pool, reasons: Sequence[Reason], *, apart: bool) -> tuple[Cell, 
         _mean([one.told for one in ended]),
         _mean([one.test for one in ended]),
     )
+
+
+def _plain(part: str | float) -> str | float:
+    """A part of a label as a cell shows it."""
+    if isinstance(part, str):
+        return part
+    return int(part) if part.is_integer() else UNSET if isnan(part) else part
 
 
 def _mean(values: Sequence[float | None]) -> Cell:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache, partial
 from importlib import metadata
@@ -16,6 +16,7 @@ from cache.client import Provider, Reply, Request
 from cache.key import JSON, digest_bytes
 from harness import spaces
 from harness.arrays import free
+from harness.constraints import Bound, Costs
 from harness.errors import HarnessError
 from harness.loop import blaming
 from harness.objectives import Measure
@@ -25,9 +26,10 @@ from harness.spaces import mobilenetv2_se
 from harness.spaces.nas_bench_201 import CELLS_PER_STAGE
 from harness.specification import Model, Protocol, Specification
 from harness.text import published, strict
-from harness.text.reply import heard, verbatim
+from harness.text.reply import Hear, heard, uncut, verbatim
 from harness.text.strict import Form
 from harness.training.jobs import Scale, Training
+from reproduce import costs
 from reproduce.benchmarks import Opened
 from reproduce.errors import UsageError
 from reproduce.protocols import as_published, refuse_unfit
@@ -36,26 +38,21 @@ from tables.source import Measure as Measured
 from tables.space import Space
 from tables.table import of_slots
 
+_CALL: Mapping[str, JSON] = {"name": strict.FUNCTION}
+
+
+def _by_schema(**said: JSON) -> dict[str, JSON]:
+    return {"response_format": {"type": "json_schema", "json_schema": {"name": "design", **said}}}
+
+
 ANSWERS: Mapping[str, Callable[[Space], dict[str, JSON]]] = {
     "free": lambda space: {},  # noqa: ARG005
     "json-object": lambda space: {"response_format": {"type": "json_object", "schema": space.json_schema()}},
-    "json-schema": lambda space: {
-        "response_format": {"type": "json_schema", "json_schema": {"name": "design", "schema": space.json_schema()}}
-    },
-    "json-schema-strict": lambda space: {
-        "response_format": {
-            "type": "json_schema",
-            "json_schema": {"name": "design", "schema": space.plain_schema(), "strict": True},
-        }
-    },
+    "json-schema": lambda space: _by_schema(schema=space.json_schema()),
+    "json-schema-strict": lambda space: _by_schema(schema=space.plain_schema(), strict=True),
     "tool-call": lambda space: {
-        "tools": [
-            {
-                "type": "function",
-                "function": {"name": strict.FUNCTION, "parameters": space.plain_schema(), "strict": True},
-            }
-        ],
-        "tool_choice": {"type": "function", "function": {"name": strict.FUNCTION}},
+        "tools": [{"type": "function", "function": {**_CALL, "parameters": space.plain_schema(), "strict": True}}],
+        "tool_choice": {"type": "function", "function": _CALL},
     },
     "gbnf": lambda space: {"grammar": space.gbnf()},
 }
@@ -135,8 +132,9 @@ def model(
     how: Protocol = DEFAULT,
     prompt: str = "",
     api: Literal["chat", "responses"] = "chat",
+    constraints: Sequence[Bound] = (),
 ) -> Model:
-    """A model and all that its requests hold: what `wording` says, and what else is sent.
+    """A model and all that its requests hold: what `wording` says, under constraints, and what else is sent.
 
     A `prompt` that is "published" is that in which GPT-4 was asked, by GENIUS' own protocol.
 
@@ -151,44 +149,55 @@ def model(
     if prompt:
         how = as_published(how, space.name)
     refuse_unfit(how, space, answers)
-    said = scripts.wording_of(space.name, window) if prompt else wording(space, answers, window, by, how).parts
-    asked_for_one: dict[str, JSON] = {"n": 1} if prompt and space.name in scripts.SCRIPTS else {}  # as the scripts do
+    if prompt and constraints:
+        raise UsageError(f"expected no constraint with the prompt {PUBLISHED}, which says what was said then, got one")
+    if prompt:
+        said = scripts.wording_of(space.name, window)
+    else:
+        said = costs.limited(wording(space, answers, window, by, how), constraints).parts
     fields = ANSWERS[answers](space)
     if api == "responses":
         fields = _for_responses(fields)
+    elif prompt and space.name in scripts.SCRIPTS:
+        parameters = {"n": 1, **parameters}  # as the scripts do
     if twice := sorted(fields.keys() & parameters.keys()):
         raise UsageError(f"expected no parameter {', '.join(twice)}, which answers as {answers} give, got one")
     reader = PUBLISHED if how.form == "prose" else STRICT
-    sent = {**asked_for_one, **parameters, **fields}
+    sent = {**parameters, **fields}
     return Model(name=name, parameters=sent, prompt=said, answers=answers, reader=reader, protocol=how, api=api)
 
 
-def _for_responses(fields: Mapping[str, Any]) -> dict[str, JSON]:
+def _for_responses(fields: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a way to answer, as the interface Responses takes them; raises UsageError if it does not."""
 
-    def flat(one: Mapping[str, Any]) -> dict[str, JSON]:
+    def flat(one: Mapping[str, Any]) -> dict[str, Any]:
         """What chat completions put into a member that is named as the type stands beside the type."""
         return {**{name: said for name, said in one.items() if name != one["type"]}, **one.get(one["type"], {})}
 
-    match fields:
-        case {"response_format": form}:
-            return {"text": {"format": flat(form)}}
-        case {"tools": [tool], "tool_choice": choice}:
-            return {"tools": [flat(tool)], "tool_choice": flat(choice)}
-        case {"grammar": _}:
-            raise UsageError("expected answers in another way than gbnf of the api responses, which takes no grammar")
-    return {}
+    if "grammar" in fields:
+        raise UsageError("expected answers in another way than gbnf of the api responses, which takes no grammar")
+    flattened: dict[str, Any] = {
+        name: [*map(flat, said)] if isinstance(said, list) else flat(said) for name, said in fields.items()
+    }
+    form = flattened.pop("response_format", None)
+    return {"text": {"format": form}} if form else flattened
 
 
 def space_of(specification: Specification) -> Space:
     """The space that is searched; raises HarnessError if there is none of its name."""
+    if specification.declared:
+        return specification.declared.space(specification.space, specification.slots)
     if specification.slots:
         return of_slots(specification.space, specification.slots)
     return spaces.find(specification.space).SPACE
 
 
-def setting(specification: Specification, methods: Mapping[str, Method] = MappingProxyType({})) -> Setting:
-    """The values that a specification names; `methods` are those of one's own, by name.
+def setting(
+    specification: Specification,
+    methods: Mapping[str, Method] = MappingProxyType({}),
+    counted: Costs = MappingProxyType({}),
+) -> Setting:
+    """The values that a specification names; `methods` are those of one's own, by name, `counted` what knows costs.
 
     Raises:
         HarnessError: there is none of this name, or the method asks no model and the specification has one.
@@ -201,16 +210,19 @@ def setting(specification: Specification, methods: Mapping[str, Method] = Mappin
     if (asked := specification.model) is None:
         own = None if catalogue.METHODS.get(method.name) is method else method
         draws, versions = partial(_drawing, own, space, specification), versions_of(method)
-        return Setting(space, macs, draws, code=code, versions=versions, oblivious=oblivious)
+        return Setting(space, macs, draws, costs=counted, code=code, versions=versions, oblivious=oblivious)
     if asked.reader not in (STRICT, PUBLISHED):
         raise HarnessError(f"expected the reader {STRICT} or {PUBLISHED}, got {asked.reader[:40]!r}")
     if (make := method.with_model) is None:
         raise HarnessError(f"{method.name} asks no model, and one is named; leave out --model")
     how = asked.protocol
     prompts = Prompts.of(scripts.parts(asked.prompt), **{name: getattr(how, name) for name in TOLD})
-    strictly, hears = asked.reader == STRICT, partial(heard, function=strict.FUNCTION * (asked.answers == "tool-call"))
-    read, hear = (form(space, asked.answers, how).read, hears) if strictly else (published.read, verbatim)
-    return Setting(space, macs, partial(make, space, prompts), read, hear, code=code, oblivious=oblivious)
+    read = form(space, asked.answers, how).read
+    hear: Hear = partial(heard, function=strict.FUNCTION * (asked.answers == "tool-call"))
+    if asked.reader == PUBLISHED:
+        read, hear = published.read, uncut if how.form == "prose" else verbatim
+    asks = partial(make, space, prompts)
+    return Setting(space, macs, asks, read, hear, costs=counted, code=code, oblivious=oblivious)
 
 
 def _drawing(own: Method | None, space: Space, specification: Specification, _: Complete) -> Optimizer:

@@ -19,7 +19,7 @@ from harness.specification import Specification
 from harness.training import estimates
 from harness.training.estimates import Pace
 from harness.training.jobs import KIND, Trained, Training, code_digest, trained_with
-from reproduce import benchmarks, recording, runs
+from reproduce import benchmarks, costs, recording, runs
 from reproduce.benchmarks import BENCHMARKS
 from reproduce.report import BLANK, MISSING, Cell, Column, Report, label, recomputed, recomputed_millions, replayed
 
@@ -54,7 +54,7 @@ def report(
     rows = tuple(row for run in found for row in _rows(run, cell, told=told))
     method = catalogue.find(found[0].specification.method)
     conversations = (note for each in found for note in _conversation(each, run))
-    said = (SELECTED, *_of_method(method, found), *_trainings(found), *conversations, *notes)
+    said = (SELECTED, *_of_method(method, found), *_limits(found), *_trainings(found), *conversations, *notes)
     title = _title(found[0].specification, run)
     arrays = {} if found[0].specification.model else benchmarks.VERSIONS
     versions = {**arrays, **runs.versions_of(method), **trained_with(each.observed for each in _trained(found))}
@@ -105,6 +105,15 @@ def _of_method(method: Method, found: Sequence[Run]) -> Iterator[str]:
         if (not steps or isinstance(steps[-1].told, Evaluated)) and budget.left(evaluated, len(steps), 0):
             trial = each.specification.number + 1
             yield f"Trial {trial} ended after {evaluated} evaluations: nothing was left to propose."
+
+
+def _limits(found: Sequence[Run]) -> Iterator[str]:
+    """Under which constraints was searched, and how often they rejected."""
+    if bounds := found[0].specification.constraints:
+        proposals = [step.rejected for run in found for step in run.trajectory.steps]
+        missed = sum(each in (Reason.ABOVE_LIMIT.value, Reason.BELOW_LIMIT.value) for each in proposals)
+        told = f"{missed} of {len(proposals)} proposals missed that, were told so, and count as no evaluation"
+        yield f"Allowed: {'; '.join(map(str, bounds))}. {told}."
 
 
 def _trainings(found: Sequence[Run]) -> Iterator[str]:
@@ -167,7 +176,8 @@ def ahead(
     planned: Sequence[Specification], client: Client, how: Training, pace: Pace, run: str | None = None
 ) -> Report:
     """The jobs that are known before anything is trained, and what they and the whole budget will take."""
-    found = [(one, each) for one in planned for each in foreseen(one, client, runs.setting(one))]
+    counted = costs.known(spaces.find(how.space).SPACE)
+    found = [(one, each) for one in planned for each in foreseen(one, client, runs.setting(one, counted=counted))]
     jobs = [how.job(step.trial.architecture) for _, step in found if step.trial.architecture is not None]
     rows = tuple(
         (

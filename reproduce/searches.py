@@ -26,16 +26,18 @@ from genius_replay.console import warn
 from genius_replay.side_by_side import SideBySide
 from harness.loop import After, Budget
 from harness.objectives import FIGURES
-from harness.run import Run, perform_all
+from harness.protocol import Method
+from harness.run import Run, Setting, perform_all
 from harness.specification import Protocol, Specification
 from harness.training import queue
 from harness.training.jobs import KIND as TRAINING
 from harness.training.jobs import Training
 from harness.training.local import LocalExecutor
-from reproduce import answering, benchmarks, data, forecast, runs
+from reproduce import answering, benchmarks, costs, data, forecast, runs
 from reproduce.answering import Answer, Endpoint
 from reproduce.arguments import expect_types, positive, several
-from reproduce.benchmarks import AnyTable, Opened
+from reproduce.benchmarks import AnySpace, AnyTable, Opened
+from reproduce.costs import AnyBound
 from reproduce.errors import UsageError
 from reproduce.forecast import Ahead
 from reproduce.planning import GENIUS, grid
@@ -49,6 +51,7 @@ def search(
     method: AnyMethod = "",
     table: AnyTable | Sequence[AnyTable] | None = None,
     *,
+    space: AnySpace | Sequence[AnySpace] | None = None,
     training: Training | None = None,
     trainer: Queue | None = None,
     budget: int | Budget = ITERATIONS,
@@ -61,6 +64,7 @@ def search(
     base_url: str | None = None,
     temperature: float | str | Sequence[float | str] = 0.0,
     window: tuple[int, int] | None = None,
+    constraints: AnyBound | Sequence[AnyBound] = (),
     answers: str = "free",
     protocol: str | Sequence[str] | Protocol = (),
     prompt: str | Sequence[str] = "",
@@ -87,6 +91,8 @@ def search(
         method: of the catalogue, a `Method`, or a class or function of one's own that is made from a space and a stream
             of random numbers; with a model GENIUS' own, unless it is said.
         table: by name, the path of one's own, or opened, or several; or else there is a training.
+        space: that the table is of, by name or one's own (`reproduce.open_table`); or several, of which each has its
+            table.
         training: how architectures are trained; a training of which there is no result is made by `trainer`.
         trainer: what trains; by default this machine, which works the user's queue off.
         budget: evaluations of a trial, by default 10 (of a model at most twice as many proposals), or when it ends.
@@ -100,6 +106,7 @@ def search(
         base_url: of the endpoint, such as http://127.0.0.1:8000/v1; else OPENAI_BASE_URL.
         temperature: sent to the model, "none" for none.
         window: bounds of the cost in millions, of the space whose problem states them.
+        constraints: bounds of costs, such as "macs<=60e6", for any method; of `reproduce.costs.known`.
         answers: how a model may answer, one of `reproduce.runs.ANSWERS`.
         protocol: how the model is talked to: the name of a preset such as "genius-nas-bench-201", "FIELD=VALUE" for
             each field that differs, or a `harness.Protocol`.
@@ -137,7 +144,7 @@ def search(
         raise UsageError(f"expected one model's name for a function, got {len(endpoints)}")
     if not (method or model or run):
         raise UsageError(f"expected a method or a model, got neither; methods are {', '.join(catalogue.METHODS)}")
-    tables = [benchmarks.open_table(one) for one in several(table) if one is not None]
+    tables = benchmarks.open_tables(table, space)
     chosen = catalogue.method(method or GENIUS)
     planned = grid(
         chosen,
@@ -149,6 +156,7 @@ def search(
         seed=seed,
         start=start,
         window=window,
+        constraints=constraints,
         run=run,
         temperature=temperature,
         answers=answers,
@@ -157,9 +165,9 @@ def search(
         parameters=parameters,
         arm=arm,
     )
-    own = {chosen.name: chosen}
+    settings = partial(_setting, own={chosen.name: chosen}, tables={each.name: each for each in tables})
     for one in planned:
-        runs.setting(one, own)  # refused here, before anything is opened
+        settings(one)  # refused here, before anything is opened
     recording = None if into is None else Path(into)
     known = _known(recording, run)
     providers: dict[str, Provider | Queue] = {}
@@ -181,7 +189,6 @@ def search(
             after = progress.after(after)
         kept = stack.enter_context(keeping(store, who.apart if who else "")) if training or model else Cassette()
         client = Client(Shelf((known, kept), new=kept), providers, unkept={FIGURES})
-        settings = partial(runs.setting, methods=own)
         if who and limits and {limits.calls, limits.tokens, limits.cost} != {None}:
             others = {FIGURES: runs.figures(*tables)}
             expected = forecast.ahead(planned, [known, kept], known.values(), others, settings, limits)
@@ -200,6 +207,12 @@ def search(
         if who:
             who.warn_of_others(found)
     return found
+
+
+def _setting(one: Specification, own: Mapping[str, Method], tables: Mapping[str, Opened]) -> Setting:
+    """The values that a run names; what its architectures cost is known from its table, too."""
+    counted = costs.known(runs.space_of(one), tables.get(one.target)) if one.constraints else {}
+    return runs.setting(one, own, counted)
 
 
 def _keep(found: Sequence[Run], known: Cassette, kept: Records, into: Path | None) -> None:
@@ -228,10 +241,10 @@ def ahead(
     store: Path | None = None,
 ) -> list[Ahead]:
     """What it will take to ask models for what is neither in a recording nor in a store; raises as `search` does."""
-    known = _known(into, None)
+    known, settings = _known(into, None), partial(_setting, own={}, tables={each.name: each for each in tables})
     with keeping(store) as kept:
         earlier = chain(known.values(), kept.export().values())
-        return forecast.ahead(planned, [known, kept], earlier, {FIGURES: runs.figures(*tables)}, runs.setting, limits)
+        return forecast.ahead(planned, [known, kept], earlier, {FIGURES: runs.figures(*tables)}, settings, limits)
 
 
 def known(run: str) -> Cassette:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from cache import cassette
-from cache.cli.places import records_at
+from cache.cli.looking import records_at
 from cache.errors import CacheError
+from cache.importing import imported
 from cache.store import Store
 from genius_replay.console import say, warn
 
@@ -26,3 +27,11 @@ def sync(store: Path, cassettes: list[Path]) -> None:
     with Store(store) as opened:
         for path in cassettes:
             say(f"{path}: {opened.load(read[path])} of {len(read[path])} records were new")
+
+
+def import_log(log: Path, into: Path, model: str | None) -> None:
+    """Make records of a chat log of another program."""
+    records = imported(log, model)
+    before = len(cassette.read(into)) if into.exists() else 0
+    cassette.grow(into, records)
+    say(f"{into}: {len(records)} answers imported, new: {len(cassette.read(into)) - before}")

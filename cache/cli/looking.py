@@ -9,7 +9,6 @@ from pathlib import Path
 
 from cache import cassette
 from cache.cassette import Cassette
-from cache.cli.places import records_at
 from cache.errors import CacheError
 from cache.key import DIGEST_PREFIX, JSON, canonical, short
 from cache.nearest import listed, unified
@@ -24,7 +23,7 @@ _BEGINNING = 60  # characters of an answer in a list
 def list_records(places: list[Path]) -> None:
     """Print one line a record: key, sample, model, messages and answer; of what no model said its kind."""
     for record in chain.from_iterable(records_at(place).values() for place in places):
-        said = " ".join(" ".join(_texts(record.answer)[:1]).split())
+        said = " ".join(" ".join(texts(record.answer)[:1]).split())
         beginning = said if len(said) <= _BEGINNING else said[: _BEGINNING - 1] + "…"
         what = record.kind
         if record.kind == CHAT:
@@ -60,7 +59,7 @@ def diff(left: Path, right: Path) -> bool:
     for key in sorted(one.keys() & other.keys()):
         pair = one[key], other[key]
         if canonical(pair[0].answer) != canonical(pair[1].answer):
-            before, after = ("\n".join(_texts(record.answer)) for record in pair)
+            before, after = ("\n".join(texts(record.answer)) for record in pair)
             if before == after:  # something beside the texts differs
                 before, after = (_json(record.answer, indent=1) for record in pair)
             found.append(f"answer  {short(key)}\n{unified(before, after, 'left', 'right')}")
@@ -88,7 +87,15 @@ def say_ledger(entries: Mapping[str, Mapping[str, float]]) -> None:
         say("  ".join([model.ljust(widths[0]), *map(str.rjust, figures, widths[1:])]).rstrip())
 
 
-# -- words ---
+# -- places and words ---
+
+
+def records_at(place: Path, *, exact: bool = False) -> Cassette:
+    """Return all records of a cassette or of a store's folder, each verified."""
+    if not place.is_dir():
+        return cassette.read(place, exact=exact)
+    with Store(place, read_only=True) as store:
+        return store.export()
 
 
 def _whole(beginning: str, records: Cassette) -> str:
@@ -130,12 +137,12 @@ def conversation(record: Record) -> str:
     for message in listed("messages", record.request):
         role = message.get("role", "") if isinstance(message, Mapping) else ""
         lines += ["", f"── {role} ──", _said(message)]
-    for number, text in enumerate(_texts(record.answer)):
+    for number, text in enumerate(texts(record.answer)):
         lines += ["", f"── answer {number} ──" if number else "── answer ──", text]
     return "\n".join(lines) + "\n"
 
 
-def _texts(answer: Mapping[str, JSON]) -> list[str]:
+def texts(answer: Mapping[str, JSON]) -> list[str]:
     """Return what every choice says."""
     choices = listed("choices", answer)
     return [_said(choice.get("message") if isinstance(choice, Mapping) else choice) for choice in choices]

@@ -111,6 +111,7 @@ class Responder:
     def __init__(self, records: Records, upstream: OpenAITransport | None = None, rewrites: Rules = ()) -> None:
         """Answer from `records`; `upstream` makes what is not in them, for a fee; `rewrites` are rules of keys."""
         self._records, self._upstream, self._rewrites = records, upstream, rewrites
+        self._kept = Client(records, rewrites=rewrites)
         self.misses: list[str] = []
         self._sessions: dict[tuple[str, str], _Occurrences] = {}
         self._lock = threading.Lock()
@@ -132,8 +133,7 @@ class Responder:
                 raise InvalidRequest(f"Expected a POST request to one of {paths}, got {method} {target}.")
             asked = _Asked(place, headers, body)
             lost, sample, where = self._numbered(asked)
-            find = Client(self._records, rewrites=self._rewrites).find
-            found = (find(CHAT, form, sample=sample) for form in asked.forms) if asked.kind == CHAT else ()
+            found = (self._kept.find(CHAT, form, sample=sample) for form in asked.forms) if asked.kind == CHAT else ()
             record = next(filter(None, found), None)
             if record is None:
                 providers = {asked.kind: partial(_forwarded, asked, up)} if (up := self._upstream) else {}
@@ -156,7 +156,7 @@ class Responder:
             if not (named.isascii() and named.isdecimal()):
                 raise InvalidRequest(f"Expected a number from 0 on in the header {SAMPLE}, got {named!r}.")
             return tuple, int(named), where
-        key = asked.session, Client(self._records, rewrites=self._rewrites).key(asked.kind, asked.whole)
+        key = asked.session, self._kept.key(asked.kind, asked.whole)
         with self._lock:
             of_it = self._sessions.setdefault(key, _Occurrences())
             free = next(k for k in count() if k not in of_it.taken)

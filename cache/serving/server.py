@@ -86,9 +86,8 @@ def listening(port: int) -> socket.socket:
         if port not in range(1 << 16):
             raise OSError(0, "No such port")
         listener = socket.create_server((LOOPBACK, port), backlog=1024)
-        listener.setsockopt(
-            socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
-        )  # or each answer waits 40 ms; connections inherit
+        # Connections inherit it; asyncio sees none of TCP in a socket made so, and each answer would wait 40 ms.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return listener
     except OSError as error:
         raise CacheError(

@@ -284,10 +284,10 @@ def runs_as_arrays_what_it_runs_one_by_one(method: Method) -> str | None:
     if method.arrays is None:
         return None
     arrays = method.arrays(UNEVEN, Streams(SEED, TRIALS))
-    for step in range(STEPS):
+    for number in range(STEPS):
         first, second, third = (arrays.ask().copy() for _ in range(3))
         if not (first.tolist() == second.tolist() == third.tolist()):
-            return f"asked three times for proposal {step} the arrays differ; change state in tell"
+            return f"asked three times for proposal {number} the arrays differ; change state in tell"
         arrays.tell(first, table_of(UNEVEN).accuracy[first])
     budgets = (Budget(evaluations=3 * STEPS), Budget(unique=STEPS), Budget(evaluations=3 * STEPS, proposals=4 * STEPS))
     limits = ((), (partial(_half, 0),), (partial(_half, 1),))

@@ -10,16 +10,20 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 
 from harness.conformance.methods import Property
-from harness.spaces import SpaceModule
+from harness.spaces import Declared, SpaceModule
 from harness.text import notation
 from harness.text import published as grammar
 from tables.errors import TableError
 from tables.space import Architecture, Space
 from tables.table import Table
+
+AnySpace: TypeAlias = SpaceModule | Declared
+"""A file of a space of this project, or a space of one's own."""
 
 SAMPLES = 50
 
@@ -34,10 +38,12 @@ def _some(space: Space) -> list[Architecture]:
 # -- search spaces ---
 
 
-def has_a_decision_in_every_slot(module: SpaceModule) -> str | None:
+def has_a_decision_in_every_slot(module: AnySpace) -> str | None:
     """Slots have at least two choices with names of their own; slots and groups can be told apart by name."""
     space = module.SPACE
     for slot in space.slots:
+        if not isinstance(slot.choices, tuple) or not all(isinstance(each, str) for each in (slot.name, *slot.choices)):
+            return f"expected texts as the name and the choices of {slot.name}, these in a tuple, got {slot.choices!r}"
         if len(slot.choices) < 2 or _repeated(slot.choices):
             return f"expected different choices in {slot.name}, at least two, got {', '.join(slot.choices)}"
     for what, names in (
@@ -49,7 +55,7 @@ def has_a_decision_in_every_slot(module: SpaceModule) -> str | None:
     return None
 
 
-def reads_back_every_key(module: SpaceModule) -> str | None:
+def reads_back_every_key(module: AnySpace) -> str | None:
     """What `to_native` writes is read as the same architecture, to the letter and as something that a person typed."""
     space = module.SPACE
     for architecture in _some(space):
@@ -60,7 +66,7 @@ def reads_back_every_key(module: SpaceModule) -> str | None:
     return None
 
 
-def numbers_every_architecture(module: SpaceModule) -> str | None:
+def numbers_every_architecture(module: AnySpace) -> str | None:
     """The size is the product of the choices, and an architecture is found again by its index."""
     space = module.SPACE
     if space.size != math.prod(space.cardinalities):
@@ -71,7 +77,7 @@ def numbers_every_architecture(module: SpaceModule) -> str | None:
     return None
 
 
-def has_neighbours_in_every_direction(module: SpaceModule) -> str | None:
+def has_neighbours_in_every_direction(module: AnySpace) -> str | None:
     """The neighbours are all architectures that differ in exactly one slot, each of them once."""
     space = module.SPACE
     for architecture in _some(space)[-SAMPLES:]:
@@ -85,7 +91,7 @@ def has_neighbours_in_every_direction(module: SpaceModule) -> str | None:
     return None
 
 
-def reads_every_layout(module: SpaceModule) -> str | None:
+def reads_every_layout(module: AnySpace) -> str | None:
     """The grammar reads an architecture back from every layout in which models write one."""
     space = module.SPACE
     for layout in notation.LAYOUTS:
@@ -98,8 +104,10 @@ def reads_every_layout(module: SpaceModule) -> str | None:
     return None
 
 
-def costs_every_architecture(module: SpaceModule) -> str | None:
-    """Multiply-accumulates and parameters are positive whole numbers, the same whenever they are asked for."""
+def costs_every_architecture(module: AnySpace) -> str | None:
+    """Multiply-accumulates and parameters, where they are known, are positive whole numbers, and always the same."""
+    if module.cost is None:
+        return None
     for architecture in _some(module.SPACE):
         cost = module.cost(architecture)
         if any(not isinstance(count, int) or count <= 0 for count in cost):
@@ -109,19 +117,20 @@ def costs_every_architecture(module: SpaceModule) -> str | None:
     return None
 
 
-def names_its_largest_architecture(module: SpaceModule) -> str | None:
+def names_its_largest_architecture(module: AnySpace) -> str | None:
     """`largest`, if it is there, is an architecture of the space, and none that was tried has more parameters."""
     space = module.SPACE
-    if space.largest is None:
+    largest = None if space.largest is None else space.validate(space.largest)
+    if largest is None or module.cost is None:
         return None
-    most = module.cost(space.validate(space.largest)).params
+    most = module.cost(largest).params
     for architecture in _some(space):
         if (params := module.cost(architecture).params) > most:
             return f"expected at most {most} parameters, those of `largest`, got {params} in {architecture}"
     return None
 
 
-def tells_networks_apart(module: SpaceModule) -> str | None:
+def tells_networks_apart(module: AnySpace) -> str | None:
     """What `network` gives can be counted and is the same whenever it is asked for, and `networks` fits the size."""
     space = module.SPACE
     for architecture in _some(space):
@@ -132,7 +141,7 @@ def tells_networks_apart(module: SpaceModule) -> str | None:
     return None
 
 
-OF_SPACES: tuple[Property[SpaceModule], ...] = (
+OF_SPACES: tuple[Property[AnySpace], ...] = (
     has_a_decision_in_every_slot,
     reads_back_every_key,
     numbers_every_architecture,

@@ -13,7 +13,11 @@ from harness.spaces.costs import Cost
 from tables.source import Measure
 from tables.space import Architecture, Space
 
-__all__ = ["CSV", "NAMES", "Benchmark", "Cost", "Facts", "SpaceModule", "counted_macs", "find", "tables"]
+__all__ = ["CSV", "GROUP", "NAMES", "Benchmark", "Cost", "Declared", "Facts", "SpaceModule"]
+__all__ += ["counted_macs", "find", "tables"]
+
+GROUP = "genius_replay.spaces"
+"""The entry-point group under which a package offers spaces."""
 
 _PLACES = {
     "mobilenetv2-se": "mobilenetv2_se",
@@ -87,8 +91,15 @@ class SpaceModule(Protocol):
         """Cost of the whole network on the data of the space's own benchmark; raises InvalidArchitecture."""
 
 
+class Declared(NamedTuple):
+    """A space of one's own: its declaration, and its cost where its file says that."""
+
+    SPACE: Space
+    cost: Callable[[Architecture], Cost] | None = None
+
+
 def find(name: str) -> SpaceModule:
-    """All that is known of a space.
+    """All that is known of a space of this project.
 
     >>> find("nas-bench-201").SPACE
     <Space nas-bench-201: 6 slots, 15,625 architectures, 5,044 networks>

@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
+from cache.nearest import listed
 from cache.record import body_of
 from harness.protocol import Reason, Rejection
 
@@ -72,7 +73,7 @@ def heard(answer: Mapping[str, Any], function: str = "") -> Heard:
         answer: as it is recorded.
         function: that the answer has to call; what it is called with is then what is said.
     """
-    content, why = _content(_of_responses(body_of(answer)) or answer, function)
+    content, why = _content({**answer, **_of_responses(body_of(answer))}, function)
     if why is not None:
         return Heard(content.strip() or NOTHING, why, content)
     part = spoken(content)
@@ -87,6 +88,12 @@ def verbatim(answer: Mapping[str, Any]) -> Heard:
         case {"choices": [{"message": {"content": str(content)}}, *_]}:
             return Heard(content, None, content)
     return heard(answer)
+
+
+def uncut(answer: Mapping[str, Any]) -> Heard:
+    """As `heard`, with the text as it was answered: for a conversation in which answers are sent back whole."""
+    said = heard(answer)
+    return said if said.rejection else said._replace(text=said.whole, start=0)
 
 
 def _content(answer: Mapping[str, Any], function: str) -> tuple[str, Rejection | None]:
@@ -146,26 +153,17 @@ def _of_responses(body: Mapping[str, Any]) -> dict[str, Any]:
     References:
         https://platform.openai.com/docs/api-reference/responses/object
     """
-    if not isinstance(items := body.get("output"), list):
+    if "output" not in body:
         return {}
-    parts: list[dict[str, Any]] = []
-    calls: list[dict[str, Any]] = []
-    for item in items:
-        match item:
-            case {"type": "message", "content": [*content]}:
-                parts += [part for part in content if isinstance(part, dict)]
-            case {"type": "function_call"}:
-                calls.append({"function": item})
+    items = [item for item in listed("output", body) if isinstance(item, Mapping)]
+    parts = [part for item in items for part in listed("content", item) if isinstance(part, dict)]
     texts = [{**part, "type": "text"} for part in parts if part.get("type") in ("output_text", "refusal")]
-    match body:
-        case {"status": "incomplete", "incomplete_details": {"reason": str(reason)}}:
-            end = {"max_output_tokens": "length"}.get(reason, reason)
-        case {"status": str(status)} if status != "completed":
-            end = status
-        case _:
-            end = "stop"
-    message = {"content": texts, "tool_calls": calls}
-    return {"error": body.get("error"), "choices": [{"message": message, "finish_reason": end}]}
+    calls = [{"function": item} for item in items if item.get("type") == "function_call"]
+    cut = body.get("incomplete_details")
+    why = str(cut["reason"] if isinstance(cut, Mapping) and cut.get("reason") else body.get("status") or "completed")
+    end = {"completed": "stop", "max_output_tokens": "length"}.get(why, why)
+    choice = {"message": {"content": texts, "tool_calls": calls}, "finish_reason": end}
+    return {"error": body.get("error"), "choices": [choice]}
 
 
 # -- what is said for others ---

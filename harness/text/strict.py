@@ -154,7 +154,9 @@ def _on_a_line(space: Space, line: str, found: re.Match[str], start: int, vocabu
     inner = (found["bare"] or found["entries"]).strip(" \t")
     entries: list[Any] = [entry.strip(" \t") for entry in inner.split(",")] if inner else []
     if vocabulary == "names":
-        with suppress(ValueError, RecursionError):  # a name may be in quotes, and one that has a comma in it has to be
+        with suppress(
+            ValueError, RecursionError
+        ):  # names may be in quotes, where one has a comma in it they have to be
             entries = json.loads(f"[{inner}]")
     else:
         entries = [*map(_number, entries)]

@@ -1,8 +1,8 @@
 """`python -m reproduce check`: fail if any recorded run, any digest or any printed number has moved.
 
 Everything is computed again and compared with the lock; `check --update --reason TEXT` writes the lock anew, keeps the
-reason in it, and prints the difference for review. Recordings of one's own have a lock of their own: `check FILE.jsonl
---lock LOCK.json` performs their runs again and compares.
+reason in it, and prints the difference for review. Recordings and tables of one's own have a lock of their own: `check
+FILE.jsonl --lock LOCK.json` performs their runs again and compares.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from reproduce.report.report import provenance
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of `check`."""
-    parser.add_argument("files", type=path_only, nargs="*", metavar="FILE", help="recordings of your own, with --lock")
+    parser.add_argument(
+        "files", type=path_only, nargs="*", metavar="FILE", help="recordings and tables of your own, with --lock"
+    )
     parser.add_argument(
         "--lock", type=path_only, metavar="LOCK.json", help="of your recordings; keep it with your code"
     )

@@ -23,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"{names}, or a file, - for standard input (default: all at hand)",
     )
+    parser.add_argument("--space", metavar="NAME", help="of the tables, where it is FILE.py:NAME of yours")
     parser.add_argument(
         "--methods", "--method", nargs="+", metavar="NAME", help=f"{methods} (default: those that run as arrays)"
     )
@@ -48,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
         DataMissing: if a table that is named has not been fetched.
     """
     methods = [*(args.methods or AS_ARRAYS), *args.optimiser]
-    as_given = {name: getattr(args, name) for name in ("count", "trials", "seed", "oracle")}
+    as_given = {name: getattr(args, name) for name in ("space", "count", "trials", "seed", "oracle")}
     compared = compare(methods, args.table, budgets=args.budget, recordings=args.recording, **as_given)
     show(compared.report(), args.format, args.out, compared.draw)
     return 0

@@ -20,6 +20,7 @@ from reproduce.cli.query import IMAGENET
 from reproduce.data import conversations, manifest, scripts
 from reproduce.errors import UsageError
 from reproduce.paper.registry import ITEMS
+from reproduce.protocols import PRESETS
 from reproduce.report.output import emit
 
 SHELLS = ("bash", "zsh", "fish", "tcsh")
@@ -29,6 +30,7 @@ NAMES: Mapping[str, Sequence[str]] = {
     "TABLE": (*BENCHMARKS, IMAGENET),
     **dict.fromkeys(("--method", "--methods", "METHOD"), tuple(catalogue.METHODS)),
     "--space": spaces.NAMES,
+    "--protocol": tuple(PRESETS),
     "--recipe": tuple(recipes.RECIPES),
     "--dataset": tuple(data.NEEDS),
     **dict.fromkeys(("--run", "audit FILE"), tuple(str(entry.run) for entry in conversations())),

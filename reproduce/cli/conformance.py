@@ -1,27 +1,22 @@
 """`python -m reproduce conformance`: whether a search method, a search space or a table holds what it has to.
 
 python -m reproduce conformance my_module:MyOptimiser
-python -m reproduce conformance --space my_space          # a module with SPACE and cost
-python -m reproduce conformance --table my.csv
+python -m reproduce conformance --space my_space:SPACE
+python -m reproduce conformance --table my.csv --space my_space:SPACE
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from pathlib import Path
-from typing import cast
 
 from baselines import catalogue
-from genius_replay.advice import meant
 from genius_replay.console import say, warn
-from genius_replay.lazy import own_module
-from genius_replay.options import infile
+from genius_replay.options import name_or_infile
 from harness import spaces
 from harness.conformance.methods import OF_METHODS, Finding, check
 from harness.conformance.spaces import OF_SPACES, OF_TABLES
-from harness.spaces import SpaceModule
-from reproduce.benchmarks import open_file
+from reproduce.benchmarks import find_space, open_table
 from reproduce.errors import UsageError
 from reproduce.report import Report, headed, label, recomputed
 from reproduce.report.output import add_output_arguments, show
@@ -32,11 +27,11 @@ COLUMNS = headed("property", "holds", "reason")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of `conformance`."""
-    subject = parser.add_mutually_exclusive_group(required=True)
     names = ", ".join(catalogue.METHODS)
-    subject.add_argument("method", nargs="?", metavar="METHOD", help=f"my_module:MyOptimiser, or one of {names}")
-    subject.add_argument("--space", metavar="MODULE", help=f"my_space, or one of {', '.join(spaces.NAMES)}")
-    subject.add_argument("--table", type=infile, metavar="FILE", help=f"{EXPECTED}; - for standard input")
+    parser.add_argument("method", nargs="?", metavar="METHOD", help=f"my_module:MyOptimiser, or one of {names}")
+    parser.add_argument("--space", metavar="NAME", help=f"my_space:SPACE, or one of {', '.join(spaces.NAMES)}")
+    tables = f"{EXPECTED}; of the space, if there is one; - for standard input"
+    parser.add_argument("--table", type=name_or_infile, metavar="FILE", help=tables)
     add_output_arguments(parser)
 
 
@@ -48,6 +43,8 @@ def run(args: argparse.Namespace) -> int:
         UsageError: if there is no such module.
         TableError: if the file is no table.
     """
+    if (args.method is None) == (args.space is None and args.table is None):
+        raise UsageError("conformance: expected a method, or --space or --table or both")
     said = say if args.format is None and args.out is None else None  # one by one, since some take long
     found = []
     for one in _findings(args.method, args.space, args.table):
@@ -65,31 +62,15 @@ def run(args: argparse.Namespace) -> int:
     return 0 if held == len(found) else 1
 
 
-def _findings(method: str, space: str | None, table: Path | None) -> Iterator[Finding]:
-    if space is not None:
-        return check(OF_SPACES, _space(space))
+def _findings(method: str | None, space: str | None, table: str | None) -> Iterator[Finding]:
     if table is not None:
-        opened = open_file(table).table
+        opened = open_table(table, space).table
         for remark in opened.info.remarks:
             warn(remark)
         return check(OF_TABLES, opened)
-    found = catalogue.find(method)
+    if space is not None:
+        return check(OF_SPACES, find_space(space, sound=False))
+    found = catalogue.find(str(method))
     if found.with_model is not None:
         raise UsageError(f"conformance: expected a method that searches by itself, got {method}, which needs a model")
     return check(OF_METHODS, found)
-
-
-def _space(name: str) -> SpaceModule:
-    """A space of this project, or any module that can be imported."""
-    if name in spaces.NAMES:
-        return spaces.find(name)
-    try:
-        module = own_module(name)
-    except Exception as error:  # whatever a module of others raises when it is imported
-        raise UsageError(
-            f"conformance: expected --space to name a module, such as my_space for my_space.py in this folder, "
-            f"or one of {', '.join(spaces.NAMES)}; got {name!r} ({error}){meant(name, spaces.NAMES)}"
-        ) from error
-    if not hasattr(module, "SPACE") or not hasattr(module, "cost"):
-        raise UsageError(f"conformance: expected {name} to hold SPACE and cost(architecture), as harness/spaces/ do")
-    return cast(SpaceModule, module)

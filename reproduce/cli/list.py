@@ -6,7 +6,10 @@ import argparse
 from collections.abc import Iterator
 from itertools import groupby
 
-from reproduce.benchmarks import BENCHMARKS, at_hand
+from baselines import catalogue
+from genius_replay import plugins
+from harness import spaces
+from reproduce.benchmarks import BENCHMARKS, GROUP, at_hand
 from reproduce.data import conversations, home, is_damaged, is_fetched, manifest
 from reproduce.errors import NoHome
 from reproduce.paper.registry import ITEMS
@@ -18,8 +21,9 @@ HEADINGS = {
     "table or figure": "Tables and figures (python -m reproduce NAME):",
     "ImageNet run": "ImageNet runs:",
     "benchmark table": "Benchmark tables:",
+    "installed": "Of installed packages:",
 }
-ITEM, RUN, BENCHMARK = HEADINGS
+ITEM, RUN, BENCHMARK, INSTALLED = HEADINGS
 DAMAGED = "damaged"
 
 
@@ -63,6 +67,9 @@ def _rows() -> Iterator[tuple[str, str, str, str, str]]:
         state, command = ("at hand", "") if at_hand(name) else ("not at hand", benchmark.brings)
         mends = damaged.get(str(benchmark.path))
         yield BENCHMARK, name, "", DAMAGED if mends else state, mends or command
+    for kind, group in (("method", catalogue.GROUP), ("space", spaces.GROUP), ("table", GROUP)):
+        for name, place in plugins.offered(group).items():
+            yield INSTALLED, name, place, kind, ""
 
 
 def _notes() -> Iterator[str]:

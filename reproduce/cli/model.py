@@ -13,9 +13,9 @@ from cache.provider.credentials import KEY_VARIABLE
 from cache.provider.limits import PRICES, Limits, read_prices
 from genius_replay.advice import meant
 from genius_replay.options import infile
-from harness.specification import KINDS
+from harness.specification import KINDS, UNSET
 from reproduce import runs
-from reproduce.answering import NONE, SET_OTHERWISE, Endpoint, read_endpoints
+from reproduce.answering import Endpoint, read_endpoints
 from reproduce.errors import UsageError
 from reproduce.planning import WINDOWED
 from reproduce.protocols import PRESETS
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[0.0],
         metavar="T",
-        help=f"of every answer, or {NONE}",
+        help=f"of every answer, or {UNSET}",
     )
     model.add_argument(
         "--window", type=int, nargs=2, metavar=("LOW", "HIGH"), help=f"of the cost in millions; {WINDOWED} needs one"
@@ -98,14 +98,12 @@ def limits(args: argparse.Namespace) -> Limits:
     return Limits(args.max_calls, args.max_tokens, args.max_cost, prices, *rates)
 
 
-def pairs(option: str, written: Sequence[str], known: frozenset[str] = frozenset()) -> dict[str, str]:
-    """What an option says of names; raises UsageError if one is of another form, comes again, or is `known`."""
+def pairs(option: str, written: Sequence[str]) -> dict[str, str]:
+    """What an option says of names; raises UsageError, without a value, if one is of another form or comes again."""
     found: dict[str, str] = {}
-    for one in written:
-        name, equals, value = one.partition("=")
-        if not name or not equals or name in found.keys() | known:
-            others = " and for what no other option gives" if known else ""
-            raise UsageError(f"expected {option} NAME=VALUE, each once{others}, got {one if not equals else name}")
+    for name, equals, value in (one.partition("=") for one in written):
+        if not name or not equals or name in found:
+            raise UsageError(f"expected {option} NAME=VALUE, each once, got {name if equals else 'another form'}")
         found[name] = value
     return found
 
@@ -117,10 +115,10 @@ def parameters(written: Sequence[str]) -> dict[str, JSON]:
     {'max_tokens': 512, 'reasoning': {'effort': 'low'}, 'stop': '1'}
 
     Raises:
-        UsageError: one is of another form, or is given by another option.
+        UsageError: one is of another form.
     """
     found: dict[str, Any] = {}
-    for name, value in pairs("--parameter", written, SET_OTHERWISE).items():
+    for name, value in pairs("--parameter", written).items():
         *path, last = name.split(".")
         place = found
         for step in path:
@@ -144,6 +142,6 @@ def _json_or_text(name: str, written: str) -> JSON:
 
 def _temperature(written: str) -> float | str:
     try:
-        return written if written == NONE else float(written)
+        return written if written == UNSET else float(written)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"expected a number or {NONE}, got {written}") from None
+        raise argparse.ArgumentTypeError(f"expected a number or {UNSET}, got {written}") from None

@@ -40,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     names = (*BENCHMARKS, IMAGENET)
     tables = f"{', '.join(names)}, or a file of yours, - for standard input"
     parser.add_argument("table", type=name_or_infile, metavar="TABLE", help=tables)
+    parser.add_argument("--space", metavar="NAME", help="of the table, where it is FILE.py:NAME of yours")
     notations = "digits, a list, a NAS-Bench-201 string, channel widths"
     parser.add_argument("architectures", nargs="*", metavar="ARCHITECTURE", help=notations)
     parser.add_argument("--top", type=int, metavar="K", help="the K best by test accuracy instead")
@@ -59,17 +60,17 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"query: expected a positive number behind --top, got {args.top}")
     if bool(args.architectures) == (args.top is not None):
         raise UsageError("query: expected architectures, or --top K, and not both")
-    show(report(args.table, args.architectures, args.top), args.format, args.out)
+    show(report(args.table, args.architectures, args.top, args.space), args.format, args.out)
     return 0
 
 
-def report(table: str, texts: Sequence[str], top: int | None) -> Report:
+def report(table: str, texts: Sequence[str], top: int | None, named: str | None = None) -> Report:
     """A row an architecture."""
     known, opened = BENCHMARKS.get(table), None
     if top is not None and table == IMAGENET:
         raise UsageError(f"query: there is no table of {IMAGENET}, so no --top; name an architecture")
     if table != IMAGENET and (top is not None or known is None or benchmarks.at_hand(table)):
-        opened = benchmarks.open_table(table)
+        opened = benchmarks.open_table(table, named)
     space = opened.space if opened else known.space if known else spaces.find(IMAGENET).SPACE
     if top is not None and opened is not None:
         architectures = [tuple(map(int, row)) for row in opened.table.architectures_at(opened.held_out.top(top))]
@@ -115,11 +116,15 @@ def _row(
             *([] if ranks is None else [recomputed(int(ranks[opened.table.index_of(architecture)]))]),
         )
     on = BENCHMARKS.get(table)
-    costs: tuple[Cell, ...] = (BLANK, BLANK)  # of a space of one's own they are not known
+    costs: tuple[Cell, ...] = (BLANK, BLANK)  # of a space of one's own they may not be known
+    known = opened and (opened.benchmark or opened.declared)
     if space in benchmarks.SPACES:
         params = (on or spaces.find(space.name)).cost(architecture).params
         macs = spaces.counted_macs(space.name, architecture, on)
         costs = (recomputed_millions(macs, ".4g"), recomputed_millions(params, ".4g"))
+    elif known and known.cost:
+        cost = known.cost(architecture)
+        costs = (recomputed_millions(cost.macs, ".4g"), recomputed_millions(cost.params, ".4g"))
     return (
         label(space.to_native(architecture)),
         *measured,

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from cache import cassette
 from cache.cli.looking import conversation, say_ledger
-from cache.provider.limits import PRICES, read_prices
+from cache.provider.limits import PRICES, read_prices, usage_of
 from cache.record import Record
 from genius_replay.console import say
 from genius_replay.options import Parser, add_command, infile, path_only
@@ -68,22 +68,23 @@ def run(args: argparse.Namespace) -> int:
         if not (file.is_file() and names):
             found = [named.published(name) for name in args.names]
         else:
-            found = [*map(Opened.at(file).show, names)]
+            found = [*map(Opened(file).show, names)]
         shown = (f"== {place} ==\n{conversation(record)}" for each in found for place, record in each.items())
         say("\n".join(shown))
     elif args.action == "split":
-        groups = Opened.at(args.file).split(args.by)
+        groups = Opened(args.file).split(args.by)
         _write({args.into / (re.sub(r"[^\w.=-]+", "-", group) + ".jsonl"): one for group, one in groups.items()})
     elif args.action == "drop":
-        left, gone = Opened.at(args.file).without(args.names)
+        left, gone = Opened(args.file).without(args.names)
         _write({args.into: left})
-        say(f"left out: {len(gone)} records, billed for {named.tokens(gone):,} tokens; {args.file} still has them")
+        billed = sum(usage.tokens for record in gone if (usage := usage_of(record.answer)))
+        say(f"left out: {len(gone)} records, billed for {billed:,} tokens; {args.file} still has them")
     elif args.action == "diff":
-        differs = named.difference(Opened.at(args.left), Opened.at(args.right))
+        differs = named.difference(Opened(args.left), Opened(args.right))
         say("\n".join(differs) or "no run differs")
         return int(bool(differs))
     else:
-        say_ledger(Opened.at(args.file).spent(read_prices(args.prices) if args.prices else {}))
+        say_ledger(Opened(args.file).spent(read_prices(args.prices) if args.prices else {}))
     return 0
 
 

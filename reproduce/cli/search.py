@@ -18,15 +18,16 @@ from harness import spaces
 from harness.loop import Budget
 from harness.training import estimates
 from reproduce import benchmarks, data, forecast, planning, recording, search_report, searches
-from reproduce.benchmarks import BENCHMARKS, Opened
+from reproduce.benchmarks import BENCHMARKS
 from reproduce.cli import model, training
+from reproduce.costs import BOUNDS
 from reproduce.errors import UsageError
 from reproduce.planning import GENIUS, WINDOWED
 from reproduce.published.replay import ITERATIONS
 from reproduce.report import Report, recomputed
 from reproduce.report.output import add_output_arguments, show
 
-_PLANNED = ("trials", "seed", "start", "temperature", "answers", "protocol", "prompt", "arm", "run")
+_PLANNED = ("trials", "seed", "start", "constraints", "temperature", "answers", "protocol", "prompt", "arm", "run")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     methods = f"{', '.join(catalogue.METHODS)}, or MODULE:CLASS of your own (default with --model or --run: genius)"
     what.add_argument("--method", metavar="NAME", help=methods)
     what.add_argument("--run", metavar="NAME", help="of genius: a published ImageNet run, such as 329M")
-    what.add_argument("--space", nargs="+", default=[], metavar="NAME", help=", ".join(spaces.NAMES))
+    what.add_argument(
+        "--space", nargs="+", default=[], metavar="NAME", help=f"{', '.join(spaces.NAMES)}, or FILE.py:NAME of yours"
+    )
     what.add_argument("--objective", choices=("table", "train"), default="table", help="look accuracies up, or train")
     tables = f"{', '.join(BENCHMARKS)}, or a file of yours, - for standard input (default: one at hand)"
     what.add_argument("--table", type=name_or_infile, nargs="+", default=[], metavar="NAME", help=tables)
@@ -48,6 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     proposals = "of a trial, rejected ones too (default with --model: twice the budget)"
     what.add_argument("--proposals", type=int, metavar="N", help=proposals)
     what.add_argument("--start", nargs="+", default=[], metavar="ARCHITECTURE", help="what each trial begins with")
+    limit = f"repeatable; bounds of a cost, in quotes: {BOUNDS}"
+    what.add_argument("--constraint", action="append", default=[], metavar="BOUNDS", dest="constraints", help=limit)
     model.add_arguments(parser)
     training.add_arguments(parser)
     what.add_argument("--arm", nargs="+", default=[""], metavar="NAME", help="of what is not to be pooled with others")
@@ -76,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _searched(args: argparse.Namespace) -> Report:
     """Search as the command line says, and report it."""
-    tables = _tables(args) if args.objective == "table" and not args.run else []
+    tables = benchmarks.open_tables(args.table, args.space) if args.objective == "table" and not args.run else []
     how = training.described(args, args.space[0]) if args.objective == "train" else None
     budget = args.budget
     if args.proposals is not None:
@@ -89,7 +94,8 @@ def _searched(args: argparse.Namespace) -> Report:
         return forecast.report(planned, searches.ahead(planned, tables, limits, args.into, args.store), limits)
     if args.dry_run and how:
         method = catalogue.find(args.method)
-        planned = planning.plan(method, None, how, budget, args.trials, args.seed, args.start, run=args.run)
+        each = (budget, args.trials, args.seed, args.start)
+        planned = planning.plan(method, None, how, *each, run=args.run, constraints=args.constraints)
         pace = estimates.pace(data.queue(), on_gpu=training.on_gpu(args))
         with searches.keeping(args.store) as kept:
             records = Shelf((searches.known(args.run), kept), new=kept) if args.run else kept
@@ -112,23 +118,6 @@ def _searched(args: argparse.Namespace) -> Report:
         return search_report.report(found, recomputed, {each.name: each.table.digest for each in tables}, notes)
     assert how is not None  # a table or a training
     return search_report.report(found, recomputed, {how.dataset: how.digest}, run=args.run)
-
-
-def _tables(args: argparse.Namespace) -> list[Opened]:
-    """The tables that are named, each of a space that is named, if one is; or one of every space."""
-    if not args.table:
-        return [benchmarks.open_table(benchmarks.of_space(space)) for space in args.space]
-    found = []
-    for name in args.table:
-        if name in BENCHMARKS and len(args.space) == 1:
-            benchmarks.of_space(args.space[0], name)  # refused here, before a file is missed
-        found.append(opened := benchmarks.open_table(name))
-        if args.space and opened.space.name not in args.space:
-            named = " or ".join(args.space)
-            raise UsageError(f"expected a table of the space {named}, got {opened.name}, of {opened.space.name}")
-    if missing := sorted({*args.space} - {opened.space.name for opened in found}):
-        raise UsageError(f"expected a table of each space, got none of {', '.join(missing)}; name it, or no table")
-    return found
 
 
 def _trials(written: str) -> int | range:

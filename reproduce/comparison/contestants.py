@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from baselines import darts
 from harness.spaces import nas_bench_201 as nas_bench_201_space
+from harness.specification import in_words
 from reproduce import runs
 from reproduce.benchmarks import Opened
 from reproduce.comparison import supernets
@@ -124,7 +125,7 @@ def _course(trial: Sequence[Proposed], opened: Opened) -> NDArray[np.float64]:
 def recorded(pool: Pool, opened: Opened, budgets: Sequence[int], source: str) -> tuple[Contestant, list[str]]:
     """What a recorded model selects on its table, at the iterations of its runs; and what is to be said of it."""
     (model, _, answers, temperature), apart, group = pool
-    name = ", ".join(filter(None, (model, answers, f"temperature {temperature:g}", apart))) + source
+    name = ", ".join(filter(None, (model, answers, f"temperature {in_words(temperature)}", apart))) + source
     found: dict[int, list[tuple[int, int]]] = {}  # by budget what each run selected, and how much of it was spent
     why: Counter[str] = Counter()
     for run in group:

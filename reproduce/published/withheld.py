@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from cache.client import Client, Request
 from cache.errors import CorruptRecord
 from cache.key import JSON, request_key
-from cache.record import CHAT, RESTORE, Record
+from cache.record import PAID, RESTORE, Record
 from harness.run import Run
 from reproduce.published.scripts import is_published
 
@@ -28,13 +28,13 @@ class Restoring(Client):
         Raises:
             CorruptRecord: the record that was withheld is not the one that was recorded.
         """
-        if kind == CHAT and self.find(kind, request, sample=sample) is None:
+        if kind in PAID and self.find(kind, request, sample=sample) is None:
             hidden: Request = {"key": request_key(request, kind=kind, sample=sample)}
             if self.find(WITHHELD, hidden) is not None:
                 kept = self.ask(WITHHELD, hidden)
                 match {**kept.answer}:
                     case {"answer": dict(answer), "digest": str(digest)}:
-                        whole = Record(request, answer, sample, CHAT, kept.provenance, kept.observed)
+                        whole = Record(request, answer, sample, kind, kept.provenance, kept.observed)
                         return whole.believed(whole.key, digest)
                 raise CorruptRecord(f"Expected a withheld record in {kept.key}, got another form. {RESTORE}")
         return super().ask(kind, request, sample=sample, where=where)

@@ -9,6 +9,7 @@ import pytest
 
 from baselines import catalogue, optuna_sampler
 from baselines.catalogue import GROUP, METHODS, find
+from genius_replay import plugins
 from harness.errors import HarnessError
 from harness.protocol import Method
 from harness.streams import Stream
@@ -59,7 +60,7 @@ def test_a_ready_method_has_the_name_by_which_it_is_found_again(own_module: str)
 
 def test_an_entry_point_is_found_by_its_name(own_module: str, monkeypatch: pytest.MonkeyPatch) -> None:
     offered = EntryPoints([EntryPoint("first", f"{own_module}:First", GROUP)])
-    monkeypatch.setattr(catalogue, "entry_points", lambda group: offered.select(group=group))
+    monkeypatch.setattr(plugins, "entry_points", lambda group: offered.select(group=group))
     assert isinstance(find("first"), Method)
     assert find("first").name == "first"
     with pytest.raises(HarnessError, match=r"there are random, .*, first, and your own as my_module:MyOptimiser"):

@@ -229,7 +229,9 @@ def test_a_file_with_other_parts_is_refused_with_both_lists(
 ) -> None:
     with pytest.raises(ValueError, match="expected the parts") as raised:
         load(tmp_path, parts, monkeypatch)
-    assert str(raised.value) == f"made_up.md: expected the parts {sorted(PARTS)}, got {sorted(parts)}"
+    assert (
+        str(raised.value) == f"made_up.md: expected the parts {sorted({*PARTS, 'over', 'under'})}, got {sorted(parts)}"
+    )
 
 
 def test_own_prompts_leave_nothing_unfilled_in_a_whole_run() -> None:

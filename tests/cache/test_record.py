@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cache.errors import CacheError, CorruptRecord, InvalidRequest
 from cache.key import JSON, canonical, digest
-from cache.record import CHAT, Record
+from cache.record import CHAT, Record, body_of
 from cache.redaction import redact
 from tests.cache.records import chat_record, chat_request
 from tests.cache.test_key import REQUESTS
@@ -145,3 +145,17 @@ def test_the_text_of_an_answer() -> None:
 def test_what_is_not_json_cannot_become_a_line() -> None:
     with pytest.raises(InvalidRequest, match=re.escape("$.observed.x")):
         Record({}, {}, observed={"x": float("nan")}).to_line()
+
+
+@pytest.mark.parametrize(
+    ("answer", "body"),
+    [
+        ({"choices": []}, {"choices": []}),
+        ({"content_type": "application/json", "text": '{"output": [], "usage": {}}'}, {"output": [], "usage": {}}),
+        ({"content_type": "application/json", "text": "[1]"}, {}),
+        ({"content_type": "text/event-stream", "text": "event: response.created"}, {}),
+        ({"content_type": "application/json", "text": "[" * 100_000}, {}),
+    ],
+)
+def test_the_object_in_an_answer_that_is_kept_as_text(answer: dict[str, JSON], body: dict[str, JSON]) -> None:
+    assert body_of(answer) == body

@@ -91,6 +91,10 @@ CASES = """
 2  cache serve nothing.jsonl
 2  cache run nothing.jsonl -- true
 2  cache run table7.jsonl
+0  cache import log.jsonl --into imported.jsonl
+2  cache import log.jsonl --into damaged.jsonl
+2  cache import table7.jsonl --into imported.jsonl
+2  cache import log.jsonl
 0  cache ledger table7.jsonl
 2  cache ledger table7.jsonl --prices damaged.jsonl
 0  tables build my.csv --into built
@@ -128,6 +132,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     runs = RECORDED / "local-gemma3-270m-free.jsonl"
     (path / "runs.jsonl").write_bytes(runs.read_bytes())
     (path / "damaged.jsonl").write_bytes((path / "table7.jsonl").read_bytes()[:-9])
+    (path / "log.jsonl").write_text('{"messages": [{"role": "user"}], "answer": "Yes.", "parameters": {"model": "m"}}')
     (path / "my.csv").write_text(MINE)
     (path / "damaged.csv").write_text(MINE.rpartition("11,")[0])
     build(path / "my.csv", path)
@@ -157,7 +162,7 @@ def test_every_command_is_in_the_table() -> None:
     named = {tuple(command.split()[:2]) for _, command in PARSED}
     assert {("reproduce", name) for name in COMMANDS} <= named
     assert named & {("reproduce", name) for name in ITEMS}
-    every = ("list", "show", "verify", "diff", "merge", "sync", "ledger", "serve", "run")
+    every = ("list", "show", "verify", "diff", "merge", "sync", "import", "ledger", "serve", "run")
     assert {("cache", name) for name in every} | {("tables", name) for name in ("build", "info", "quality")} <= named
 
 

@@ -19,6 +19,7 @@ from harness.errors import HarnessError
 from reproduce import lockfile
 from reproduce.__main__ import main
 from reproduce.errors import UsageError
+from tests.cache.records import chat_record
 from tests.schemas import valid
 
 
@@ -71,6 +72,29 @@ def test_a_lock_is_written_once_and_holds(folder: Path, capsys: pytest.CaptureFi
     before = (folder / "lock.json").read_bytes()
     assert lockfile.lock([folder / "b.jsonl", folder / "a.jsonl"], folder / "lock.json") == []
     assert (folder / "lock.json").read_bytes() == before
+
+
+def test_tables_and_recordings_of_other_programs_are_pinned_by_what_they_hold(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "mine.csv").write_text("architecture,accuracy\n00,71\n01,73\n10,70\n11,74\n")
+    cassette.write(folder / "other.jsonl", [chat_record("One.")])
+    own = ("a.jsonl", "mine.csv", "other.jsonl")
+    assert check(*own, "--update") == 0
+    locked = json.loads((folder / "lock.json").read_text("utf-8"))
+    assert (locked["mine.csv"]["table / architectures"], locked["mine.csv"]["table / best accuracy"]) == ("4", "74.0")
+    assert locked["other.jsonl"]["answers / count"] == "1"
+    assert check(*own) == 0
+    (folder / "mine.csv").write_text("architecture,accuracy\n00,71\n01,73\n10,70\n11,75\n")
+    cassette.grow(folder / "other.jsonl", [chat_record("Two.")])
+    capsys.readouterr()
+    assert check(*own) == 1
+    said = capsys.readouterr().out
+    assert "mine.csv: table / best accuracy: locked 74.0, now 75.0" in said
+    assert "other.jsonl: answers / count: locked 1, now 2" in said
+    (folder / "mine.csv").write_text("architecture,accuracy\n00,seventy\n")
+    assert check(*own) == 1
+    assert "mine.csv: all values: locked 4 values, now " in capsys.readouterr().out
 
 
 def test_what_moved_is_named_and_moves_with_a_reason(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -41,6 +42,105 @@ def says(content: Any, **choice: Any) -> dict[str, Any]:
 )
 def test_the_text_of_the_first_choice_is_heard(answer: dict[str, Any]) -> None:
     assert heard(answer) == Heard(LINE, None, LINE)
+
+
+def response(*items: Any, **more: Any) -> dict[str, Any]:
+    """A record's answer of the interface Responses."""
+    said = {"status": "completed", "error": None, "incomplete_details": None, "output": items, **more}
+    return {"content_type": "application/json", "text": json.dumps(said)}
+
+
+def message(*parts: Any) -> dict[str, Any]:
+    return {"type": "message", "role": "assistant", "content": parts}
+
+
+TEXT = {"type": "output_text", "text": LINE, "annotations": []}
+THOUGHT = {"type": "reasoning", "summary": [], "content": [{"type": "reasoning_text", "text": "Design: [9, 9]"}]}
+CALL = {"type": "function_call", "name": "design", "arguments": LINE, "call_id": "c"}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        response(THOUGHT, message(TEXT)),
+        response(message({**TEXT, "text": LINE[:5]}), message({**TEXT, "text": LINE[5:]}, "odd"), "odd", {}),
+        response(message(TEXT), status=None),
+    ],
+)
+def test_the_texts_of_a_response_are_heard(answer: dict[str, Any]) -> None:
+    assert heard(answer) == Heard(LINE, None, LINE)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason", "detail"),
+    [
+        (response(), Reason.NOTHING_SAID, "no text"),
+        (response(THOUGHT), Reason.NOTHING_SAID, "no text"),
+        (response(message({"type": "refusal", "refusal": "No."})), Reason.REFUSED, "refused"),
+        (
+            response(THOUGHT, status="incomplete", incomplete_details={"reason": "max_output_tokens"}),
+            Reason.CUT_OFF,
+            "greatest length",
+        ),
+        (
+            response(message(TEXT), status="incomplete", incomplete_details={"reason": "content_filter"}),
+            Reason.FILTERED,
+            "content filter",
+        ),
+        (response(message(TEXT), status="incomplete"), Reason.ANOTHER_END, "ended with 'incomplete'"),
+        (response(status="queued"), Reason.ANOTHER_END, "ended with 'queued'"),
+        (response(message(TEXT), status="failed", error={"code": "server_error"}), Reason.FAILED, "server_error"),
+        (response(message(TEXT), CALL), Reason.TOOL_CALL, "calls a tool"),
+        ({**response(message(TEXT)), "withheld": "What looked like a credential"}, Reason.WITHHELD, "a credential"),
+        ({"content_type": "text/event-stream", "text": "event: x\n"}, Reason.NO_ANSWER, "expected a choice"),
+        ({"content_type": "application/json", "text": "[1]"}, Reason.NO_ANSWER, "expected a choice"),
+        ({"unreadable": "Expected an answer that can be read", "raw": ""}, Reason.UNREADABLE, "that can be read"),
+    ],
+)
+def test_a_response_that_says_nothing_whole_is_a_rejection(answer: dict[str, Any], reason: Reason, detail: str) -> None:
+    rejection = heard(answer).rejection
+    assert rejection is not None
+    assert rejection.reason is reason
+    assert detail in rejection.detail
+
+
+def calls(*named: tuple[str, Any], **more: Any) -> dict[str, Any]:
+    made = [{"type": "function", "function": {"name": name, "arguments": said}} for name, said in named]
+    return body({"content": "I call it.", "tool_calls": made}, **more)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        calls(("design", LINE), finish_reason="tool_calls"),
+        calls(("design", LINE), finish_reason="stop"),  # as OpenAI says where a call was demanded
+        response(THOUGHT, CALL),
+    ],
+)
+def test_what_a_function_is_called_with_is_heard_where_it_is_demanded(answer: dict[str, Any]) -> None:
+    assert heard(answer, "design") == Heard(LINE, None, LINE)
+    rejection = heard(answer).rejection
+    assert rejection is not None
+    assert rejection.reason is Reason.TOOL_CALL
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason", "detail"),
+    [
+        (says(LINE), Reason.WRONG_FORM, "expected one call of the function 'design' and no other, got none"),
+        (calls(("design", LINE), ("design", LINE)), Reason.AMBIGUOUS, "got 2 calls"),
+        (calls(("other", LINE)), Reason.WRONG_FORM, "got another"),
+        (calls(("design", {"architecture": [1]})), Reason.WRONG_FORM, "got another"),
+        (calls(("design", LINE), finish_reason="length"), Reason.CUT_OFF, "greatest length"),
+        (calls(("design", "")), Reason.NOTHING_SAID, "nothing is said"),
+        (response(message(TEXT)), Reason.WRONG_FORM, "got none"),
+    ],
+)
+def test_an_answer_without_the_one_call_is_a_rejection(answer: dict[str, Any], reason: Reason, detail: str) -> None:
+    rejection = heard(answer, "design").rejection
+    assert rejection is not None
+    assert rejection.reason is reason
+    assert detail in rejection.detail
 
 
 @pytest.mark.parametrize(

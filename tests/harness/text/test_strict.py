@@ -7,6 +7,7 @@ import re
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -158,6 +159,128 @@ def test_reasons_of_json_are_true(text: str, reason: Reason, detail: str) -> Non
     assert rejection.reason is reason
     assert detail in rejection.detail
     assert len(rejection.detail) < 300
+
+
+WIDE = spaces.find("channel-bench-resnet").SPACE
+
+
+@pytest.mark.parametrize(
+    ("kind", "how", "text", "reason", "detail"),
+    [
+        ("list", {}, LINE, Reason.WRONG_FORM, "expected a JSON list and nothing beside it, got 'Design: [3, 3"),
+        ("list", {}, '{"architecture": [3]}', Reason.WRONG_FORM, "expected a list, got an object"),
+        ("list", {}, "[3, 3, 1, 3, 3, 4].", Reason.WRONG_FORM, "got behind it '.'"),
+        ("list", {}, "[3, 3, 1, 3, 3]", Reason.WRONG_LENGTH, "expected a list of 6 numbers, got 5"),
+        ("list", {}, "331334", Reason.WRONG_FORM, "expected a list, got 331334"),
+        ("list", {}, "<think>[1]", Reason.NOTHING_SAID, "within the model's thinking"),
+        ("list", {"vocabulary": "names"}, "[3, 3, 1, 3, 3, 4]", Reason.UNKNOWN_CHOICE, "0→1 takes none or skip_"),
+        ("list", {"vocabulary": "names"}, "[]", Reason.WRONG_LENGTH, "expected a list of 6 names, got 0"),
+        ("list", {"vocabulary": "key"}, "[3]", Reason.UNKNOWN_CHOICE, "expected a key such as |none~0|+|none~0|"),
+        ("list", {"proposals": 2}, "[3, 3, 1, 3, 3, 4]", Reason.WRONG_LENGTH, "a list of 2 designs, got 6"),
+        ("list", {"proposals": 2}, "[[3], [4]]", Reason.WRONG_LENGTH, "design 1: expected a list of 6 numbers, got 1"),
+        ("list", {"proposals": 2}, "[[3, 3, 1, 3, 3, 4], 4]", Reason.WRONG_FORM, "expected a list, got 4"),
+        ("object", {"proposals": 2}, '{"architecture": []}', Reason.WRONG_FORM, 'object with "architectures" alone'),
+        (
+            "object",
+            {"proposals": 2},
+            '{"architectures": 1}',
+            Reason.WRONG_LENGTH,
+            '2 designs in "architectures", got 1',
+        ),
+        ("line", {"vocabulary": "names"}, LINE, Reason.UNKNOWN_CHOICE, "0→1 takes none or skip_connect or "),
+        ("line", {"vocabulary": "key"}, LINE, Reason.UNKNOWN_CHOICE, "got '[3, 3, 1, 3, 3, 4]'"),
+        ("line", {"vocabulary": "key"}, "Design: none", Reason.CONCLUDED, "no better design"),
+        ("line", {"vocabulary": "key"}, "Design: |none\nDesign: |none", Reason.AMBIGUOUS, "expected one line"),
+        (
+            "line",
+            {"proposals": 2},
+            f"Well.\n{LINE}",
+            Reason.WRONG_FORM,
+            "the last 2 lines to be 'Design: [..]', got 'Well",
+        ),
+        (
+            "line",
+            {"proposals": 2},
+            f"{LINE}\n\nDesign: none",
+            Reason.AMBIGUOUS,
+            "expected one line 'Design: [..]', got 2",
+        ),
+        (
+            "line",
+            {"proposals": 2},
+            f"{LINE}\n{LINE}\n{LINE}",
+            Reason.AMBIGUOUS,
+            "expected 2 lines 'Design: [..]', got 3",
+        ),
+        (
+            "line",
+            {"proposals": 2},
+            f"{LINE}\nDesign: [9]",
+            Reason.WRONG_LENGTH,
+            "design 2: expected a list of 6 numbers",
+        ),
+    ],
+)
+def test_reasons_are_true_in_every_form(kind: str, how: dict[str, Any], text: str, reason: Reason, detail: str) -> None:
+    rejection = strict.form(SPACE, kind, **how).read(SPACE, text)
+    assert isinstance(rejection, Rejection), rejection
+    assert (rejection.reason, detail in rejection.detail) == (reason, True), rejection
+
+
+@pytest.mark.parametrize(
+    ("kind", "vocabulary", "text"),
+    [
+        ("list", "widths", "[64, 128, 192, 512, 128, 256, 384]"),
+        (
+            "list",
+            "names",
+            '["64 channels","128 channels","192 channels","512 channels","128 channels","256 channels","384 channels"]',
+        ),
+        ("list", "key", " 1234123\n"),
+        ("object", "widths", '{"architecture": [64, 128, 192, 512, 128, 256, 384]}'),
+        ("line", "widths", "Wide.\n**Design:** 64, 128, 192, 512, 128, 256, 384"),
+        ("line", "key", "Wide.\nDesign: `1234123`"),
+        (
+            "line",
+            "names",
+            "Design: [64 channels, 128 channels, 192 channels, 512 channels, 128 channels, 256 channels, 384 channels]",
+        ),
+    ],
+)
+def test_each_vocabulary_is_read(kind: str, vocabulary: str, text: str) -> None:
+    reading = strict.form(WIDE, kind, vocabulary).read(WIDE, text)
+    assert isinstance(reading, Reading), reading
+    assert reading.architecture == (0, 1, 2, 3, 0, 1, 2)
+    assert "128" in text[slice(*reading.span)] or text[slice(*reading.span)] == "1234123"
+
+
+def test_a_name_with_a_comma_stands_in_quotes() -> None:
+    space = spaces.find("nas-bench-macro").SPACE
+    names = [space.slots[0].choices[choice] for choice in (0, 1, 2, 0, 1, 2, 0, 1)]
+    assert "inverted residual, kernel 3, expansion 3" in names
+    form = strict.form(space, "line", "names")
+    assert "each in double quotes" in form.demand
+    assert '"inverted residual, kernel 3, expansion 3"' in form.demand
+    reading = form.read(space, f"Design: {json.dumps(names)}")
+    assert isinstance(reading, Reading)
+    assert reading.architecture == (0, 1, 2, 0, 1, 2, 0, 1)
+    assert isinstance(form.read(space, f"Design: [{', '.join(names)}]"), Rejection)
+
+
+def test_several_designs_are_read_in_their_order() -> None:
+    other = "Design: [0, 0, 0, 0, 0, 1]"
+    text = f"Two.\n{LINE}\n\n  \n{other}"
+    reading = strict.form(SPACE, "line", proposals=2).read(SPACE, text)
+    assert isinstance(reading, Reading)
+    assert [each.architecture for each in (reading, *reading.further)] == [DESIGN, (0, 0, 0, 0, 0, 1)]
+    assert [text[slice(*each.span)] for each in (reading, *reading.further)] == [LINE[8:], other[8:]]
+
+
+@given(st.text(), st.sampled_from(["line", "object", "list"]), st.sampled_from(["names", "key", "symbols"]))
+def test_no_text_breaks_a_reader_of_several(text: str, kind: str, vocabulary: str) -> None:
+    read = strict.form(SPACE, kind, vocabulary, 2).read
+    for each in (text, f"{text}\n{LINE}", f"{LINE}\n{LINE}{text}", f'{{"architectures": [{text}', f"[[{text}"):
+        assert isinstance(read(SPACE, each), Reading | Rejection)
 
 
 def test_a_space_of_three_hundred_slots_is_read_at_any_indent() -> None:

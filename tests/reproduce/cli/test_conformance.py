@@ -54,10 +54,10 @@ def test_a_table_as_csv_and_as_hdf5(capsys: pytest.CaptureFixture[str], tmp_path
     [
         (["randm"], "no method is called 'randm'; there are random, "),
         (["no_such_module:Mine"], "my_module:MyOptimiser for MyOptimiser in my_module.py in this folder"),
-        (["--space", "no_such_module"], "expected --space to name a module, such as my_space"),
-        (["--space", "tables.space"], "expected tables.space to hold SPACE and cost"),
-        (["--table", "absent.csv"], "absent.csv: No such file or directory; name a CSV file that can be read"),
-        (["--table", "absent.h5"], "no table at absent.h5"),
+        (["--space", "no_such_module"], "no space is called 'no_such_module'; there are mobilenetv2-se, "),
+        (["--space", "tables.space"], "tables.space: expected a Space, or a module that holds one as SPACE"),
+        (["--table", "absent.csv"], "no table is called 'absent.csv'; there are "),
+        (["--table", "absent.h5"], "or a CSV file (.csv, .tsv)"),
         (["--table", "incomplete.csv"], "1 of 4 architectures are missing, the first is '11'"),
     ],
 )
@@ -74,9 +74,7 @@ def test_what_does_not_exist(
     assert says in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [[], ["random", "--space", "nas-bench-201"], ["--space", "a", "--table", "b"]])
+@pytest.mark.parametrize("arguments", [[], ["random", "--space", "nas-bench-201"], ["random", "--table", "b"]])
 def test_one_thing_at_a_time(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as stopped:
-        main(["conformance", *arguments])
-    assert stopped.value.code == 2
-    assert "argument" in capsys.readouterr().err
+    assert main(["conformance", *arguments]) == 2
+    assert "expected a method, or --space or --table or both" in capsys.readouterr().err

@@ -9,8 +9,8 @@ import pytest
 
 import reproduce
 from cache import cassette
+from cache.provider.limits import usage_of
 from cache.record import CHAT
-from reproduce import named
 from reproduce.__main__ import main
 from reproduce.named import Opened
 from tests.cache.records import chat_record
@@ -61,10 +61,10 @@ def test_runs_that_would_be_called_the_same_get_digits_of_their_keys(tmp_path: P
     path = tmp_path / "two.jsonl"
     for seed in (0, 1):
         reproduce.search("random", table=TABLE, budget=2, seed=seed, into=path)
-    runs = Opened.at(path).runs
+    runs = Opened(path).runs
     assert len(runs) == 2
     assert all(name.startswith("random/nas-bench-201-digits/") for name in runs)
-    assert [*Opened.at(path).chosen(max(runs))[0]] == [max(runs)]
+    assert [*Opened(path).chosen(max(runs))[0]] == [max(runs)]
 
 
 @pytest.mark.parametrize("name", ["mine:1:1.0", "mine:1.0", "nas-bench-201-digits/mine:1:1.0", "free/mine:1.0"])
@@ -125,9 +125,7 @@ def test_parts_replay_by_themselves_and_make_the_whole(by: str, files: set[str],
     parts = {path.stem: cassette.read(path, exact=True) for path in (tmp_path / "parts").iterdir()}
     assert {*parts} == files
     assert cassette.merge(*parts.values()).digest == cassette.read(mine).digest
-    performed = [
-        run for name in files - {"test-1"} for run in Opened.at(tmp_path / f"parts/{name}.jsonl").runs.values()
-    ]
+    performed = [run for name in files - {"test-1"} for run in Opened(tmp_path / f"parts/{name}.jsonl").runs.values()]
     assert len(performed) == 3
     assert run("split", mine, "--by", by, "--into", tmp_path / "parts") == 2  # they are there
 
@@ -137,7 +135,7 @@ def test_a_run_is_left_out_with_what_only_it_needs(
 ) -> None:
     assert run("drop", mine, "mine", "--into", tmp_path / "left.jsonl") == 0
     assert f"{mine} still has them" in capsys.readouterr().out
-    left = Opened.at(tmp_path / "left.jsonl")
+    left = Opened(tmp_path / "left.jsonl")
     assert [*left.runs] == [RANDOM, f"{RANDOM[:-1]}2"]
     assert [record.text for record in left.content.of_kind(CHAT)] == ["[1, 2]"]
 
@@ -145,7 +143,7 @@ def test_a_run_is_left_out_with_what_only_it_needs(
 def test_what_a_run_needs_is_left_out_with_it_alone(
     mine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    content = Opened.at(mine)
+    content = Opened(mine)
     needed = content.runs[MODEL].answers[0].key
     free = chat_record("Of another program.").key
     assert run("drop", mine, needed[7:19], "--into", tmp_path / "a.jsonl") == 2
@@ -171,11 +169,12 @@ def test_two_recordings_of_one_plan_side_by_side(
     assert run("diff", mine, mine) == 0
     assert capsys.readouterr().out == "no run differs\n"
     assert run("diff", mine, other) == 1
-    head, *lines = capsys.readouterr().out.splitlines()
+    *only, head, first, second = capsys.readouterr().out.splitlines()
+    assert only == [f"only left  {RANDOM}", f"only left  {RANDOM[:-1]}2"]
     assert head.startswith(f"{MODEL}: 2 of 3 turns differ; 3 proposals, 3 evaluated, best ")
-    assert lines[0].startswith("  1.0  1 2 3 4 0 1, ")
-    assert "  |  3 2 3 4 0 3, " in lines[0]
-    assert lines[2:] == [f"only left  {RANDOM}", f"only left  {RANDOM[:-1]}2"]
+    assert first.startswith("  1.0  1 2 3 4 0 1, ")
+    assert "  |  3 2 3 4 0 3, " in first
+    assert second.startswith("  2.0  ")
 
 
 def test_the_ledger_goes_by_model_and_arm_and_pays_once_for_what_runs_share(
@@ -185,10 +184,12 @@ def test_the_ledger_goes_by_model_and_arm_and_pays_once_for_what_runs_share(
     paid = RECORDED / "local-smollm2-nas-bench-201-digits.jsonl"
     assert run("ledger", paid) == 0
     row = capsys.readouterr().out.splitlines()[1].split()
-    runs = Opened.at(paid).runs.values()
+    runs = Opened(paid).runs.values()
     records = {record.key: record for run in runs for record in run.answers}
     assert row[:3] == ["smollm2", str(len(records)), str(sum(run.ended.attempts for run in runs))]
-    assert sum(int(figure.replace(",", "")) for figure in row[3:5]) == named.tokens(records.values())
+    assert sum(int(figure.replace(",", "")) for figure in row[3:5]) == sum(
+        usage.tokens for one in records.values() if (usage := usage_of(one.answer))
+    )
     recorded(path)
     reproduce.search(model="mine", complete=upwards, table=TABLE, budget=2, into=path)  # asks what the first one did
     assert run("ledger", path) == 0

@@ -16,6 +16,9 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -102,18 +105,25 @@ class MadeUpServer:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.middleware: Callable[..., Any] = lambda *_: None
         self.settings: dict[str, Any] = {}
+        self.metadata: dict[str, str] = {"general.license": "made\x1b up"}
+        self.resets: list[str] = []
+        self.refuses = ""
+        self.modules: dict[str, Any] = {}
+        self.loads: list[Any] = []
         self.environment: set[str] = set()
         self.address: tuple[str, int] = ("", 0)
 
         def settings(*fields: str) -> type[SimpleNamespace]:
             return type("Settings", (SimpleNamespace,), {"model_fields": dict.fromkeys(fields)})
 
-        app = SimpleNamespace(create_app=self.create_app)
+        app = SimpleNamespace(create_app=self.create_app, _llama_proxy=self.proxy("first"), get_llama_proxy=None)
+        proxies = SimpleNamespace(LlamaProxy=self.load)
         uvicorn = SimpleNamespace(Config=lambda app, **_: app, Server=lambda _: SimpleNamespace(run=self.run))
         kinds = SimpleNamespace(ModelSettings=settings("seed"), ServerSettings=settings("host"))
         for name, content in {
             "uvicorn": uvicorn,
             "llama_cpp.server.app": app,
+            "llama_cpp.server.model": proxies,
             "llama_cpp.server.settings": kinds,
             "starlette.responses": SimpleNamespace(JSONResponse=lambda content, status: (status, content)),
             "llama_cpp": SimpleNamespace(),
@@ -122,9 +132,19 @@ class MadeUpServer:
         }.items():
             module = ModuleType(name)
             vars(module).update(vars(content))
+            self.modules[name] = module
             monkeypatch.setitem(sys.modules, name, module)
 
+    def load(self, models: list[Any]) -> Callable[[str], SimpleNamespace]:
+        self.loads += models
+        return self.proxy("another")
+
+    def proxy(self, name: str) -> Callable[[str], SimpleNamespace]:
+        return lambda _: SimpleNamespace(metadata=self.metadata, reset=lambda: self.resets.append(name))
+
     def create_app(self, *, server_settings: SimpleNamespace, model_settings: list[SimpleNamespace]) -> SimpleNamespace:
+        if self.refuses:
+            raise ValueError(self.refuses)
         self.settings = {**vars(server_settings), **vars(model_settings[0])}
 
         def middleware(kind: str) -> Callable[[Callable[..., Any]], None]:
@@ -192,9 +212,10 @@ class TestServing:
         assert (told["model"], told["model_alias"]) == (str(model.path()), model.identifier)
         assert (told["n_ctx"], told["n_batch"], told["n_ubatch"], told["n_threads"]) == (512, 1, 1, 1)
         printed = capsys.readouterr().out.splitlines()
-        assert printed[:4] == [
+        assert printed[:5] == [
             f"model     {model.identifier}, made-up.gguf",
             f"sha256    {model.sha256}",
+            "licence   made\\x1b up",
             "context   512 tokens",
             f"base URL  http://127.0.0.1:{port}/v1",
         ]
@@ -208,6 +229,48 @@ class TestServing:
             status, content = server.answered("POST", other)
             assert status == 404
             assert model.identifier in content["error"]["message"]
+
+    def test_a_file_of_ones_own_is_named_by_its_digest(
+        self, server: MadeUpServer, tmp_path: Path, port: int, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        path = tmp_path / "My model (Q4).gguf"
+        path.write_bytes(b"GGUF and more")
+        server.metadata = {}
+        assert main(["serve", str(path), "--port", str(port), "--batch", "512"]) == 0
+        digest = hashlib.sha256(b"GGUF and more").hexdigest()
+        name = f"My-model-Q4-@sha256:{digest[:16]}-batch512"
+        assert (server.settings["model"], server.settings["model_alias"]) == (str(path), name)
+        assert (server.settings["n_batch"], server.settings["n_ubatch"]) == (512, 512)
+        printed = capsys.readouterr().out
+        assert "licence   not said in the file" in printed
+        (line,) = re.findall(r"python -m reproduce (record .*)", printed)
+        assert name in shlex.split(line)
+
+    @pytest.mark.parametrize(("batch", "resets"), [(1, []), (8, ["first", "another", "another"])])
+    def test_a_slot_answers_one_request_at_a_time(
+        self, server: MadeUpServer, model: LocalModel, port: int, batch: int, resets: list[str]
+    ) -> None:
+        serve.serve(replace(model, batch=batch), port=port, context=512, threads=1, slots=3)
+        assert len(server.loads) == 2
+        slot = asynccontextmanager(server.modules["llama_cpp.server.app"].get_llama_proxy)
+
+        async def at_once() -> None:
+            async with slot() as one, slot() as other, slot() as third:
+                assert len({one, other, third}) == 3
+                waiting = asyncio.ensure_future(slot().__aenter__())
+                assert await asyncio.wait({waiting}, timeout=0.01) == (set(), {waiting})
+                waiting.cancel()
+
+        asyncio.run(at_once())
+        assert server.resets == resets
+
+    @pytest.mark.usefixtures("model")
+    def test_a_file_that_is_none_of_a_model_is_said(
+        self, server: MadeUpServer, port: int, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        server.refuses = "Failed to load model from file"
+        assert main(["serve", "made-up", "--port", str(port)]) == 2
+        assert "expected a model that llama.cpp can load, got: Failed to load" in capsys.readouterr().err
 
     @pytest.mark.usefixtures("server", "model")
     def test_a_port_in_use_is_said(self, port: int, capsys: pytest.CaptureFixture[str]) -> None:
@@ -225,11 +288,36 @@ def test_the_lines_that_are_shown_are_understood() -> None:
         (line,) = re.findall(r"python -m reproduce record (--.*)", text)
         args = parser.parse_args(shlex.split(line))
         assert args.answers == "json-object"
-        assert args.model == MODELS["smollm2"].identifier
+        assert args.model == [MODELS["smollm2"].identifier]
         assert "repeat_penalty=1" in args.parameter
 
 
-@pytest.mark.parametrize("option", [("--port", "0"), ("--port", "65536"), ("--threads", "0"), ("--context", "-1")])
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("smolm2", "got smolm2 (No such file or directory); did you mean smollm2?"),
+        ("models/mine.gguf", "or the path of a GGUF file, got models/mine.gguf (No such file or directory)"),
+        (".", "got . (Is a directory)"),
+        ("no.gguf", "no.gguf: expected a GGUF file, got another"),
+        ("empty.gguf", "empty.gguf: expected a GGUF file, got another"),
+    ],
+)
+def test_what_is_no_model_is_said(
+    written: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "no.gguf").write_bytes(b"PK and more")
+    (tmp_path / "empty.gguf").touch()
+    assert main(["serve", written]) == 2
+    assert said in capsys.readouterr().err
+
+
+OUT_OF_RANGE = [
+    ("--port", "0"), ("--port", "65536"), ("--threads", "0"), ("--context", "-1"), ("--batch", "0"), ("--slots", "0"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("option", OUT_OF_RANGE)
 def test_options_out_of_range_are_refused(option: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["serve", "smollm2", *option]) == 2
     assert f"expected {option[0]} from 1 to" in capsys.readouterr().err
@@ -265,20 +353,26 @@ def ask(port: int, text: str, model: str = MODELS["smollm2"].identifier, **param
 @pytest.mark.enable_socket
 @pytest.mark.network
 @pytest.mark.skipif(bool(MISSING), reason=f"needs {', '.join(MISSING)}: {INSTALL}")
-def test_the_real_server_gives_equal_answers_in_any_order(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("how", [[], ["--batch", "64", "--slots", "2"]])
+def test_the_real_server_gives_equal_answers_in_any_order(
+    port: int, monkeypatch: pytest.MonkeyPatch, how: list[str]
+) -> None:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.setenv("SEED", "3")
     beginning = "You search for a convolutional network. " + "Its layers are numbered and have operations. " * 12
     questions = [f"{beginning} Design {n} had an accuracy of {90 + n} %. What is next, and why?" for n in range(3)]
     greedy: dict[str, Any] = {"temperature": 0}
     sampled: dict[str, Any] = {"temperature": 1, "seed": 7}
-    command = [sys.executable, "-m", "reproduce", "serve", "smollm2", "--port", str(port)]
+    command = [sys.executable, "-m", "reproduce", "serve", "smollm2", "--port", str(port), *how]
+    name = MODELS["smollm2"].identifier + ("-batch64" if how else "")
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        assert process.stdout.readline().startswith(f"model     {MODELS['smollm2'].identifier}")
+        assert process.stdout.readline().startswith(f"model     {name}, ")
         try:
-            forwards = [ask(port, text, **how) for how in (greedy, sampled) for text in questions]
-            backwards = [ask(port, text, **how) for how in (sampled, greedy) for text in questions[::-1]]
+            forwards = [ask(port, text, name, **set_to) for set_to in (greedy, sampled) for text in questions]
+            with ThreadPoolExecutor(2) as pool:  # of which one waits where there is one slot
+                asked = [(text, set_to) for set_to in (sampled, greedy) for text in questions[::-1]]
+                backwards = [*pool.map(lambda each: ask(port, each[0], name, **each[1]), asked)]
             with pytest.raises(urllib.error.HTTPError, match="404"):
                 ask(port, "Who are you?", model="gemma3-270m")
         finally:
