@@ -9,7 +9,7 @@ from typing import Any
 
 import openai
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cache import cassette
@@ -82,6 +82,7 @@ def test_cassettes_and_stores_keep_the_rules(tmp_path: Path) -> None:
 TEXTS = st.lists(st.text("2026-11 ia=0f$d", max_size=30) | st.just(FIRST), min_size=1, max_size=4)
 
 
+@settings(max_examples=30)
 @given(asked=st.lists(TEXTS, max_size=6), named=st.lists(st.sampled_from(RULES), max_size=2, unique=True))
 def test_whatever_was_rewritten_comes_back_and_gives_the_same_bytes(
     asked: list[list[str]], named: list[tuple[str, str]], tmp_path_factory: pytest.TempPathFactory
