@@ -298,10 +298,12 @@ def measure(opened: Opened) -> Measure:
     return Measure(table=info.name, source=info.source_sha256, test=test)
 
 
-def figures(opened: Opened) -> Provider:
-    """The provider of a table's figures."""
+def figures(*tables: Opened) -> Provider:
+    """The provider of the figures of tables."""
+    named = {(measure(each).table, measure(each).source): each for each in tables}
 
     def look_up(request: Request) -> Reply:
+        opened = named[str(request["table"]), str(request["source"])]
         architecture = opened.space.from_native(str(request["architecture"]))
         if opened.table.row_of(architecture) is None:
             return Reply({"reason": opened.table.no_figure(str(request["architecture"]))})
