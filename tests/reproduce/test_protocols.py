@@ -175,7 +175,7 @@ def test_what_is_no_protocol_is_refused(words: list[str], message: str) -> None:
 @pytest.mark.parametrize(
     ("how", "space", "answers", "message"),
     [
-        (Protocol(vocabulary="widths"), "nas-bench-201", "free", "got in 0→1 none, skip_connect"),
+        (Protocol(vocabulary="widths"), "nas-bench-201", "free", "got none, skip_connect, nor_conv"),
         (Protocol(form="list", vocabulary="widths"), SPACE.name, "gbnf", "with another form and vocabulary than"),
         (Protocol(proposals=2), SPACE.name, "json-schema", "with another proposals than the default, got json-schema"),
         (Protocol(form="list", rationale=True), SPACE.name, "free", "which has no place for one"),
