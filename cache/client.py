@@ -193,7 +193,7 @@ class Client:
                 return self.ask_all(kind, [request], sample=sample)[0]
             if kind in self._unkept:
                 self._count(hits=0)
-                return _record(kind, request, sample, provider(request))
+                return self._record(kind, request, sample, provider(request))
             with self._records.claim(key) as path:
                 record = self._records.get(key)
                 if record is None:  # nor has whoever held the claim before asked
