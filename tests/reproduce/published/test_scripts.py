@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
+import reproduce
 from cache import cassette
 from cache.cassette import Cassette
 from cache.client import Client, Provider, Reply, Request
@@ -126,6 +127,30 @@ def test_requests_are_those_of_genius_own_script(
     assert_same(
         asked_by(script, tmp_path, answers, typed, options), asked_by_us(space, answers, runs.figures(opened))[0]
     )
+
+
+def test_a_search_asks_so(made_up: Path) -> None:
+    asked: list[Sequence[Mapping[str, str]]] = []
+
+    def model(messages: Sequence[Mapping[str, str]]) -> str:
+        asked.append(messages)
+        return PROSE[len(asked) - 1]
+
+    into = made_up / "mine.jsonl"
+    [run] = reproduce.search(
+        table="nas-bench-201-digits", model="m", complete=model, prompt="published", budget=3, into=into
+    )
+    assert [len(messages) for messages in asked] == [2, 4, 6]
+    assert [message["content"] for message in asked[2]][:3] == [
+        "You know cells.",
+        "Pick six operations, and say why.",
+        PROSE[0],
+    ]
+    assert asked[2][3]["content"] == f"That was {round(run.trajectory.steps[0].accuracy or 0, 3)}%. Another, please."
+    assert asked[2][4]["content"] == PROSE[1]  # as it was said, to the blank
+    [again] = recording.replay_recording(into)
+    assert again.specification.model == run.specification.model
+    assert again.ended == run.ended
 
 
 def test_an_answer_that_cannot_be_read_ends_nothing_and_is_not_spoken_of(made_up: Path) -> None:
