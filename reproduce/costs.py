@@ -33,8 +33,7 @@ UNDER = "This design costs $value $cost, $difference below the limit of $bound. 
 def known(space: Space, opened: Opened | None = None, on: Benchmark | None = None) -> Costs:
     """The costs that are known of a space, on the data of a table, opened or not, or of the space's own benchmark.
 
-    Those of `harness.spaces.Cost` where a declaration says how they are counted, and the columns of a table that are
-    costs, which go before.
+    Those of `harness.spaces.Cost`, where a space says them; and the columns of a table that are costs, which go before.
 
     >>> sorted(known(spaces.find("nas-bench-macro").SPACE))
     ['macs', 'macs_thop', 'params']
