@@ -351,3 +351,11 @@ def test_a_tool_call_of_the_interface_responses_is_read(server: Server, tmp_path
 def test_every_way_to_answer_is_in_the_page() -> None:
     page = (Path(__file__).parents[3] / "docs" / "record.md").read_text("utf-8")
     assert all(f"`{way}`" in page for way in runs.ANSWERS if way != "free")
+
+
+def test_a_response_that_cannot_be_read_is_kept_and_rejected(server: Server, tmp_path: Path) -> None:
+    server.behaviours = [says(b'\xff{"output": []}'), lambda handler: says(response(cell(handler)))(handler)]
+    into = tmp_path / "mine.jsonl"
+    assert main(command(server, into, "--api", "responses", "--answers", "json-object")) == 0
+    [run] = recording.replay_recording(into)
+    assert (run.ended.evaluated, run.ended.rejected) == (3, {"unreadable": 1})
