@@ -9,7 +9,7 @@ bytes and answers take as many tokens.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import inf, isfinite, nan
 from typing import NamedTuple
 
@@ -70,7 +70,7 @@ def ahead(
     planned: Sequence[Specification],
     kept: Sequence[Records],
     earlier: Iterable[Record],
-    providers: dict[str, Provider | Queue],
+    providers: Mapping[str, Provider | Queue],
     setting: Callable[[Specification], Setting],
     limits: Limits,
 ) -> list[Ahead]:
@@ -96,11 +96,10 @@ def ahead(
             known[name] = Earlier.of(name, records)
         steps = list[Step]()
         try:
-            perform(one, client, values, wait=False, after=steps.append)
+            over = not perform(one, client, values, wait=False, after=steps.append).missing
         except _Unasked:
-            found.append(_left(one, steps, *sizes[shared], known[name], limits))
-        else:
-            found.append(Ahead())
+            over = False
+        found.append(Ahead() if over else _left(one, steps, *sizes[shared], known[name], limits))
     return found
 
 
@@ -157,7 +156,7 @@ def report(planned: Sequence[Specification], found: Sequence[Ahead], limits: Lim
     """A row for each model, table and temperature, and one for all."""
     groups: dict[tuple[Cell, ...], list[Ahead]] = {}
     for one, each in zip(planned, found, strict=True):
-        groups.setdefault(tuple(map(label, one.label)), []).append(each)
+        groups.setdefault(tuple(label(each) for each in one.label), []).append(each)
     rows = [(*name, *_cells(each)) for name, each in groups.items()]
     every = (label("all"), *[BLANK] * 3, *_cells(found))
     heads = ("Runs", "Requests, probably", "at most", "Tokens, probably", "at most", "Money, probably", "at most")
@@ -169,9 +168,10 @@ def report(planned: Sequence[Specification], found: Sequence[Ahead], limits: Lim
     notes = [
         "Nothing was sent. What is kept already is not counted, nor are attempts that fail and are sent again.",
         "At most: every run proposes as often as its budget allows; a byte of a request is a token, "
-        f"and {TEMPLATE} more are the server's template; answers are as long as max_tokens allows.",
+        f"and {TEMPLATE} more are the server's template; answers are as long as max_tokens allows, without which "
+        "nothing bounds them.",
         "Probably: as earlier answers of the model were; without any, every design is accepted at once, four bytes of "
-        "a request are a token, and answers are as long as they may be.",
+        "a request are a token, and answers are as long as they may be. Money is by --prices.",
     ]
     return Report("search", "What asking will take", columns, (*rows, every), (*notes, *over(found, limits)))
 
@@ -180,12 +180,17 @@ def over(found: Sequence[Ahead], limits: Limits) -> list[str]:
     """Which ceilings the runs will reach, probably or perhaps."""
     total = _total(found)
     ceilings = (("requests", limits.calls), ("tokens", limits.tokens), ("cost", limits.cost))
+    names = {"requests": "requests are", "tokens": "tokens are", "cost": "in money is"}
     said = []
     for name, ceiling in ceilings:
         probably, at_most = getattr(total, name), getattr(total, f"{name}_at_most")
         if ceiling is not None and not at_most <= ceiling:
-            word = "will probably" if probably > ceiling else "may"
-            said.append(f"{word.capitalize()} end at the ceiling of {ceiling:g} in {name}, and go on when given again.")
+            much = f"Probably {probably:,.6g}" if probably > ceiling else f"At most {at_most:,.6g}"
+            end = "will end there" if probably > ceiling else "may end there"
+            said.append(
+                f"{much} {names[name]} still to come, and the ceiling is {ceiling:g}: the search {end}, and goes on "
+                "when it is given again."
+            )
     return said
 
 

@@ -34,9 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--window", type=int, nargs=2, metavar=("LOW", "HIGH"), help=f"of the cost in millions; {WINDOWED} needs one"
     )
     model.add_argument("--answers", choices=runs.ANSWERS, default="free", help="or held to the space by the server")
-    model.add_argument(
-        "--prompt", choices=(runs.PUBLISHED,), default="", help="the words in which GPT-4 was asked (default: our own)"
-    )
+    words = f"FILE.md of yours, {runs.PLAIN}, or {runs.PUBLISHED}, in which GPT-4 was asked (default: our own)"
+    model.add_argument("--prompt", default="", metavar="NAME", help=words)
     model.add_argument("--protocol", nargs="+", default=[], metavar=("NAME", "FIELD=VALUE"), help=PROTOCOL)
     model.add_argument(
         "--parameter", nargs="+", default=[], metavar="NAME=VALUE", help="sent with every request, e.g. max_tokens=512"
