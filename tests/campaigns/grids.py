@@ -1,4 +1,4 @@
-"""`python -m tests.campaigns.grids KILLS [SEED]`: the command of a grid is killed again and again; nothing is paid twice.
+"""A grid whose command is killed again and again: `python -m tests.campaigns.grids KILLS [SEED]`.
 
 The endpoint answers by the request alone. At the end the recording is the one that nobody interrupts, but for its
 times, and whatever the endpoint answered was asked for once, but for what was underway when a command was killed.
