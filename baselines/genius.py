@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib import resources
@@ -87,27 +87,32 @@ class Prompts:
 
     @classmethod
     def load(cls, name: str, form: str = "", statement: str = "rebuilt", **values: str) -> Prompts:
-        """Read this project's own wording of a problem from `baselines/prompts/<name>.md`.
+        """This project's own wording of a problem, from `baselines/prompts/<name>.md`; raises as `read` does."""
+        source = resources.files("baselines.prompts").joinpath(f"{name}.md").read_text("utf-8")
+        return cls.read(source, f"{name}.md", form, statement, **values)
+
+    @classmethod
+    def read(cls, source: str, name: str, form: str = "", statement: str = "rebuilt", **values: str) -> Prompts:
+        """The wording of a problem that a text holds, with `## part` before each of its parts.
 
         `values` are filled in at once (bounds, costs), and `$problem` where a later part repeats it; what a turn fills
         in stays open. The `form` in which a model is to answer is no part of the file: it goes with the reader. A
         conversation states the problem once.
 
         Raises:
-            ValueError: if a part is missing or unknown.
+            ValueError: if a part is missing, unknown or there twice; `name` is what the text is called.
         """
-        source = resources.files("baselines.prompts").joinpath(f"{name}.md").read_text("utf-8")
-        _, *parts = re.split(r"^## (\w+)\n", source, flags=re.MULTILINE)
-        texts = dict(zip(parts[::2], (part.strip() for part in parts[1::2]), strict=True))
-        # Only where there is a window, or any bound; where a design is several lists.
-        optional = {"above", "below", "over", "under", "group"}
-        required = PARTS - optional - {"form"}
-        if not required <= texts.keys() <= required | optional:
-            raise ValueError(f"{name}.md: expected the parts {sorted(required | optional)}, got {sorted(texts)}")
+        texts, required = dict(_parts(source)), PARTS - OPTIONAL - {"form"}
+        got = sorted(part for part, _ in _parts(source))
+        if not required <= texts.keys() <= required | OPTIONAL or len(texts) < len(got):
+            raise ValueError(f"{name}: expected the parts {sorted(required | OPTIONAL)}, got {got}")
         for part in ("opening", "experiment"):  # more text follows these, after a blank line
             texts[part] += "\n\n"
         values["problem"] = "" if statement == "conversation" else Template(texts["problem"]).safe_substitute(values)
-        filled = {part: Template(text).safe_substitute(values) for part, text in texts.items()}
+        kept = {name: value.replace("$", "$$") for name, value in values.items()}
+        filled = {part: Template(text).safe_substitute(values) for part, text in texts.items() if part not in OPEN}
+        for part in OPEN.keys() & texts.keys():  # which are filled in again
+            filled[part] = Template(texts[part].replace("$$", "$$$$")).safe_substitute(kept)
         filled["opening"] = filled["opening"].lstrip("\n")
         return cls(form=form, **filled)  # type: ignore[arg-type]
 
@@ -172,6 +177,41 @@ class Prompts:
 
 TOLD = ("digits", "statement", "told", "vocabulary", "proposals")
 """The fields of a wording that are those of a protocol."""
+
+
+def _parts(source: str) -> list[tuple[str, str]]:
+    """The parts of a wording by name, in their order."""
+    _, *parts = re.split(r"^## (\w+)[ \t]*\r?\n", source, flags=re.MULTILINE)
+    return [*zip(parts[::2], map(str.strip, parts[1::2]), strict=True)]
+
+
+def refuse_unknown(source: str, name: str, values: Collection[str]) -> None:
+    """Refuse a text for `Prompts.read` in which something is to be filled in that nothing fills in.
+
+    Raises:
+        ValueError: there is; names the part.
+    """
+    for part, text in _parts(source):
+        known = {*OPEN.get(part, ()), *values, *({"problem"} if part != "problem" else ())}
+        for found in Template.pattern.finditer(text):
+            asked = found["named"] or found["braced"]
+            if (asked and asked not in known) or (found["invalid"] is not None and part in OPEN):
+                expected = ", ".join(f"${one}" for one in sorted(known))
+                raise ValueError(f"{name}: {part}: expected of {expected}, and $$ for a dollar, got ${asked or ''}")
+
+
+OPTIONAL = {"above", "below", "over", "under", "group"}
+"""The parts that are needed only where there is a window, or any bound, or where a design is several lists."""
+
+OPEN: Mapping[str, Collection[str]] = {
+    "group": ("number", "name", "first", "last", "choices"),
+    "experiment": ("number", "design", "macs", "accuracy", "rounded"),
+    "unreadable": ("reason", "form"),
+    **dict.fromkeys(("above", "below"), ("macs", "bound", "difference")),
+    **dict.fromkeys(("over", "under"), ("cost", "value", "bound", "difference")),
+}
+"""The parts that are filled in when they are said, and with what."""
+
 PARTS = Prompts.__dataclass_fields__.keys() - {*TOLD, "as_sent", "also_sent"}
 """The parts of a wording."""
 
@@ -232,9 +272,10 @@ class Genius:
         said = self._prompts.write_design(self._space, given) if given else trial.proposal.reply or ""
         answer: Message = {"role": "assistant", "content": said}
         if all(isinstance(each, Rejected) for each in outcomes):
-            feedback = self._sent(f"feedback {self.turn}", lambda: self._feedback(outcomes))
-            following = self._said_by_user(self.turn + 1, feedback)
-            self._dialogue += [answer, *following] if feedback else []
+            part = f"feedback {self.turn}"
+            feedback = self._sent(part, lambda: self._feedback(outcomes))
+            if feedback or (self.iteration, part) in self._prompts.as_sent:
+                self._dialogue += [answer, *self._said_by_user(self.turn + 1, feedback)]
             return
         if self._prompts.statement == "conversation":
             self._held = [*self.messages(), answer]

@@ -119,11 +119,13 @@ class Declaration(Data, frozen=True, kw_only=True):
     """How a space of one's own is written, beside its slots (`tables.space.Space`).
 
     Attributes:
+        title: what it is.
         groups: the name of each and how many slots it has, in their order.
         first_symbol: stands for choice 0.
         notation: of keys.
     """
 
+    title: str
     groups: tuple[tuple[str, int], ...]
     first_symbol: int = 0
     notation: Notation | None = None
@@ -132,7 +134,7 @@ class Declaration(Data, frozen=True, kw_only=True):
     def of(cls, space: Space) -> Declaration:
         """That of a space."""
         groups = tuple((group.name, len(group.slots)) for group in space.groups)
-        return cls(groups=groups, first_symbol=space.first_symbol, notation=space.notation)
+        return cls(title=space.title, groups=groups, first_symbol=space.first_symbol, notation=space.notation)
 
     def space(self, name: str, slots: Sequence[Slot]) -> Space:
         """The space with these slots, as far as it was declared here.
@@ -145,7 +147,7 @@ class Declaration(Data, frozen=True, kw_only=True):
         if sum(count for _, count in self.groups) != len(slots) or places != ["{}"] * len(slots):
             raise HarnessError(f"{name[:80]}: expected groups and a notation of {len(slots)} slots, got others")
         groups = tuple(Group(group, tuple(islice(rest, count))) for group, count in self.groups)
-        return Space(name, name, groups, first_symbol=self.first_symbol, notation=self.notation)
+        return Space(name, self.title, groups, first_symbol=self.first_symbol, notation=self.notation)
 
 
 class Specification(Data, frozen=True, kw_only=True):

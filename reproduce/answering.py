@@ -89,7 +89,7 @@ class Endpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """
         every = {**parameters, **self.parameters}
         if others := sorted(SET_OTHERWISE & every.keys()):
-            raise UsageError(f"expected parameters for which there is no other way, got {', '.join(others)}")
+            raise UsageError(f"expected only parameters that have no option of their own, got {', '.join(others)}")
         said = temperature if self.temperature is None else self.temperature
         if said == UNSET:
             return every

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import product
 from operator import index
+from os import PathLike
 from typing import Any
 
 from msgspec import structs
@@ -126,7 +127,7 @@ def grid(
     temperature: float | str | Sequence[float | str] = 0.0,
     answers: str = "free",
     protocol: str | Sequence[str] | Protocol = (),
-    prompt: str | Sequence[str] = "",
+    prompt: str | PathLike[str] | Sequence[str | PathLike[str]] = "",
     parameters: Mapping[str, JSON] | None = None,
     arm: str | Sequence[str] = "",
 ) -> list[Specification]:
@@ -154,6 +155,6 @@ def grid(
             drawn = {} if seed is None else {"seed": seed + one.number}
             by = one.training or (one.table.table if one.table else None)
             sent, space = {**endpoint.sent(parameters or {}, said), **drawn}, runs.space_of(one)
-            asked: Any = (one.window, by, how, words, endpoint.api, one.constraints)
+            asked: Any = (one.window, by, how, words, endpoint.api, one.constraints, one.budget)
             found.append(structs.replace(one, model=runs.model(endpoint.model, space, answers, sent, *asked)))
     return [*{canonical(one.request()): one for one in found or planned}.values()]

@@ -33,17 +33,7 @@ PRESETS: Mapping[str, Protocol] = {
 """GENIUS' set-ups."""
 
 
-def _values(kind: object) -> str:
-    match kind:
-        case msgspec.inspect.LiteralType(values=values):
-            return " or ".join(map(str, values))
-        case msgspec.inspect.IntType(ge=low, le=high):
-            return f"{low} to {high}"
-    return "true or false"
-
-
-FIELDS = {field.name: _values(field.type) for field in msgspec.inspect.type_info(Protocol).fields}  # type: ignore[attr-defined]
-"""What a field of a protocol may be, in words."""
+FIELDS = Protocol.__struct_fields__
 
 
 def protocol(said: str | Sequence[str] | Protocol) -> Protocol:
@@ -72,8 +62,7 @@ form='list', proposals=1)
     try:
         return msgspec.convert(fields, Protocol, strict=False)
     except msgspec.ValidationError as error:
-        name = str(error).partition("$.")[2].rstrip("`")
-        raise UsageError(f"expected the field {name} of a protocol as {FIELDS[name]}, got {fields[name]}") from None
+        raise UsageError(f"expected fields of a protocol as docs/record.md lists them, got one: {error}") from None
 
 
 def refuse_unfit(how: Protocol, space: Space, answers: str) -> None:

@@ -6,19 +6,20 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache, partial
 from importlib import metadata
+from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 from baselines import catalogue
-from baselines.genius import TOLD, Prompts
+from baselines.genius import TOLD, Prompts, refuse_unknown
 from cache.client import Provider, Reply, Request
 from cache.key import JSON, digest_bytes
 from harness import spaces
 from harness.arrays import free
 from harness.constraints import Bound, Costs
 from harness.errors import HarnessError
-from harness.loop import blaming
+from harness.loop import Budget, blaming
 from harness.objectives import Measure
 from harness.protocol import Complete, Method, Optimizer
 from harness.run import Setting
@@ -59,6 +60,7 @@ ANSWERS: Mapping[str, Callable[[Space], dict[str, JSON]]] = {
 """How a model may answer: in prose, or held to the space by what a server takes (`docs/record.md`)."""
 
 OF_ONES_OWN = "; a method made elsewhere is found again by `replay_recording(path, methods=[…])`"
+PLAIN = "plain"  # the wording that is made of what a space declares
 STRICT, PUBLISHED = "strict", "published"  # readers: of new recordings, and of those from before there was this one
 
 DEFAULT = Protocol()
@@ -86,9 +88,15 @@ def form(space: Space, answers: str, how: Protocol = DEFAULT) -> Form:
 
 
 def wording(
-    space: Space, answers: str, window: Window = None, by: str | Training | None = None, how: Protocol = DEFAULT
+    space: Space,
+    answers: str,
+    window: Window = None,
+    by: str | Training | None = None,
+    how: Protocol = DEFAULT,
+    prompt: str | PathLike[str] = "",
+    budget: Budget | None = None,
 ) -> Prompts:
-    """This project's own statement of the problem that is measured.
+    """The statement of the problem that is measured: this project's own, if there is one, or the plain one.
 
     Args:
         space: what is searched.
@@ -97,9 +105,12 @@ def wording(
         by: the table that measures, whose own statement is taken if there is one, or the training; None is the table
             of the space's own benchmark.
         how: the protocol by which it is said.
+        prompt: "plain" for the statement that is made from what the space declares, or the file of one's own, with the
+            parts of `baselines/prompts/plain.md`, which may use what that uses.
+        budget: which the plain one states.
 
     Raises:
-        HarnessError: the space has no statement.
+        UsageError: a file of one's own cannot be read, or is no wording.
     """
     own, scale, table = form(space, answers, how), Scale(), by if isinstance(by, str) else space.name
     words = {"conclusion": own.conclusion, "data": DATA.get(table, table)}
@@ -112,14 +123,39 @@ def wording(
     words["reduction"] = light if scale.light_reduction else "a residual block of stride 2"
     if window is not None:
         words |= {"low": str(window[0]), "high": str(window[1]), "costs": mobilenetv2_se.describe_costs()}
-    for name in (table, space.name):
-        with suppress(FileNotFoundError):
-            return Prompts.load(name.replace("-", "_"), own.demand, how.statement, **words)
-    name = space.name.replace("-", "_")
-    raise HarnessError(
-        f"{space.name}: expected a wording for a model, baselines/prompts/{name}.md, found none; write one, with the "
-        "parts of baselines/prompts/nas_bench_macro.md"
-    )
+    if not prompt:
+        for name in (table, space.name):
+            with suppress(FileNotFoundError):
+                return Prompts.load(name.replace("-", "_"), own.demand, how.statement, **words)
+    words |= _plainly(space, window, how, budget)
+    if prompt in ("", PLAIN):
+        return Prompts.load(PLAIN, own.demand, how.statement, **words)
+    try:
+        text = Path(prompt).read_text("utf-8")
+        refuse_unknown(text, str(prompt), words)
+        return Prompts.read(text, str(prompt), own.demand, how.statement, **words)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        known = f"{PLAIN}, {PUBLISHED}, or a file with the parts of baselines/prompts/plain.md"
+        raise UsageError(f"{prompt}: expected as the prompt {known}, got another ({why})") from error
+
+
+def _plainly(space: Space, window: Window, how: Protocol, budget: Budget | None) -> dict[str, str]:
+    """What a space declares, and what bounds a search, in words."""
+    lines = []
+    for number, (slot, written) in enumerate(zip(space.slots, space.written(how.vocabulary), strict=True), start=1):
+        named = zip(map(str, written), slot.choices, strict=True)
+        choices = (f"{each} = {name}" if how.vocabulary == "symbols" else each for each, name in named)
+        lines.append(f"{number}. {slot.name}: {', '.join(choices)}")
+    most = budget and (budget.evaluations or budget.unique or budget.proposals)
+    limits = " It has to cost from {} to {} million multiply-accumulates.".format(*window) if window else ""
+    return {
+        "title": space.title,
+        "n": str(len(space.slots)),
+        "slots": "\n".join(lines),
+        "evaluations": f"At most {most} designs are measured." if most else "",
+        "window": limits,
+    }
 
 
 def model(
@@ -130,13 +166,14 @@ def model(
     window: Window = None,
     by: str | Training | None = None,
     how: Protocol = DEFAULT,
-    prompt: str = "",
+    prompt: str | PathLike[str] = "",
     api: Literal["chat", "responses"] = "chat",
     constraints: Sequence[Bound] = (),
+    budget: Budget | None = None,
 ) -> Model:
     """A model and all that its requests hold: what `wording` says, under constraints, and what else is sent.
 
-    A `prompt` that is "published" is that in which GPT-4 was asked, by GENIUS' own protocol.
+    A `prompt` that is "published" is that in which GPT-4 was asked, by GENIUS' own protocol; `wording` knows others.
 
     Raises:
         HarnessError: there is none of this name.
@@ -144,21 +181,20 @@ def model(
             parameter is one by which answers are held to the space, or they cannot be.
         DataMissing: the published wording has not been fetched.
     """
-    if prompt not in ("", PUBLISHED):
-        raise UsageError(f"expected the prompt {PUBLISHED}, or none for this project's own, got {prompt!r:.40}")
-    if prompt:
+    as_gpt_4 = prompt == PUBLISHED
+    if as_gpt_4:
         how = as_published(how, space.name)
     refuse_unfit(how, space, answers)
-    if prompt and constraints:
+    if as_gpt_4 and constraints:
         raise UsageError(f"expected no constraint with the prompt {PUBLISHED}, which says what was said then, got one")
-    if prompt:
+    if as_gpt_4:
         said = scripts.wording_of(space.name, window)
     else:
-        said = costs.limited(wording(space, answers, window, by, how), constraints).parts
+        said = costs.limited(wording(space, answers, window, by, how, prompt, budget), constraints).parts
     fields = ANSWERS[answers](space)
     if api == "responses":
         fields = _for_responses(fields)
-    elif prompt and space.name in scripts.SCRIPTS:
+    elif as_gpt_4 and space.name in scripts.SCRIPTS:
         parameters = {"n": 1, **parameters}  # as the scripts do
     if twice := sorted(fields.keys() & parameters.keys()):
         raise UsageError(f"expected no parameter {', '.join(twice)}, which answers as {answers} give, got one")

@@ -67,7 +67,7 @@ def search(
     constraints: AnyBound | Sequence[AnyBound] = (),
     answers: str = "free",
     protocol: str | Sequence[str] | Protocol = (),
-    prompt: str | Sequence[str] = "",
+    prompt: str | PathLike[str] | Sequence[str | PathLike[str]] = "",
     parameters: Mapping[str, JSON] | None = None,
     limits: Limits | None = None,
     fresh: bool = False,
@@ -110,7 +110,8 @@ def search(
         answers: how a model may answer, one of `reproduce.runs.ANSWERS`.
         protocol: how the model is talked to: the name of a preset such as "genius-nas-bench-201", "FIELD=VALUE" for
             each field that differs, or a `harness.Protocol`.
-        prompt: "published" for the words in which GPT-4 was asked, which have to be fetched.
+        prompt: a file of one's own, "plain" for what the space declares, which is said where this project has no
+            statement of its own, or "published" for the words in which GPT-4 was asked, which have to be fetched.
         parameters: sent with every request.
         limits: ceilings on what an endpoint may cost.
         fresh: whether no answer is used that another endpoint gave before.

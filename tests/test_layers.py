@@ -24,7 +24,10 @@ MAY_IMPORT = {
 }
 SEEN_BY_BASELINES = {"harness.errors", "harness.protocol", "tables.space", "harness.streams"}
 """The ask/tell protocol, its errors and a space; for methods that run as arrays also their randomness."""
-SEEN_BY_ALL = {"genius_replay.advice", "genius_replay.lazy", "genius_replay.showing", "genius_replay_namesakes"}
+SEEN_BY_ALL = {
+    *("genius_replay.advice", "genius_replay.lazy", "genius_replay.plugins", "genius_replay.showing"),
+    "genius_replay_namesakes",
+}
 """How a package states its public names, how an object shows itself, and what a message advises."""
 LIBRARIES_OF_BASELINES = {"numpy", "optuna", "torch"}
 HEAVY = {"torch", "openai", "matplotlib", "h5py", "numpy", "rich"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -93,6 +94,20 @@ def test_a_proposal_without_a_figure_is_told_and_counted_and_replays(mine: Path,
         assert run.ended.rejected == {"no figure in the table": 20 - run.ended.evaluated}
     mine.unlink()
     assert [run.ended for run in reproduce.replay_recording(into)] == [run.ended for run in found]
+
+
+def test_a_model_is_told_so(mine: Path) -> None:
+    answers = iter(["Design: [0, 0, 0]", "Design: [0, 0, 1]"])
+    said: list[str] = []
+
+    def model(messages: Sequence[Mapping[str, str]]) -> str:
+        said.append(messages[-1]["content"])
+        return next(answers)
+
+    [run] = reproduce.search(model="mine", complete=model, table=mine, budget=1)
+    assert said[1] == "This design is not among those that can be measured. Propose another one."
+    assert run.ended.rejected == {"no figure in the table": 1}
+    assert run.ended.evaluated == 1
 
 
 def test_query_and_compare_say_so(mine: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -141,11 +141,11 @@ def test_a_recording_replays_without_the_files(capsys: pytest.CaptureFixture[str
 
 def test_a_declaration_that_is_none_is_refused() -> None:
     slots = (Slot("A", ("x", "y")), Slot("B", ("x", "y")))
-    good = Declaration(groups=(("All", 2),), first_symbol=1, notation=Notation("{}|{}"))
+    good = Declaration(title="Mine", groups=(("All", 2),), first_symbol=1, notation=Notation("{}|{}"))
     assert good.space("mine", slots).to_native((0, 1)) == "1|2"
     for groups, template in (((("All", 3),), "{}{}"), ((("All", 2),), "{}"), ((("All", 2),), "{:>99999999999}{}")):
         with pytest.raises(HarnessError, match="mine: expected groups and a notation of 2 slots"):
-            Declaration(groups=groups, notation=Notation(template)).space("mine", slots)
+            Declaration(title="Mine", groups=groups, notation=Notation(template)).space("mine", slots)
 
 
 def test_python_takes_the_values_and_packages_offer_names(

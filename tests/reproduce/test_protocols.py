@@ -159,11 +159,11 @@ def test_a_field_at_its_default_is_left_out_of_a_key() -> None:
         (["genius-imagnet"], "did you mean genius-imagenet"),
         (["told=last", "genius-imagenet"], "genius-imagenet"),
         (["toldd=last"], "did you mean told"),
-        (["told=none"], "expected the field told of a protocol as all or last, got none"),
-        (["rationale=yes"], "rationale of a protocol as true or false, got yes"),
-        (["proposals=0"], "as 1 to 100, got 0"),
-        (["proposals=two"], "as 1 to 100, got two"),
-        (["digits=7"], "as 0 to 6, got 7"),
+        (["told=none"], "got one: Invalid enum value 'none' - at `$.told`"),
+        (["rationale=yes"], "Expected `bool`, got `str` - at `$.rationale`"),
+        (["proposals=0"], "Expected `int` >= 1 - at `$.proposals`"),
+        (["proposals=two"], "`$.proposals`"),
+        (["digits=7"], "Expected `int` <= 6"),
     ],
 )
 def test_what_is_no_protocol_is_refused(words: list[str], message: str) -> None:

@@ -172,7 +172,7 @@ def test_a_parameter_of_another_form_is_refused(given: list[str], said: str) -> 
 
 def test_what_other_options_give_is_no_parameter(server: Server) -> None:
     for name in ("temperature", "seed", "messages", "model", "stream"):
-        with pytest.raises(UsageError, match=f"no other way, got {name}"):
+        with pytest.raises(UsageError, match=f"no option of their own, got {name}"):
             search("genius", TABLE, model="made-up", base_url=server.url, parameters={name: 1})
     with pytest.raises(UsageError, match="expected no parameter response_format, which answers as json-schema give"):
         search(

@@ -285,7 +285,7 @@ def test_the_lines_that_are_shown_are_understood() -> None:
     page = (ROOT / "docs" / "record.md").read_text(encoding="utf-8").replace("\\\n", "")
     printed = serve.served(MODELS["smollm2"], 8001, 512)
     for text in (page, printed):
-        (line,) = re.findall(r"python -m reproduce record (--.*)", text)
+        (line,) = re.findall(r"python -m reproduce record (--.*smollm2.jsonl.*)", text)
         args = parser.parse_args(shlex.split(line))
         assert args.answers == "json-object"
         assert args.model == [MODELS["smollm2"].identifier]
