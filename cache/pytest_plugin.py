@@ -59,7 +59,7 @@ class Model:
 def llm(request: pytest.FixtureRequest) -> Iterator[Model]:
     """A language model that answers from the cassette that the test's marker names."""
     marker = request.node.get_closest_marker("cassette")
-    if marker is None or len(marker.args) != 1:
+    if marker is None or len(marker.args) != 1 or marker.kwargs.keys() - {"rewrite"}:
         pytest.fail('Expected @pytest.mark.cassette("file.jsonl") at a test that uses `llm`. Add it.', pytrace=False)
     try:
         upstream = OpenAITransport() if request.config.getoption(_RECORD) else None

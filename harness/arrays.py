@@ -60,7 +60,7 @@ def search(
     """
     problem = Problem(space, free, constraints, TabularObjective(space, table))
     many = method.arrays if arrays and table.places is None else None  # a row is an index of the space only then
-    told = _told(table, constraints) if many else table.accuracy
+    told = np.where(refused(table, constraints), np.nan, table.accuracy) if many and constraints else table.accuracy
     found = []
     for start in range(0, len(trials), CHUNK):
         chunk, proposals = trials[start : start + CHUNK], None
@@ -74,13 +74,10 @@ def search(
     return Courses(_stack(courses), np.vstack(incumbents), np.concatenate(reached))
 
 
-def _told(table: Table, constraints: Sequence[Constraint]) -> NDArray[np.float64]:
-    """(architectures,) what a search is told of each in percent, NaN where it is rejected."""
-    if not constraints:
-        return table.accuracy
+def refused(table: Table, constraints: Sequence[Constraint]) -> NDArray[np.bool_]:
+    """(rows,) whether a constraint rejects the architecture."""
     architectures = map(tuple, table.architectures_at(range(len(table))).tolist())
-    refused = [any(constraint(each, 0, ()) for constraint in constraints) for each in architectures]
-    return np.where(refused, np.nan, table.accuracy)
+    return np.array([any(constraint(each, 0, ()) for constraint in constraints) for each in architectures])
 
 
 def _one_by_one(

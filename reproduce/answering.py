@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import msgspec
+from msgspec import structs
 
 from cache.cassette import Cassette
 from cache.client import Provider, Reply, Request
@@ -23,7 +25,7 @@ from cache.key import DIGEST_PREFIX, JSON, digest
 from cache.provider.credentials import KEY_VARIABLE
 from cache.provider.endpoint import OpenAITransport
 from cache.provider.limits import Spent
-from cache.record import PAID, Record
+from cache.record import CHAT, PAID, Record
 from genius_replay.console import warn
 from genius_replay.showing import brief
 from harness.loop import raised
@@ -87,7 +89,7 @@ class Endpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """
         every = {**parameters, **self.parameters}
         if others := sorted(SET_OTHERWISE & every.keys()):
-            raise UsageError(f"expected parameters for which there is no other way, got {', '.join(others)}")
+            raise UsageError(f"expected only parameters that have no option of their own, got {', '.join(others)}")
         said = temperature if self.temperature is None else self.temperature
         if said == UNSET:
             return every
@@ -114,27 +116,28 @@ class Answering:
     """Whoever answers.
 
     Attributes:
-        send: answers a request.
-        name: the digest that stands for whoever answers, in the provenance of every record.
+        providers: what answers a request, by kind of record.
+        names: the digest that stands for whoever answers, in the provenance of every record, by model.
         alone: whether no answer of others is to be used.
     """
 
-    send: Provider
-    name: str
+    providers: Mapping[str, Provider]
+    names: Mapping[str, str]
     alone: bool
 
     @property
     def apart(self) -> str:
-        """The folder of a store in which answers are kept apart; empty where they are not."""
-        return self.name.removeprefix(DIGEST_PREFIX) if self.alone else ""
+        """The folder of a store in which answers are kept apart, of several together; empty where they are not."""
+        names = sorted({*self.names.values()})
+        return (names[0] if len(names) == 1 else digest(list(names))).removeprefix(DIGEST_PREFIX) if self.alone else ""
 
     def refuse_others(self, into: Path | None, kept: Cassette) -> None:
-        """Refuse a recording that is to grow and holds answers of others, where there are to be none.
+        """Refuse a recording that is to grow and holds answers of these models by others, where there are to be none.
 
         Raises:
             UsageError: it does.
         """
-        if self.alone and any(record.provenance.get("endpoint") != self.name for record in _paid(kept)):
+        if self.alone and any(map(self._is_of_another, _paid(kept))):
             raise UsageError(
                 f"{into}: expected answers of this endpoint or function alone, got others, or it is not known whose; "
                 "it was left as it is: name another file with --into"
@@ -142,12 +145,16 @@ class Answering:
 
     def warn_of_others(self, found: Sequence[Run]) -> None:
         """Say how many answers are not from here, or not known to be."""
-        answers = [record.provenance.get("endpoint") for one in found for record in one.answers]
-        if others := sum(name != self.name for name in answers):
+        answers = [record for one in found for record in one.answers]
+        if others := sum(map(self._is_of_another, answers)):
             warn(
                 f"{others} of {len(answers)} answers were kept before, from another endpoint than the one named, or it "
                 "is not known from which; to ask this one, search again with --fresh"
             )
+
+    def _is_of_another(self, record: Record) -> bool:
+        name = self.names.get(str(record.request.get("model")))
+        return name is not None and record.provenance.get("endpoint") != name
 
 
 def _paid(kept: Cassette) -> Iterator[Record]:
@@ -156,18 +163,42 @@ def _paid(kept: Cassette) -> Iterator[Record]:
 
 
 @contextmanager
-def endpoint(asked: Endpoint, spent: Spent, *, fresh: bool) -> Iterator[Answering]:
-    """An endpoint with its ceilings, of which it is said at the end what was spent on it, and which models answered."""
+def endpoints(asked: Sequence[Endpoint], spent: Spent, *, fresh: bool) -> Iterator[Answering]:
+    """Endpoints under the same ceilings, of which it is said at the end what was spent, and which models answered.
+
+    Raises:
+        UsageError: one model is behind two of them, so that it could not be said whose an answer is.
+        CacheError: one of them cannot be asked.
+    """
+    places: dict[tuple[str, str], Endpoint] = {}
+    for each in asked:
+        place = structs.replace(each, parameters={}, temperature=None)
+        if places.setdefault((KINDS[each.api], each.model), place) != place:
+            raise UsageError(
+                f"expected every model behind one endpoint, got {each.model} behind two, whose requests are the same; "
+                "search with one after the other, into two files, with --fresh"
+            )
     kept = "; what was answered is kept, the same search goes on from here"
-    how: Any = {name: getattr(asked, name) for name in ("base_url", "key_variable", "headers", "query", "timeout_s")}
-    with OpenAITransport(**how, kind=KINDS[asked.api], spent=spent) as transport:
+    sending: dict[str, dict[str, OpenAITransport]] = {}
+    with ExitStack() as stack:
+        for (kind, model), place in places.items():
+            how: Any = {
+                name: getattr(place, name) for name in ("base_url", "key_variable", "headers", "query", "timeout_s")
+            }
+            sending.setdefault(kind, {})[model] = stack.enter_context(OpenAITransport(**how, kind=kind, spent=spent))
+        names = {model: each.endpoint for models in sending.values() for model, each in models.items()}
         try:
-            yield Answering(transport.send, transport.endpoint, fresh)
+            yield Answering({kind: partial(_sent, models) for kind, models in sending.items()}, names, fresh)
             kept = ""
         finally:
             cost = f", {spent.cost:.4f} in money" if spent.cost else ""
             models = f", answered by {' and '.join(sorted(spent.models))}" if spent.models else ""
             warn(f"{spent.calls} requests sent, {spent.usage.tokens} tokens{cost}{models}{kept}")
+
+
+def _sent(models: Mapping[str, OpenAITransport], request: Request) -> Reply:
+    """The answer of the endpoint that has the model."""
+    return models[str(request["model"])].send(request)
 
 
 def function(complete: Answer, model: str) -> Answering:
@@ -198,4 +229,4 @@ def function(complete: Answer, model: str) -> Answering:
         said: dict[str, JSON] = {"source": "a Python function", "endpoint": name, "model": model}
         return Reply({"choices": [choice]}, provenance=said)
 
-    return Answering(send, name, alone=True)
+    return Answering({CHAT: send}, {model: name}, alone=True)

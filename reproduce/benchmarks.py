@@ -7,6 +7,7 @@ fetched, or when a table is first asked for, into the user's cache directory, wh
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,7 +29,7 @@ from harness.digits import table as digits
 from harness.objectives import TabularObjective
 from harness.spaces import Benchmark, Declared
 from harness.text.notation import from_any
-from reproduce.arguments import expect_types
+from reproduce.arguments import expect_types, several
 from reproduce.data import Published, home, is_fetched, manifest, needed, sha256_of
 from reproduce.errors import UsageError
 from tables import csv, files, published
@@ -58,8 +59,8 @@ def find(name: str) -> Benchmark:
 GROUP = "genius_replay.tables"
 """The entry-point group under which a package offers tables: the path of a file, or a `Benchmark`."""
 
-AnySpace: TypeAlias = str | Space | Declared | ModuleType
-"""A space by name, as a value, or what its file holds."""
+AnySpace: TypeAlias = str | Space | ModuleType
+"""A space by name, as a value, or the module that holds it."""
 
 
 def find_space(given: AnySpace, *, sound: bool = True) -> Declared:
@@ -281,6 +282,24 @@ def open_table(table: AnyTable | None = None, space: AnySpace | None = None) -> 
             f"expected a table of the space {declared.SPACE.name}, got {opened.name}, of {opened.space.name}"
         )
     return opened
+
+
+def open_tables(
+    table: AnyTable | Sequence[AnyTable] | None = None, space: AnySpace | Sequence[AnySpace] | None = None
+) -> list[Opened]:
+    """The tables of a search, as `open_table` opens each: several of one space, one of several, or in pairs.
+
+    Raises:
+        UsageError: there are several of both, and not as many of one as of the other.
+    """
+    tables, declared = several(table) or [None], several(space) or [None]
+    count = max(len(tables), len(declared))
+    if not {len(tables), len(declared)} <= {1, count}:
+        raise UsageError(
+            f"expected one table of each space, or one of either, got {len(tables)} tables and {len(declared)} spaces"
+        )
+    pairs = zip(tables * (count // len(tables)), declared * (count // len(declared)), strict=True)
+    return [open_table(*pair) for pair in pairs if pair != (None, None)]
 
 
 def open_file(path: Path, declared: Declared | None = None) -> Opened:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
-from operator import attrgetter
 from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from baselines.genius import Prompts
 from genius_replay.advice import unknown
 from harness import spaces
-from harness.constraints import Bound, Costs
-from harness.spaces import Cost
+from harness.constraints import Bound, Costs, Within
+from harness.loop import raised
+from harness.spaces import Benchmark, Cost
 from reproduce.benchmarks import SPACES, Opened
 from reproduce.errors import UsageError
 from tables.space import Architecture, Space
@@ -27,36 +30,55 @@ OVER = "This design costs $value $cost, $difference above the limit of $bound. P
 UNDER = "This design costs $value $cost, $difference below the limit of $bound. Propose one that reaches it."
 
 
-def known(space: Space, opened: Opened | None = None) -> Costs:
-    """The costs that are known of a space, on the data of an opened table or of the space's own benchmark.
+def known(space: Space, opened: Opened | None = None, on: Benchmark | None = None) -> Costs:
+    """The costs that are known of a space, on the data of a table, opened or not, or of the space's own benchmark.
 
-    Those of `harness.spaces.Cost`, where a space says them; and the columns of a table that are costs.
+    Those of `harness.spaces.Cost`, where a space says them; and the columns of a table that are costs, which go before.
 
     >>> sorted(known(spaces.find("nas-bench-macro").SPACE))
     ['macs', 'macs_thop', 'params']
     """
+    count = None
+    if by := on or (opened and opened.benchmark) or (opened and opened.declared):
+        count = by.cost
+    elif space in SPACES:
+        count = spaces.find(space.name).cost
     found = dict[str, Callable[[Architecture], "float | None"]]()
-    if opened is not None:
-        for name in opened.table.costs:
-            found[name] = _of_column(opened, name)
-    on = opened and (opened.benchmark or opened.declared)
-    cost = on.cost if on else spaces.find(space.name).cost if space in SPACES else None
-    if cost is not None:
-        counted = cache(cost)
+    if count is not None:
+        counted = cache(count)
         found |= {name: _counted(counted, name) for name in Cost._fields}
+    if opened is not None:
+        architectures = [*map(tuple, opened.table.architectures_at(range(len(opened.table))).tolist())]
+        for name in opened.table.costs:
+            column = opened.table.column(name)
+            found[name] = dict(zip(architectures, () if column is None else column.tolist(), strict=True)).get
     return found
 
 
-def _of_column(opened: Opened, name: str) -> Callable[[Architecture], float | None]:
-    def look_up(architecture: Architecture) -> float | None:
-        column, row = opened.table.column(name), opened.table.row_of(architecture)
-        return None if column is None or row is None else float(column[row])
-
-    return look_up
-
-
 def _counted(cost: Callable[[Architecture], Cost], name: str) -> Callable[[Architecture], float | None]:
-    return lambda architecture: float(attrgetter(name)(cost(architecture)))
+    def count(architecture: Architecture) -> float | None:
+        try:
+            return float(getattr(cost(architecture), name))
+        except Exception as error:  # whatever a function of one's own raises
+            raise UsageError(
+                f"expected the cost of {architecture} as a harness.spaces.Cost, got {raised(error)}; "
+                "`python -m reproduce conformance --space` tries it"
+            ) from error
+
+    return count
+
+
+def read(given: Sequence[AnyBound]) -> tuple[Bound, ...]:
+    """The bounds that are given; raises HarnessError if one is written in another form."""
+    return tuple(Bound.read(each) if isinstance(each, str) else each for each in given)
+
+
+def named(name: str, costs: Costs) -> Callable[[Architecture], float | None]:
+    """What gives the cost of this name; raises UsageError if it is not known."""
+    if name not in costs:
+        others = "; any further column of numbers in a table's file is a cost, too"
+        raise UsageError(unknown("cost", name, costs or ["none"], others))
+    return costs[name]
 
 
 def bounds(given: Sequence[AnyBound], costs: Costs) -> tuple[Bound, ...]:
@@ -66,12 +88,30 @@ def bounds(given: Sequence[AnyBound], costs: Costs) -> tuple[Bound, ...]:
         HarnessError: one is written in another form.
         UsageError: no such cost is known.
     """
-    found = tuple(Bound.read(each) if isinstance(each, str) else each for each in given)
-    for bound in found:
-        if bound.cost not in costs:
-            others = "; any further column of numbers in a table's file is a cost, too"
-            raise UsageError(unknown("cost", bound.cost, costs or ["none"], others))
+    for bound in (found := read(given)):
+        named(bound.cost, costs)
     return found
+
+
+def within(opened: Opened, given: Sequence[AnyBound]) -> list[Within]:
+    """Constraints of these bounds on a table; raises as `bounds` does."""
+    counted = known(opened.space, opened)
+    return [Within(bound, counted[bound.cost]) for bound in bounds(given, counted)]
+
+
+def front(cost: NDArray[np.float64], accuracy: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """(n,) whether no other is as accurate at less cost, or more accurate at as much.
+
+    >>> front(np.array([1.0, 2.0, 2.0, 3.0, 1.0]), np.array([50.0, 60.0, 55.0, 60.0, 50.0])).tolist()
+    [True, True, False, False, True]
+    """
+    order = np.lexsort((-accuracy, cost))
+    best = np.maximum.accumulate(accuracy[order])
+    is_new = np.concatenate([[True], best[1:] > best[:-1]])
+    reached = np.maximum.accumulate(np.where(is_new, cost[order], -np.inf))  # at which the best was first reached
+    on = np.empty(len(cost), dtype=bool)
+    on[order] = (accuracy[order] == best) & (cost[order] == reached)
+    return on
 
 
 def limited(prompts: Prompts, constraints: Sequence[Bound]) -> Prompts:

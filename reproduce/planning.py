@@ -6,20 +6,22 @@ from collections.abc import Mapping, Sequence
 from itertools import product
 from operator import index
 from os import PathLike
+from typing import Any
 
 from msgspec import structs
 
-from cache.key import JSON, SAFE_INTEGER
+from cache.key import JSON, SAFE_INTEGER, canonical
 from harness import spaces
 from harness.loop import Budget
 from harness.protocol import Method
+from harness.run import SAMPLES
 from harness.spaces import mobilenetv2_se
 from harness.specification import Declaration, Protocol, Specification
 from harness.text.notation import from_any
 from harness.training.jobs import Training
-from reproduce import benchmarks, costs, runs
+from reproduce import benchmarks, costs, protocols, runs
 from reproduce.answering import Endpoint
-from reproduce.arguments import positive
+from reproduce.arguments import positive, several
 from reproduce.benchmarks import Opened
 from reproduce.costs import AnyBound
 from reproduce.errors import UsageError
@@ -37,15 +39,15 @@ def plan(
     opened: Opened | None,
     training: Training | None,
     budget: int | Budget = ITERATIONS,
-    trials: int = 1,
+    trials: int | Sequence[int] = 1,
     seed: int | None = None,
     start: Sequence[Architecture | str] = (),
     window: tuple[int, int] | None = None,
     run: str | None = None,
-    model: str | None = None,
+    model: bool = False,
     constraints: Sequence[AnyBound] = (),
 ) -> list[Specification]:
-    """The runs of a search, one a trial; `search` gives them their model, temperature by temperature.
+    """The runs of a search of one table or by training, one a trial; `grid` gives them their model.
 
     Raises:
         UsageError: what is asked for does not fit together.
@@ -53,7 +55,7 @@ def plan(
     """
     if run is not None:
         asked = (training and training.space, method.name, trials, budget, model, *start, *constraints)
-        if training is None or asked != (WINDOWED, GENIUS, 1, ITERATIONS, None):
+        if training is None or asked != (WINDOWED, GENIUS, 1, ITERATIONS, False):
             raise UsageError(
                 f"expected a published run with the method {GENIUS}, the space {WINDOWED} by training (--objective "
                 "train), one trial, its own budget, no model, no constraint, and no designs to start from; what GPT-4 "
@@ -67,10 +69,14 @@ def plan(
             f"expected a table or a training to search, one of them; tables are {', '.join(benchmarks.BENCHMARKS)}, or "
             "a file of your own"
         )
-    numbers = {"trials": trials} | (structs.asdict(budget) if isinstance(budget, Budget) else {"evaluations": budget})
-    limited = {name: positive(n, f"a positive number of {name}") for name, n in numbers.items() if n is not None}
-    trials, seed = limited.pop("trials"), None if seed is None else index(seed)
-    if abs((seed or 0) + trials) > SAFE_INTEGER:
+    limits = structs.asdict(budget) if isinstance(budget, Budget) else {"evaluations": budget}
+    limited = {name: positive(n, f"a positive number of {name}") for name, n in limits.items() if n is not None}
+    numbers = trials if isinstance(trials, Sequence) else range(positive(trials, "a positive number of trials"))
+    if not numbers or not all(type(n) is int and 0 <= n < (SAMPLES if model else SAFE_INTEGER) for n in numbers):
+        most = f" below {SAMPLES}, of which a model's samples leave room for no more," if model else ""
+        raise UsageError(f"expected numbers of trials from 0 on,{most} got {str(numbers)[:40]}")
+    seed = None if seed is None else index(seed)
+    if abs((seed or 0) + max(numbers) + 1) > SAFE_INTEGER:
         raise UsageError(f"expected a seed with its trials within ±{SAFE_INTEGER}, got {seed}")
     if model and (space.name == WINDOWED) != (window is not None):
         raise UsageError(
@@ -98,37 +104,57 @@ def plan(
         declared=None if space in known else Declaration.of(space),
         seed=0 if model else seed or 0,
     )
-    return [structs.replace(one, number=number) for number in range(trials)]
+    return [structs.replace(one, number=number) for number in numbers]
 
 
-def asking(
-    planned: Sequence[Specification],
-    endpoint: Endpoint,
-    temperatures: Sequence[float | str],
-    answers: str,
-    how: Protocol,
-    prompt: str | PathLike[str],
-    parameters: Mapping[str, JSON],
-    seed: int | None,
+def grid(
+    method: Method,
+    tables: Sequence[Opened],
+    training: Training | None,
+    endpoints: Sequence[Endpoint],
+    *,
+    budget: int | Budget = ITERATIONS,
+    trials: int | Sequence[int] = 1,
+    seed: int | None = None,
+    start: str | Sequence[Architecture | str] = (),
+    window: tuple[int, int] | None = None,
+    constraints: AnyBound | Sequence[AnyBound] = (),
+    run: str | None = None,
+    temperature: float | str | Sequence[float | str] = 0.0,
+    answers: str = "free",
+    protocol: str | Sequence[str] | Protocol = (),
+    prompt: str | PathLike[str] | Sequence[str | PathLike[str]] = "",
+    parameters: Mapping[str, JSON] | None = None,
+    arm: str | Sequence[str] = "",
 ) -> list[Specification]:
-    """The runs of a search, each asking a model at each temperature, or at its endpoint's own.
+    """The runs of a search in their order: models, wordings, temperatures, arms, tables, run numbers; each once.
 
     Raises:
-        UsageError: there is no such way to answer, or a temperature is none.
+        UsageError: what is asked for does not fit together.
         HarnessError: a space has no wording.
+        InvalidArchitecture: a design to start from is none of the space.
     """
     if answers not in runs.ANSWERS:
         raise UsageError(f"expected answers as one of {', '.join(runs.ANSWERS)}, got {answers!r}")
-    if not temperatures:
+    if not (temperatures := several(temperature)):
         raise UsageError("expected every temperature from 0 on, got no temperature")
-    found = []
-    own = temperatures if endpoint.temperature is None else [endpoint.temperature]
-    for temperature, one in product(dict.fromkeys(own), planned):
-        drawn = {} if seed is None else {"seed": seed + one.number}
-        by = one.training or (one.table.table if one.table else None)
-        sent = {**endpoint.sent(parameters, temperature), **drawn}
-        space = runs.space_of(one)
-        said = (one.window, by, how, prompt, endpoint.api, one.constraints, one.budget)
-        named = runs.model(endpoint.model, space, answers, sent, *said)
-        found.append(structs.replace(one, model=named))
-    return found
+    measuring: Sequence[Opened | None] = [*tables] or [None]
+    each: Any = (budget, trials, seed, several(start), window, run, bool(endpoints), several(constraints))
+    planned = [
+        structs.replace(one, arm=name)
+        for name, opened in product(several(arm) or [""], measuring)
+        for one in plan(method, opened, training, *each)
+    ]
+    how, found = protocols.protocol(protocol), list[Specification]()
+    for endpoint, words in product(endpoints, several(prompt) or [""]):
+        for said, one in product(temperatures if endpoint.temperature is None else [endpoint.temperature], planned):
+            drawn = {} if seed is None else {"seed": seed + one.number}
+            by = one.training or (one.table.table if one.table else None)
+            sent, space = {**endpoint.sent(parameters or {}, said), **drawn}, runs.space_of(one)
+            asked: Any = (one.window, by, how, words, endpoint.api, one.constraints, one.budget)
+            found.append(structs.replace(one, model=runs.model(endpoint.model, space, answers, sent, *asked)))
+    return [*{canonical(one.request()): one for one in found or planned}.values()]
+
+
+AXES = tuple(grid.__kwdefaults__ or ())
+"""The arguments of `grid` beside what searches, what measures and who is asked."""

@@ -15,8 +15,6 @@ from genius_replay.advice import unknown
 from harness.specification import Protocol
 from reproduce.arguments import several
 from reproduce.errors import UsageError
-from tables.errors import InvalidArchitecture
-from tables.space import Space
 
 _SCRIPT = Protocol(repeats="evaluated", form="list")
 _WIDTHS = msgspec.structs.replace(_SCRIPT, vocabulary="widths")
@@ -33,17 +31,7 @@ PRESETS: Mapping[str, Protocol] = {
 """GENIUS' set-ups."""
 
 
-def _values(kind: object) -> str:
-    match kind:
-        case msgspec.inspect.LiteralType(values=values):
-            return " or ".join(map(str, values))
-        case msgspec.inspect.IntType(ge=low, le=high):
-            return f"{low} to {high}"
-    return "true or false"
-
-
-FIELDS = {field.name: _values(field.type) for field in msgspec.inspect.type_info(Protocol).fields}  # type: ignore[attr-defined]
-"""What a field of a protocol may be, in words."""
+FIELDS = Protocol.__struct_fields__
 
 
 def protocol(said: str | Sequence[str] | Protocol) -> Protocol:
@@ -72,20 +60,15 @@ form='list', proposals=1)
     try:
         return msgspec.convert(fields, Protocol, strict=False)
     except msgspec.ValidationError as error:
-        name = str(error).partition("$.")[2].rstrip("`")
-        raise UsageError(f"expected the field {name} of a protocol as {FIELDS[name]}, got {fields[name]}") from None
+        raise UsageError(f"expected fields of a protocol as docs/record.md lists them, got one: {error}") from None
 
 
-def refuse_unfit(how: Protocol, space: Space, answers: str) -> None:
-    """Refuse a protocol that contradicts itself, the space, or the way in which answers are held to it.
+def refuse_unfit(how: Protocol, answers: str) -> None:
+    """Refuse a protocol that contradicts itself, or the way in which answers are held to the space.
 
     Raises:
         UsageError: it does.
     """
-    try:
-        space.written(how.vocabulary)
-    except InvalidArchitecture as error:
-        raise UsageError(f"{error}; write choices by another vocabulary") from None
     decided = ("form", "vocabulary", "rationale", "proposals")  # by the server, where it holds answers to the space
     changed = [name for name in decided if getattr(how, name) != getattr(Protocol(), name)]
     if answers != "free" and changed:

@@ -177,14 +177,15 @@ def model(
 
     Raises:
         HarnessError: there is none of this name.
-        UsageError: the protocol does not fit the space, the wording or the way to answer; there is no such prompt; or a
+        InvalidArchitecture: the space has no such vocabulary as the protocol says.
+        UsageError: the protocol does not fit the wording or the way to answer; there is no such prompt; or a
             parameter is one by which answers are held to the space, or they cannot be.
         DataMissing: the published wording has not been fetched.
     """
     as_gpt_4 = prompt == PUBLISHED
     if as_gpt_4:
         how = as_published(how, space.name)
-    refuse_unfit(how, space, answers)
+    refuse_unfit(how, answers)
     if as_gpt_4 and constraints:
         raise UsageError(f"expected no constraint with the prompt {PUBLISHED}, which says what was said then, got one")
     if as_gpt_4:
@@ -298,10 +299,12 @@ def measure(opened: Opened) -> Measure:
     return Measure(table=info.name, source=info.source_sha256, test=test)
 
 
-def figures(opened: Opened) -> Provider:
-    """The provider of a table's figures."""
+def figures(*tables: Opened) -> Provider:
+    """The provider of the figures of tables."""
+    named = {(measure(each).table, measure(each).source): each for each in tables}
 
     def look_up(request: Request) -> Reply:
+        opened = named[str(request["table"]), str(request["source"])]
         architecture = opened.space.from_native(str(request["architecture"]))
         if opened.table.row_of(architecture) is None:
             return Reply({"reason": opened.table.no_figure(str(request["architecture"]))})

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
+from itertools import chain
 from os import PathLike
 from pathlib import Path
 
@@ -20,38 +22,40 @@ from cache.errors import CacheError
 from cache.key import JSON
 from cache.provider.limits import Clock, Limits, Spent
 from cache.store import Store
+from genius_replay.console import warn
 from genius_replay.side_by_side import SideBySide
 from harness.loop import After, Budget
 from harness.objectives import FIGURES
-from harness.run import Run, perform_all
-from harness.specification import KINDS, Protocol, Specification
+from harness.protocol import Method
+from harness.run import Run, Setting, perform_all
+from harness.specification import Protocol, Specification
 from harness.training import queue
 from harness.training.jobs import KIND as TRAINING
 from harness.training.jobs import Training
 from harness.training.local import LocalExecutor
-from reproduce import answering, benchmarks, costs, data, protocols, runs
+from reproduce import answering, benchmarks, costs, data, forecast, runs
 from reproduce.answering import Answer, Endpoint
 from reproduce.arguments import expect_types, positive, several
-from reproduce.benchmarks import AnySpace, AnyTable
+from reproduce.benchmarks import AnySpace, AnyTable, Opened
 from reproduce.costs import AnyBound
 from reproduce.errors import UsageError
-from reproduce.planning import GENIUS, asking, plan
+from reproduce.forecast import Ahead
+from reproduce.planning import AXES, GENIUS, grid
 from reproduce.progress import Progress
 from reproduce.published import imagenet
 from reproduce.published.replay import ITERATIONS
-from reproduce.runs import DEFAULT
 from tables.space import Architecture
 
 
 def search(
     method: AnyMethod = "",
-    table: AnyTable | None = None,
+    table: AnyTable | Sequence[AnyTable] | None = None,
     *,
-    space: AnySpace | None = None,
+    space: AnySpace | Sequence[AnySpace] | None = None,
     training: Training | None = None,
     trainer: Queue | None = None,
     budget: int | Budget = ITERATIONS,
-    trials: int = 1,
+    trials: int | Sequence[int] = 1,
     seed: int | None = None,
     start: str | Sequence[Architecture | str] = (),
     after: After | None = None,
@@ -63,17 +67,21 @@ def search(
     constraints: AnyBound | Sequence[AnyBound] = (),
     answers: str = "free",
     protocol: str | Sequence[str] | Protocol = (),
-    prompt: str | PathLike[str] = "",
+    prompt: str | PathLike[str] | Sequence[str | PathLike[str]] = "",
     parameters: Mapping[str, JSON] | None = None,
     limits: Limits | None = None,
     fresh: bool = False,
     run: str | None = None,
     into: str | PathLike[str] | None = None,
     store: str | PathLike[str] | None = None,
+    arm: str | Sequence[str] = "",
     parallel: int = 1,
     clock: Clock | None = None,
 ) -> list[Run]:
     """Search a table, or by training, and return the runs, trial by trial.
+
+    Of models, wordings, temperatures, arms, tables and trials there may be several: every one with every other is a
+    run, in this order.
 
     >>> [run] = search("local-search", "nas-bench-201-digits", budget=3, start=["333333"])
     >>> [round(step.accuracy, 2) for step in run.trajectory.steps]
@@ -82,19 +90,21 @@ def search(
     Args:
         method: of the catalogue, a `Method`, or a class or function of one's own that is made from a space and a stream
             of random numbers; with a model GENIUS' own, unless it is said.
-        table: by name, the path of one's own, or opened; or else there is a training.
-        space: that the table is of, by name or one's own (`reproduce.open_table`).
+        table: by name, the path of one's own, or opened, or several; or else there is a training.
+        space: that the table is of, by name or one's own (`reproduce.open_table`); or several, of which each has its
+            table.
         training: how architectures are trained; a training of which there is no result is made by `trainer`.
         trainer: what trains; by default this machine, which works the user's queue off.
         budget: evaluations of a trial, by default 10 (of a model at most twice as many proposals), or when it ends.
-        trials: independent ones, for each temperature.
+        trials: how many independent ones, or the numbers of those that are to be performed, from 0.
         seed: of the method, by default 0; to a model it is sent as the seed plus the trial, if it is given.
         start: designs that each trial begins with; they count in the budget.
         after: is shown every step when it has happened; if it says True, that trial ends there.
-        model: a language model, as the endpoint calls it, or an `Endpoint`; or what a function is to be called.
+        model: a language model, as the endpoint calls it, or an `Endpoint`, or several; or what a function is to be
+            called.
         complete: a Python function as the model: messages → text. Its answers are kept by its source.
         base_url: of the endpoint, such as http://127.0.0.1:8000/v1; else OPENAI_BASE_URL.
-        temperature: sent to the model, "none" for none; several make several searches.
+        temperature: sent to the model, "none" for none.
         window: bounds of the cost in millions, of the space whose problem states them.
         constraints: bounds of costs, such as "macs<=60e6", for any method; of `reproduce.costs.known`.
         answers: how a model may answer, one of `reproduce.runs.ANSWERS`.
@@ -108,6 +118,8 @@ def search(
         run: a published ImageNet run, such as "329M", whose designs are trained.
         into: a recording of the runs, which `replay_recording` performs again; one that is there grows.
         store: the folder where answers and trainings are kept; by default in the user's.
+        arm: what the runs are called that are not to be pooled with others. Requests that are equal in two arms get the
+            same answer.
         parallel: how many runs go on side by side, in threads; what is recorded does not depend on it. A run that fails
             ends, and the others go on, unless three in a row fail.
         clock: where the times come from that are recorded; by one of one's own recordings are the same bytes.
@@ -119,53 +131,52 @@ def search(
         HarnessError: a training or the method fails; what was trained is kept, and the same call goes on from there.
         CacheError: there is no answer, a ceiling is reached, or an answer cannot be kept.
     """
-    expect_types(search, locals())
-    temperatures = several(temperature)
+    said = {**locals()}
+    expect_types(search, said)
     of_endpoint = base_url or fresh or limits not in (None, Limits())
-    how = protocols.protocol(protocol)
-    if not model and (
-        complete or of_endpoint or parameters or (temperatures, answers, how) != ([0.0], "free", DEFAULT)
-    ):
+    of_model = (
+        complete or of_endpoint or parameters or prompt or protocol or (several(temperature), answers) != ([0], "free")
+    )
+    if not model and of_model:
         raise UsageError("expected the name of a language model, since options of one are given, got none")
     if complete and of_endpoint:
         raise UsageError("expected a function or an endpoint as the model, got both; leave out base_url, fresh, limits")
     endpoints = [Endpoint(one, base_url) if isinstance(one, str) else one for one in several(model) if one]
-    if len(endpoints) > 1:
-        raise UsageError(f"expected one model, got {len(endpoints)}")
-    endpoint = endpoints[0] if endpoints else None
+    if complete and len(endpoints) > 1:
+        raise UsageError(f"expected one model's name for a function, got {len(endpoints)}")
     if not (method or model or run):
         raise UsageError(f"expected a method or a model, got neither; methods are {', '.join(catalogue.METHODS)}")
-    start = several(start)
-    opened = None if table is space is None else benchmarks.open_table(table, space)
-    chosen, asked_of = catalogue.method(method or GENIUS), endpoint.model if endpoint else None
-    limited = several(constraints)
-    planned = plan(chosen, opened, training, budget, trials, seed, start, window, run, asked_of, limited)
-    if endpoint:
-        planned = asking(planned, endpoint, temperatures, answers, how, prompt, parameters or {}, seed)
-    own = {chosen.name: chosen}
-    counted = costs.known(runs.space_of(planned[0]), opened) if planned[0].constraints else {}
-    runs.setting(planned[0], own)  # refused here, before anything is opened
+    tables = benchmarks.open_tables(table, space)
+    chosen = catalogue.method(method or GENIUS)
+    planned = grid(chosen, tables, training, endpoints, **{name: said[name] for name in AXES})
+    settings = partial(_setting, own={chosen.name: chosen}, tables={each.name: each for each in tables})
+    for one in planned:
+        settings(one)  # refused here, before anything is opened
     recording = None if into is None else Path(into)
     known = _known(recording, run)
     providers: dict[str, Provider | Queue] = {}
     if training is not None:
         providers[TRAINING] = trainer or queue.Provider(data.queue(), LocalExecutor)
-    if opened is not None:
-        providers[FIGURES] = runs.figures(opened)
+    if tables:
+        providers[FIGURES] = runs.figures(*tables)
     together, ended = SideBySide(positive(parallel, "a positive number of runs in parallel")), dict[int, Run]()
     clock = clock or Clock(sleep=together.go_on)
     with ExitStack() as stack:
         who, progress = None, Progress(planned)
-        if endpoint:
+        if endpoints:
             progress.spent = Spent(limits or Limits(), clock, progress.retrying)
-            asked = answering.endpoint(endpoint, progress.spent, fresh=fresh)  # which opens nothing yet
-            who = answering.function(complete, endpoint.model) if complete else stack.enter_context(asked)
+            asked = answering.endpoints(endpoints, progress.spent, fresh=fresh)  # which opens nothing yet
+            who = answering.function(complete, endpoints[0].model) if complete else stack.enter_context(asked)
             who.refuse_others(recording, known)
-            providers[KINDS[endpoint.api]] = who.send
+            providers |= who.providers
             stack.enter_context(progress)
             after = progress.after(after)
         kept = stack.enter_context(keeping(store, who.apart if who else "")) if training or model else Cassette()
         client = Client(Shelf((known, kept), new=kept), providers, unkept={FIGURES})
+        if who and limits and {limits.calls, limits.tokens, limits.cost} != {None}:
+            others = {FIGURES: runs.figures(*tables)}
+            expected = forecast.ahead(planned, [known, kept], known.values(), others, settings, limits)
+            warn("\n".join(forecast.over(expected, limits)))
 
         def end(number: int, one: Run) -> None:
             ended[number] = one
@@ -173,13 +184,19 @@ def search(
                 progress.ended(number, one)
 
         try:
-            perform_all(planned, client, lambda one: runs.setting(one, own, counted), after, together, end)
+            perform_all(planned, client, settings, after, together, end)
         finally:  # also when others failed, or Ctrl-C ended them
             found = [ended[number] for number in sorted(ended)]
             _keep(found, known, kept, recording)
         if who:
             who.warn_of_others(found)
     return found
+
+
+def _setting(one: Specification, own: Mapping[str, Method], tables: Mapping[str, Opened]) -> Setting:
+    """The values that a run names; what its architectures cost is known from its table, too."""
+    counted = costs.known(runs.space_of(one), tables.get(one.target)) if one.constraints else {}
+    return runs.setting(one, own, counted)
 
 
 def _keep(found: Sequence[Run], known: Cassette, kept: Records, into: Path | None) -> None:
@@ -198,6 +215,20 @@ def _keep(found: Sequence[Run], known: Cassette, kept: Records, into: Path | Non
 def keeping(store: str | PathLike[str] | None = None, apart: str = "") -> Store:
     """Where answers and trainings are kept: the user's store or a named one, in it perhaps one for who is `apart`."""
     return Store(Path(store) / apart) if store else data.store(f"answers/{apart}" if apart else "answers")
+
+
+def ahead(
+    planned: Sequence[Specification],
+    tables: Sequence[Opened],
+    limits: Limits,
+    into: Path | None = None,
+    store: Path | None = None,
+) -> list[Ahead]:
+    """What it will take to ask models for what is neither in a recording nor in a store; raises as `search` does."""
+    known, settings = _known(into, None), partial(_setting, own={}, tables={each.name: each for each in tables})
+    with keeping(store) as kept:
+        earlier = chain(known.values(), kept.export().values())
+        return forecast.ahead(planned, [known, kept], earlier, {FIGURES: runs.figures(*tables)}, settings, limits)
 
 
 def known(run: str) -> Cassette:

@@ -233,6 +233,11 @@ class HeldOut:
     def __repr__(self) -> str:
         return brief(self, f"{self.info.name}: {len(self):,} architectures, best {self.optimum:.2f} %")
 
+    def among(self, allowed: NDArray[np.bool_]) -> HeldOut:
+        """The same where nothing else may be found: -inf are the accuracies of others, so that no rank counts them."""
+        accuracies = {"accuracy": self._told, "test": self.test}
+        return HeldOut(self.info, {name: np.where(allowed, each, -np.inf) for name, each in accuracies.items()})
+
     @cached_property
     def tie_intervals(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(n,) best and (n,) worst rank of each architecture among all with its test accuracy."""

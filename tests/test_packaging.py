@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 PROJECT, EXTRAS = SETTINGS["project"], SETTINGS["project"]["optional-dependencies"]
 PACKAGES = SETTINGS["tool"]["setuptools"]["packages"]
-REQUIREMENT = re.compile(r"([\w-]+)(\[[\w,]+\])?(?:>=([\w.]+))?(?:,<\d+)?")
+REQUIREMENT = re.compile(r"([\w-]+)(\[[\w,]+\])?(?:>=([\w.]+))?(?:,<\d+)?(?:; .*)?")
 
 NOT_RUN_BY_TESTS = {"mypy", "ruff"}
 OF_OTHERS = {"docs", "local"}  # extras that no test needs, in environments of their own

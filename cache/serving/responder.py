@@ -137,7 +137,7 @@ class Responder:
             record = next(filter(None, found), None)
             if record is None:
                 providers = {asked.kind: partial(_forwarded, asked, up)} if (up := self._upstream) else {}
-                client = Client(self._records, providers, self._rewrites)
+                client = Client(self._records, providers, rewrites=self._rewrites)
                 record = client.ask(asked.kind, asked.request, sample=sample, where=where)
             content, media = _shown(record, asked.request)
             return Answered(200, content, {"content-type": media}, lost)

@@ -54,53 +54,45 @@ def form(space: Space, kind: str, vocabulary: str = "symbols", proposals: int = 
     Raises:
         InvalidArchitecture: the space has no such vocabulary.
     """
-    n, few = len(space.slots), proposals > 1
-    what = {"names": f"the {n} names in their order, each in double quotes"}.get(
-        vocabulary, f"the {n} numbers in their order"
+    few, member = proposals > 1, MEMBER + "s" * (proposals > 1)
+    what = f"the {len(space.slots)} {'names' if vocabulary == 'names' else 'numbers'} in their order"
+    what += ", each in double quotes" * (vocabulary == "names")
+    one = "the key" if vocabulary == "key" else f"a list of {what}"
+    value = f"a list of {proposals} designs, each {one}" if few else f"the list of {what}"
+    dots, inner = ("...", "its key") if vocabulary == "key" else ("[...]", f"{what}, separated by commas,")
+    which = (
+        f"last {proposals} lines of your answer are the designs" if few else "last line of your answer is the design"
     )
     why = "You may explain your choice briefly."
     if rationale:
-        why = f"Explain why you expect your {'designs' if few else 'design'} to be more accurate than all before."
-    member, several = MEMBER + "s" * few, f"a list of {proposals} designs, each "
-    conclusion = ""
-    if kind == "line":
-        dots, inner = ("...", "its key") if vocabulary == "key" else ("[...]", f"{what}, separated by commas,")
-        which = f"last {proposals} lines of your answer are designs, each" if few else "last line of your answer is the"
-        said = f"{why} The {which} {'' if few else 'design: '}`Design: {dots}`, with {inner} in place of the dots. "
-        said += f"Write nothing behind {'them' if few else 'it'}."
-        conclusion = "If you are sure that there is none, let the last line be `Design: none`."
-    elif kind == "object":
-        value = f"{several if few else ''}{'a' if few else 'the'} list of {what}"
-        said = f'Answer with a JSON object and nothing beside it. Its one member "{member}" is {value}.'
-    elif kind == "call":
-        value = f"{several if few else ''}{'a' if few else 'the'} list of {what}"
-        said = f'Answer by calling the function "{FUNCTION}" once. Its argument "{member}" is {value}.'
-    elif kind == "list":
-        one = "a key" if vocabulary == "key" else f"a list of {what}"
-        value = f"JSON, {several}{one}," if few else "the key" if vocabulary == "key" else f"a JSON list of {what}"
-        said = f"Answer with {value} and nothing beside it."
-    else:
-        said = f"{why} State the design once, as one list of {what}."
-    reader = {"line": read, "object": read_json, "call": read_json, "list": read_list}.get(kind)
-    take = partial(reader, vocabulary=vocabulary, proposals=proposals) if reader else published.read
-    return Form(_legend(space, vocabulary) + said, conclusion, take)
-
-
-_CALLED = {"names": "name", "widths": "width", "key": "place in its key"}
+        why = "Explain why you expect your choice to be more accurate than all before."
+    said = {
+        "line": f"{why} The {which}: `Design: {dots}`, with {inner} in place of the dots. Write nothing behind it.",
+        "object": f'Answer with a JSON object and nothing beside it. Its one member "{member}" is {value}.',
+        "call": f'Answer by calling the function "{FUNCTION}" once. Its argument "{member}" is {value}.',
+        "list": f"Answer with {value if few else one}{', as JSON,' * (few or one != 'the key')} and nothing beside it.",
+        "prose": f"{why} State the design once, as one list of {what}.",
+    }[kind]
+    conclusion = "If you are sure that there is none, let the last line be `Design: none`." if kind == "line" else ""
+    reader: Reader = partial(read, vocabulary=vocabulary, proposals=proposals)
+    if kind == "prose":
+        reader = published.read
+    elif kind != "line":
+        reader = partial(read_json, vocabulary=vocabulary, proposals=proposals, bare=kind == "list")
+    return Form(_legend(space, vocabulary) + said, conclusion, reader)
 
 
 def _legend(space: Space, vocabulary: str) -> str:
     """How choices are written, where that is not by the numbers of the problem's statement."""
     if vocabulary == "symbols":
         return ""
-    lines = []
-    for written, group in groupby(zip(space.slots, space.written(vocabulary), strict=True), key=itemgetter(1)):
-        first, *rest = (slot.name for slot, _ in group)
-        *most, last = (json.dumps(each, ensure_ascii=False) if vocabulary == "names" else str(each) for each in written)
-        lines.append(f"{f'{first} to {rest[-1]}' if rest else first}: {', '.join(most)} or {last}")
-    key = f", {space.template.replace('{}', '…')} with a choice for each …" if vocabulary == "key" else ""
-    how = f"by its {_CALLED[vocabulary]}" if not key else f"in the design's key{key}"
-    return f"In a design every choice is written {how}, and not by a number of its own:\n" + "\n".join(lines) + "\n\n"
+    how = {"names": "its name", "widths": "its width"}.get(vocabulary, f"a key, {space.template.replace('{}', '…')}")
+    said = f"In a design every choice is written by {how}, and not by a number of its own:\n"
+    for written, slots in groupby(zip(space.slots, space.written(vocabulary), strict=True), key=itemgetter(1)):
+        first, *rest = (slot.name for slot, _ in slots)
+        choices = " or ".join(json.dumps(each) if vocabulary == "names" else str(each) for each in written)
+        said += f"{f'{first} to {rest[-1]}' if rest else first}: {choices}\n"
+    return said + "\n"
 
 
 def read(space: Space, text: str, vocabulary: str = "symbols", proposals: int = 1) -> Reading | Rejection:
@@ -122,26 +114,26 @@ def read(space: Space, text: str, vocabulary: str = "symbols", proposals: int = 
         return silence(part)
     lines = [*_NOT_EMPTY.finditer(text)]
     last = _LINE.fullmatch(lines[-1][0])
-    lines = lines[-1:] if last and last["none"] else lines[-proposals:]
-    before, stated = text[: lines[0].start()].rstrip(), _STATED if vocabulary == "symbols" else _BEGUN
-    pattern, found = _KEY_LINE if vocabulary == "key" and not (last and last["none"]) else _LINE, []
-    for line in lines:
-        if (one := pattern.fullmatch(line[0].rstrip())) is None:
+    concluded = bool(last and last["none"])
+    lines = lines[-1 if concluded else -proposals :]
+    pattern, before = _KEY_LINE if vocabulary == "key" else _LINE, text[: lines[0].start()].rstrip()
+    found = [pattern.fullmatch(line[0].rstrip()) for line in lines]
+    for line, one in zip(lines, found, strict=True):
+        if one is None:
             return _not_a_line(line[0], before, proposals)
-        found.append((line, one))
-    if others := len(stated.findall(before)):
-        expected = f"{proposals} lines" if len(lines) > 1 else "one line"
+    if others := len((_STATED if vocabulary == "symbols" else _BEGUN).findall(before)):
+        expected = "one line" if len(lines) == 1 else f"{proposals} lines"
         return Rejection(Reason.AMBIGUOUS, f"expected {expected} {LINE}, got {others + len(lines)}")
     if within := _within(before):
         return Rejection(Reason.WRONG_FORM, f"expected the last line outside of {within}, which does not end before it")
     if disowned := spoken_against(before):
         return Rejection(Reason.AMBIGUOUS, f"the sentence that leads to the last line says {disowned!r} of it")
-    if last and last["none"]:
+    if concluded:
         return Rejection(Reason.CONCLUDED, "the answer says that no better design is to be found")
-    if len(found) < proposals:
-        return Rejection(Reason.WRONG_LENGTH, f"expected {proposals} lines {LINE}, got {len(found)}")
-    readings = [_on_a_line(space, line[0], one, start + line.start(), vocabulary) for line, one in found]
-    return _together(readings)
+    if len(lines) < proposals:
+        return Rejection(Reason.WRONG_LENGTH, f"expected {proposals} lines {LINE}, got {len(lines)}")
+    pairs = zip(lines, filter(None, found), strict=True)
+    return _together([_on_a_line(space, line[0], one, start + line.start(), vocabulary) for line, one in pairs])
 
 
 def _on_a_line(space: Space, line: str, found: re.Match[str], start: int, vocabulary: str) -> Reading | Rejection:
@@ -154,9 +146,7 @@ def _on_a_line(space: Space, line: str, found: re.Match[str], start: int, vocabu
     inner = (found["bare"] or found["entries"]).strip(" \t")
     entries: list[Any] = [entry.strip(" \t") for entry in inner.split(",")] if inner else []
     if vocabulary == "names":
-        with suppress(
-            ValueError, RecursionError
-        ):  # names may be in quotes, where one has a comma in it they have to be
+        with suppress(ValueError, RecursionError):  # or all in quotes, as names that have a comma in them need to be
             entries = json.loads(f"[{inner}]")
     else:
         entries = [*map(_number, entries)]
@@ -166,65 +156,40 @@ def _on_a_line(space: Space, line: str, found: re.Match[str], start: int, vocabu
     return _design(space, entries, Span(start + first, start + last), vocabulary)
 
 
-def read_json(space: Space, text: str, vocabulary: str = "symbols", proposals: int = 1) -> Reading | Rejection:
+def read_json(
+    space: Space, text: str, vocabulary: str = "symbols", proposals: int = 1, *, bare: bool = False
+) -> Reading | Rejection:
     """Read the design in a text that is the JSON object `{"architecture": [2, 0, 1]}`. Never raises.
 
-    Several `proposals` are `{"architectures": [[2, 0, 1], [2, 0, 0]]}`.
-    """
-    part = spoken(text)
-    if not part.span.end > part.span.start:
-        return silence(part)
-    content = _parsed(text[slice(*part.span)], "{", "object")
-    if isinstance(content, Rejection):
-        return content
-    member = MEMBER + "s" * (proposals > 1)
-    if not isinstance(content, dict) or content.keys() != {member}:
-        got = "the members " + ", ".join(map(repr, content)) if isinstance(content, dict) else _shown(content)
-        return Rejection(Reason.WRONG_FORM, f'expected a JSON object with "{member}" alone, got {got[:80]}')
-    return _designs(space, content[member], part.span, vocabulary, proposals, f' in "{member}"')
-
-
-def read_list(space: Space, text: str, vocabulary: str = "symbols", proposals: int = 1) -> Reading | Rejection:
-    """Read the design in a text that is the JSON list `[2, 0, 1]`, or its key, and nothing else. Never raises.
-
-    Several `proposals` are a list of such lists, or of keys.
+    Several `proposals` are `{"architectures": [[2, 0, 1], [2, 0, 0]]}`. What is `bare` is the list alone, or the key.
 
     >>> from harness.spaces import find
     >>> space = find("channel-bench-resnet").SPACE
-    >>> read_list(space, "[64, 128, 192, 256, 512, 384, 128]", "widths").architecture
+    >>> read_json(space, "[64, 128, 192, 256, 512, 384, 128]", "widths", bare=True).architecture
     (0, 1, 2, 1, 3, 2, 0)
     """
     part = spoken(text)
-    if not part.span.end > part.span.start:
+    content: Any = text[slice(*part.span)]
+    if not content:
         return silence(part)
-    said = text[slice(*part.span)]
-    content = said if vocabulary == "key" and proposals == 1 else _parsed(said, "[", "list")
-    return content if isinstance(content, Rejection) else _designs(space, content, part.span, vocabulary, proposals)
-
-
-def _parsed(text: str, opening: str, kind: str) -> Any:
-    """A text as JSON, or why it is none."""
-    try:
-        return json.loads(text, object_pairs_hook=_members)
-    except (ValueError, RecursionError) as error:
-        got = _broken(text, opening, error)
-        return Rejection(Reason.WRONG_FORM, f"expected a JSON {kind} and nothing beside it, {got}")
-
-
-def _designs(
-    space: Space, content: Any, span: Span, vocabulary: str, proposals: int, where: str = ""
-) -> Reading | Rejection:
-    """The designs of an answer in JSON."""
-    if proposals > 1 and not (isinstance(content, list) and len(content) == proposals):
-        got = len(content) if isinstance(content, list) else _shown(content)
+    if not bare or vocabulary != "key" or proposals > 1:
+        try:
+            content = json.loads(content, object_pairs_hook=_members)
+        except (ValueError, RecursionError) as error:
+            kind, got = ("list", _broken(content, "[", error)) if bare else ("object", _broken(content, "{", error))
+            return Rejection(Reason.WRONG_FORM, f"expected a JSON {kind} and nothing beside it, {got}")
+    member, where = MEMBER + "s" * (proposals > 1), ""
+    if not bare:
+        if not isinstance(content, dict) or content.keys() != {member}:
+            got = "the members " + ", ".join(map(repr, content)) if isinstance(content, dict) else _shown(content)
+            return Rejection(Reason.WRONG_FORM, f'expected a JSON object with "{member}" alone, got {got[:80]}')
+        content, where = content[member], f' in "{member}"'
+    if proposals == 1:
+        content = [content]
+    elif not isinstance(content, list) or len(content) != proposals:
+        got = str(len(content)) if isinstance(content, list) else _shown(content)
         return Rejection(Reason.WRONG_LENGTH, f"expected a list of {proposals} designs{where}, got {got}")
-    kind, called = (str, "key") if vocabulary == "key" else (list, "list")
-    readings: list[Reading | Rejection] = []
-    for design in [content] if proposals == 1 else content:
-        if not isinstance(design, kind):
-            return Rejection(Reason.WRONG_FORM, f"expected a {called}{where}, got {_shown(design)}")
-        readings.append(_design(space, design, span, vocabulary))
-    return _together(readings)
+    return _together([_design(space, design, part.span, vocabulary, where) for design in content])
 
 
 def _together(readings: Sequence[Reading | Rejection]) -> Reading | Rejection:
@@ -279,11 +244,14 @@ def _members(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     return content
 
 
-def _design(space: Space, entries: Any, span: Span, vocabulary: str) -> Reading | Rejection:
+def _design(space: Space, entries: Any, span: Span, vocabulary: str, where: str = "") -> Reading | Rejection:
     """Hold the entries of a list, or a key, against the space."""
+    if not isinstance(entries, str if vocabulary == "key" else list):
+        called = "key" if vocabulary == "key" else "list"
+        return Rejection(Reason.WRONG_FORM, f"expected a {called}{where}, got {_shown(entries)}")
     if vocabulary == "key":
         try:
-            return Reading(space.from_native(entries), span)
+            return Reading(space.from_native(str(entries)), span)
         except InvalidArchitecture as error:
             return Rejection(Reason.UNKNOWN_CHOICE, str(error).removeprefix(f"{space.name}: "))
     if len(entries) != len(space.slots):
@@ -292,8 +260,9 @@ def _design(space: Space, entries: Any, span: Span, vocabulary: str) -> Reading 
     choices = []
     for slot, written, entry in zip(space.slots, space.written(vocabulary), entries, strict=True):
         if type(entry) is not type(written[0]) or entry not in written:
-            joint = " to " if vocabulary == "symbols" else " or "
-            takes = joint.join(map(str, written[:: len(written) - 1 or 1] if vocabulary == "symbols" else written))
+            takes = " or ".join(map(str, written))
+            if vocabulary == "symbols":
+                takes = f"{written[0]} to {written[-1]}"
             got = _shown(entry) + _foreign(str(entry)[:40])
             return Rejection(Reason.UNKNOWN_CHOICE, f"{slot.name} takes {takes}, got {got}")
         choices.append(written.index(entry))

@@ -10,6 +10,7 @@ from reproduce.benchmarks import BENCHMARKS
 from reproduce.comparison.comparison import AS_ARRAYS, BUDGETS, COUNTS, compare
 from reproduce.comparison.contest import ONE_BY_ONE
 from reproduce.comparison.contestants import ORACLE_STEPS
+from reproduce.costs import BOUNDS
 from reproduce.report.output import add_output_arguments, show
 
 
@@ -38,6 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     oracle = f"also the DARTS relaxation of each table ({ORACLE_STEPS} steps), which is given all of it"
     parser.add_argument("--oracle", action="store_true", help=oracle)
+    limit = f"repeatable; bounds of a cost, in quotes: {BOUNDS}"
+    parser.add_argument("--constraint", action="append", default=[], metavar="BOUNDS", dest="constraints", help=limit)
     add_output_arguments(parser)
 
 
@@ -49,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
         DataMissing: if a table that is named has not been fetched.
     """
     methods = [*(args.methods or AS_ARRAYS), *args.optimiser]
-    as_given = {name: getattr(args, name) for name in ("space", "count", "trials", "seed", "oracle")}
+    as_given = {name: getattr(args, name) for name in ("space", "count", "trials", "seed", "oracle", "constraints")}
     compared = compare(methods, args.table, budgets=args.budget, recordings=args.recording, **as_given)
     show(compared.report(), args.format, args.out, compared.draw)
     return 0

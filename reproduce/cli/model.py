@@ -28,20 +28,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     model = parser.add_argument_group("language model, for genius")
     model.add_argument("--model", nargs="+", default=[], metavar="NAME", help="as its endpoint or --endpoints calls it")
     model.add_argument("--fresh", action="store_true", help="use no answer that another endpoint gave before")
-    model.add_argument(
-        "--temperature",
-        type=_temperature,
-        nargs="+",
-        default=[0.0],
-        metavar="T",
-        help=f"of every answer, or {UNSET}",
-    )
+    warmth = f"of every answer, or {UNSET}"
+    model.add_argument("--temperature", type=_temperature, nargs="+", default=[0.0], metavar="T", help=warmth)
     model.add_argument(
         "--window", type=int, nargs=2, metavar=("LOW", "HIGH"), help=f"of the cost in millions; {WINDOWED} needs one"
     )
     model.add_argument("--answers", choices=runs.ANSWERS, default="free", help="or held to the space by the server")
     words = f"FILE.md of yours, {runs.PLAIN}, or {runs.PUBLISHED}, in which GPT-4 was asked (default: our own)"
-    model.add_argument("--prompt", default="", metavar="NAME", help=words)
+    model.add_argument("--prompt", nargs="+", default=[], metavar="NAME", help=words)
     model.add_argument("--protocol", nargs="+", default=[], metavar=("NAME", "FIELD=VALUE"), help=PROTOCOL)
     model.add_argument(
         "--parameter", nargs="+", default=[], metavar="NAME=VALUE", help="sent with every request, e.g. max_tokens=512"
@@ -49,9 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     where = parser.add_argument_group("endpoint of the model")
     where.add_argument("--base-url", metavar="URL", help="such as http://127.0.0.1:8000/v1; else OPENAI_BASE_URL")
     where.add_argument("--key-variable", metavar="NAME", help=f"that holds the key (default: {KEY_VARIABLE})")
-    where.add_argument(
-        "--header", nargs="+", default=[], metavar="NAME=VALUE", help="$NAME in it is that variable's value"
-    )
+    where.add_argument("--header", nargs="+", default=[], metavar="NAME=VALUE", help="$NAME is that variable's value")
     where.add_argument("--query", nargs="+", default=[], metavar="NAME=VALUE", help="of the URL, such as api-version")
     where.add_argument("--timeout", type=float, metavar="S", help="of an attempt, in seconds")
     where.add_argument("--api", choices=tuple(KINDS), help="the interface that is asked (default: chat)")
@@ -124,19 +116,13 @@ def parameters(written: Sequence[str]) -> dict[str, JSON]:
             place = place.setdefault(step, {})
             if not isinstance(place, dict):
                 raise UsageError(f"expected --parameter {name} in an object, got it in {json.dumps(place)}")
-        place[last] = _json_or_text(name, value)
+        try:
+            place[last] = json.loads(value, parse_constant=str)  # NaN is no number that can be sent
+        except (ValueError, RecursionError) as error:
+            if value[:1] in ("{", "[", '"'):
+                raise UsageError(f"expected JSON in --parameter {name}, got {value[:80]}: {error}") from None
+            place[last] = value
     return found
-
-
-def _json_or_text(name: str, written: str) -> JSON:
-    """A value as JSON, or else as a text; raises UsageError if it begins as JSON alone does, and is none."""
-    try:
-        value: JSON = json.loads(written, parse_constant=lambda constant: constant)  # NaN is no number that can be sent
-        return value
-    except (ValueError, RecursionError) as error:
-        if written[:1] in ("{", "[", '"'):
-            raise UsageError(f"expected JSON in --parameter {name}, got {written[:80]}: {error}") from None
-        return written
 
 
 def _temperature(written: str) -> float | str:

@@ -1,17 +1,18 @@
-"""`python -m reproduce query`: one architecture, or the best of a table, with ranks, costs, and who proposed it."""
+"""`python -m reproduce query`: an architecture, the best of a table or its front; ranks, costs, who proposed it."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genius_replay.options import name_or_infile
 from harness import spaces
+from harness.constraints import WORDS, Costs
 from harness.text.notation import from_any
-from reproduce import benchmarks
+from reproduce import benchmarks, costs
 from reproduce.benchmarks import BENCHMARKS, Opened
 from reproduce.errors import UsageError
 from reproduce.published.imagenet import embedded
@@ -22,6 +23,7 @@ from tables.space import Architecture, Space
 
 IMAGENET = "mobilenetv2-se"
 NETWORK_RANK = "network_rank"
+SHOWN = ("macs", "params", "flops")  # costs that always have a column
 COLUMNS = (
     Column("architecture", "Architecture"),
     Column("search_sees", "Search sees (%)", "higher"),
@@ -44,6 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     notations = "digits, a list, a NAS-Bench-201 string, channel widths"
     parser.add_argument("architectures", nargs="*", metavar="ARCHITECTURE", help=notations)
     parser.add_argument("--top", type=int, metavar="K", help="the K best by test accuracy instead")
+    front = "the front of accuracy against a cost instead: macs, macs_thop, params, or a column of the table"
+    parser.add_argument("--pareto", metavar="COST", help=front)
     add_output_arguments(parser)
 
 
@@ -51,35 +55,59 @@ def run(args: argparse.Namespace) -> int:
     """Look up and print.
 
     Raises:
-        UsageError: if neither or both of architectures and `--top` are given.
+        UsageError: if not exactly one of architectures, `--top` and `--pareto` is given, or the cost is not known.
         InvalidArchitecture: if one is not of this space.
-        DataMissing: for `--top`, if the table has not been fetched.
+        DataMissing: for `--top` and `--pareto`, if the table has not been fetched.
         TableError: if a table of one's own cannot be read.
     """
     if args.top is not None and args.top < 1:
         raise UsageError(f"query: expected a positive number behind --top, got {args.top}")
-    if bool(args.architectures) == (args.top is not None):
-        raise UsageError("query: expected architectures, or --top K, and not both")
-    show(report(args.table, args.architectures, args.top, args.space), args.format, args.out)
+    if sum((bool(args.architectures), args.top is not None, args.pareto is not None)) != 1:
+        raise UsageError("query: expected architectures, or --top K, or --pareto COST, one of them")
+    show(report(args.table, args.architectures, args.top, args.space, args.pareto), args.format, args.out)
     return 0
 
 
-def report(table: str, texts: Sequence[str], top: int | None, named: str | None = None) -> Report:
+def report(
+    table: str, texts: Sequence[str], top: int | None, named: str | None = None, pareto: str | None = None
+) -> Report:
     """A row an architecture."""
     known, opened = BENCHMARKS.get(table), None
-    if top is not None and table == IMAGENET:
-        raise UsageError(f"query: there is no table of {IMAGENET}, so no --top; name an architecture")
-    if table != IMAGENET and (top is not None or known is None or benchmarks.at_hand(table)):
+    whole = top is not None or pareto is not None
+    if whole and table == IMAGENET:
+        raise UsageError(f"query: there is no table of {IMAGENET}, so no --top and no front; name an architecture")
+    if table != IMAGENET and (whole or known is None or benchmarks.at_hand(table)):
         opened = benchmarks.open_table(table, named)
     space = opened.space if opened else known.space if known else spaces.find(IMAGENET).SPACE
-    if top is not None and opened is not None:
+    counted = costs.known(space, opened, known)
+    fronts: dict[Architecture, str] = {}
+    if pareto is not None and opened is not None:
+        fronts = _fronts(opened, costs.named(pareto, counted))
+        architectures = [*fronts]
+    elif top is not None and opened is not None:
         architectures = [tuple(map(int, row)) for row in opened.table.architectures_at(opened.held_out.top(top))]
     else:
         architectures = [from_any(space, text) for text in texts]
     ranks = benchmarks.network_ranks(opened) if opened else None
     columns = COLUMNS if ranks is not None else tuple(each for each in COLUMNS if each.key != NETWORK_RANK)
-    rows = tuple(_row(space, table, architecture, opened, ranks) for architecture in architectures)
+    named_costs = (*(opened.table.costs if opened else ()), *([pareto] if pareto else ()))
+    further = tuple(dict.fromkeys(name for name in named_costs if name not in SHOWN))
+    columns += tuple(Column(name, WORDS.get(name, name), "lower") for name in further)
+    columns += (Column("front", "On the front by"),) if fronts else ()
+    rows = tuple(
+        (
+            *_row(space, table, architecture, opened, ranks, counted),
+            *(_cost(counted[name](architecture)) for name in further),
+            *([label(fronts[architecture])] if fronts else ()),
+        )
+        for architecture in architectures
+    )
     notes = []
+    if fronts:
+        notes.append(
+            f"Nothing in the table is as accurate at a lower cost ({WORDS.get(str(pareto), str(pareto))}); a network "
+            "that is there several times is shown once."
+        )
     if table == IMAGENET:
         notes.append(f"No table has accuracies of {IMAGENET}, so that they and ranks are blank; costs are computed.")
     elif opened is None:
@@ -102,8 +130,31 @@ def report(table: str, texts: Sequence[str], top: int | None, named: str | None 
     )
 
 
+def _fronts(opened: Opened, cost: Callable[[Architecture], float | None]) -> dict[Architecture, str]:
+    """What is on the front of accuracy against a cost, from the cheapest on, and by which accuracy."""
+    space, table = opened.space, opened.table
+    every = [*map(tuple, table.architectures_at(range(len(table))).tolist())]
+    values = np.array([cost(each) for each in every], dtype=np.float64)
+    told, test = (costs.front(values, accuracy) for accuracy in (table.accuracy, opened.held_out.test))
+    found: dict[object, tuple[Architecture, str]] = {}
+    for row in sorted(np.flatnonzero(told | test), key=lambda row: (values[row], -opened.held_out.test[row])):
+        by = " and ".join(name for name, on in (("search sees", told), ("test", test)) if on[row])
+        same = (space.network(every[row]), values[row], table.accuracy[row], opened.held_out.test[row])
+        found.setdefault(same, (every[row], by))
+    return dict(found.values())
+
+
+def _cost(value: float | None) -> Cell:
+    return BLANK if value is None else recomputed(int(value) if float(value).is_integer() else value, ",.12g")
+
+
 def _row(
-    space: Space, table: str, architecture: Architecture, opened: Opened | None, ranks: NDArray[np.int64] | None
+    space: Space,
+    table: str,
+    architecture: Architecture,
+    opened: Opened | None,
+    ranks: NDArray[np.int64] | None,
+    counted: Costs,
 ) -> tuple[Cell, ...]:
     lacks = opened is not None and opened.table.row_of(architecture) is None
     measured: tuple[Cell, ...] = (BLANK if table == IMAGENET or lacks else MISSING,) * 4
@@ -115,20 +166,13 @@ def _row(
             *(recomputed(rank) for rank in standing.ties),
             *([] if ranks is None else [recomputed(int(ranks[opened.table.index_of(architecture)]))]),
         )
-    on = BENCHMARKS.get(table)
-    costs: tuple[Cell, ...] = (BLANK, BLANK)  # of a space of one's own they may not be known
-    known = opened and (opened.benchmark or opened.declared)
-    if space in benchmarks.SPACES:
-        params = (on or spaces.find(space.name)).cost(architecture).params
-        macs = spaces.counted_macs(space.name, architecture, on)
-        costs = (recomputed_millions(macs, ".4g"), recomputed_millions(params, ".4g"))
-    elif known and known.cost:
-        cost = known.cost(architecture)
-        costs = (recomputed_millions(cost.macs, ".4g"), recomputed_millions(cost.params, ".4g"))
+    by = "macs_thop" if table == IMAGENET else "macs" if "macs" in counted else "flops"
+    found = (counted[name](architecture) if name in counted else None for name in (by, "params"))
+    spent = (BLANK if value is None else recomputed_millions(int(value), ".4g") for value in found)
     return (
         label(space.to_native(architecture)),
         *measured,
-        *costs,
+        *spent,
         quoted("; ".join(proposed_by(table, architecture)) or None),
     )
 

@@ -17,7 +17,7 @@ from genius_replay.options import given, infile, name_or_infile, path_only
 from harness import spaces
 from harness.loop import Budget
 from harness.training import estimates
-from reproduce import benchmarks, data, planning, recording, search_report, searches
+from reproduce import benchmarks, data, forecast, planning, recording, search_report, searches
 from reproduce.benchmarks import BENCHMARKS
 from reproduce.cli import model, training
 from reproduce.costs import BOUNDS
@@ -27,25 +27,6 @@ from reproduce.published.replay import ITERATIONS
 from reproduce.report import Report, recomputed
 from reproduce.report.output import add_output_arguments, show
 
-_AS_GIVEN = [
-    *(
-        "trials",
-        "seed",
-        "start",
-        "constraints",
-        "model",
-        "temperature",
-        "answers",
-        "protocol",
-        "prompt",
-        "fresh",
-        "run",
-        "into",
-    ),
-    "store",
-    "parallel",
-]
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of `search` and `record`."""
@@ -53,12 +34,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     methods = f"{', '.join(catalogue.METHODS)}, or MODULE:CLASS of your own (default with --model or --run: genius)"
     what.add_argument("--method", metavar="NAME", help=methods)
     what.add_argument("--run", metavar="NAME", help="of genius: a published ImageNet run, such as 329M")
-    what.add_argument("--space", metavar="NAME", help=f"{', '.join(spaces.NAMES)}, or FILE.py:NAME of yours")
+    what.add_argument(
+        "--space", nargs="+", default=[], metavar="NAME", help=f"{', '.join(spaces.NAMES)}, or FILE.py:NAME of yours"
+    )
     what.add_argument("--objective", choices=("table", "train"), default="table", help="look accuracies up, or train")
     tables = f"{', '.join(BENCHMARKS)}, or a file of yours, - for standard input (default: one at hand)"
-    what.add_argument("--table", type=name_or_infile, metavar="NAME", help=tables)
+    what.add_argument("--table", type=name_or_infile, nargs="+", default=[], metavar="NAME", help=tables)
     what.add_argument("--budget", "--iterations", type=int, default=ITERATIONS, metavar="N", help="evaluations a trial")
-    what.add_argument("--trials", type=int, default=1, metavar="N", help="independent ones, for each temperature")
+    trials = "independent ones, of all else that there are several of; or which of them, such as 11-20"
+    what.add_argument("--trials", type=_trials, default=1, metavar="N", help=trials)
     what.add_argument(
         "--seed", type=int, metavar="N", help="of the method (default: 0); a model is sent N plus the trial"
     )
@@ -69,11 +53,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--constraint", action="append", default=[], metavar="BOUNDS", dest="constraints", help=limit)
     model.add_arguments(parser)
     training.add_arguments(parser)
+    what.add_argument("--arm", nargs="+", default=[], metavar="NAME", help="of what is not to be pooled with others")
     what.add_argument("--parallel", type=int, default=1, metavar="N", help="trials that go on side by side")
     output = parser.add_argument_group("output")
     output.add_argument("--into", type=path_only, metavar="FILE.jsonl", help="keep what was used; a file grows")
     output.add_argument("--store", type=path_only, metavar="FOLDER", help="of all answers (default: the user's)")
-    output.add_argument("--dry-run", action="store_true", help="train nothing: print the jobs known, and hours")
+    output.add_argument("--dry-run", action="store_true", help="train and ask nothing: print what it will take")
     output.add_argument("--from", type=infile, metavar="FILE.jsonl", dest="source", help="replay one; names all else")
     add_output_arguments(parser)
 
@@ -94,11 +79,18 @@ def run(args: argparse.Namespace) -> int:
 
 def _searched(args: argparse.Namespace) -> Report:
     """Search as the command line says, and report it."""
-    opened = benchmarks.open_table(args.table, args.space) if args.objective == "table" and not args.run else None
-    how = training.described(args, args.space) if args.objective == "train" else None
+    tables = benchmarks.open_tables(args.table, args.space) if args.objective == "table" and not args.run else []
+    how = training.described(args, args.space[0]) if args.objective == "train" else None
     budget = args.budget
     if args.proposals is not None:
         budget = Budget(evaluations=args.budget, proposals=args.proposals)
+    fixed = {name: value for name, value in vars(args).items() if name in planning.AXES}
+    fixed |= {"budget": budget, "window": args.window and tuple(args.window)}
+    fixed |= {"parameters": model.parameters(args.parameter)}
+    limits = model.limits(args)
+    if args.dry_run and args.model:
+        planned = planning.grid(catalogue.find(args.method), tables, how, args.model, **fixed)
+        return forecast.report(planned, searches.ahead(planned, tables, limits, args.into, args.store), limits)
     if args.dry_run and how:
         method = catalogue.find(args.method)
         each = (budget, args.trials, args.seed, args.start)
@@ -109,24 +101,32 @@ def _searched(args: argparse.Namespace) -> Report:
             return search_report.ahead(planned, Client(records), how, pace, args.run)
     found = searches.search(
         args.method,
-        opened,
+        tables,
         training=how,
         trainer=training.provider(args) if how else None,
-        budget=budget,
-        window=args.window and tuple(args.window),
-        parameters=model.parameters(args.parameter),
-        limits=model.limits(args),
-        **{name: getattr(args, name) for name in _AS_GIVEN},
+        limits=limits,
+        **fixed,
+        **{name: getattr(args, name) for name in ("model", "fresh", "into", "store", "parallel")},
     )
     if args.into is not None:
         warn(f"{args.into}: replay it with `python -m reproduce search --from {args.into}`")
     if args.model:
         return recording.report([recording.Recorded.of(one.record()) for one in found])
-    if opened:
-        notes = [f"What the search sees: {opened.table.measure.value}.", *opened.table.info.remarks]
-        return search_report.report(found, recomputed, {opened.name: opened.table.digest}, notes)
+    if tables:
+        notes = [f"What the search of {each.name} sees: {each.table.measure.value}." for each in tables]
+        notes += dict.fromkeys(remark for each in tables for remark in each.table.info.remarks)
+        return search_report.report(found, recomputed, {each.name: each.table.digest for each in tables}, notes)
     assert how is not None  # a table or a training
     return search_report.report(found, recomputed, {how.dataset: how.digest}, run=args.run)
+
+
+def _trials(written: str) -> int | range:
+    """A number of trials, or the first and the last of some, as they are printed: from 1."""
+    first, dash, last = written.partition("-")
+    try:
+        return range(int(first) - 1, int(last)) if dash and first else int(written)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a number, or two such as 11-20, got {written}") from None
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -147,13 +147,15 @@ def _check(args: argparse.Namespace) -> None:
         raise UsageError("record: expected --model NAME --space NAME --into FILE.jsonl")
     args.method = args.method or (GENIUS if args.model or args.run else None)
     if args.run:
-        args.space = args.space or WINDOWED
-    if args.method is None or (args.space is None and (args.table is None or args.objective == "train")):
+        args.space = args.space or [WINDOWED]
+    if args.method is None or not (args.space or (args.table and args.objective == "table")):
         raise UsageError(
             f"{me}: expected --method NAME --space NAME, or --model NAME --space NAME, or --method genius --run NAME, "
             "or --from FILE"
         )
     if args.objective == "table" and (options := given(args, training.add_arguments)):
         raise UsageError(f"{me}: {', '.join(options)} is for trainings: add --objective train, or leave it out")
-    if args.dry_run and (args.objective == "table" or args.model):
-        raise UsageError(f"{me}: --dry-run says what trainings will take: for --objective train without a model")
+    if args.objective == "train" and len(args.space) > 1:
+        raise UsageError(f"{me}: expected one --space to train architectures of, got {len(args.space)}")
+    if args.dry_run and args.objective == "table" and not args.model:
+        raise UsageError(f"{me}: --dry-run says what a model or trainings will take: add --model or --objective train")

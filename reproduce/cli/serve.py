@@ -146,7 +146,7 @@ def found(written: str) -> LocalModel:
     except OSError as error:
         named = f"one of {', '.join(MODELS)}, or the path of a GGUF file"
         raise UsageError(f"serve: expected {named}, got {written} ({error.strerror}){meant(written, MODELS)}") from None
-    name = re.sub(r"[^\w.-]+", "-", path.stem, flags=re.ASCII)
+    name = re.sub(r"[^\w.-]+", "-", path.stem, flags=re.ASCII).strip("-") or "model"
     return LocalModel(name, str(path), hashlib.sha256(content).hexdigest(), "")
 
 
@@ -241,7 +241,7 @@ def served(model: LocalModel, port: int, context: int, terms: str = "") -> str:
     """What is served, and the line that uses it."""
     base_url = f"http://{LOOPBACK}:{port}/v1"
     return (
-        f"model     {model.identifier}, {model.file}\n"
+        f"model     {model.identifier}, {printable(model.file)}\n"
         f"sha256    {model.sha256}\n"
         f"licence   {printable(terms) or 'not said in the file'}\n"
         f"context   {context} tokens\n"

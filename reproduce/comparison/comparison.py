@@ -16,12 +16,13 @@ from cache.cassette import Cassette
 from cache.client import Records
 from cache.errors import CacheError
 from genius_replay.showing import brief
-from reproduce import benchmarks, recording
+from reproduce import benchmarks, costs, recording
 from reproduce.arguments import expect_types, positive, several
 from reproduce.benchmarks import BENCHMARKS, AnySpace, AnyTable
 from reproduce.comparison import report
 from reproduce.comparison.contest import Contest, Rules, contest
 from reproduce.comparison.contestants import GENIUS_BUDGET
+from reproduce.costs import AnyBound
 from reproduce.data import store
 from reproduce.errors import ReproduceError, UsageError
 from reproduce.recording import Recorded
@@ -75,6 +76,7 @@ def compare(
     seed: int = 0,
     recordings: str | PathLike[str] | Sequence[str | PathLike[str]] = (),
     oracle: bool = False,
+    constraints: AnyBound | Sequence[AnyBound] = (),
 ) -> Comparison:
     """Let methods search tables beside GENIUS and recorded models: same tables, same budgets, with intervals.
 
@@ -92,6 +94,8 @@ def compare(
         seed: of all methods.
         recordings: of models of one's own, who stand beside those of the project.
         oracle: also the DARTS relaxation of each table, which is given all of it.
+        constraints: bounds of costs that are known of every table, such as "macs<=60e6"; regret and ranks are among
+            what they allow.
 
     Raises:
         UsageError: a name is unknown, a number is not positive, or a recording holds no run of a model.
@@ -108,7 +112,7 @@ def compare(
     at_hand = [name for name in BENCHMARKS if benchmarks.at_hand(name)]
     named = tables if tables is not None else at_hand if space is None else [None]
     paths = list(map(Path, several(recordings)))
-    rules = Rules(tuple(sorted(set(budgets))), count, trials, index(seed))
+    rules = Rules(tuple(sorted(set(budgets))), count, trials, index(seed), costs.read(several(constraints)))
     committed = {"": [run for path in recording.committed() for run in recording.read(path)]}
     files = Counter(path.name for path in paths)  # two files of one name keep their folders
     own = {f" ({path.name if files[path.name] == 1 else path})": recording.of_models(path) for path in paths}
@@ -120,7 +124,7 @@ def compare(
             for each in dict.fromkeys(several(named))
         )
     remarks = (*_elsewhere(own, contests), *_no_model(paths))
-    quotes = "genius" in chosen and tables is None and GENIUS_BUDGET in rules.budgets
+    quotes = "genius" in chosen and tables is None and not rules.constraints and GENIUS_BUDGET in rules.budgets
     return Comparison(contests, count, quotes, remarks)
 
 

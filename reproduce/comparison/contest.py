@@ -13,18 +13,22 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from cache.client import Client, Records, Reply, Request
-from cache.key import JSON
+from cache.key import JSON, digest_bytes
 from genius_replay.showing import brief
 from harness import arrays
+from harness.constraints import Bound, Within
 from harness.loop import Budget
 from harness.protocol import Method, UnfitMethod
-from reproduce import recording, runs
+from reproduce import costs, recording, runs
 from reproduce.benchmarks import Opened
 from reproduce.comparison import contestants
 from reproduce.comparison.contestants import GENIUS_BUDGET, Contestant
+from reproduce.errors import UsageError
 from reproduce.recording import Recorded
+from tables.space import Space
 
 CONTEST = "contest"  # the kind of a method's record
 FORM = 2  # of its answer
@@ -49,15 +53,21 @@ class Contest:
         """The table's."""
         return self.opened.table.name
 
+    @property
+    def rejects(self) -> bool:
+        """Whether an architecture of the space may not be evaluated: it is not allowed, or the table lacks it."""
+        return self.opened.table.places is not None or not np.isfinite(self.opened.held_out.test).all()
+
 
 @dataclass(frozen=True)
 class Rules:
-    """Under which all methods search: budgets, what they count, trials (None: by method), and the seed."""
+    """Under which all methods search: budgets, what they count, trials (None: by method), the seed, and bounds."""
 
     budgets: tuple[int, ...]
     count: str = "evaluations"
     trials: int | None = None
     seed: int = 0
+    constraints: tuple[Bound, ...] = ()
 
 
 def contest(
@@ -84,35 +94,74 @@ def contest(
     """
     searched: list[Contestant] = []
     remarks = list(opened.table.info.remarks)
-    wanted = rules.budgets
-    if rules.count == "unique" and max(wanted) > (most := len(opened.table)):
+    wanted, space, limits = rules.budgets, opened.space, costs.within(opened, rules.constraints)
+    most = len(opened.table)
+    if limits:
+        allowed = ~arrays.refused(opened.table, limits)
+        most, space = int(allowed.sum()), _from_the_largest(opened, limits[0], allowed)
+        opened = replace(opened, held_out=opened.held_out.among(allowed))
+        remarks += _of_limits(opened, space, rules.constraints, most)
+    if rules.count == "unique" and max(wanted) > most:
         rules = replace(rules, budgets=tuple(sorted({min(budget, most) for budget in wanted})))
-        remarks.append(f"there are {most:,} architectures, and no budget of different ones is larger")
+        which = f"{most:,} architectures{' that are allowed' * bool(limits)}"
+        remarks.append(f"there are {which}, and no budget of different ones is larger")
     for method in methods:
         if method.with_model is not None:  # its trials on the tables are published
             continue
         try:
-            answer, remark = _summary(method, opened, rules, records)
+            answer, remark = _summary(method, opened, space, limits, rules, records)
         except UnfitMethod as error:
             remarks.append(f"left out: {error}")
             continue
         remarks += [*remark, *_shortfalls(method, answer, rules)]
         searched += _contestant(method, answer, rules)
-    if oracle and opened.table.places is not None:
-        remarks.append("left out: the oracle, which needs a figure of every architecture")
+    if oracle and (limits or opened.table.places is not None):
+        remarks.append("left out: the oracle, which needs a figure of every architecture and keeps no limit")
     elif oracle:
         searched.append(contestants.oracle(opened))
-    recorded = list(contestants.shared_weights(opened))
+    recorded = [] if limits else list(contestants.shared_weights(opened))
     for source, found in (recordings or {}).items():
         for pool in recording.pooled(run for run in found if run.specification.target == opened.table.name):
-            contestant, remark = contestants.recorded(pool, opened, rules.budgets, source)
+            contestant, remark = contestants.recorded(pool, opened, rules.budgets, rules.constraints, source)
             recorded += [contestant] if contestant.selected else []
             remarks += remark
-    genius = tuple(contestants.genius(opened, remarks)) if GENIUS_BUDGET in wanted else ()
+    genius = tuple(contestants.genius(opened, remarks)) if GENIUS_BUDGET in wanted and not limits else ()
     return Contest(opened, genius, tuple(recorded), tuple(searched), tuple(remarks))
 
 
-def _summary(method: Method, opened: Opened, rules: Rules, records: Records) -> tuple[Mapping[str, Any], list[str]]:
+def _from_the_largest(opened: Opened, limit: Within, allowed: NDArray[np.bool_]) -> Space:
+    """The space in which the largest architecture is one that is allowed: that which costs most, the first of several.
+
+    Raises:
+        UsageError: none is allowed.
+    """
+    if not allowed.any():
+        every = map(tuple, opened.table.architectures_at(range(len(allowed))).tolist())
+        values = [limit.cost(each) or 0.0 for each in every]
+        raise UsageError(
+            f"{opened.name}: expected constraints that an architecture meets, and none meets these; "
+            f"{limit.bound.cost} goes from {min(values):,.12g} to {max(values):,.12g}"
+        )
+    largest = opened.space.largest
+    if largest is None or ((row := opened.table.row_of(largest)) is not None and allowed[row]):
+        return opened.space
+    meeting = map(tuple, opened.table.architectures_at(np.flatnonzero(allowed)).tolist())
+    return replace(opened.space, largest=max(meeting, key=lambda each: limit.cost(each) or 0.0))
+
+
+def _of_limits(opened: Opened, space: Space, bounds: Sequence[Bound], allowed: int) -> Iterator[str]:
+    """What is allowed, and what follows for who is compared."""
+    share = allowed / len(opened.table)
+    yield f"allowed: {'; '.join(map(str, bounds))}, which {allowed:,} architectures meet, {share:.1%} of all"
+    if space.largest is not None and space is not opened.space:
+        largest = space.to_native(space.largest)
+        yield f"what starts from the largest architecture starts from the largest that is allowed, {largest}"
+    yield "GENIUS' published trials and searches with shared weights kept no such limit, and are left out"
+
+
+def _summary(
+    method: Method, opened: Opened, space: Space, limits: Sequence[Within], rules: Rules, records: Records
+) -> tuple[Mapping[str, Any], list[str]]:
     """What the trials of a method select, and what is to be said of it."""
     at_once = method.arrays is not None and opened.table.places is None
     trials = rules.trials or (1000 if at_once else ONE_BY_ONE)
@@ -127,9 +176,13 @@ def _summary(method: Method, opened: Opened, rules: Rules, records: Records) -> 
         **msgspec.to_builtins(rules),
         "trials": trials,
     }
+    if limits:  # what costs are counted by is code: what they allow says it
+        request["allowed"] = digest_bytes(np.isfinite(opened.held_out.test).tobytes())
+    else:
+        del request["constraints"]
     code = runs.code_of(method)
     made_by: dict[str, JSON] = {"code": code, "numpy": np.__version__}
-    engine = {CONTEST: _Arrays(made_by, lambda: _selections(method, opened, rules, trials))}
+    engine = {CONTEST: _Arrays(made_by, lambda: _selections(method, opened, space, limits, rules, trials))}
     record = Client(records if code else None, engine).ask(CONTEST, request)
     if record.observed == made_by:
         return record.answer, []
@@ -151,10 +204,12 @@ class _Arrays:
             keep(request, Reply(self.compute(), self.made_by))
 
 
-def _selections(method: Method, opened: Opened, rules: Rules, trials: int) -> dict[str, JSON]:
+def _selections(
+    method: Method, opened: Opened, space: Space, limits: Sequence[Within], rules: Rules, trials: int
+) -> dict[str, JSON]:
     """What every trial reached, the dense index of what it selects at each budget (-1: nothing), and `_band`."""
     budget = Budget(**{rules.count: max(rules.budgets)})
-    courses = arrays.search(method, opened.space, opened.table, budget, range(trials), rules.seed)
+    courses = arrays.search(method, space, opened.table, budget, range(trials), rules.seed, constraints=limits)
     found = courses.incumbents
     selected = {str(budget): found[:, budget - 1].tolist() for budget in rules.budgets}
     some = found[found[:, -1] >= 0]

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baselines import darts
+from harness.constraints import Bound
 from harness.spaces import nas_bench_201 as nas_bench_201_space
 from harness.specification import in_words
 from reproduce import runs
@@ -122,7 +123,9 @@ def _course(trial: Sequence[Proposed], opened: Opened) -> NDArray[np.float64]:
     return opened.held_out.test[[opened.space.index_of(trial[position].architecture) for position in best]]
 
 
-def recorded(pool: Pool, opened: Opened, budgets: Sequence[int], source: str) -> tuple[Contestant, list[str]]:
+def recorded(
+    pool: Pool, opened: Opened, budgets: Sequence[int], bounds: Sequence[Bound], source: str
+) -> tuple[Contestant, list[str]]:
     """What a recorded model selects on its table, at the iterations of its runs; and what is to be said of it."""
     (model, _, answers, temperature), apart, group = pool
     name = ", ".join(filter(None, (model, answers, f"temperature {in_words(temperature)}", apart))) + source
@@ -132,8 +135,8 @@ def recorded(pool: Pool, opened: Opened, budgets: Sequence[int], source: str) ->
         budget = run.specification.budget.evaluations
         if run.specification.table != runs.measure(opened):
             why["searched another version of this table"] += 1
-        elif run.specification.window is not None:
-            why["searched under a bound of the cost, and nobody else here does"] += 1
+        elif run.specification.window is not None or {*run.specification.constraints} != {*bounds}:
+            why["searched under other bounds of the cost than everybody else here"] += 1
         elif run.specification.start:
             why["began with designs that they were given, and nobody else here does"] += 1
         elif run.ended.selected is None:

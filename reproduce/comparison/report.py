@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.loop import PATIENCE
 from reproduce import benchmarks
 from reproduce.comparison.contest import Contest
 from reproduce.comparison.contestants import GENIUS_BUDGET, Contestant
@@ -158,6 +159,12 @@ def _legend(contests: Sequence[Contest], count: str) -> Iterator[str]:
             f"“GENIUS better”: the share of pairs of trials in which GENIUS' is better; p: {TEST}. The verdicts below "
             f"have this p corrected for the number of tables (Holm), and hold at {SIGNIFICANT}."
         )
+    if any(contest.rejects for contest in contests):
+        yield (
+            "What is not allowed, or has no figure in the table, is rejected: a method is told so, it counts as a "
+            f"proposal and not as an evaluation; a trial ends after {PATIENCE} proposals for each evaluation of its "
+            "budget. Ranks and regrets are among what is left."
+        )
     measures = dict.fromkeys(contest.opened.table.measure.value for contest in contests)
     yield from (
         f"A table marked {MARKS[measure]}: a search on it sees {measure}" for measure in measures if MARKS[measure]
@@ -254,7 +261,7 @@ def _draw_panel(axis: Axes, contest: Contest, styles: Mapping[str, tuple[str, st
     drawn = [*((one, *styles[one.name]) for one in (*contest.methods, *contest.recorded))]
     drawn += [(one, line, PALETTE[-1]) for one, line in zip(contest.genius, cycle(("-", "--", ":")), strict=False)]
     # Where a regret of nothing is drawn on a logarithmic axis: half a step from the best accuracy to the next.
-    test = np.unique(held_out.test)
+    test = np.unique(held_out.test[np.isfinite(held_out.test)])
     floor = max(float(test[-1] - test[-2]) / 2 if len(test) > 1 else 0.0, LEAST)
     for one, line, colour in drawn:
         mark = "*" if one in contest.genius else "o"

@@ -9,8 +9,7 @@ each time.
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
-from string import Formatter
+from collections.abc import Iterator, Mapping
 
 from baselines.genius import Prompts
 from cache.key import DIGEST_PREFIX
@@ -88,62 +87,38 @@ def read(source: bytes, file: str) -> Prompts:
     Raises:
         ReproduceError: it is another script.
     """
-    said: dict[str, ast.expr] = {}
     try:
-        for node in ast.parse(source).body:
-            match node:
-                case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                    said[name] = value
-        system, problem = _text(said["system_content"]), _text(said["user_input"])
-        suffix = _text(said["suffix"]) if "suffix" in said else ""
-        match said["experiments_prompt"]:
-            case ast.Lambda(body=body):
-                opening, experiment, closing = _experiments(body)
-        if opening or closing:
-            opening, closing = problem + opening, closing + suffix
-        return Prompts(system, problem + suffix, opening, experiment, closing)
-    except (KeyError, SyntaxError, UnboundLocalError, ValueError) as error:
+        said = {
+            node.targets[0].id: [*_texts(node.value)]
+            for node in ast.parse(source).body
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+        }
+        [system], [problem], suffix = said["system_content"], said["user_input"], "".join(said.get("suffix", ()))
+        template, *line = said["experiments_prompt"]
+        if not line:  # the last accuracy
+            return Prompts(system, problem + suffix, experiment=literal(template).format(_Accuracy()))
+        before, after = template.format(_HOLE).split(_HOLE)
+        experiment = literal(*line).format("$design", _Accuracy())
+        return Prompts(system, problem + suffix, problem + before, experiment, after + suffix)
+    except (IndexError, KeyError, SyntaxError, TypeError, ValueError) as error:
         raise ReproduceError(
             f"{file}: expected a script that says what it asks in system_content, user_input and experiments_prompt, "
             f"found another ({error!r:.80}); fetch it again"
         ) from error
 
 
-def _experiments(body: ast.expr) -> tuple[str, str, str]:
-    """What stands before all experiments, each of them as a template, and what stands behind them."""
-    texts, argument = _formatted(body)
-    match argument:
-        case ast.Name():  # the last accuracy
-            (before, _), (after, form) = texts
-            return "", _experiment([before, after], form), ""
-        case ast.Call(args=[ast.ListComp(elt=line)]):
-            (before, _), (after, _) = texts
-            pieces, _ = _formatted(line)
-            return before, _experiment([text for text, _ in pieces], pieces[-1][1]), after
-    raise ValueError("experiments_prompt writes neither one accuracy nor a line for each experiment")
+_HOLE = "\0"
 
 
-def _experiment(texts: Sequence[str], form: str) -> str:
-    names = ("$design", "$accuracy" if form else "$rounded", "")[3 - len(texts) :]
-    return "".join(literal(text) + name for text, name in zip(texts, names, strict=True))
+class _Accuracy:
+    """Stands in the place of an accuracy that a script writes."""
+
+    def __format__(self, form: str) -> str:
+        return "$accuracy" if form else "$rounded"
 
 
-def _formatted(node: ast.expr) -> tuple[list[tuple[str, str]], ast.expr]:
-    """The texts of a `"…{}…{:.2f}…".format(…)`, each with the form of the field before it, and its first argument."""
-    match node:
-        case ast.Call(func=ast.Attribute(value=text, attr="format"), args=[argument, *_]):
-            texts, said, form = [], "", ""
-            for piece, field, spec, _ in Formatter().parse(_text(text)):
-                said += piece
-                if field is not None:
-                    texts.append((said, form))
-                    said, form = "", spec or ""
-            return [*texts, (said, form)], argument
-    raise ValueError("no text with fields to fill in")
-
-
-def _text(node: ast.expr) -> str:
-    match node:
-        case ast.Constant(value=str(text)):
-            return text
-    raise ValueError("something else than a text")
+def _texts(node: ast.expr) -> Iterator[str]:
+    """All texts that are not empty, those of a function's text before those of what it fills in."""
+    for part in ast.walk(node):
+        if isinstance(part, ast.Constant) and isinstance(part.value, str) and part.value:
+            yield part.value

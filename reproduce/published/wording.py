@@ -103,7 +103,8 @@ def _sent_otherwise(told: Conversation, templates: Prompts) -> Iterator[tuple[tu
             outcome = as_told(told.told, told.window, number, n, Unmeasured(Proposal(), turn.design, None))
             if n + 1 < len(iteration.turns):
                 assert isinstance(outcome, Rejected)  # this turn was answered
-                parts[f"feedback {n}"] = messages[0], templates.write_feedback(outcome)
+                # what nothing was written of would not be sent
+                parts[f"feedback {n}"] = messages[0], templates.write_feedback(outcome) or None
             elif outcome is not None:
                 trials.append(outcome)
         yield from (((number, part), sent) for part, (sent, written) in parts.items() if sent != written)

@@ -500,7 +500,7 @@ def test_one_real_training_on_a_folder_of_pictures(pictures: Path, capsys: pytes
         ),
         (("--run", "329M", "--objective", "train", "--trials", "2"), "one trial, its own budget"),
         (("--method", "genius", "--run", "329M"), "(--objective train)"),
-        (("--method", "random", "--space", "nas-bench-201", "--dry-run"), "for --objective train"),
+        (("--method", "random", "--space", "nas-bench-201", "--dry-run"), "add --model or --objective train"),
         (("--method", "nobody", *TRAIN), "no method is called 'nobody'"),
         (("--method", "genius", "--run", "1M", "--objective", "train"), "no run is called '1M'"),
         (("--method", "random", "--space", "nowhere", "--objective", "train"), "no space is called 'nowhere'"),

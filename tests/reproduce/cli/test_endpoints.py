@@ -172,7 +172,7 @@ def test_a_parameter_of_another_form_is_refused(given: list[str], said: str) -> 
 
 def test_what_other_options_give_is_no_parameter(server: Server) -> None:
     for name in ("temperature", "seed", "messages", "model", "stream"):
-        with pytest.raises(UsageError, match=f"no other way, got {name}"):
+        with pytest.raises(UsageError, match=f"no option of their own, got {name}"):
             search("genius", TABLE, model="made-up", base_url=server.url, parameters={name: 1})
     with pytest.raises(UsageError, match="expected no parameter response_format, which answers as json-schema give"):
         search(
@@ -218,6 +218,15 @@ def test_an_endpoint_is_asked_by_its_name_in_a_file(server: Server, described: P
     assert server.asked[-1]["temperature"] == 0
     assert server.headers[-1]["api-key"] == SECRET
     assert "/v1/deployments/mine/chat/completions?api-version=2024-10-21" in into.read_text()
+
+
+def test_without_a_name_all_endpoints_of_a_file_are_asked(server: Server, described: Path, tmp_path: Path) -> None:
+    into = tmp_path / "mine.jsonl"
+    assert main(command(server, into, "--endpoints", str(described), "--temperature", "1")) == 0
+    asked = [(body["model"], body.get("temperature")) for body in server.asked]
+    assert asked == [("small", None)] * 3 + [("gpt-4o", 1)] * 3
+    assert ["api-key" in headers for headers in server.headers] == [False] * 3 + [True] * 3
+    assert len(recording.replay_recording(into)) == 2
 
 
 def test_an_endpoint_shows_neither_where_it_is_nor_its_headers(described: Path) -> None:
@@ -351,3 +360,11 @@ def test_a_tool_call_of_the_interface_responses_is_read(server: Server, tmp_path
 def test_every_way_to_answer_is_in_the_page() -> None:
     page = (Path(__file__).parents[3] / "docs" / "record.md").read_text("utf-8")
     assert all(f"`{way}`" in page for way in runs.ANSWERS if way != "free")
+
+
+def test_a_response_that_cannot_be_read_is_kept_and_rejected(server: Server, tmp_path: Path) -> None:
+    server.behaviours = [says(b'\xff{"output": []}'), lambda handler: says(response(cell(handler)))(handler)]
+    into = tmp_path / "mine.jsonl"
+    assert main(command(server, into, "--api", "responses", "--answers", "json-object")) == 0
+    [run] = recording.replay_recording(into)
+    assert (run.ended.evaluated, run.ended.rejected) == (3, {"unreadable": 1})

@@ -105,7 +105,7 @@ def test_a_table_of_one_s_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     [
         (("nas-bench-102", "22"), "no table is called 'nas-bench-102'; there are nas-bench-201-digits"),
         (("nas-bench-marco", "22"), "did you mean nas-bench-macro?"),
-        (("nas-bench-macro",), "not both"),
+        (("nas-bench-macro",), "one of them"),
         (("nas-bench-macro", "2222"), "expected 8 entries"),
         (("mobilenetv2-se", "--top", "3"), "no --top"),
         (("nas-bench-macro", "--top", "-1"), "positive"),

@@ -234,7 +234,7 @@ def test_a_killed_process_loses_nothing(server: Server, tmp_path: Path) -> None:
         (["--table", "nas-bench-macro"], "expected a table of the space nas-bench-201"),
         (["--space", "nas-bench-301"], "no space is called"),
         (["--parameter", "top_p"], "expected --parameter NAME=VALUE"),
-        (["--parameter", "temperature=1"], "no other way, got temperature"),
+        (["--parameter", "temperature=1"], "no option of their own, got temperature"),
         (["--parameter", "top_p=1", "--parameter", "top_p=0"], "each once"),
         (["--parameter", "x=" + "[" * 200_000], "expected JSON in --parameter x, got [[["),
         (["--into", "nowhere/mine.jsonl"], "make it first"),

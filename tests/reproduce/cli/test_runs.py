@@ -37,13 +37,20 @@ def recorded(path: Path, complete: object = upwards) -> Path:
     return path
 
 
-@pytest.fixture
-def mine(tmp_path: Path) -> Path:
-    """A recording of a model and of a method that asks none, on one table, with some figures in common."""
-    path = recorded(tmp_path / "mine.jsonl")
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A recording of a model and of a method that asks none, on one table, and an answer of another program."""
+    path = recorded(tmp_path_factory.mktemp("made") / "mine.jsonl")
     reproduce.search("random", table=TABLE, budget=3, trials=2, into=path)
     cassette.grow(path, [chat_record("Of another program.")])
-    return path
+    return path.read_bytes()
+
+
+@pytest.fixture
+def mine(made: bytes, tmp_path: Path) -> Path:
+    """That recording, in a folder of the test's own."""
+    (tmp_path / "mine.jsonl").write_bytes(made)
+    return tmp_path / "mine.jsonl"
 
 
 def run(*words: object) -> int:
@@ -134,7 +141,7 @@ def test_a_run_is_left_out_with_what_only_it_needs(
     mine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("drop", mine, "mine", "--into", tmp_path / "left.jsonl") == 0
-    assert f"{mine} still has them" in capsys.readouterr().out
+    assert f"left out: 1 runs, 7 records, billed for 0 tokens; {mine} still has them" in capsys.readouterr().out
     left = Opened(tmp_path / "left.jsonl")
     assert [*left.runs] == [RANDOM, f"{RANDOM[:-1]}2"]
     assert [record.text for record in left.content.of_kind(CHAT)] == ["[1, 2]"]
@@ -181,12 +188,12 @@ def test_the_ledger_goes_by_model_and_arm_and_pays_once_for_what_runs_share(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "arms.jsonl"
-    paid = RECORDED / "local-smollm2-nas-bench-201-digits.jsonl"
+    paid = RECORDED / "local-gemma3-270m-free.jsonl"
     assert run("ledger", paid) == 0
     row = capsys.readouterr().out.splitlines()[1].split()
     runs = Opened(paid).runs.values()
     records = {record.key: record for run in runs for record in run.answers}
-    assert row[:3] == ["smollm2", str(len(records)), str(sum(run.ended.attempts for run in runs))]
+    assert row[:3] == ["gemma3-270m", str(len(records)), str(sum(run.ended.attempts for run in runs))]
     assert sum(int(figure.replace(",", "")) for figure in row[3:5]) == sum(
         usage.tokens for one in records.values() if (usage := usage_of(one.answer))
     )

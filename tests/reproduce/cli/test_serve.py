@@ -238,7 +238,7 @@ class TestServing:
         server.metadata = {}
         assert main(["serve", str(path), "--port", str(port), "--batch", "512"]) == 0
         digest = hashlib.sha256(b"GGUF and more").hexdigest()
-        name = f"My-model-Q4-@sha256:{digest[:16]}-batch512"
+        name = f"My-model-Q4@sha256:{digest[:16]}-batch512"
         assert (server.settings["model"], server.settings["model_alias"]) == (str(path), name)
         assert (server.settings["n_batch"], server.settings["n_ubatch"]) == (512, 512)
         printed = capsys.readouterr().out
@@ -285,7 +285,7 @@ def test_the_lines_that_are_shown_are_understood() -> None:
     page = (ROOT / "docs" / "record.md").read_text(encoding="utf-8").replace("\\\n", "")
     printed = serve.served(MODELS["smollm2"], 8001, 512)
     for text in (page, printed):
-        (line,) = re.findall(r"python -m reproduce record (--.*)", text)
+        (line,) = re.findall(r"python -m reproduce record (--.*smollm2.jsonl.*)", text)
         args = parser.parse_args(shlex.split(line))
         assert args.answers == "json-object"
         assert args.model == [MODELS["smollm2"].identifier]
