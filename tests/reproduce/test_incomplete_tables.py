@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import product
@@ -135,3 +136,24 @@ def test_a_space_of_a_trillion_with_few_rows(tmp_path: Path) -> None:
     assert run.ended.evaluated == 1
     compared = reproduce.compare(["random", "local-search"], opened, budgets=5, trials=2)
     assert "evaluated nothing and are left out" in " ".join(compared.report().notes)
+
+
+def test_a_grid_of_somebody_else(mirror: Path, tmp_path: Path) -> None:
+    """A grid of hyper-parameters of which searches saw a part: LLAMBO's evaluations of one data set and model."""
+    runs = sorted(mirror.parent.glob("llambo/exp_hpo_bench/results_discriminative/australian/rf/*.csv"))
+    if not runs:
+        pytest.skip("needs LLAMBO's published files beside the others")
+    rows: dict[tuple[str, ...], str] = {}
+    for path in runs:
+        for row in csv.DictReader(path.read_text().splitlines()):
+            slots = [*row][: [*row].index("acc")]
+            rows.setdefault(tuple(row[slot] for slot in slots), f"{100 * float(row['score'])}")
+    mine = tmp_path / "mine.csv"
+    mine.write_text("\n".join([",".join([*slots, "accuracy"]), *(f"{','.join(key)},{rows[key]}" for key in rows)]))
+    opened = reproduce.open_table(mine)
+    assert (len(opened.table), opened.space.size) == (len(rows), 9000)
+    assert [float(choice) for choice in opened.space.slots[-1].choices] == sorted(
+        float(choice) for choice in opened.space.slots[-1].choices
+    )
+    started = reproduce.search("local-search", opened, budget=3, start=[", ".join(next(iter(rows)))])
+    assert 1 <= started[0].ended.evaluated <= 3
