@@ -17,7 +17,7 @@ from cache.cassette import Cassette
 from cache.client import Client, Provider, Queue, Records, Reply, Request, Shelf
 from cache.errors import CacheError
 from cache.key import canonical
-from cache.provider.limits import TEMPLATE, Limits, Usage, allowed, prompt_bound, usage_of
+from cache.provider.limits import TEMPLATE, Limits, Price, Usage, allowed, prompt_bound, usage_of
 from cache.record import PAID, Record
 from harness.loop import Step
 from harness.protocol import Completion, Evaluated, Message, Proposal, Reason, Rejected, Rejection
@@ -30,13 +30,14 @@ DETAIL = "x" * 200  # of a rejection that is told
 
 
 class Earlier(NamedTuple):
-    """What earlier answers of a model took: how many there are, tokens a byte of their prompts, tokens of an answer,
-    answers an evaluated design; nan where none is known."""
+    """What earlier answers of a model took.
 
-    answers: int
+    Attributes: tokens a byte of their prompts; tokens of an answer, nan if none is known; answers an evaluated design.
+    """
+
     rate: float
     tokens: float
-    proposals: float
+    answers: float
 
     @classmethod
     def of(cls, model: str, records: Iterable[Record]) -> Earlier:
@@ -49,10 +50,9 @@ class Earlier(NamedTuple):
             elif record.kind == RUN and (asked := Specification.of(record).model) and asked.name == model:
                 ended = Ended.of(record)
                 answered, evaluated = answered + ended.answers, evaluated + ended.evaluated
-        prompts, count = sum(each.prompt for each in used), len(used)
-        answers = sum(each.tokens for each in used) - prompts
-        rate, proposals = prompts / length if prompts else TOKENS_A_BYTE, answered / evaluated if evaluated else 1.0
-        return cls(count, rate, answers / count if count else nan, max(1.0, proposals))
+        prompts, tokens = sum(each.prompt for each in used), sum(each.tokens for each in used)
+        rate, answers = prompts / length if prompts else TOKENS_A_BYTE, answered / evaluated if evaluated else 1.0
+        return cls(rate, (tokens - prompts) / len(used) if used else nan, max(1.0, answers))
 
 
 class Ahead(NamedTuple):
@@ -94,12 +94,12 @@ def ahead(
             sizes[shared] = _prompts(one, values)
         if name not in known:
             known[name] = Earlier.of(name, records)
-        steps = list[Step]()
+        steps, price = list[Step](), limits.prices.get(name, Price(nan, nan))
         try:
             over = not perform(one, client, values, wait=False, after=steps.append).missing
         except _Unasked:
             over = False
-        found.append(Ahead() if over else _left(one, steps, *sizes[shared], known[name], limits))
+        found.append(Ahead() if over else _left(one, steps, *sizes[shared], known[name], price))
     return found
 
 
@@ -131,32 +131,28 @@ def _prompts(one: Specification, setting: Setting) -> tuple[list[int], int]:
 
 
 def _left(
-    one: Specification, steps: Sequence[Step], sizes: Sequence[int], told: int, earlier: Earlier, limits: Limits
+    one: Specification, steps: Sequence[Step], sizes: Sequence[int], told: int, earlier: Earlier, price: Price
 ) -> Ahead:
-    """What a run that has come so far will take."""
-    assert one.model is not None
-    length, price = allowed(one.model.parameters), limits.prices.get(one.model.name)
+    """What a run that has come so far will take; `told` are the bytes that a rejection adds to a request."""
+    length = allowed(one.model.parameters if one.model else {})
+    longest = inf if length is None else length
     most = one.budget.most_proposals - max(len(steps), len(one.start))
     accepted = max(0, sum(step.accuracy is not None for step in steps) - len(one.start))
     prompts = sizes[accepted:-1] or sizes[-1:]
-    count = min(most, len(prompts) * earlier.proposals)
-    answer = min(earlier.tokens, length or inf) if earlier.answers else length or nan
-    usage = Usage(round(sum(prompts) / len(prompts) * earlier.rate * count), 0)
-    said = sum(len(steps) + number for number in range(most))  # rejected answers in the prompts of all requests
-    longest = (max(sizes) + TEMPLATE) * most + said * (told + (length or inf))
-    cost = cost_at_most = nan
-    if price:
-        cost = price.of(usage) + price.completion * count * answer / 1e6
-        cost_at_most = (price.prompt * longest + price.completion * most * (length or inf)) / 1e6
-    tokens = usage.tokens + count * answer
-    return Ahead(count, most, tokens, longest + most * (length or inf), cost, cost_at_most)
+    count = min(most, len(prompts) * earlier.answers)
+    answer = min(longest, earlier.tokens) if isfinite(earlier.tokens) else nan if length is None else length
+    probably = count * sum(prompts) / len(prompts) * earlier.rate, count * answer
+    rejected = sum(len(steps) + number for number in range(most))  # answers that the prompts of all requests hold
+    at_most = most * (max(sizes) + TEMPLATE) + rejected * (told + longest), most * longest
+    costs = ((price.prompt * prompt + price.completion * said) / 1e6 for prompt, said in (probably, at_most))
+    return Ahead(count, most, sum(probably), sum(at_most), *costs)
 
 
 def report(planned: Sequence[Specification], found: Sequence[Ahead], limits: Limits) -> Report:
     """A row for each model, table and temperature, and one for all."""
     groups: dict[tuple[Cell, ...], list[Ahead]] = {}
     for one, each in zip(planned, found, strict=True):
-        groups.setdefault(tuple(label(each) for each in one.label), []).append(each)
+        groups.setdefault(tuple(label(part) for part in one.label), []).append(each)
     rows = [(*name, *_cells(each)) for name, each in groups.items()]
     every = (label("all"), *[BLANK] * 3, *_cells(found))
     heads = ("Runs", "Requests, probably", "at most", "Tokens, probably", "at most", "Money, probably", "at most")
@@ -178,18 +174,17 @@ def report(planned: Sequence[Specification], found: Sequence[Ahead], limits: Lim
 
 def over(found: Sequence[Ahead], limits: Limits) -> list[str]:
     """Which ceilings the runs will reach, probably or perhaps."""
-    total = _total(found)
-    ceilings = (("requests", limits.calls), ("tokens", limits.tokens), ("cost", limits.cost))
-    names = {"requests": "requests are", "tokens": "tokens are", "cost": "in money is"}
-    said = []
-    for name, ceiling in ceilings:
+    total, said = _total(found), []
+    for name, ceiling in (("requests", limits.calls), ("tokens", limits.tokens), ("cost", limits.cost)):
         probably, at_most = getattr(total, name), getattr(total, f"{name}_at_most")
         if ceiling is not None and not at_most <= ceiling:
-            much = f"Probably {probably:,.6g}" if probably > ceiling else f"At most {at_most:,.6g}"
-            end = "will end there" if probably > ceiling else "may end there"
+            much, end = f"Probably {probably:,.6g}", "will end there"
+            if not probably > ceiling:
+                much, end = f"At most {at_most:,.6g}", "may end there"
+            what = "in money is" if name == "cost" else f"{name} are"
             said.append(
-                f"{much} {names[name]} still to come, and the ceiling is {ceiling:g}: the search {end}, and goes on "
-                "when it is given again."
+                f"{much} {what} still to come, and the ceiling is {ceiling:g}: the search {end}, and goes on when it "
+                "is given again."
             )
     return said
 
@@ -199,7 +194,7 @@ def _total(found: Sequence[Ahead]) -> Ahead:
 
 
 def _cells(found: Sequence[Ahead]) -> list[Cell]:
-    total = _total(found)
+    """How many runs there are, and what they will take together."""
     forms = (*[",.0f"] * 4, ".4f", ".4f")
-    cells = (recomputed(n, form) if isfinite(n) else BLANK for n, form in zip(total, forms, strict=True))
+    cells = (recomputed(n, form) if isfinite(n) else BLANK for n, form in zip(_total(found), forms, strict=True))
     return [label(len(found)), *cells]

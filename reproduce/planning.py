@@ -146,11 +146,11 @@ def grid(
     each: Any = (budget, trials, seed, several(start), window, run, bool(endpoints), several(constraints))
     planned = [
         structs.replace(one, arm=name)
-        for name, opened in product(several(arm), measuring)
+        for name, opened in product(several(arm) or [""], measuring)
         for one in plan(method, opened, training, *each)
     ]
     how, found = protocols.protocol(protocol), list[Specification]()
-    for endpoint, words in product(endpoints, several(prompt)):
+    for endpoint, words in product(endpoints, several(prompt) or [""]):
         for said, one in product(temperatures if endpoint.temperature is None else [endpoint.temperature], planned):
             drawn = {} if seed is None else {"seed": seed + one.number}
             by = one.training or (one.table.table if one.table else None)
@@ -158,3 +158,7 @@ def grid(
             asked: Any = (one.window, by, how, words, endpoint.api, one.constraints, one.budget)
             found.append(structs.replace(one, model=runs.model(endpoint.model, space, answers, sent, *asked)))
     return [*{canonical(one.request()): one for one in found or planned}.values()]
+
+
+AXES = tuple(grid.__kwdefaults__ or ())
+"""The arguments of `grid` beside what searches, what measures and who is asked."""

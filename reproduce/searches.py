@@ -40,7 +40,7 @@ from reproduce.benchmarks import AnySpace, AnyTable, Opened
 from reproduce.costs import AnyBound
 from reproduce.errors import UsageError
 from reproduce.forecast import Ahead
-from reproduce.planning import GENIUS, grid
+from reproduce.planning import AXES, GENIUS, grid
 from reproduce.progress import Progress
 from reproduce.published import imagenet
 from reproduce.published.replay import ITERATIONS
@@ -131,7 +131,8 @@ def search(
         HarnessError: a training or the method fails; what was trained is kept, and the same call goes on from there.
         CacheError: there is no answer, a ceiling is reached, or an answer cannot be kept.
     """
-    expect_types(search, locals())
+    said = {**locals()}
+    expect_types(search, said)
     of_endpoint = base_url or fresh or limits not in (None, Limits())
     of_model = (
         complete or of_endpoint or parameters or prompt or protocol or (several(temperature), answers) != ([0], "free")
@@ -147,25 +148,7 @@ def search(
         raise UsageError(f"expected a method or a model, got neither; methods are {', '.join(catalogue.METHODS)}")
     tables = benchmarks.open_tables(table, space)
     chosen = catalogue.method(method or GENIUS)
-    planned = grid(
-        chosen,
-        tables,
-        training,
-        endpoints,
-        budget=budget,
-        trials=trials,
-        seed=seed,
-        start=start,
-        window=window,
-        constraints=constraints,
-        run=run,
-        temperature=temperature,
-        answers=answers,
-        protocol=protocol,
-        prompt=prompt,
-        parameters=parameters,
-        arm=arm,
-    )
+    planned = grid(chosen, tables, training, endpoints, **{name: said[name] for name in AXES})
     settings = partial(_setting, own={chosen.name: chosen}, tables={each.name: each for each in tables})
     for one in planned:
         settings(one)  # refused here, before anything is opened

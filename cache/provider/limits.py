@@ -182,13 +182,13 @@ class _Call:
     Attributes:
         length: bytes of the request.
         tokens: that it counts in a minute.
-        held: what it may take of the ceilings, and the `cost` of that.
+        held: the tokens that it may take of the ceilings, and the `cost` of that.
         began: when it was sent.
     """
 
     length: int
     tokens: int
-    held: Usage
+    held: int
     cost: float
     began: float = 0.0
     thread: int = field(default_factory=threading.get_ident)
@@ -255,8 +255,7 @@ class Spent:
                 bound = Usage(length + self._template, most or 0)
                 held = Usage() if most is None else bound
                 cost = limits.prices[model].of(held) if model in limits.prices else 0.0
-                call, wait_s = _Call(length, bound.tokens, held, cost), 0.0
-                self._refuse(call)
+                call, wait_s = _Call(length, bound.tokens, held.tokens, cost), 0.0
                 if not self._has_room(call):
                     self._lock.wait()
                 elif not (wait_s := self._until_sent(call)):
@@ -267,27 +266,28 @@ class Spent:
                     return call
             self.clock.sleep(wait_s)  # also for no time at all: whoever is to stop is told here
 
-    def _refuse(self, call: _Call) -> None:
-        """Raise CacheError if a call cannot be sent, whatever becomes of those that are underway."""
-        limits = self._limits
-        ceilings = (
-            (self.calls, 1, limits.calls, "calls"),
-            (self.usage.tokens, call.held.tokens, limits.tokens, "tokens"),
-            (self.cost, call.cost, limits.cost, "in money"),
+    def _has_room(self, call: _Call) -> bool:
+        """Whether a call keeps the ceilings even if all that are underway take what they may.
+
+        Raises:
+            CacheError: it does not, whatever becomes of those.
+        """
+        limits, room = self._limits, True
+        tokens, cost = (
+            sum(each) for each in zip((0, 0.0), *((one.held, one.cost) for one in self._underway), strict=True)
         )
-        for used, more, ceiling, unit in ceilings:
+        for used, others, more, ceiling, unit in (
+            (self.calls, 0, 1, limits.calls, "calls"),
+            (self.usage.tokens, tokens, call.held, limits.tokens, "tokens"),
+            (self.cost, cost, call.cost, limits.cost, "in money"),
+        ):
             if ceiling is not None and (used >= ceiling or used + more > ceiling):
                 may = f", and the next request may take {more:g}" if used < ceiling else ""
                 raise CacheError(f"Expected at most {ceiling:g} {unit} in this run, used {used:g}{may}. {KEPT}")
+            room = room and (ceiling is None or used + others + more <= ceiling)
         if self._uncounted:
             raise CacheError(f"{self._uncounted} {KEPT}")
-
-    def _has_room(self, call: _Call) -> bool:
-        """Whether a call keeps the ceilings even if all that are underway take what they may."""
-        tokens = self.usage.tokens + call.held.tokens + sum(each.held.tokens for each in self._underway)
-        cost = self.cost + call.cost + sum(each.cost for each in self._underway)
-        limits = self._limits
-        return (limits.tokens is None or tokens <= limits.tokens) and (limits.cost is None or cost <= limits.cost)
+        return room
 
     def _until_sent(self, call: _Call) -> float:
         """Return the seconds until the last minute has room for a call; one that is too large for any goes alone."""

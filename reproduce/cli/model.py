@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     model.add_argument("--answers", choices=runs.ANSWERS, default="free", help="or held to the space by the server")
     words = f"FILE.md of yours, {runs.PLAIN}, or {runs.PUBLISHED}, in which GPT-4 was asked (default: our own)"
-    model.add_argument("--prompt", default="", metavar="NAME", help=words)
+    model.add_argument("--prompt", nargs="+", default=[], metavar="NAME", help=words)
     model.add_argument("--protocol", nargs="+", default=[], metavar=("NAME", "FIELD=VALUE"), help=PROTOCOL)
     model.add_argument(
         "--parameter", nargs="+", default=[], metavar="NAME=VALUE", help="sent with every request, e.g. max_tokens=512"

@@ -27,8 +27,6 @@ from reproduce.published.replay import ITERATIONS
 from reproduce.report import Report, recomputed
 from reproduce.report.output import add_output_arguments, show
 
-_PLANNED = ("trials", "seed", "start", "constraints", "temperature", "answers", "protocol", "prompt", "arm", "run")
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command line of `search` and `record`."""
@@ -55,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--constraint", action="append", default=[], metavar="BOUNDS", dest="constraints", help=limit)
     model.add_arguments(parser)
     training.add_arguments(parser)
-    what.add_argument("--arm", nargs="+", default=[""], metavar="NAME", help="of what is not to be pooled with others")
+    what.add_argument("--arm", nargs="+", default=[], metavar="NAME", help="of what is not to be pooled with others")
     what.add_argument("--parallel", type=int, default=1, metavar="N", help="trials that go on side by side")
     output = parser.add_argument_group("output")
     output.add_argument("--into", type=path_only, metavar="FILE.jsonl", help="keep what was used; a file grows")
@@ -86,8 +84,9 @@ def _searched(args: argparse.Namespace) -> Report:
     budget = args.budget
     if args.proposals is not None:
         budget = Budget(evaluations=args.budget, proposals=args.proposals)
-    fixed = {"budget": budget, "window": args.window and tuple(args.window)}
-    fixed |= {"parameters": model.parameters(args.parameter), **{name: getattr(args, name) for name in _PLANNED}}
+    fixed = {name: value for name, value in vars(args).items() if name in planning.AXES}
+    fixed |= {"budget": budget, "window": args.window and tuple(args.window)}
+    fixed |= {"parameters": model.parameters(args.parameter)}
     limits = model.limits(args)
     if args.dry_run and args.model:
         planned = planning.grid(catalogue.find(args.method), tables, how, args.model, **fixed)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -17,22 +15,28 @@ from typing import Any
 
 import pytest
 
+from baselines import catalogue
 from cache import cassette
 from cache.errors import CacheError
-from cache.provider.limits import Clock, Limits
+from cache.provider.limits import TEMPLATE, Clock, Limits, prompt_bound
 from cache.record import CHAT
 from cache.store import Store
 from harness.errors import HarnessError
+from harness.loop import Budget
 from harness.run import Run
 from harness.specification import RUN
-from reproduce import search
+from reproduce import open_table, planning, recording, replay_recording, search, searches
 from reproduce.__main__ import main
+from reproduce.answering import Endpoint
+from reproduce.errors import UsageError
 from reproduce.progress import Progress
 from tests.cache.server import Handler, Server, completion, fails, running, says
+from tests.reproduce import unequal
+from tests.reproduce.unequal import TABLE, drawn, proposing
+from tests.schemas import valid
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.network]
 
-TABLE = "nas-bench-201-digits"
 STILL = Clock(now=lambda: 0.0, passing=lambda: 0.0)
 
 
@@ -42,20 +46,6 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     with running() as server:
         server.behaviours = [proposing]
         yield server
-
-
-def drawn(body: dict[str, Any]) -> random.Random:
-    """What is the same for equal requests, whoever asks and when."""
-    return random.Random(hashlib.sha256(json.dumps(body, sort_keys=True).encode()).digest())
-
-
-def proposing(handler: Handler, wait_s: float = 0.004) -> None:
-    """Propose a cell, or none that can be read, or conclude: runs are of unequal length."""
-    draws = drawn(handler.body)
-    time.sleep(draws.random() * wait_s)
-    design = ", ".join(str(draws.randrange(5)) for _ in range(6))
-    said = draws.choices([f"Design: [{design}]", "I had rather not.", "Design: none"], [8, 3, 1])[0]
-    says(completion(said))(handler)
 
 
 def grid(server: Server, folder: Path, **more: Any) -> list[Run]:
@@ -158,9 +148,8 @@ def telling(tokens: int) -> Any:
 
 
 def command(server: Server, folder: Path, *more: str) -> list[str]:
-    given = ["--model", "made-up", "--base-url", server.url, "--space", "nas-bench-201", "--table", TABLE]
     place = ["--into", str(folder / "grid.jsonl"), "--store", str(folder / "store")]
-    return ["record", *given, *place, "--iterations", "3", "--seed", "0", *more]
+    return unequal.command(server.url, *place, "--iterations", "3", "--seed", "0", *more)
 
 
 def test_ctrl_c_waits_for_what_is_underway_and_keeps_it(server: Server, tmp_path: Path) -> None:
@@ -230,3 +219,153 @@ def test_a_number_in_parallel_is_positive(
     assert main(command(server, tmp_path, f"--parallel={number}")) == 2
     assert "a positive number of runs in parallel" in capsys.readouterr().err
     assert not server.asked
+
+
+# -- several of everything ---
+
+
+def test_every_one_with_every_other_is_a_run_in_the_order_of_the_plan(server: Server, tmp_path: Path) -> None:
+    found = grid(
+        server,
+        tmp_path,
+        model=["one", "two", "one"],
+        temperature=[1, 0, 1],
+        arm=["a", "b"],
+        trials=[7, 3],
+        budget=1,
+        parallel=8,
+    )
+    order = [(run.specification.label.model, run.specification.label.temperature) for run in found]
+    assert order == [(name, temperature) for name in ("one", "two") for temperature in (1, 0) for _ in range(4)]
+    assert [(run.specification.arm, run.specification.number) for run in found[:4]] == [
+        ("a", 7), ("a", 3), ("b", 7), ("b", 3),
+    ]  # fmt: skip
+    assert found[0].answers[0] is not None
+    assert [record.key for record in found[0].answers] == [record.key for record in found[2].answers]
+    assert len(server.asked) == len(set(asked(server)))  # arms that ask the same are answered once
+    rows = recording.report(recording.read(tmp_path / "grid.jsonl")).rows
+    assert len(rows) == 8
+    assert {cell.text for row in rows for cell in row if cell.text.startswith("arm ")} == {'arm "a"', 'arm "b"'}
+
+
+def test_tables_of_several_spaces_in_one_search(server: Server, tmp_path: Path) -> None:
+    one, two = tmp_path / "one.csv", tmp_path / "two.csv"
+    one.write_text("a,b,accuracy\nx,x,1\nx,y,2\ny,x,3\ny,y,4\n")
+    two.write_text(
+        "c,d,e,accuracy\n" + "".join(f"{c},{d},{e},{c + d + e}\n" for c in (0, 1) for d in (0, 1) for e in (0, 1))
+    )
+    found = search("random", [one, two], budget=3, into=tmp_path / "both.jsonl", parallel=2)
+    assert [run.specification.target for run in found] == ["one", "two"]
+    assert len(replay_recording(tmp_path / "both.jsonl")) == 2
+    with pytest.raises(UsageError, match="got 2 tables and 3 spaces"):
+        search("random", [one, two], space=["nas-bench-macro"] * 3)
+
+
+def test_models_behind_several_endpoints_and_none_behind_two(
+    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with running() as other:
+        other.behaviours = [proposing]
+        asks = [
+            Endpoint("one", server.url),
+            Endpoint("two", other.url),
+            Endpoint("two", other.url, parameters={"top_p": 1}),
+        ]
+        found = grid(server, tmp_path, model=asks, parallel=4, fresh=True)
+        assert {body["model"] for body in server.asked} == {"one"}
+        assert {body["model"] for body in other.asked} == {"two"}
+        assert len(found) == 18
+        requests = len(server.asked) + len(other.asked)
+        assert f"{requests} requests sent" in capsys.readouterr().err
+        again = grid(server, tmp_path, model=asks, parallel=4, fresh=True)
+        assert [run.trajectory for run in again] == [run.trajectory for run in found]
+        assert len(server.asked) + len(other.asked) == requests
+        with pytest.raises(UsageError, match="got one behind two"):
+            grid(server, tmp_path, model=[Endpoint("one", server.url), Endpoint("one", other.url)])
+
+
+@pytest.mark.parametrize("trials", [[], [-1], [1000], ["1"], 0, [0.0]])
+def test_numbers_of_trials_are_those_that_a_model_has_samples_for(trials: Any, server: Server, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="trials"):
+        grid(server, tmp_path, trials=trials)
+    assert not server.asked
+
+
+def test_trials_by_their_numbers_as_they_are_printed(
+    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command(server, tmp_path, "--trials", "3-4")) == 0
+    assert [one.specification.number for one in recording.read(tmp_path / "grid.jsonl")] == [2, 3]
+    with pytest.raises(SystemExit, match="2"):
+        main(command(server, tmp_path, "--trials", "some"))
+    assert "expected a number, or two such as 11-20, got some" in capsys.readouterr().err
+
+
+# -- what it will take ---
+
+
+def foretold(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[list[dict[str, Any]], list[str]]:
+    assert main([*arguments, "--dry-run", "--format", "json"]) == 0
+    printed = valid(capsys.readouterr().out)
+    rows = [{key: cell["value"] for key, cell in row.items()} for row in printed["rows"]]
+    return rows, printed["notes"]
+
+
+def test_a_dry_run_says_what_asking_will_take_and_sends_nothing(
+    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prices = tmp_path / "prices.json"
+    prices.write_text('{"made-up": {"prompt": 1000000, "completion": 0}}')
+    arguments = command(server, tmp_path, "--trials", "4", "--temperature", "0", "1")
+    (cold, warm, every), notes = foretold(capsys, *arguments)
+    assert not server.asked
+    assert [row["runs"] for row in (cold, warm, every)] == [4, 4, 8]
+    assert (every["requests"], every["requests_at_most"]) == (8 * 3, 8 * 6)
+    assert (every["tokens"], every["tokens_at_most"], every["cost"]) == (None, None, None)  # nothing bounds them
+    bounded = [*arguments, "--parameter", "max_tokens=64", "--prices", str(prices), "--max-calls", "10"]
+    (*_, every), notes = foretold(capsys, *bounded)
+    assert 0 < every["tokens"] < every["tokens_at_most"]
+    assert every["cost"] < every["tokens"]  # answers cost nothing
+    assert "Probably 24 requests are still to come, and the ceiling is 10: the search will end there" in notes[-1]
+
+
+def test_what_is_kept_is_not_foretold_and_earlier_answers_say_how_much_is_probable(
+    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command(server, tmp_path, "--trials", "6")) == 0
+    capsys.readouterr()
+    (row, every), _ = foretold(capsys, *command(server, tmp_path, "--trials", "6"))
+    assert row["requests"] == every["requests_at_most"] == every["tokens"] == 0
+    (row, every), _ = foretold(capsys, *command(server, tmp_path, "--trials", "8", "--parameter", "max_tokens=64"))
+    ended = [one.ended for one in recording.read(tmp_path / "grid.jsonl")]
+    proposals = sum(each.answers for each in ended) / sum(each.evaluated for each in ended)
+    assert row["requests"] == pytest.approx(8 * min(6, 3 * proposals))
+    sent = len(server.asked)
+    assert main(command(server, tmp_path, "--trials", "8", "--parameter", "max_tokens=64")) == 0
+    assert 0.5 * (len(server.asked) - sent) < row["requests"] < 2 * (len(server.asked) - sent)
+    assert len(server.asked) - sent <= row["requests_at_most"]
+
+
+def test_no_request_is_larger_than_was_foretold(server: Server, tmp_path: Path) -> None:
+    """At most is at most, also of the longest answers, all of them rejected."""
+    server.behaviours = [says({**completion("x" * 64), "usage": None})]
+    opened = [open_table(TABLE)]
+    endpoints = [Endpoint("made-up", server.url)]
+    budget = Budget(evaluations=3, proposals=6)
+    given: dict[str, Any] = {"budget": budget, "parameters": {"max_tokens": 64}}
+    planned = planning.grid(catalogue.find("genius"), opened, None, endpoints, **given)
+    [ahead] = searches.ahead(planned, opened, Limits(), store=tmp_path / "other")
+    grid(server, tmp_path, trials=1, temperature=0, seed=None, **given)
+    assert len(server.asked) == ahead.requests_at_most == 6
+    assert sum(prompt_bound(body) + TEMPLATE + 64 for body in server.asked) <= ahead.tokens_at_most
+
+
+def test_a_ceiling_that_will_end_the_search_is_named_before_anything_is_sent(
+    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.behaviours = [telling(30)]
+    assert main(command(server, tmp_path, "--max-calls", "2")) == 2
+    said = capsys.readouterr().err
+    assert said.index("Probably 3 requests are still to come, and the ceiling is 2") < said.index("2 requests sent")
+    assert main(command(server, tmp_path, "--max-calls", "100")) == 0
+    assert "still to come" not in capsys.readouterr().err
