@@ -65,13 +65,12 @@ def search(
     told = _told(table, space.size, constraints) if many else table.accuracy
     found = []
     for start in range(0, len(trials), CHUNK):
-        chunk, proposals = trials[start : start + CHUNK], None
+        chunk = trials[start : start + CHUNK]
         if many is not None:
             with blaming(method.name):
-                proposals = _as_arrays(many(space, Streams(seed, chunk)), told, budget, len(chunk))
-        if proposals is not None and table.places is not None:
-            proposals = np.where(proposals < 0, -1, table.rows_of(proposals)).astype(np.int32)
-        if proposals is None:
+                places = _as_arrays(many(space, Streams(seed, chunk)), told, budget, len(chunk))
+            proposals = np.where(places < 0, -1, table.rows_of(places)).astype(np.int32)
+        else:
             proposals = _one_by_one(method, problem, table, budget, chunk, seed)
         found.append((proposals, *_incumbents(proposals, table.accuracy, budget)))
     courses, incumbents, reached = zip(*found, strict=True)
@@ -107,10 +106,8 @@ def _one_by_one(
     return _stack([np.array([course], dtype=np.int32) for course in courses])
 
 
-def _as_arrays(
-    optimizer: ArrayOptimizer, told: NDArray[np.float64], budget: Budget, trials: int
-) -> NDArray[np.int32] | None:
-    """(trials, steps) places in the space of what was evaluated, as in `Courses`; None if no rejection can be told.
+def _as_arrays(optimizer: ArrayOptimizer, told: NDArray[np.float64], budget: Budget, trials: int) -> NDArray[np.int32]:
+    """(trials, steps) places in the space of what was evaluated, as in `Courses`.
 
     In a step every trial proposes until it has an accuracy, each at its own pace: all have evaluated as many then, so
     that what a method has learned is as old in all of them.
@@ -133,8 +130,6 @@ def _as_arrays(
             asking = asking[going[asking]]
             if not len(asking):
                 break
-            if not hasattr(optimizer, "reject"):
-                return None
             optimizer.reject(asking)
         steps[step, going] = proposed[going]
         if budget.unique is not None:
