@@ -284,16 +284,12 @@ class Genius:
 
     def _feedback(self, outcomes: Sequence[Trial]) -> str:
         """What is said of the rejected designs of an answer; of several, of each."""
-        rejected = [each for each in outcomes if isinstance(each, Rejected)]
-        said = [self._prompts.write_feedback(each) for each in rejected]
-        if self._prompts.proposals > 1:
-            said = [
-                f"{self._prompts.write_design(self._space, each.architecture)}: {text}"
-                if each.architecture and text
-                else text
-                for each, text in zip(rejected, said, strict=True)
-            ]
-        return "\n".join(filter(None, said))
+        said = []
+        for each in outcomes:
+            if isinstance(each, Rejected) and (text := self._prompts.write_feedback(each)):
+                named = self._prompts.proposals > 1 and each.architecture
+                said.append(f"{self._prompts.write_design(self._space, named)}: {text}" if named else text)
+        return "\n".join(said)
 
     def _statement(self) -> str:
         """The problem, or all experiments so far, and how an answer is to hold its design."""

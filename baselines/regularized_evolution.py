@@ -26,8 +26,6 @@ from harness.protocol import Evaluated, Method, Proposal, Trial
 from harness.streams import Stream, Streams
 from tables.space import Architecture, Space
 
-BLOCK = 16  # children whose random numbers are drawn at once, which is faster
-
 
 class Settings(NamedTuple):
     """How a library evolves.
@@ -128,9 +126,6 @@ class RegularizedEvolutionArrays:
         self._cardinalities, self._strides = np.array(space.cardinalities), np.array(space.strides)
         self._groups = np.array([len(group.slots) for group in space.groups])
         self._firsts = np.cumsum(self._groups) - self._groups
-        tournament, mutation = settings.draws(len(self._strides))
-        self._draws = np.zeros((len(streams), BLOCK, tournament + mutation))
-        self._used = np.full(len(streams), BLOCK)  # children whose numbers are used up
         self._next = streams.indices(space.size)
 
     def ask(self) -> NDArray[np.int64]:
@@ -144,12 +139,8 @@ class RegularizedEvolutionArrays:
         if told < population:
             self._next[rows] = self._streams.indices(self._space.size, rows)
             return
-        if len(empty := rows[self._used[rows] == BLOCK]):
-            numbers = self._streams.uniform(BLOCK * self._draws.shape[2], empty)
-            self._draws[empty], self._used[empty] = numbers.reshape(len(empty), BLOCK, -1), 0
-        draws = self._draws[rows, self._used[rows]]
-        self._used[rows] += 1
-        tournament, _ = self._settings.draws(len(self._strides))
+        tournament, mutation = self._settings.draws(len(self._strides))
+        draws = self._streams.uniform(tournament + mutation, rows)
         if self._settings.distinct:
             age = np.argsort(draws[:, :tournament], axis=1, kind="stable")[:, : self._settings.sample]
         else:

@@ -8,10 +8,9 @@ As a line of canonical JSON a record is
 The key is the SHA-256 of `question`, the digest is the SHA-256 of `{"key", "reply"}`: together they cover every byte
 that is ever returned, so neither a request nor an answer can be edited unnoticed. Where rules rewrote the request for
 its key (`cache.rewriting`), `question` holds it as rewritten, and `reply` also the `request` as it was sent and its
-`rewrites`, the rules. Canonical JSON has one form, so
-reading verifies question and reply as they stand in the line. Lines of the first version end with a sketch of the
-question, which served to find the nearest record; they are read, and written without it. A line is read only if it is
-byte for byte what is written of the record in it.
+`rewrites`, the rules. Canonical JSON has one form, so reading verifies question and reply as they stand in the line.
+Lines of the first version end with a sketch of the question, which served to find the nearest record; they are read,
+and written without it. A line is read only if it is byte for byte what is written of the record in it.
 """
 
 from __future__ import annotations

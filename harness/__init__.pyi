@@ -2,6 +2,7 @@ from harness import conformance as conformance
 from harness import spaces as spaces
 from harness import text as text
 from harness import training as training
+from harness.constraints import Bound as Bound
 from harness.constraints import Constraint as Constraint
 from harness.constraints import MacsWindow as MacsWindow
 from harness.constraints import novel as novel

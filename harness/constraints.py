@@ -7,10 +7,8 @@ evaluation.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -49,13 +47,11 @@ class MacsWindow:
 Costs: TypeAlias = Mapping[str, Callable[[Architecture], "float | None"]]
 """What gives each cost of an architecture, by name; None where a table lacks the architecture."""
 
-WORDS = {
-    "macs": "multiply-accumulates",
-    "macs_thop": "multiply-accumulates (by the rule of thop)",
-    "params": "parameters",
-    "flops": "multiply-accumulates",
-}
-"""What a number of each cost counts; any other cost goes by its name."""
+WORDS = {"params": "parameters", **dict.fromkeys(("macs", "flops"), "multiply-accumulates")}
+"""What a number of a cost counts; any other cost goes by its name."""
+
+_NUMBER, _NAME = r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,2})?)", r"([^\W\d]\w*)"
+_BOUND = re.compile(f"(?:{_NUMBER}<=)?{_NAME}(?:<={_NUMBER})?", re.ASCII)
 
 
 class Bound(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -78,37 +74,20 @@ class Bound(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
         Raises:
             HarnessError: it is something else, or leaves nothing between its bounds.
         """
-        parts = [part.strip() for part in re.split("(<=|>=)", text)]
-        if ">=" in parts:
-            parts.reverse()
-        with suppress(ValueError):
-            match parts:
-                case [cost, ">=" | "<=", high] if _NAME.fullmatch(cost):
-                    return cls(cost, high=_number(high))
-                case [low, ">=" | "<=", cost] if _NAME.fullmatch(cost):
-                    return cls(cost, low=_number(low))
-                case [low, (">=" | "<=") as sign, cost, again, high] if sign == again and _NAME.fullmatch(cost):
-                    bound = cls(cost, _number(low), _number(high))
-                    if (bound.low or 0) <= (bound.high or 0):
-                        return bound
-        raise HarnessError(
-            f"expected a constraint such as macs<=60e6 or 300e6<=macs<=330e6, the lower bound first, got {text[:200]!r}"
-        )
+        written = "".join(text.split())
+        match = _BOUND.fullmatch("<=".join(reversed(written.split(">="))))
+        name, ends = (match[2], (match[1], match[3])) if match else ("", (None, None))
+        low, high = (None if end is None else float(end) for end in ends)
+        if low is high is None or (low is not None and high is not None and low > high):
+            example = "macs<=60e6 or 300e6<=macs<=330e6, the lower bound first"
+            raise HarnessError(f"expected a constraint such as {example}, got {text[:200]!r}")
+        return cls(name, low, high)
 
     def __str__(self) -> str:
         low, high = (f"{each:,.12g}" for each in (self.low or 0, self.high or 0))
         least, most = f"at least {low}", f"at most {high}"
         said = least if self.high is None else most if self.low is None else f"from {low} to {high}"
         return f"{said} {WORDS.get(self.cost, self.cost)}"
-
-
-_NAME = re.compile(r"[^\W\d]\w*")
-
-
-def _number(text: str) -> float:
-    if not math.isfinite(number := float(text)):
-        raise ValueError(text)
-    return number
 
 
 @dataclass(frozen=True)

@@ -48,19 +48,11 @@ def known(space: Space, opened: Opened | None = None, on: Benchmark | None = Non
         counted = cache(count)
         found |= {name: _counted(counted, name) for name in Cost._fields}
     if opened is not None:
-        found |= {name: _of_column(opened, name) for name in opened.table.costs}
+        architectures = [*map(tuple, opened.table.architectures_at(range(len(opened.table))).tolist())]
+        for name in opened.table.costs:
+            column = opened.table.column(name)
+            found[name] = dict(zip(architectures, () if column is None else column.tolist(), strict=True)).get
     return found
-
-
-def _of_column(opened: Opened, name: str) -> Callable[[Architecture], float | None]:
-    column = opened.table.column(name)
-
-    @cache
-    def look_up(architecture: Architecture) -> float | None:
-        row = opened.table.row_of(architecture)
-        return None if column is None or row is None else float(column[row])
-
-    return look_up
 
 
 def _counted(cost: Callable[[Architecture], Cost], name: str) -> Callable[[Architecture], float | None]:

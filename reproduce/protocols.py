@@ -15,8 +15,6 @@ from genius_replay.advice import unknown
 from harness.specification import Protocol
 from reproduce.arguments import several
 from reproduce.errors import UsageError
-from tables.errors import InvalidArchitecture
-from tables.space import Space
 
 _SCRIPT = Protocol(repeats="evaluated", form="list")
 _WIDTHS = msgspec.structs.replace(_SCRIPT, vocabulary="widths")
@@ -65,16 +63,12 @@ form='list', proposals=1)
         raise UsageError(f"expected fields of a protocol as docs/record.md lists them, got one: {error}") from None
 
 
-def refuse_unfit(how: Protocol, space: Space, answers: str) -> None:
-    """Refuse a protocol that contradicts itself, the space, or the way in which answers are held to it.
+def refuse_unfit(how: Protocol, answers: str) -> None:
+    """Refuse a protocol that contradicts itself, or the way in which answers are held to the space.
 
     Raises:
         UsageError: it does.
     """
-    try:
-        space.written(how.vocabulary)
-    except InvalidArchitecture as error:
-        raise UsageError(f"{error}; write choices by another vocabulary") from None
     decided = ("form", "vocabulary", "rationale", "proposals")  # by the server, where it holds answers to the space
     changed = [name for name in decided if getattr(how, name) != getattr(Protocol(), name)]
     if answers != "free" and changed:

@@ -241,7 +241,12 @@ def report(found: Sequence[Recorded]) -> Report:
     notes = [
         "An answer that is rejected is told back to the model with the reason, and counts as a proposal.",
         *(_without(group) for group in groups if any(one.ended.selected is None for one in group.runs)),
-        *sorted({note for one in found for note in _asked(one)}),
+        *(
+            [PROSE]
+            if any(one.specification.model and one.specification.model.protocol.form == "prose" for one in found)
+            else []
+        ),
+        *([LOCAL] if any(is_published(one.specification.model) for one in found) else []),
         *sorted({_written(one) for one in found}),
         *sorted({f"{', '.join(map(str, one.specification.label))}: {SUPERSEDED}" for one in found if superseded(one)}),
     ]
@@ -279,6 +284,11 @@ def _mean(values: Sequence[float | None]) -> Cell:
     return recorded(sum(known) / len(known), ".2f") if known else BLANK
 
 
+PROSE = "Answers in prose are read by a program, in the place of the person who read those of GPT-4."
+LOCAL = (
+    "Asked in the words in which GPT-4 was, which have no licence: pass on what `recordings FILE --public NEW.jsonl` "
+    "writes. They have nothing to say to an answer that cannot be read: the same was asked again."
+)
 SUPERSEDED = "superseded, the prompt describes another network than the table measures"
 
 
@@ -292,18 +302,6 @@ def superseded(one: Recorded) -> bool:
 def _without(group: Pool) -> str:
     without = sum(one.ended.selected is None for one in group.runs)
     return f"{', '.join(map(str, group.label))}: in {without} of {len(group.runs)} runs nothing was evaluated"
-
-
-def _asked(one: Recorded) -> Iterator[str]:
-    """How a model was asked, where that is not in this project's words and form."""
-    asked = one.specification.model
-    if asked is not None and asked.protocol.form == "prose":
-        yield "Answers in prose are read by a program, in the place of the person who read those of GPT-4."
-    if is_published(asked):
-        yield (
-            "Asked in the words in which GPT-4 was, which have no licence: pass on what `recordings FILE --public "
-            "NEW.jsonl` writes. They have nothing to say to an answer that cannot be read: the same was asked again."
-        )
 
 
 def _written(one: Recorded) -> str:

@@ -177,14 +177,15 @@ def model(
 
     Raises:
         HarnessError: there is none of this name.
-        UsageError: the protocol does not fit the space, the wording or the way to answer; there is no such prompt; or a
+        InvalidArchitecture: the space has no such vocabulary as the protocol says.
+        UsageError: the protocol does not fit the wording or the way to answer; there is no such prompt; or a
             parameter is one by which answers are held to the space, or they cannot be.
         DataMissing: the published wording has not been fetched.
     """
     as_gpt_4 = prompt == PUBLISHED
     if as_gpt_4:
         how = as_published(how, space.name)
-    refuse_unfit(how, space, answers)
+    refuse_unfit(how, answers)
     if as_gpt_4 and constraints:
         raise UsageError(f"expected no constraint with the prompt {PUBLISHED}, which says what was said then, got one")
     if as_gpt_4:

@@ -24,8 +24,6 @@ from tables.errors import InvalidArchitecture
 Architecture: TypeAlias = tuple[int, ...]
 """One index into the choices of each slot, in the order of the slots."""
 
-_WIDTH = re.compile(r"(\d+)(?: channels)?")
-
 
 @dataclass(frozen=True)
 class Slot:
@@ -159,13 +157,13 @@ class Space:
             return self._native_choices
         if vocabulary == "names":
             return tuple(slot.choices for slot in self.slots)
-        widths = [[_WIDTH.fullmatch(name) for name in slot.choices] for slot in self.slots]
-        if lacking := [slot for slot, found in zip(self.slots, widths, strict=True) if not all(found)]:
+        try:
+            return tuple(tuple(int(name.removesuffix(" channels")) for name in slot.choices) for slot in self.slots)
+        except ValueError:
+            names = ", ".join(dict.fromkeys(name for slot in self.slots for name in slot.choices))
             raise InvalidArchitecture(
-                f"{self.name}: expected choices that are widths, such as '64 channels' or '64', got in "
-                f"{lacking[0].name} {', '.join(lacking[0].choices)}"
-            )
-        return tuple(tuple(int(each[1]) for each in slot if each) for slot in widths)
+                f"{self.name}: expected choices that are widths, such as '64 channels' or '64', got {names[:99]}"
+            ) from None
 
     def to_native(self, architecture: Sequence[int]) -> str:
         """Write an architecture as the benchmark's own key.

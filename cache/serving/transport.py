@@ -95,14 +95,14 @@ def _growing(into: Path) -> Iterator[Store]:
     except OSError as error:
         why = "another recording goes on" if isinstance(error, BlockingIOError) else error.strerror
         raise CacheError(f"Expected to record into {into}, got: {why}. Name another file.") from None
-    with alone:
-        with Store(folder) as store:
-            try:
-                yield store
-            finally:
-                if len(store):
-                    cassette.grow(into, store.export().values())
-        shutil.rmtree(folder)
+    with alone, ExitStack() as afterwards, Store(folder) as store:
+        try:
+            yield store
+        finally:
+            if len(store):
+                cassette.grow(into, store.export().values())
+            if not any(folder.glob("*.answer")):  # which could not be kept, and waits there
+                afterwards.callback(shutil.rmtree, folder)
 
 
 # -- in the place of a network ---

@@ -6,15 +6,12 @@ which `harness.text.published` reads; `write` states a design in each of the `LA
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import TypeAlias
 
 from tables.errors import InvalidArchitecture
 from tables.space import Architecture, Space
-
-_WIDTH = re.compile(r"(\d+) channels")
 
 _Vocabulary: TypeAlias = tuple[tuple[str, ...], ...]
 """How the choices of each slot are written."""
@@ -42,7 +39,7 @@ def from_any(space: Space, text: str) -> Architecture:
     entries = _entries(text)
     if len(entries) == 1 and entries[0].isdigit() and len(space.slots) > 1:
         entries = list(entries[0])
-    vocabularies = _vocabularies(space)
+    vocabularies = [*_vocabularies(space)]
     readings = {reading for written in vocabularies if (reading := _look_up(entries, written)) is not None}
     if not readings:
         raise InvalidArchitecture(
@@ -57,13 +54,11 @@ def from_any(space: Space, text: str) -> Architecture:
     return readings.pop()
 
 
-def _vocabularies(space: Space) -> tuple[_Vocabulary, ...]:
-    """The symbols, the names and the widths of the choices; widths equal names where choices are no widths."""
-    return (
-        tuple(tuple(map(str, space.symbols(range(len(slot.choices))))) for slot in space.slots),
-        tuple(slot.choices for slot in space.slots),
-        tuple(tuple(_WIDTH.sub(r"\1", name) for name in slot.choices) for slot in space.slots),
-    )
+def _vocabularies(space: Space) -> Iterator[_Vocabulary]:
+    """The symbols, the names and, if they have any, the widths of the choices."""
+    for vocabulary in ("symbols", "names", "widths"):
+        with suppress(InvalidArchitecture):
+            yield tuple(tuple(map(str, written)) for written in space.written(vocabulary))
 
 
 def _entries(text: str) -> list[str]:

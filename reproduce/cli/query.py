@@ -1,4 +1,4 @@
-"""`python -m reproduce query`: one architecture, or the best of a table, with ranks, costs, and who proposed it."""
+"""`python -m reproduce query`: an architecture, the best of a table or its front; ranks, costs, who proposed it."""
 
 from __future__ import annotations
 
@@ -105,8 +105,8 @@ def report(
     notes = []
     if fronts:
         notes.append(
-            f"Nothing in the table is as accurate at fewer {WORDS.get(str(pareto), str(pareto))}; of one network that "
-            "stands there several times the first is shown."
+            f"Nothing in the table is as accurate at a lower cost ({WORDS.get(str(pareto), str(pareto))}); a network "
+            "that is there several times is shown once."
         )
     if table == IMAGENET:
         notes.append(f"No table has accuracies of {IMAGENET}, so that they and ranks are blank; costs are computed.")
@@ -136,18 +136,16 @@ def _fronts(opened: Opened, cost: Callable[[Architecture], float | None]) -> dic
     every = [*map(tuple, table.architectures_at(range(len(table))).tolist())]
     values = np.array([cost(each) for each in every], dtype=np.float64)
     told, test = (costs.front(values, accuracy) for accuracy in (table.accuracy, opened.held_out.test))
-    found, seen = dict[Architecture, str](), set[object]()
+    found: dict[object, tuple[Architecture, str]] = {}
     for row in sorted(np.flatnonzero(told | test), key=lambda row: (values[row], -opened.held_out.test[row])):
         by = " and ".join(name for name, on in (("search sees", told), ("test", test)) if on[row])
-        same = (space.network(every[row]), values[row], table.accuracy[row], opened.held_out.test[row], by)
-        if same not in seen:
-            seen.add(same)
-            found[every[row]] = by
-    return found
+        same = (space.network(every[row]), values[row], table.accuracy[row], opened.held_out.test[row])
+        found.setdefault(same, (every[row], by))
+    return dict(found.values())
 
 
 def _cost(value: float | None) -> Cell:
-    return BLANK if value is None else recomputed(int(value) if value.is_integer() else value, ",.12g")
+    return BLANK if value is None else recomputed(int(value) if float(value).is_integer() else value, ",.12g")
 
 
 def _row(

@@ -18,6 +18,7 @@ from cache.provider.limits import PRICES, read_prices, usage_of
 from cache.record import Record
 from genius_replay.console import say
 from genius_replay.options import Parser, add_command, infile, path_only
+from harness.specification import RUN
 from reproduce import named, recording
 from reproduce.errors import UsageError
 from reproduce.named import Opened
@@ -30,7 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     made = add_command(actions, "list", "runs by name, and what they found", "mine.jsonl")
     made.add_argument("files", type=infile, nargs="+", metavar="FILE")
     made = add_command(actions, "show", "answers of a run, whole", "mine.jsonl smollm2/nas-bench-macro:2:3.1")
-    made.add_argument("names", nargs="+", metavar="[FILE] NAME", help="RUN or RUN:ITERATION.TURN; published: no FILE")
+    made.add_argument(
+        "names", nargs="+", metavar="NAME", help="RUN or RUN:ITERATION.TURN, behind the FILE; a published one without"
+    )
     made = add_command(actions, "split", "a file for each run, model, table or label", "mine.jsonl --into parts")
     made.add_argument("file", type=infile, metavar="FILE")
     made.add_argument("--by", choices=named.BY, default="run", help="what is kept together")
@@ -78,7 +81,8 @@ def run(args: argparse.Namespace) -> int:
         left, gone = Opened(args.file).without(args.names)
         _write({args.into: left})
         billed = sum(usage.tokens for record in gone if (usage := usage_of(record.answer)))
-        say(f"left out: {len(gone)} records, billed for {billed:,} tokens; {args.file} still has them")
+        count = sum(record.kind == RUN for record in gone)
+        say(f"left out: {count} runs, {len(gone)} records, billed for {billed:,} tokens; {args.file} still has them")
     elif args.action == "diff":
         differs = named.difference(Opened(args.left), Opened(args.right))
         say("\n".join(differs) or "no run differs")

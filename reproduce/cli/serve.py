@@ -146,7 +146,7 @@ def found(written: str) -> LocalModel:
     except OSError as error:
         named = f"one of {', '.join(MODELS)}, or the path of a GGUF file"
         raise UsageError(f"serve: expected {named}, got {written} ({error.strerror}){meant(written, MODELS)}") from None
-    name = re.sub(r"[^\w.-]+", "-", path.stem, flags=re.ASCII)
+    name = re.sub(r"[^\w.-]+", "-", path.stem, flags=re.ASCII).strip("-") or "model"
     return LocalModel(name, str(path), hashlib.sha256(content).hexdigest(), "")
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import openai
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cache import cassette
 from cache.__main__ import main
@@ -75,6 +77,24 @@ def test_cassettes_and_stores_keep_the_rules(tmp_path: Path) -> None:
         assert store.rules() == {RULES}
         assert store.verify() == []
         assert store.export().digest == content.digest
+
+
+TEXTS = st.lists(st.text("2026-11 ia=0f$d", max_size=30) | st.just(FIRST), min_size=1, max_size=4)
+
+
+@settings(max_examples=30)
+@given(asked=st.lists(TEXTS, max_size=6), named=st.lists(st.sampled_from(RULES), max_size=2, unique=True))
+def test_whatever_was_rewritten_comes_back_and_gives_the_same_bytes(
+    asked: list[list[str]], named: list[tuple[str, str]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("values")
+    records = [Record({"of": texts}, {"n": n}, n, rewrites=tuple(named)) for n, texts in enumerate(asked)]
+    cassette.write(folder / "one", records)
+    read = cassette.read(folder / "one", exact=True)
+    assert dict(read) == {record.key: record for record in records}
+    assert read.rules() <= {tuple(named)}
+    cassette.write(folder / "two", [Record.from_line(record.to_line()) for record in read.values()])
+    assert (folder / "one").read_bytes() == (folder / "two").read_bytes()
 
 
 def test_a_client_asks_with_the_request_and_finds_by_the_rules() -> None:

@@ -173,18 +173,17 @@ def test_what_is_no_protocol_is_refused(words: list[str], message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("how", "space", "answers", "message"),
+    ("how", "answers", "message"),
     [
-        (Protocol(vocabulary="widths"), "nas-bench-201", "free", "got in 0→1 none, skip_connect"),
-        (Protocol(form="list", vocabulary="widths"), SPACE.name, "gbnf", "with another form and vocabulary than"),
-        (Protocol(proposals=2), SPACE.name, "json-schema", "with another proposals than the default, got json-schema"),
-        (Protocol(form="list", rationale=True), SPACE.name, "free", "which has no place for one"),
-        (Protocol(form="prose", proposals=2), SPACE.name, "free", "got proposals=2 vocabulary=symbols"),
+        (Protocol(form="list", vocabulary="widths"), "gbnf", "with another form and vocabulary than"),
+        (Protocol(proposals=2), "json-schema", "with another proposals than the default, got json-schema"),
+        (Protocol(form="list", rationale=True), "free", "which has no place for one"),
+        (Protocol(form="prose", proposals=2), "free", "got proposals=2 vocabulary=symbols"),
     ],
 )
-def test_a_protocol_that_contradicts_is_refused(how: Protocol, space: str, answers: str, message: str) -> None:
+def test_a_protocol_that_contradicts_is_refused(how: Protocol, answers: str, message: str) -> None:
     with pytest.raises(UsageError) as raised:
-        refuse_unfit(how, spaces.find(space).SPACE, answers)
+        refuse_unfit(how, answers)
     assert message in str(raised.value)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from cache.errors import EndpointError
 from cache.key import JSON
-from cache.provider.answer import LARGEST_BYTES, read_answer
+from cache.provider.answer import LARGEST_BYTES, read_answer, read_verbatim
 from cache.provider.limits import Usage, usage_of
 from cache.record import Record
 from tests.cache.records import chat_request
@@ -309,3 +309,26 @@ def test_nothing_that_an_endpoint_sends_raises_anything_else(
         return
     usage_of(answer.body)
     Record(chat_request("one"), answer.kept()).to_line()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"input_tokens": 7, "output_tokens": 3},  # Responses, and Anthropic's messages
+        {"input_tokens": 7, "output_tokens": 3, "total_tokens": 10},
+        {"prompt_tokens": 7, "completion_tokens": 3},
+    ],
+)
+def test_the_tokens_of_every_interface_are_read(said: dict[str, JSON]) -> None:
+    assert usage_of({"usage": said}) == Usage(7, 3)
+    assert usage_of({"content_type": "application/json", "text": json.dumps({"usage": said})}) == Usage(7, 3)
+
+
+def test_what_another_interface_answers_is_kept_as_its_text() -> None:
+    whole = read_verbatim(b'{"output": []}', "application/json", whole=True)
+    assert whole.kept() == {"content_type": "application/json", "text": '{"output": []}'}
+    odd = read_verbatim(b"\xff{}", "application/json", whole=True).kept()
+    assert odd["unreadable"] == "Expected an answer that can be read, got bytes that are not UTF-8."
+    for content, holds in ((b"{}", False), (b"event: error\ndata: {}", True), (b" " * (LARGEST_BYTES + 1), True)):
+        with pytest.raises(EndpointError, match="Expected a whole answer"):
+            read_verbatim(content, "application/json", whole=holds)

@@ -22,7 +22,7 @@ import pytest
 
 from cache import cassette
 from cache.__main__ import main
-from cache.errors import CorruptRecord
+from cache.errors import CacheError, CorruptRecord
 from cache.provider.endpoint import OpenAITransport
 from cache.provider.limits import Limits
 from cache.serving.responder import SAMPLE, Answered, Responder
@@ -448,6 +448,35 @@ def test_what_a_killed_recording_was_answered_is_not_asked_again(upstream: Serve
     assert len(upstream.asked) == 2
     assert len(cassette.read(into, exact=True)) == 2
     assert [path.name for path in tmp_path.iterdir() if "mine" in path.name] == ["mine.jsonl"]
+
+
+def test_an_answer_that_could_not_be_kept_waits_for_the_next_recording(
+    upstream: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def record() -> int:
+        asked = OpenAITransport(upstream.url, "none")
+        with responding([], into=tmp_path / "mine.jsonl", upstream=asked) as responder:
+            body = json.dumps(chat_request("One.")).encode()
+            return responder.answer("POST", "/v1/chat/completions", {}, body).status
+
+    def full(*_: object) -> bool:
+        raise CacheError("Expected to write the store, got: No space left on device.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "put", full)
+        assert record() == 400
+    assert record() == 200
+    assert len(upstream.asked) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.jsonl"]
+
+
+def test_a_recording_that_records_nothing_leaves_nothing(file: Path) -> None:
+    upstream = "--record", "--upstream", "http://127.0.0.1:1/v1"
+    assert run(file.with_name("new.jsonl"), *upstream, "--", "no-such-program") == 2
+    damaged = file.with_name("damaged.jsonl")
+    damaged.write_text("no cassette")
+    assert run(damaged, *upstream, "--", "true") == 2
+    assert {path.name for path in file.parent.glob("*.jsonl*")} == {"two.jsonl", "damaged.jsonl"}
 
 
 PROGRAM = """

@@ -220,6 +220,15 @@ def test_an_endpoint_is_asked_by_its_name_in_a_file(server: Server, described: P
     assert "/v1/deployments/mine/chat/completions?api-version=2024-10-21" in into.read_text()
 
 
+def test_without_a_name_all_endpoints_of_a_file_are_asked(server: Server, described: Path, tmp_path: Path) -> None:
+    into = tmp_path / "mine.jsonl"
+    assert main(command(server, into, "--endpoints", str(described), "--temperature", "1")) == 0
+    asked = [(body["model"], body.get("temperature")) for body in server.asked]
+    assert asked == [("small", None)] * 3 + [("gpt-4o", 1)] * 3
+    assert ["api-key" in headers for headers in server.headers] == [False] * 3 + [True] * 3
+    assert len(recording.replay_recording(into)) == 2
+
+
 def test_an_endpoint_shows_neither_where_it_is_nor_its_headers(described: Path) -> None:
     found = read_endpoints(described)
     assert repr(found) == "{'local': <Endpoint small: chat>, 'azure': <Endpoint gpt-4o: chat>}"
@@ -351,3 +360,11 @@ def test_a_tool_call_of_the_interface_responses_is_read(server: Server, tmp_path
 def test_every_way_to_answer_is_in_the_page() -> None:
     page = (Path(__file__).parents[3] / "docs" / "record.md").read_text("utf-8")
     assert all(f"`{way}`" in page for way in runs.ANSWERS if way != "free")
+
+
+def test_a_response_that_cannot_be_read_is_kept_and_rejected(server: Server, tmp_path: Path) -> None:
+    server.behaviours = [says(b'\xff{"output": []}'), lambda handler: says(response(cell(handler)))(handler)]
+    into = tmp_path / "mine.jsonl"
+    assert main(command(server, into, "--api", "responses", "--answers", "json-object")) == 0
+    [run] = recording.replay_recording(into)
+    assert (run.ended.evaluated, run.ended.rejected) == (3, {"unreadable": 1})

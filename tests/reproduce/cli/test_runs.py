@@ -141,7 +141,7 @@ def test_a_run_is_left_out_with_what_only_it_needs(
     mine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("drop", mine, "mine", "--into", tmp_path / "left.jsonl") == 0
-    assert f"{mine} still has them" in capsys.readouterr().out
+    assert f"left out: 1 runs, 7 records, billed for 0 tokens; {mine} still has them" in capsys.readouterr().out
     left = Opened(tmp_path / "left.jsonl")
     assert [*left.runs] == [RANDOM, f"{RANDOM[:-1]}2"]
     assert [record.text for record in left.content.of_kind(CHAT)] == ["[1, 2]"]

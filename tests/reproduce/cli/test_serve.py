@@ -238,7 +238,7 @@ class TestServing:
         server.metadata = {}
         assert main(["serve", str(path), "--port", str(port), "--batch", "512"]) == 0
         digest = hashlib.sha256(b"GGUF and more").hexdigest()
-        name = f"My-model-Q4-@sha256:{digest[:16]}-batch512"
+        name = f"My-model-Q4@sha256:{digest[:16]}-batch512"
         assert (server.settings["model"], server.settings["model_alias"]) == (str(path), name)
         assert (server.settings["n_batch"], server.settings["n_ubatch"]) == (512, 512)
         printed = capsys.readouterr().out
