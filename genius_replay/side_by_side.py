@@ -13,8 +13,8 @@ from genius_replay.console import warn
 T = TypeVar("T")
 
 
-class Stopped(Exception):
-    """What goes on side by side is to stop: it is over before this was done."""
+class Stopped(BaseException):
+    """What goes on side by side is to stop before this is done; no error, so that nobody takes it for one."""
 
 
 class SideBySide:

@@ -98,7 +98,7 @@ def plan(
         version=method.version,
         budget=budget,
         window=window,
-        constraints=costs.bounds(constraints, costs.known(space, opened)),
+        constraints=costs.bounds(constraints, costs.known(space, opened)) if constraints else (),
         start=tuple(map(space.to_native, designs)),
         slots=() if space in benchmarks.SPACES else space.slots,
         declared=None if space in known else Declaration.of(space),

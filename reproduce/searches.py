@@ -6,6 +6,7 @@ trains nothing twice, and goes on where it was interrupted.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -17,7 +18,7 @@ from baselines import catalogue
 from baselines.catalogue import AnyMethod
 from cache import cassette
 from cache.cassette import Cassette
-from cache.client import Client, Provider, Queue, Records, Shelf
+from cache.client import Client, Provider, Queue, Records, Reply, Request, Shelf
 from cache.errors import CacheError
 from cache.key import JSON
 from cache.provider.limits import Clock, Limits, Spent
@@ -120,8 +121,8 @@ def search(
         store: the folder where answers and trainings are kept; by default in the user's.
         arm: what the runs are called that are not to be pooled with others. Requests that are equal in two arms get the
             same answer.
-        parallel: how many runs go on side by side, in threads; what is recorded does not depend on it. A run that fails
-            ends, and the others go on, unless three in a row fail.
+        parallel: how many requests are underway at a time, of runs that go on side by side, in threads; what is
+            recorded does not depend on it. A run that fails ends, and the others go on, unless three in a row fail.
         clock: where the times come from that are recorded; by one of one's own recordings are the same bytes.
 
     Raises:
@@ -159,7 +160,9 @@ def search(
         providers[TRAINING] = trainer or queue.Provider(data.queue(), LocalExecutor)
     if tables:
         providers[FIGURES] = runs.figures(*tables)
-    together, ended = SideBySide(positive(parallel, "a positive number of runs in parallel")), dict[int, Run]()
+    ended, parallel = dict[int, Run](), positive(parallel, "a positive number of runs in parallel")
+    # Twice as many are underway as may ask: the long ones among them have less left when the others have ended.
+    together = SideBySide(2 * parallel if endpoints and parallel > 1 else parallel)
     clock = clock or Clock(sleep=together.go_on)
     with ExitStack() as stack:
         who, progress = None, Progress(planned)
@@ -168,7 +171,8 @@ def search(
             asked = answering.endpoints(endpoints, progress.spent, fresh=fresh)  # which opens nothing yet
             who = answering.function(complete, endpoints[0].model) if complete else stack.enter_context(asked)
             who.refuse_others(recording, known)
-            providers |= who.providers
+            at_once = threading.Semaphore(parallel)
+            providers |= {kind: partial(_in_turn, at_once, together, send) for kind, send in who.providers.items()}
             stack.enter_context(progress)
             after = progress.after(after)
         kept = stack.enter_context(keeping(store, who.apart if who else "")) if training or model else Cassette()
@@ -197,6 +201,13 @@ def _setting(one: Specification, own: Mapping[str, Method], tables: Mapping[str,
     """The values that a run names; what its architectures cost is known from its table, too."""
     counted = costs.known(runs.space_of(one), tables.get(one.target)) if one.constraints else {}
     return runs.setting(one, own, counted)
+
+
+def _in_turn(at_once: threading.Semaphore, together: SideBySide, send: Provider, request: Request) -> Reply:
+    """The answer to a request, of which only so many are sent at once, and none when the search is to stop."""
+    with at_once:
+        together.go_on()
+        return send(request)
 
 
 def _keep(found: Sequence[Run], known: Cassette, kept: Records, into: Path | None) -> None:

@@ -54,7 +54,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     model.add_arguments(parser)
     training.add_arguments(parser)
     what.add_argument("--arm", nargs="+", default=[], metavar="NAME", help="of what is not to be pooled with others")
-    what.add_argument("--parallel", type=int, default=1, metavar="N", help="trials that go on side by side")
+    what.add_argument(
+        "--parallel", type=int, default=1, metavar="N", help="requests at a time, of as many trials or more"
+    )
     output = parser.add_argument_group("output")
     output.add_argument("--into", type=path_only, metavar="FILE.jsonl", help="keep what was used; a file grows")
     output.add_argument("--store", type=path_only, metavar="FOLDER", help="of all answers (default: the user's)")

@@ -175,6 +175,21 @@ def test_ctrl_c_waits_for_what_is_underway_and_keeps_it(server: Server, tmp_path
         assert len([*store.export().of_kind(CHAT)]) == 4
 
 
+def test_ctrl_c_does_not_wait_to_ask_again(server: Server, tmp_path: Path) -> None:
+    server.behaviours = [fails(503, "loading the model", retry_after="300")]
+    arguments = [sys.executable, "-m", "reproduce", *command(server, tmp_path, "--trials", "3", "--parallel", "2")]
+    process = subprocess.Popen(arguments, env=os.environ, stderr=subprocess.PIPE, text=True)
+    while len(server.asked) < 2:
+        assert process.poll() is None
+        time.sleep(0.01)
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, len(server.asked)) == (130, 2)
+    assert "It is asked again in 300 s" in said
+    assert "optimiser" not in said
+
+
 def test_a_line_a_run_says_what_came_of_it(server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(command(server, tmp_path, "--trials", "3", "--parallel", "2")) == 0
     lines = [line for line in capsys.readouterr().err.splitlines() if " of 3: " in line]
