@@ -93,7 +93,7 @@ def test_a_table_of_one_s_own_by_its_path(own_table: Path) -> None:
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (lambda: untyped.open_table(5), "open_table: expected table as str, PathLike, Opened, got 5"),
+        (lambda: untyped.open_table(5), "open_table: expected table as str, PathLike, Opened, None, got 5"),
         (lambda: untyped.build_report(2), "no table or figure is called 2; there are table1"),
         (lambda: untyped.replay(329), "no run is called 329; there are 329M.*did you mean 329M"),
         (lambda: untyped.replay_recording("mine.jsonl", Climber), "expected methods as Iterable, got <class"),
