@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from cache.cli import answering, keeping, looking
+from cache.cli import answering, records
 from cache.errors import CacheError
 from cache.provider.limits import PRICES
 from genius_replay.console import Exit, ending
@@ -59,16 +59,16 @@ def _parser() -> Parser:
             made.add_argument(argument, type=kind, metavar=argument.rstrip("s").upper(), nargs=number, help=about)
         return made
 
-    command("list", looking.list_records, "mine.jsonl", "places")
-    command("show", looking.show, "mine.jsonl 03f5ff", "place", "keys")
-    command("verify", looking.verify, "mine.jsonl", "places")
-    command("diff", looking.diff, "mine.jsonl yours.jsonl", "left", "right")
-    command("merge", keeping.merge, "ours.jsonl mine.jsonl yours.jsonl", "path", "places")
-    command("sync", keeping.sync, "store mine.jsonl", "store", "cassettes")
-    logged = command("import", keeping.import_log, "log.jsonl --into mine.jsonl", "log")
+    command("list", records.list_records, "mine.jsonl", "places")
+    command("show", records.show, "mine.jsonl 03f5ff", "place", "keys")
+    command("verify", records.verify, "mine.jsonl", "places")
+    command("diff", records.diff, "mine.jsonl yours.jsonl", "left", "right")
+    command("merge", records.merge, "ours.jsonl mine.jsonl yours.jsonl", "path", "places")
+    command("sync", records.sync, "store mine.jsonl", "store", "cassettes")
+    logged = command("import", records.import_log, "log.jsonl --into mine.jsonl", "log")
     logged.add_argument("--into", type=path_only, required=True, metavar="FILE", help="a cassette that grows by it")
     logged.add_argument("--model", metavar="NAME", help="who answered, where the log does not say it")
-    spent = command("ledger", looking.count, "mine.jsonl --prices prices.json", "places")
+    spent = command("ledger", records.count, "mine.jsonl --prices prices.json", "places")
     used_by = "trajectories that name the keys to count"
     spent.add_argument("--prices", type=infile, metavar="FILE", help=PRICES)
     spent.add_argument("--used-by", type=infile, metavar="FILE", help=used_by, nargs="+", default=[])

@@ -22,6 +22,7 @@ from tables.space import Architecture, Space
 from tables.table import Table
 
 CHUNK = 1000  # trials at once: bounds the memory of 10,000 trials
+DENSE = 2**20  # architectures of a space: each trial may remember for every one whether it was proposed
 
 
 class Courses(NamedTuple):
@@ -52,26 +53,38 @@ def search(
 ) -> Courses:
     """Run trials of a method, as arrays if it can and `arrays` allows.
 
-    On a table without a figure of every architecture they run one by one: a proposal of such a one is rejected.
+    An architecture that the table lacks is rejected, as is one that a constraint does not allow. In a space of more
+    than `DENSE` architectures they run one by one.
 
     Raises:
         HarnessError: if the table is of another space.
         OptimizerError, InvalidArchitecture: if the method fails, or proposes what is no architecture.
     """
     problem = Problem(space, free, constraints, TabularObjective(space, table))
-    many = method.arrays if arrays and table.places is None else None  # a row is an index of the space only then
-    told = np.where(refused(table, constraints), np.nan, table.accuracy) if many and constraints else table.accuracy
+    many = method.arrays if arrays and space.size <= DENSE else None
+    told = _told(table, space.size, constraints) if many else table.accuracy
     found = []
     for start in range(0, len(trials), CHUNK):
-        chunk, proposals = trials[start : start + CHUNK], None
+        chunk = trials[start : start + CHUNK]
         if many is not None:
             with blaming(method.name):
-                proposals = _as_arrays(many(space, Streams(seed, chunk)), told, budget, len(chunk))
-        if proposals is None:
+                places = _as_arrays(many(space, Streams(seed, chunk)), told, budget, len(chunk))
+            proposals = np.where(places < 0, -1, table.rows_of(places)).astype(np.int32)
+        else:
             proposals = _one_by_one(method, problem, table, budget, chunk, seed)
         found.append((proposals, *_incumbents(proposals, table.accuracy, budget)))
     courses, incumbents, reached = zip(*found, strict=True)
     return Courses(_stack(courses), np.vstack(incumbents), np.concatenate(reached))
+
+
+def _told(table: Table, size: int, constraints: Sequence[Constraint]) -> NDArray[np.float64]:
+    """(architectures of the space,) what a search is told of each in percent, NaN where it is rejected."""
+    values = np.where(refused(table, constraints), np.nan, table.accuracy) if constraints else table.accuracy
+    if table.places is None:
+        return values
+    told = np.full(size, np.nan)
+    told[table.places] = values
+    return told
 
 
 def refused(table: Table, constraints: Sequence[Constraint]) -> NDArray[np.bool_]:
@@ -93,10 +106,8 @@ def _one_by_one(
     return _stack([np.array([course], dtype=np.int32) for course in courses])
 
 
-def _as_arrays(
-    optimizer: ArrayOptimizer, told: NDArray[np.float64], budget: Budget, trials: int
-) -> NDArray[np.int32] | None:
-    """(trials, steps) what was evaluated, as in `Courses`; None if one is rejected and the method cannot be told so.
+def _as_arrays(optimizer: ArrayOptimizer, told: NDArray[np.float64], budget: Budget, trials: int) -> NDArray[np.int32]:
+    """(trials, steps) places in the space of what was evaluated, as in `Courses`.
 
     In a step every trial proposes until it has an accuracy, each at its own pace: all have evaluated as many then, so
     that what a method has learned is as old in all of them.
@@ -119,8 +130,6 @@ def _as_arrays(
             asking = asking[going[asking]]
             if not len(asking):
                 break
-            if not hasattr(optimizer, "reject"):
-                return None
             optimizer.reject(asking)
         steps[step, going] = proposed[going]
         if budget.unique is not None:

@@ -188,8 +188,7 @@ class ArrayOptimizer(Protocol):
     def reject(self, rows: NDArray[np.int64]) -> None:
         """The proposals of these trials were rejected: they propose again, and all others what they did.
 
-        It is called before `tell` until every trial has an accuracy. Without it trials run one by one where a proposal
-        may be rejected.
+        It is called before `tell` until every trial has an accuracy.
         """
 
     def tell(self, proposals: NDArray[np.int64], accuracies: NDArray[np.float64]) -> None:

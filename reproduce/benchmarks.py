@@ -59,8 +59,8 @@ def find(name: str) -> Benchmark:
 GROUP = "genius_replay.tables"
 """The entry-point group under which a package offers tables: the path of a file, or a `Benchmark`."""
 
-AnySpace: TypeAlias = str | Space | Declared | ModuleType
-"""A space by name, as a value, or what its file holds."""
+AnySpace: TypeAlias = str | Space | ModuleType
+"""A space by name, as a value, or the module that holds it."""
 
 
 def find_space(given: AnySpace, *, sound: bool = True) -> Declared:
@@ -271,11 +271,12 @@ def open_table(table: AnyTable | None = None, space: AnySpace | None = None) -> 
         words: Any = {"what": "the path of a table, or a Benchmark,", "example": "my_tables:TABLE"}
         words["others"] = f", or {files.EXPECTED}"
         found = plugins.find("table", fspath(table), GROUP, BENCHMARKS, error=UsageError, **words)
-        if isinstance(found, str | PathLike):
-            return open_file(Path(found), declared)
-        if not isinstance(found, Benchmark):
+        if isinstance(found, Benchmark):
+            declared = declared or Declared(found.space, found.cost)
+            found = found.path
+        if not isinstance(found, str | PathLike):
             raise UsageError(f"{table}: expected the path of a table, or a Benchmark, got {found!r:.80}")
-        opened = _open_brought(found)
+        return open_file(Path(found), declared)
     if declared and opened.space != declared.SPACE:
         raise UsageError(
             f"expected a table of the space {declared.SPACE.name}, got {opened.name}, of {opened.space.name}"
@@ -315,16 +316,6 @@ def open_file(path: Path, declared: Declared | None = None) -> Opened:
     with tempfile.TemporaryDirectory() as folder:
         built = files.build(path, Path(folder), SPACES, declared.SPACE if declared else None)
         return Opened(Table.open(built, whole=True), HeldOut.open(built), declared=declared)
-
-
-def _open_brought(benchmark: Benchmark) -> Opened:
-    """Open a table that a package offers, or a module of one's own."""
-    if benchmark.name in BENCHMARKS:
-        raise UsageError(f"expected a name of its own for a table of one's own, got {benchmark.name!r}")
-    data = files.content(Path(str(benchmark.path)))
-    with tempfile.TemporaryDirectory() as folder:
-        built = build(*csv.read(data, benchmark.name, benchmark.space), data, Path(folder))
-        return Opened(Table.open(built, whole=True), HeldOut.open(built), benchmark)
 
 
 def table_path(name: str) -> Path:

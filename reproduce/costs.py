@@ -95,7 +95,7 @@ def bounds(given: Sequence[AnyBound], costs: Costs) -> tuple[Bound, ...]:
 
 def within(opened: Opened, given: Sequence[AnyBound]) -> list[Within]:
     """Constraints of these bounds on a table; raises as `bounds` does."""
-    counted = known(opened.space, opened)
+    counted = known(opened.space, opened) if given else {}
     return [Within(bound, counted[bound.cost]) for bound in bounds(given, counted)]
 
 

@@ -22,7 +22,7 @@ from typing import TypeAlias
 
 from cache import cassette
 from cache.cassette import Cassette
-from cache.cli.looking import texts
+from cache.cli.records import texts
 from cache.key import DIGEST_PREFIX, short
 from cache.provider.limits import Price, ledger
 from cache.record import Record

@@ -27,7 +27,7 @@ from reproduce.costs import AnyBound
 from reproduce.errors import UsageError
 from reproduce.published import imagenet
 from reproduce.published.replay import ITERATIONS
-from tables.space import Architecture, Space
+from tables.space import Architecture
 from tables.table import of_slots
 
 GENIUS = "genius"
@@ -89,6 +89,7 @@ def plan(
     if start and not budget.left(len(start) - 1, len(start) - 1, 0):
         raise UsageError(f"expected no more designs to start from than the budget holds, got {len(start)}")
     designs = (from_any(space, each) if isinstance(each, str) else each for each in start)
+    known = (*benchmarks.SPACES, of_slots(space.name, space.slots))  # of which no more is to be said than the slots
     one = Specification(
         method=method.name,
         space=space.name,
@@ -97,18 +98,13 @@ def plan(
         version=method.version,
         budget=budget,
         window=window,
-        constraints=costs.bounds(constraints, costs.known(space, opened)),
+        constraints=costs.bounds(constraints, costs.known(space, opened)) if constraints else (),
         start=tuple(map(space.to_native, designs)),
         slots=() if space in benchmarks.SPACES else space.slots,
-        declared=Declaration.of(space) if _is_declared(space) else None,
+        declared=None if space in known else Declaration.of(space),
         seed=0 if model else seed or 0,
     )
     return [structs.replace(one, number=number) for number in numbers]
-
-
-def _is_declared(space: Space) -> bool:
-    """Whether more is known of a space that is none of this project than its slots."""
-    return space not in benchmarks.SPACES and space != of_slots(space.name, space.slots)
 
 
 def grid(

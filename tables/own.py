@@ -90,36 +90,29 @@ def read(keys: Sequence[Key], name: str, spaces: Iterable[Space], refuse: Refuse
 
 
 def read_columns(
-    keys: Sequence[Key],
-    titles: Sequence[str],
-    written: Sequence[Sequence[str]],
-    space: Space | None,
-    name: str,
-    refuse: Refuse,
+    keys: Sequence[Key], titles: Sequence[str], written: _Written, space: Space | None, name: str, refuse: Refuse
 ) -> tuple[Space, list[Architecture]]:
     """The space of architectures that are written in a column a slot, and each of them.
 
     Args:
         keys: in the order of the file.
-        titles: of the columns.
-        written: the choice of every slot in the order of the titles, for each key.
-        space: whose slots have these names; without one it is that of the names that occur, numbers by their size.
+        titles: of the columns, in the order of the slots.
+        written: the choice of every slot, for each key.
+        space: of the slots; without one it is that of the names that occur, numbers by their size.
         name: of the space, if it is not given.
         refuse: called for what is no choice of a slot.
     """
     if space is None:
-        columns = [sorted({*entries}, key=_by_size) for entries in zip(*written, strict=True)]
-        space = Space(name, name, (Group("Slots", tuple(map(Slot, titles, map(tuple, columns)))),))
+        columns = (tuple(sorted({*entries}, key=_by_size)) for entries in zip(*written, strict=True))
+        space = Space(name, name, (Group("Slots", tuple(map(Slot, titles, columns))),))
         if same := next((slot for slot in space.slots if len(slot.choices) == 1), None):
             refuse("", f"{same.name} is {same.choices[0][:200]!r} in every line, which is no choice; leave it out")
-    order = [titles.index(column(slot.name)) for slot in space.slots]
-    found = []
     for (place, _), entries in zip(keys, written, strict=True):
-        for slot, position in zip(space.slots, order, strict=True):
-            if entries[position] not in slot.choices:
-                refuse(place, f"{slot.name} takes {', '.join(slot.choices)}, got {entries[position][:200]!r}")
-        found.append(tuple(slot.choices.index(entries[at]) for slot, at in zip(space.slots, order, strict=True)))
-    return space, found
+        for slot, entry in zip(space.slots, entries, strict=True):
+            if entry not in slot.choices:
+                refuse(place, f"{slot.name} takes {', '.join(slot.choices)}, got {entry[:200]!r}")
+    slots = space.slots
+    return space, [tuple(map(lambda slot, entry: slot.choices.index(entry), slots, entries)) for entries in written]
 
 
 def column(slot: str) -> str:

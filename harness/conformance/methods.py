@@ -279,7 +279,7 @@ def has_no_access_to_test_accuracies(method: Method) -> str | None:
 def runs_as_arrays_what_it_runs_one_by_one(method: Method) -> str | None:
     """`arrays` proposes exactly what the one-trial form does, however often it is asked; without arrays this holds.
 
-    Also where proposals are rejected, if it can be told so.
+    Also where proposals are rejected.
     """
     if method.arrays is None:
         return None

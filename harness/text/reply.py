@@ -153,7 +153,7 @@ def _of_responses(body: Mapping[str, Any]) -> dict[str, Any]:
     References:
         https://platform.openai.com/docs/api-reference/responses/object
     """
-    if "output" not in body:
+    if "output" not in body or "choices" in body:
         return {}
     items = [item for item in listed("output", body) if isinstance(item, Mapping)]
     parts = [part for item in items for part in listed("content", item) if isinstance(part, dict)]

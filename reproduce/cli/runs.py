@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cache import cassette
-from cache.cli.looking import conversation, say_ledger
+from cache.cli.records import conversation, say_ledger
 from cache.provider.limits import PRICES, read_prices, usage_of
 from cache.record import Record
 from genius_replay.console import say

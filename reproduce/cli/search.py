@@ -116,6 +116,7 @@ def _searched(args: argparse.Namespace) -> Report:
         return recording.report([recording.Recorded.of(one.record()) for one in found])
     if tables:
         notes = [f"What the search of {each.name} sees: {each.table.measure.value}." for each in tables]
+        notes += dict.fromkeys(remark for each in tables for remark in each.table.info.remarks)
         return search_report.report(found, recomputed, {each.name: each.table.digest for each in tables}, notes)
     assert how is not None  # a table or a training
     return search_report.report(found, recomputed, {how.dataset: how.digest}, run=args.run)

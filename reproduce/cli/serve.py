@@ -8,10 +8,10 @@ that name; here a request for another one is refused.
 What makes equal requests get equal answers, as seen with llama-cpp-python 0.3.36. The server keeps the longest prefix
 that a prompt has in common with the one before. Evaluated in batches, the rest of the prompt is then cut into other
 batches than the whole would be, sums are rounded otherwise, and at temperature 0 the answer depended on what had been
-asked before. So there are two ways. By default prompts are evaluated token by token (a batch of 1), which costs much
-for a first prompt and little afterwards, since the prefix is kept. With `--batch N` every prompt is evaluated from its
-beginning, so that it is always cut into the same batches. Either way a request at temperature 0, and one at temperature
-1 with a `seed`, got the same answer in any order; yet batches of another size round otherwise, so their size is in the
+asked before. So by default prompts are evaluated token by token (a batch of 1), which costs much for a first prompt.
+With `--batch N` whole batches are kept of the prefix, of prompts alone and not of answers, which come token by token:
+every prompt is cut as it would be without a prefix. Either way a request at temperature 0, and one at temperature 1
+with a `seed`, got the same answer in any order; yet batches of another size round otherwise, so their size is in the
 name of the model. Without a `seed` the answers to equal requests differ, and depend on how many requests came before.
 
 That server takes one request at a time. `--slots N` gives it N contexts, each of which takes one; they share the
@@ -29,10 +29,11 @@ import hashlib
 import mmap
 import os
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -211,15 +212,32 @@ def serve(model: LocalModel, *, port: int, context: int, threads: int, slots: in
             more = [LlamaProxy(models=[settings]) for _ in range(slots - 1)]
         except ValueError as error:
             raise UsageError(f"{path}: expected a model that llama.cpp can load, got: {error}") from None
-        first = server._llama_proxy
-        if more or model.batch > 1:
-            server.get_llama_proxy = _slots([first, *more], model)  # its endpoints look it up by this name
-        say(served(model, port, context, first(model.identifier).metadata.get("general.license", "")))
+        proxies = [server._llama_proxy, *more]
+        if more:
+            server.get_llama_proxy = _slots(proxies)  # its endpoints look it up by this name
+        for proxy in proxies if model.batch > 1 else ():
+            _keep_whole_batches(proxy(model.identifier), model.batch)
+        say(served(model, port, context, proxies[0](model.identifier).metadata.get("general.license", "")))
         app.middleware("http")(for_this_model)
         uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listener])
 
 
-def _slots(proxies: list[Any], model: LocalModel) -> Callable[[], AsyncIterator[Any]]:
+def _keep_whole_batches(llama: Any, batch: int) -> None:
+    """Have a model go on from nothing but whole batches of the prompt before, where it has them in common with one."""
+    generate, asked = llama.generate, 0
+
+    def from_a_batch(tokens: Sequence[int], *args: Any, **how: Any) -> Iterator[int]:
+        nonlocal asked
+        before = llama.input_ids[: min(asked, llama.n_tokens)].tolist()
+        same = takewhile(lambda both: both[0] == both[1], zip(before, tokens[:-1], strict=False))
+        llama.n_tokens, asked = len([*same]) // batch * batch, len(tokens)
+        generated: Iterator[int] = generate(tokens, *args, **how)
+        return generated
+
+    llama.generate = from_a_batch
+
+
+def _slots(proxies: list[Any]) -> Callable[[], AsyncIterator[Any]]:
     """What gives every request a context that no other uses meanwhile, in the place of the server's own lock."""
     free: asyncio.Queue[Any] = asyncio.Queue()
     for proxy in proxies:
@@ -228,8 +246,6 @@ def _slots(proxies: list[Any], model: LocalModel) -> Callable[[], AsyncIterator[
     async def slot() -> AsyncIterator[Any]:
         proxy = await free.get()
         try:
-            if model.batch > 1:
-                proxy(model.identifier).reset()  # no prefix is kept
             yield proxy
         finally:
             free.put_nowait(proxy)

@@ -32,7 +32,7 @@ from tables.space import Space
 
 CONTEST = "contest"  # the kind of a method's record
 FORM = 2  # of its answer
-ONE_BY_ONE = 50  # trials of a method that cannot run as arrays, or not on this table, unless it is said otherwise
+ONE_BY_ONE = 50  # trials of a method that cannot run as arrays, or not in this space, unless it is said otherwise
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ def _summary(
     method: Method, opened: Opened, space: Space, limits: Sequence[Within], rules: Rules, records: Records
 ) -> tuple[Mapping[str, Any], list[str]]:
     """What the trials of a method select, and what is to be said of it."""
-    at_once = method.arrays is not None and opened.table.places is None
+    at_once = method.arrays is not None and space.size <= arrays.DENSE
     trials = rules.trials or (1000 if at_once else ONE_BY_ONE)
     request: dict[str, JSON] = {
         "form": FORM,

@@ -99,6 +99,16 @@ for _ in range(2):
 print(litellm.stream_chunk_builder(list(litellm.completion(**ask, stream=True))).choices[0].message.content)
 """,
     ),
+    "langchain": Program(
+        python_with("langchain-openai"),
+        """
+import os
+from langchain_openai import ChatOpenAI
+model, question = ChatOpenAI(model="m"), os.environ["QUESTION"]
+print(*[model.invoke(question).content for _ in range(2)], sep="\\n")
+print("".join(piece.content for piece in model.stream(question)))
+""",
+    ),
     "curl": Program(
         lambda _: ["sh", "-ec"],
         """

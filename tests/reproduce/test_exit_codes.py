@@ -43,6 +43,10 @@ CASES = """
 2  reproduce runs show 329M:99.1
 2  reproduce runs list damaged.jsonl
 2  reproduce runs
+0  reproduce feedback cost
+2  reproduce feedback --runs runs.jsonl
+2  reproduce feedback --runs my.csv
+2  reproduce feedback luck
 0  reproduce supernets
 2  reproduce supernets nothing.jsonl
 0  reproduce compare --table my.csv --methods random --budget 2 --trials 5

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reproduce.comparison.statistics import LEVEL, holm
+from reproduce.errors import UsageError
 from reproduce.paper.feedback.courses import TITLES, Course, published
 from reproduce.report import Cell, Column, Report, label, recomputed
 from reproduce.report.output import COLOURS, new_figure, save
@@ -100,8 +101,13 @@ def of_courses(name: str, title: str, courses: Iterable[Course], titles: Mapping
         title: of the report.
         courses: the runs.
         titles: what the groups are called in print, where they are not called by their names.
+
+    Raises:
+        UsageError: no run is long enough to have an order without its first proposal.
     """
     runs = [course for course in courses if len(course.accuracies) > 2]
+    if not runs:
+        raise UsageError("expected a run with at least three evaluated proposals, got none: shorter ones have no trend")
     groups = {group: [run for run in runs if run.group == group] for group in dict.fromkeys(run.group for run in runs)}
     if len(groups) > 1:
         groups[POOLED] = runs

@@ -213,8 +213,8 @@ class ArraysThatMoveOnWhenAsked(OtherArrays):
         return proposed
 
 
-class WithoutRejections:
-    """The arrays of `Honest`, which cannot be told of a rejection."""
+class InsistingArrays:
+    """The arrays of `Honest`, but what was rejected is proposed again."""
 
     def __init__(self, space: Space, streams: Streams) -> None:
         self.size, self.streams = space.size, streams
@@ -225,10 +225,6 @@ class WithoutRejections:
 
     def tell(self, proposals: NDArray[np.int64], accuracies: NDArray[np.float64]) -> None:  # noqa: ARG002
         self.next = self.streams.indices(self.size)
-
-
-class InsistingArrays(WithoutRejections):
-    """Those of `Honest`, but what was rejected is proposed again."""
 
     def reject(self, rows: NDArray[np.int64]) -> None:
         pass
@@ -307,11 +303,6 @@ def test_arrays_that_run_something_else_are_found_out(arrays: type[OtherArrays],
     reason = conformance.runs_as_arrays_what_it_runs_one_by_one(Method("broken", "", Honest, arrays))
     assert reason is not None
     assert says in reason
-
-
-def test_arrays_that_cannot_be_told_of_a_rejection_run_one_by_one_then() -> None:
-    method = Method("honest", "", Honest, WithoutRejections)  # type: ignore[arg-type]
-    assert conformance.runs_as_arrays_what_it_runs_one_by_one(method) is None
 
 
 def test_every_property_has_an_optimiser_that_breaks_it() -> None:

@@ -24,6 +24,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from reproduce.__main__ import main
@@ -106,7 +107,8 @@ class MadeUpServer:
         self.middleware: Callable[..., Any] = lambda *_: None
         self.settings: dict[str, Any] = {}
         self.metadata: dict[str, str] = {"general.license": "made\x1b up"}
-        self.resets: list[str] = []
+        self.llama = SimpleNamespace(metadata=self.metadata, input_ids=np.zeros(99, int), n_tokens=0)
+        self.llama.generate = lambda *_, **__: iter(())
         self.refuses = ""
         self.modules: dict[str, Any] = {}
         self.loads: list[Any] = []
@@ -116,7 +118,7 @@ class MadeUpServer:
         def settings(*fields: str) -> type[SimpleNamespace]:
             return type("Settings", (SimpleNamespace,), {"model_fields": dict.fromkeys(fields)})
 
-        app = SimpleNamespace(create_app=self.create_app, _llama_proxy=self.proxy("first"), get_llama_proxy=None)
+        app = SimpleNamespace(create_app=self.create_app, _llama_proxy=self.proxy(), get_llama_proxy=None)
         proxies = SimpleNamespace(LlamaProxy=self.load)
         uvicorn = SimpleNamespace(Config=lambda app, **_: app, Server=lambda _: SimpleNamespace(run=self.run))
         kinds = SimpleNamespace(ModelSettings=settings("seed"), ServerSettings=settings("host"))
@@ -137,10 +139,10 @@ class MadeUpServer:
 
     def load(self, models: list[Any]) -> Callable[[str], SimpleNamespace]:
         self.loads += models
-        return self.proxy("another")
+        return self.proxy()
 
-    def proxy(self, name: str) -> Callable[[str], SimpleNamespace]:
-        return lambda _: SimpleNamespace(metadata=self.metadata, reset=lambda: self.resets.append(name))
+    def proxy(self) -> Callable[[str], SimpleNamespace]:
+        return lambda _: self.llama
 
     def create_app(self, *, server_settings: SimpleNamespace, model_settings: list[SimpleNamespace]) -> SimpleNamespace:
         if self.refuses:
@@ -235,7 +237,7 @@ class TestServing:
     ) -> None:
         path = tmp_path / "My model (Q4).gguf"
         path.write_bytes(b"GGUF and more")
-        server.metadata = {}
+        server.metadata.clear()
         assert main(["serve", str(path), "--port", str(port), "--batch", "512"]) == 0
         digest = hashlib.sha256(b"GGUF and more").hexdigest()
         name = f"My-model-Q4@sha256:{digest[:16]}-batch512"
@@ -246,11 +248,23 @@ class TestServing:
         (line,) = re.findall(r"python -m reproduce (record .*)", printed)
         assert name in shlex.split(line)
 
-    @pytest.mark.parametrize(("batch", "resets"), [(1, []), (8, ["first", "another", "another"])])
-    def test_a_slot_answers_one_request_at_a_time(
-        self, server: MadeUpServer, model: LocalModel, port: int, batch: int, resets: list[str]
+    def test_of_a_prefix_whole_batches_of_prompts_are_kept(
+        self, server: MadeUpServer, model: LocalModel, port: int
     ) -> None:
-        serve.serve(replace(model, batch=batch), port=port, context=512, threads=1, slots=3)
+        serve.serve(replace(model, batch=4), port=port, context=512, threads=1)
+        llama = server.llama
+        kept = []
+        asked = [("beginning", "s end"), ("beginnings end", ""), ("beginning", ""), ("beginnt", ""), ("x", "")]
+        for prompt, answer in asked:
+            [*llama.generate(list(map(ord, prompt)), reset=True)]
+            kept.append(llama.n_tokens)
+            written = list(map(ord, prompt + answer))
+            llama.input_ids[: len(written)] = written  # as the model does, with what it answers
+            llama.n_tokens = len(written)
+        assert kept == [0, 8, 8, 4, 0]
+
+    def test_a_slot_answers_one_request_at_a_time(self, server: MadeUpServer, model: LocalModel, port: int) -> None:
+        serve.serve(model, port=port, context=512, threads=1, slots=3)
         assert len(server.loads) == 2
         slot = asynccontextmanager(server.modules["llama_cpp.server.app"].get_llama_proxy)
 
@@ -262,7 +276,6 @@ class TestServing:
                 waiting.cancel()
 
         asyncio.run(at_once())
-        assert server.resets == resets
 
     @pytest.mark.usefixtures("model")
     def test_a_file_that_is_none_of_a_model_is_said(

@@ -42,15 +42,15 @@ def test_the_test_of_a_trend_is_that_by_all_orders() -> None:
 
 
 def test_a_trend_is_found_and_none_is_claimed_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trend, "PERMUTATIONS", 400)
+    monkeypatch.setattr(trend, "PERMUTATIONS", 200)
     rng, falsely, rightly = np.random.default_rng(5), 0, 0
-    for family in range(200):
+    for family in range(100):
         runs = rng.normal(size=(6, 9))
         falsely += trend.trend([(f"{family} {n}", run) for n, run in enumerate(runs)]).p <= 0.05
         rising = runs + 0.25 * np.arange(9)
         rightly += trend.trend([(f"r{family} {n}", run) for n, run in enumerate(rising)]).p <= 0.05
-    assert falsely <= 20  # ten are expected; more than twenty in one of 700 such tests
-    assert rightly >= 180
+    assert falsely <= 13  # five are expected; more than thirteen in one of 1,700 such tests
+    assert rightly >= 90
 
 
 def test_runs_of_one_cluster_count_as_one() -> None:
@@ -89,12 +89,12 @@ def test_trials_that_share_most_of_their_course_are_one_cluster() -> None:
 def test_designs_inside_a_window_are_drawn_as_plain_rejection_draws_them() -> None:
     rng = np.random.default_rng(1)
     low, high = drawn.bounds((370, 430))
-    plain = rng.integers(7, size=(200_000, 30))
+    plain = rng.integers(7, size=(100_000, 30))
     inside = plain[(drawn.costs_of(plain) >= low) & (drawn.costs_of(plain) <= high)]
-    ours = drawn.draw(rng, low, high, 5_000)
-    assert drawn.share_inside(low, high) == pytest.approx(len(inside) / len(plain), rel=0.15)
+    ours = drawn.draw(rng, low, high, 3_000)
+    assert drawn.share_inside(low, high) == pytest.approx(len(inside) / len(plain), rel=0.2)
     for choice in range(7):
-        assert (ours == choice).mean(axis=0) == pytest.approx((inside == choice).mean(axis=0), abs=0.07)
+        assert (ours == choice).mean(axis=0) == pytest.approx((inside == choice).mean(axis=0), abs=0.1)
     some = ours[:20]
     costs = [counted_macs("mobilenetv2-se", tuple(map(int, design))) for design in some]
     assert drawn.costs_of(some).tolist() == costs

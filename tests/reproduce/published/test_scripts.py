@@ -44,6 +44,7 @@ PROSE = [
     "I recommend [3, 3, 1, 3, 3, 4] again.",
     "Last: [1, 1, 1, 1, 1, 1]",
 ]
+MADE_UP = Measure("made-up", "0" * 64)
 TYPED = ["331334", "333313", "331334", "111111"]
 TOLD = {"22012112": 92.126, "0" * 8: 71.5, "1" * 8: 90.0, "331334": 91.6, "333313": 90.1256, "1" * 6: 64.0}
 
@@ -71,7 +72,9 @@ def told(request: Request) -> Reply:
     return Reply({"accuracy": TOLD[key], "test": 1.0})
 
 
-def asked_by_us(space: str, answers: Sequence[str], figures: Provider = told) -> tuple[list[Request], Run]:
+def asked_by_us(
+    space: str, answers: Sequence[str], figures: Provider = told, table: Measure = MADE_UP
+) -> tuple[list[Request], Run]:
     """The requests of a run that asks as GENIUS' script does, and the run."""
     asked: list[Request] = []
 
@@ -84,7 +87,7 @@ def asked_by_us(space: str, answers: Sequence[str], figures: Provider = told) ->
         method="genius",
         space=space,
         budget=Budget(evaluations=len(answers), proposals=20),
-        table=Measure("made-up", "0" * 64),
+        table=table,
         model=prompted,
     )
     return asked, perform(one, Client(Cassette(), {CHAT: answer, FIGURES: figures}), runs.setting(one))
@@ -124,9 +127,8 @@ def test_requests_are_those_of_genius_own_script(
     answers, typed = (answers * 3)[:10], (typed * 3)[:10]
     options = ["--openai_key", "none", "--openai_organization", "none"]
     options += ["--dataset", "cifar10"] if space == "nas-bench-201" else []
-    assert_same(
-        asked_by(script, tmp_path, answers, typed, options), asked_by_us(space, answers, runs.figures(opened))[0]
-    )
+    ours, _ = asked_by_us(space, answers, runs.figures(opened), runs.measure(opened))
+    assert_same(asked_by(script, tmp_path, answers, typed, options), ours)
 
 
 def test_a_search_asks_so(made_up: Path) -> None:

@@ -1,4 +1,4 @@
-"""What recordings hold and how they differ: commands that read, and return whether damage or difference was found."""
+"""Records of any program: what is there, how places differ, what it cost, and how they are brought together."""
 
 from __future__ import annotations
 
@@ -10,14 +10,18 @@ from pathlib import Path
 from cache import cassette
 from cache.cassette import Cassette
 from cache.errors import CacheError
+from cache.importing import imported
 from cache.key import DIGEST_PREFIX, JSON, canonical, short
 from cache.nearest import listed, unified
 from cache.provider.limits import COLUMNS, keys_in, ledger, read_prices
 from cache.record import CHAT, Record
 from cache.store import Store
-from genius_replay.console import say
+from genius_replay.console import say, warn
 
 _BEGINNING = 60  # characters of an answer in a list
+
+
+# -- commands that read; what they return is whether damage or a difference was found ---
 
 
 def list_records(places: list[Path]) -> None:
@@ -85,6 +89,34 @@ def say_ledger(entries: Mapping[str, Mapping[str, float]]) -> None:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for model, *figures in rows:
         say("  ".join([model.ljust(widths[0]), *map(str.rjust, figures, widths[1:])]).rstrip())
+
+
+# -- commands that write ---
+
+
+def merge(path: Path | None, places: list[Path]) -> None:
+    """Write all records of several places into a cassette, which is new or one of them, or - for standard output."""
+    if path and path.exists() and path.resolve() not in (place.resolve() for place in places):
+        raise CacheError(f"Expected a new cassette, got {path}, which is there. Name it among the places as well.")
+    records = cassette.merge(*(records_at(place, exact=True) for place in places))
+    digest = cassette.write(path or Path("/dev/stdout"), records.values())
+    (say if path else warn)(f"{path or 'standard output'}: {len(records)} records, {digest}")
+
+
+def sync(store: Path, cassettes: list[Path]) -> None:
+    """Put cassettes into a store, which is made if need be."""
+    read = {path: cassette.read(path, exact=True) for path in cassettes}
+    with Store(store) as opened:
+        for path in cassettes:
+            say(f"{path}: {opened.load(read[path])} of {len(read[path])} records were new")
+
+
+def import_log(log: Path, into: Path, model: str | None) -> None:
+    """Make records of a chat log of another program."""
+    records = imported(log, model)
+    before = len(cassette.read(into)) if into.exists() else 0
+    cassette.grow(into, records)
+    say(f"{into}: {len(records)} answers imported, new: {len(cassette.read(into)) - before}")
 
 
 # -- places and words ---
