@@ -57,17 +57,25 @@ class SideBySide:
 
         if self.number == 1:
             return work()
-        threads = [threading.Thread(target=guarded, daemon=True) for _ in range(min(self.number, left.qsize()))]
-        for thread in threads:
-            thread.start()
+        over = threading.Event()
+
+        def all_of_them() -> None:
+            try:
+                threads = [threading.Thread(target=guarded, daemon=True) for _ in range(min(self.number, left.qsize()))]
+                for thread in threads:
+                    thread.start()
+                for thread in threads:
+                    thread.join()
+            finally:
+                over.set()
+
         try:
-            for thread in threads:
-                thread.join()
+            threading.Thread(target=all_of_them, daemon=True).start()  # so that Ctrl-C finds each of them started
+            over.wait()
         except KeyboardInterrupt:
             self.stop()
             warn("interrupted: answers that are underway are waited for and kept; Ctrl-C again drops them")
-            for thread in threads:
-                thread.join()
+            over.wait()
             raise
         for error in failed:
             raise error

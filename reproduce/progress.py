@@ -77,7 +77,7 @@ class Progress(AbstractContextManager["Progress"]):
 
     def retrying(self, error: Exception, seconds: float) -> None:
         """An endpoint is asked again in so many seconds; it is said once, however many wait."""
-        now, said = time.monotonic(), f"{error} It is asked again in {seconds:.0f} s"
+        now, said = time.monotonic(), f"{error}; asked again in {seconds:.0f} s"
         with self._lock:
             known, self._until = now < self._until, max(self._until, now + seconds)
             self._again = said
