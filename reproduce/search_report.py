@@ -19,7 +19,7 @@ from harness.specification import Specification
 from harness.training import estimates
 from harness.training.estimates import Pace
 from harness.training.jobs import KIND, Trained, Training, code_digest, trained_with
-from reproduce import benchmarks, costs, recording, runs
+from reproduce import benchmarks, costs, named, recording, runs
 from reproduce.benchmarks import BENCHMARKS
 from reproduce.report import BLANK, MISSING, Cell, Column, Report, label, recomputed, recomputed_millions, replayed
 
@@ -50,15 +50,20 @@ def report(
     """
     told = any(each.specification.told for each in found)
     then = (Column("told", "Told then (%)"),) if told else ()
-    columns = (*PLACE, Column("validation", "Validation (%)", "higher"), Column("test", "Test (%)"), *then)
-    rows = tuple(row for run in found for row in _rows(run, cell, told=told))
+    called = _called(found)
+    place = PLACE if not any(called) else (Column("run", "Run"), *PLACE[1:])
+    columns = (*place, Column("validation", "Validation (%)", "higher"), Column("test", "Test (%)"), *then)
+    first = ((label(name),) if name else () for name in called)
+    both = zip(first, found, strict=True)
+    rows = tuple((*name, *row[len(name) :]) for name, run in both for row in _rows(run, cell, told=told))
     method = catalogue.find(found[0].specification.method)
     conversations = (note for each in found for note in _conversation(each, run))
     said = (SELECTED, *_of_method(method, found), *_limits(found), *_trainings(found), *conversations, *notes)
-    title = _title(found[0].specification, run)
+    title = _title([each.specification for each in found], run)
     arrays = {} if found[0].specification.model else benchmarks.VERSIONS
+    within = (place[0].key,)
     versions = {**arrays, **runs.versions_of(method), **trained_with(each.observed for each in _trained(found))}
-    return Report("search", title, columns, rows, said, tables=dict(evidence), versions=versions, within=("trial",))
+    return Report("search", title, columns, rows, said, tables=dict(evidence), versions=versions, within=within)
 
 
 def again(path: Path) -> Report:
@@ -69,6 +74,16 @@ def again(path: Path) -> Report:
     """
     found = recording.replay_recording(path)
     return report(found, replayed, {path.name: cassette.read(path).digest})
+
+
+def _called(found: Sequence[Run]) -> list[str]:
+    """What tells the runs of a grid apart, a name of `runs show` each; nothing where their numbers do."""
+    names = [named.name(each.specification).rpartition(":") for each in found]
+    if len({number for *_, number in names}) == len(found):
+        return [""] * len(found)
+    shared = set.intersection(*({*name.split("/")} for name, *_ in names))
+    apart = ["/".join(part for part in name.split("/") if part not in shared) for name, *_ in names]
+    return [f"{name}:{number}" for name, (*_, number) in zip(apart, names, strict=True)]
 
 
 def _rows(run: Run, cell: Callable[[float, str], Cell], *, told: bool) -> Iterator[tuple[Cell, ...]]:
@@ -100,6 +115,8 @@ def _of_method(method: Method, found: Sequence[Run]) -> Iterator[str]:
     budget = found[0].specification.budget
     if budget.evaluations and (caveat := method.caveat(budget.evaluations)):
         yield f"{caveat}."
+    if nothing := sum(not each.trajectory.evaluated for each in found):
+        yield f"In {nothing} of {len(found)} trials nothing was evaluated."
     for each in found:
         steps, evaluated = each.trajectory.steps, len(each.trajectory.evaluated)
         if (not steps or isinstance(steps[-1].told, Evaluated)) and budget.left(evaluated, len(steps), 0):
@@ -166,9 +183,10 @@ def _conversation(run: Run, name: str | None) -> Iterator[str]:
     yield "The replayed model is told what it was told then, so that the conversation stays the one that is recorded."
 
 
-def _title(specification: Specification, run: str | None) -> str:
-    how = specification.training
-    where = f"{specification.space}, by training on {how.dataset}" if how else f"the table {specification.target}"
+def _title(found: Sequence[Specification], run: str | None) -> str:
+    specification, tables = found[0], [*dict.fromkeys(each.target for each in found)]
+    how, table = specification.training, f"the table{'s'[: len(tables) > 1]} {', '.join(tables)}"
+    where = f"{specification.space}, by training on {how.dataset}" if how else table
     return f"{' '.join(filter(None, (specification.method, run)))} on {where}"
 
 
@@ -215,7 +233,7 @@ def ahead(
         pace.basis(jobs),
         "MACs and parameters are of the benchmark's own network; operations go with the job's own input and width.",
     ]
-    title = f"Jobs of {_title(planned[0], run)}; nothing was trained"
+    title = f"Jobs of {_title(planned, run)}; nothing was trained"
     return Report("search", title, columns, rows, tuple(notes), tables={how.dataset: how.digest})
 
 
