@@ -19,9 +19,10 @@ from harness.specification import Specification
 from harness.training import estimates
 from harness.training.estimates import Pace
 from harness.training.jobs import KIND, Trained, Training, code_digest, trained_with
-from reproduce import benchmarks, costs, recording, runs
+from reproduce import benchmarks, recording, runs
 from reproduce.benchmarks import BENCHMARKS
 from reproduce.report import BLANK, MISSING, Cell, Column, Report, label, recomputed, recomputed_millions, replayed
+from reproduce.searching import costs
 
 SELECTED = "The row with a test accuracy is the best of its trial by validation."
 PLACE = (

@@ -267,7 +267,7 @@ def test_results_of_another_code_are_said(
     arguments = ["search", "--method", "random", *TRAIN, "--budget", "3"]
     assert main(arguments) == 0
     assert "another version of the code" not in capsys.readouterr().out
-    monkeypatch.setattr("reproduce.search_report.code_digest", lambda: "sha256:edited")
+    monkeypatch.setattr("reproduce.searching.report.code_digest", lambda: "sha256:edited")
     assert main(arguments) == 0
     assert "3 of 3 trainings were made by another version of the code than is here." in capsys.readouterr().out
 
@@ -385,7 +385,7 @@ def test_a_cassette_without_a_search_is_refused(tmp_path: Path, capsys: pytest.C
 def test_the_page_on_training_shows_what_is_printed(
     executor: Instant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "train.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[3] / "docs" / "train.md").read_text(encoding="utf-8")
     ahead, search, replay, *_ = re.findall(r"^python -m reproduce (search .*)$", page, re.MULTILINE)
     monkeypatch.chdir(tmp_path)
     assert main(shlex.split(ahead)) == 0
