@@ -32,7 +32,7 @@ from reproduce.searching import planning, searches
 from reproduce.searching.answering import Endpoint
 from reproduce.searching.progress import Progress
 from tests.cache.server import Handler, Server, completion, fails, running, says
-from tests.reproduce import unequal
+from tests.reproduce.searching import unequal
 from tests.reproduce.searching.unequal import TABLE, drawn, proposing
 from tests.schemas import valid
 
