@@ -51,15 +51,22 @@ def report(
     """
     told = any(each.specification.told for each in found)
     then = (Column("told", "Told then (%)"),) if told else ()
-    columns = (*PLACE, Column("validation", "Validation (%)", "higher"), Column("test", "Test (%)"), *then)
-    rows = tuple(row for run in found for row in _rows(run, cell, told=told))
+    targets = [*dict.fromkeys(each.specification.target for each in found)]
+    which = (Column("table", "Table"),) if len(targets) > 1 else ()
+    columns = (*which, *PLACE, Column("validation", "Validation (%)", "higher"), Column("test", "Test (%)"), *then)
+    rows = tuple(
+        (*(label(one.specification.target) for _ in which), *row)
+        for one in found
+        for row in _rows(one, cell, told=told)
+    )
     method = catalogue.find(found[0].specification.method)
     conversations = (note for each in found for note in _conversation(each, run))
     said = (SELECTED, *_of_method(method, found), *_limits(found), *_trainings(found), *conversations, *notes)
-    title = _title(found[0].specification, run)
+    within = (*(column.key for column in which), "trial")
+    title = _title(found[0].specification, run, targets)
     arrays = {} if found[0].specification.model else benchmarks.VERSIONS
     versions = {**arrays, **runs.versions_of(method), **trained_with(each.observed for each in _trained(found))}
-    return Report("search", title, columns, rows, said, tables=dict(evidence), versions=versions, within=("trial",))
+    return Report("search", title, columns, rows, said, tables=dict(evidence), versions=versions, within=within)
 
 
 def again(path: Path) -> Report:
@@ -167,9 +174,9 @@ def _conversation(run: Run, name: str | None) -> Iterator[str]:
     yield "The replayed model is told what it was told then, so that the conversation stays the one that is recorded."
 
 
-def _title(specification: Specification, run: str | None) -> str:
-    how = specification.training
-    where = f"{specification.space}, by training on {how.dataset}" if how else f"the table {specification.target}"
+def _title(specification: Specification, run: str | None, targets: Sequence[str] = ()) -> str:
+    how, tables = specification.training, "tables" if len(targets) > 1 else "table"
+    where = f"{specification.space}, by training on {how.dataset}" if how else f"the {tables} {', '.join(targets)}"
     return f"{' '.join(filter(None, (specification.method, run)))} on {where}"
 
 

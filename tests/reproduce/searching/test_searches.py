@@ -644,3 +644,13 @@ def test_designs_and_tables_that_do_not_fit(
 ) -> None:
     assert main(["search", "--method", "random", *arguments]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_rows_of_several_tables_name_theirs(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("architecture,accuracy\n" + "".join(f"{n},{50 + n}\n" for n in range(3)))
+    (tmp_path / "b.csv").write_text((tmp_path / "a.csv").read_text())
+    tables = [str(tmp_path / name) for name in ("a.csv", "b.csv")]
+    assert main(["search", "--method", "random", "--table", *tables, "--budget", "2", "--format", "csv"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("table,table_status,trial,")
+    assert [line.partition(",")[0] for line in said[1:]] == ["a", "a", "b", "b"]
