@@ -18,7 +18,7 @@ from pathlib import Path
 
 from reproduce import search
 from tests.cache.server import running
-from tests.reproduce.unequal import TABLE, proposing
+from tests.reproduce.searching.unequal import TABLE, proposing
 
 
 def endpoint(ready: Connection, wait_s: float) -> None:

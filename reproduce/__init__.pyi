@@ -7,7 +7,6 @@ from harness.protocol import Proposal as Proposal
 from harness.protocol import Rejected as Rejected
 from harness.protocol import Trial as Trial
 from harness.run import Run as Run
-from reproduce.answering import Endpoint as Endpoint
 from reproduce.benchmarks import Opened as Opened
 from reproduce.benchmarks import open_table as open_table
 from reproduce.comparison.comparison import Comparison as Comparison
@@ -26,6 +25,7 @@ from reproduce.report.report import Cell as Cell
 from reproduce.report.report import Column as Column
 from reproduce.report.report import Report as Report
 from reproduce.report.report import Status as Status
-from reproduce.searches import search as search
+from reproduce.searching.answering import Endpoint as Endpoint
+from reproduce.searching.searches import search as search
 
 __version__: str

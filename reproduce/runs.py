@@ -30,11 +30,11 @@ from harness.text import published, strict
 from harness.text.reply import Hear, heard, uncut, verbatim
 from harness.text.strict import Form
 from harness.training.jobs import Scale, Training
-from reproduce import costs
 from reproduce.benchmarks import Opened
 from reproduce.errors import UsageError
-from reproduce.protocols import as_published, refuse_unfit
 from reproduce.published import scripts
+from reproduce.searching import costs
+from reproduce.searching.protocols import as_published, refuse_unfit
 from tables.source import Measure as Measured
 from tables.space import Space
 from tables.table import of_slots

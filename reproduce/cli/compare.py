@@ -10,8 +10,8 @@ from reproduce.benchmarks import BENCHMARKS
 from reproduce.comparison.comparison import AS_ARRAYS, BUDGETS, COUNTS, compare
 from reproduce.comparison.contest import ONE_BY_ONE
 from reproduce.comparison.contestants import ORACLE_STEPS
-from reproduce.costs import BOUNDS
 from reproduce.report.output import add_output_arguments, show
+from reproduce.searching.costs import BOUNDS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -20,8 +20,8 @@ from reproduce.cli.query import IMAGENET
 from reproduce.data import conversations, manifest, scripts
 from reproduce.errors import UsageError
 from reproduce.paper.registry import ITEMS
-from reproduce.protocols import PRESETS
 from reproduce.report.output import emit
+from reproduce.searching.protocols import PRESETS
 
 SHELLS = ("bash", "zsh", "fish", "tcsh")
 

@@ -15,10 +15,10 @@ from genius_replay.advice import meant
 from genius_replay.options import infile
 from harness.specification import KINDS, UNSET
 from reproduce import runs
-from reproduce.answering import Endpoint, read_endpoints
 from reproduce.errors import UsageError
-from reproduce.planning import WINDOWED
-from reproduce.protocols import PRESETS
+from reproduce.searching.answering import Endpoint, read_endpoints
+from reproduce.searching.planning import WINDOWED
+from reproduce.searching.protocols import PRESETS
 
 PROTOCOL = f"how the model is talked to: {', '.join(PRESETS)}, or fields that differ (docs/record.md)"
 

@@ -12,13 +12,14 @@ from genius_replay.options import name_or_infile
 from harness import spaces
 from harness.constraints import WORDS, Costs
 from harness.text.notation import from_any
-from reproduce import benchmarks, costs
+from reproduce import benchmarks
 from reproduce.benchmarks import BENCHMARKS, Opened
 from reproduce.errors import UsageError
 from reproduce.published.imagenet import embedded
 from reproduce.published.trials import best_cells, published_trials
 from reproduce.report import BLANK, MISSING, Cell, Column, Report, label, quoted, recomputed, recomputed_millions
 from reproduce.report.output import add_output_arguments, show
+from reproduce.searching import costs
 from tables.space import Architecture, Space
 
 IMAGENET = "mobilenetv2-se"

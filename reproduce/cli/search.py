@@ -17,15 +17,17 @@ from genius_replay.options import given, infile, name_or_infile, path_only
 from harness import spaces
 from harness.loop import Budget
 from harness.training import estimates
-from reproduce import benchmarks, data, forecast, planning, recording, search_report, searches
+from reproduce import benchmarks, data, recording
 from reproduce.benchmarks import BENCHMARKS
 from reproduce.cli import model, training
-from reproduce.costs import BOUNDS
 from reproduce.errors import UsageError
-from reproduce.planning import GENIUS, WINDOWED
 from reproduce.published.replay import ITERATIONS
 from reproduce.report import Report, recomputed
 from reproduce.report.output import add_output_arguments, show
+from reproduce.searching import forecast, planning, searches
+from reproduce.searching import report as search_report
+from reproduce.searching.costs import BOUNDS
+from reproduce.searching.planning import GENIUS, WINDOWED
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -16,17 +16,18 @@ from cache.cassette import Cassette
 from cache.client import Records
 from cache.errors import CacheError
 from genius_replay.showing import brief
-from reproduce import benchmarks, costs, recording
+from reproduce import benchmarks, recording
 from reproduce.arguments import expect_types, positive, several
 from reproduce.benchmarks import BENCHMARKS, AnySpace, AnyTable
 from reproduce.comparison import report
 from reproduce.comparison.contest import Contest, Rules, contest
 from reproduce.comparison.contestants import GENIUS_BUDGET
-from reproduce.costs import AnyBound
 from reproduce.data import store
 from reproduce.errors import ReproduceError, UsageError
 from reproduce.recording import Recorded
 from reproduce.report import Report
+from reproduce.searching import costs
+from reproduce.searching.costs import AnyBound
 
 BUDGETS = (10, 50, 100, 200, 300)
 COUNTS = ("evaluations", "unique")  # what a budget may count

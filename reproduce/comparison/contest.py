@@ -22,12 +22,13 @@ from harness import arrays
 from harness.constraints import Bound, Within
 from harness.loop import Budget
 from harness.protocol import Method, UnfitMethod
-from reproduce import costs, recording, runs
+from reproduce import recording, runs
 from reproduce.benchmarks import Opened
 from reproduce.comparison import contestants
 from reproduce.comparison.contestants import GENIUS_BUDGET, Contestant
 from reproduce.errors import UsageError
 from reproduce.recording import Recorded
+from reproduce.searching import costs
 from tables.space import Space
 
 CONTEST = "contest"  # the kind of a method's record

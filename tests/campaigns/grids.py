@@ -21,7 +21,7 @@ from cache import cassette
 from cache.record import CHAT, Record
 from cache.store import Store
 from tests.cache.server import Handler, running
-from tests.reproduce.unequal import command, proposing
+from tests.reproduce.searching.unequal import command, proposing
 
 PARALLEL = 8
 

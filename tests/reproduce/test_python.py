@@ -257,7 +257,7 @@ def test_a_run_that_was_ended_replays_as_a_run_of_fewer_proposals(tmp_path: Path
 
 def test_this_machine_trains_unless_somebody_else_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     executor = Instant()
-    monkeypatch.setattr("reproduce.searches.LocalExecutor", lambda: executor)
+    monkeypatch.setattr("reproduce.searching.searches.LocalExecutor", lambda: executor)
     how = Training("nas-bench-201", "digits", training.DIGITS, DIGITS)
     [run] = reproduce.search("random", training=how, budget=2)
     assert [len(each) for each in executor.rounds] == [2]

@@ -15,9 +15,9 @@ from cache.record import RESPONSES
 from genius_replay.console import Exit
 from reproduce import recording, runs, search
 from reproduce.__main__ import main
-from reproduce.answering import Endpoint, read_endpoints
 from reproduce.cli import model
 from reproduce.errors import UsageError
+from reproduce.searching.answering import Endpoint, read_endpoints
 from tests.cache.server import Behaviour, Handler, Server, completion, fails, running, says
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.network]

@@ -30,10 +30,10 @@ from reproduce import benchmarks, data, recording, runs
 from reproduce.__main__ import main
 from reproduce.data import path_of
 from reproduce.errors import DataMissing, ReproduceError, UsageError
-from reproduce.protocols import PRESETS
 from reproduce.published import imagenet, scripts
 from reproduce.published.conversation import dialogues, parse
 from reproduce.published.withheld import WITHHELD
+from reproduce.searching.protocols import PRESETS
 from tests.cache.server import completion
 from tests.reproduce.published.scripted import OF_LISTS, OF_THE_LAST, asked_by
 

@@ -13,7 +13,7 @@ import reproduce
 from harness.spaces import mobilenetv2_se, nas_bench_macro
 from reproduce import runs
 from reproduce.__main__ import main
-from reproduce.protocols import protocol
+from reproduce.searching.protocols import protocol
 from tables.space import Group, Slot, Space
 
 ODD = ("$8", "$design", "100 %", "${x}", "$$")

@@ -19,8 +19,9 @@ from harness.constraints import Bound
 from harness.objectives import COST
 from harness.protocol import Evaluated, Rejected
 from harness.spaces import nas_bench_201
-from reproduce import compare, costs, open_table, replay_recording, search
+from reproduce import compare, open_table, replay_recording, search
 from reproduce.__main__ import main
+from reproduce.searching import costs
 from tables import csv
 from tables.storage import build
 from tests.genius_replay.test_plugins import forget

@@ -34,17 +34,18 @@ from harness.training import queue
 from harness.training.jobs import KIND as TRAINING
 from harness.training.jobs import Training
 from harness.training.local import LocalExecutor
-from reproduce import answering, benchmarks, costs, data, forecast, runs
-from reproduce.answering import Answer, Endpoint
+from reproduce import benchmarks, data, runs
 from reproduce.arguments import expect_types, positive, several
 from reproduce.benchmarks import AnySpace, AnyTable, Opened
-from reproduce.costs import AnyBound
 from reproduce.errors import UsageError
-from reproduce.forecast import Ahead
-from reproduce.planning import AXES, GENIUS, grid
-from reproduce.progress import Progress
 from reproduce.published import imagenet
 from reproduce.published.replay import ITERATIONS
+from reproduce.searching import answering, costs, forecast
+from reproduce.searching.answering import Answer, Endpoint
+from reproduce.searching.costs import AnyBound
+from reproduce.searching.forecast import Ahead
+from reproduce.searching.planning import AXES, GENIUS, grid
+from reproduce.searching.progress import Progress
 from tables.space import Architecture
 
 
@@ -107,7 +108,7 @@ def search(
         base_url: of the endpoint, such as http://127.0.0.1:8000/v1; else OPENAI_BASE_URL.
         temperature: sent to the model, "none" for none.
         window: bounds of the cost in millions, of the space whose problem states them.
-        constraints: bounds of costs, such as "macs<=60e6", for any method; of `reproduce.costs.known`.
+        constraints: bounds of costs, such as "macs<=60e6", for any method; of `reproduce.searching.costs.known`.
         answers: how a model may answer, one of `reproduce.runs.ANSWERS`.
         protocol: how the model is talked to: the name of a preset such as "genius-nas-bench-201", "FIELD=VALUE" for
             each field that differs, or a `harness.Protocol`.

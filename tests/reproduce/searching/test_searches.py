@@ -267,7 +267,7 @@ def test_results_of_another_code_are_said(
     arguments = ["search", "--method", "random", *TRAIN, "--budget", "3"]
     assert main(arguments) == 0
     assert "another version of the code" not in capsys.readouterr().out
-    monkeypatch.setattr("reproduce.search_report.code_digest", lambda: "sha256:edited")
+    monkeypatch.setattr("reproduce.searching.report.code_digest", lambda: "sha256:edited")
     assert main(arguments) == 0
     assert "3 of 3 trainings were made by another version of the code than is here." in capsys.readouterr().out
 
@@ -385,7 +385,7 @@ def test_a_cassette_without_a_search_is_refused(tmp_path: Path, capsys: pytest.C
 def test_the_page_on_training_shows_what_is_printed(
     executor: Instant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "train.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[3] / "docs" / "train.md").read_text(encoding="utf-8")
     ahead, search, replay, *_ = re.findall(r"^python -m reproduce (search .*)$", page, re.MULTILINE)
     monkeypatch.chdir(tmp_path)
     assert main(shlex.split(ahead)) == 0
@@ -644,3 +644,13 @@ def test_designs_and_tables_that_do_not_fit(
 ) -> None:
     assert main(["search", "--method", "random", *arguments]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_rows_of_several_tables_name_theirs(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("architecture,accuracy\n" + "".join(f"{n},{50 + n}\n" for n in range(3)))
+    (tmp_path / "b.csv").write_text((tmp_path / "a.csv").read_text())
+    tables = [str(tmp_path / name) for name in ("a.csv", "b.csv")]
+    assert main(["search", "--method", "random", "--table", *tables, "--budget", "2", "--format", "csv"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("run,run_status,iteration,")
+    assert [line.partition(",")[0] for line in said[1:]] == ["a:1", "a:1", "b:1", "b:1"]

@@ -19,7 +19,7 @@ from harness.specification import Model, Protocol, Specification
 from reproduce import recording, runs
 from reproduce.__main__ import main
 from reproduce.errors import UsageError
-from reproduce.protocols import FIELDS, PRESETS, protocol, refuse_unfit
+from reproduce.searching.protocols import FIELDS, PRESETS, protocol, refuse_unfit
 from tables.space import Architecture, Space
 from tests.cache.server import completion
 

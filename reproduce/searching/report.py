@@ -19,9 +19,10 @@ from harness.specification import Specification
 from harness.training import estimates
 from harness.training.estimates import Pace
 from harness.training.jobs import KIND, Trained, Training, code_digest, trained_with
-from reproduce import benchmarks, costs, named, recording, runs
+from reproduce import benchmarks, named, recording, runs
 from reproduce.benchmarks import BENCHMARKS
 from reproduce.report import BLANK, MISSING, Cell, Column, Report, label, recomputed, recomputed_millions, replayed
+from reproduce.searching import costs
 
 SELECTED = "The row with a test accuracy is the best of its trial by validation."
 PLACE = (
@@ -59,11 +60,12 @@ def report(
     method = catalogue.find(found[0].specification.method)
     conversations = (note for each in found for note in _conversation(each, run))
     said = (SELECTED, *_of_method(method, found), *_limits(found), *_trainings(found), *conversations, *notes)
-    title = _title([each.specification for each in found], run)
+    title = _title(found[0].specification, run, [*dict.fromkeys(each.specification.target for each in found)])
     arrays = {} if found[0].specification.model else benchmarks.VERSIONS
-    within = (place[0].key,)
     versions = {**arrays, **runs.versions_of(method), **trained_with(each.observed for each in _trained(found))}
-    return Report("search", title, columns, rows, said, tables=dict(evidence), versions=versions, within=within)
+    return Report(
+        "search", title, columns, rows, said, tables=dict(evidence), versions=versions, within=(place[0].key,)
+    )
 
 
 def again(path: Path) -> Report:
@@ -78,7 +80,7 @@ def again(path: Path) -> Report:
 
 def _called(found: Sequence[Run]) -> list[str]:
     """What tells the runs of a grid apart, a name of `runs show` each; nothing where their numbers do."""
-    names = [named.name(each.specification).rpartition(":") for each in found]
+    names = [name.rpartition(":") for name in named.names((one.specification, one.record().key) for one in found)]
     if len({number for *_, number in names}) == len(found):
         return [""] * len(found)
     shared = set.intersection(*({*name.split("/")} for name, *_ in names))
@@ -183,10 +185,9 @@ def _conversation(run: Run, name: str | None) -> Iterator[str]:
     yield "The replayed model is told what it was told then, so that the conversation stays the one that is recorded."
 
 
-def _title(found: Sequence[Specification], run: str | None) -> str:
-    specification, tables = found[0], [*dict.fromkeys(each.target for each in found)]
-    how, table = specification.training, f"the table{'s'[: len(tables) > 1]} {', '.join(tables)}"
-    where = f"{specification.space}, by training on {how.dataset}" if how else table
+def _title(specification: Specification, run: str | None, targets: Sequence[str] = ()) -> str:
+    how, tables = specification.training, "tables" if len(targets) > 1 else "table"
+    where = f"{specification.space}, by training on {how.dataset}" if how else f"the {tables} {', '.join(targets)}"
     return f"{' '.join(filter(None, (specification.method, run)))} on {where}"
 
 
@@ -233,7 +234,7 @@ def ahead(
         pace.basis(jobs),
         "MACs and parameters are of the benchmark's own network; operations go with the job's own input and width.",
     ]
-    title = f"Jobs of {_title(planned, run)}; nothing was trained"
+    title = f"Jobs of {_title(planned[0], run)}; nothing was trained"
     return Report("search", title, columns, rows, tuple(notes), tables={how.dataset: how.digest})
 
 

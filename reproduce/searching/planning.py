@@ -19,14 +19,15 @@ from harness.spaces import mobilenetv2_se
 from harness.specification import Declaration, Protocol, Specification
 from harness.text.notation import from_any
 from harness.training.jobs import Training
-from reproduce import benchmarks, costs, protocols, runs
-from reproduce.answering import Endpoint
+from reproduce import benchmarks, runs
 from reproduce.arguments import positive, several
 from reproduce.benchmarks import Opened
-from reproduce.costs import AnyBound
 from reproduce.errors import UsageError
 from reproduce.published import imagenet
 from reproduce.published.replay import ITERATIONS
+from reproduce.searching import costs, protocols
+from reproduce.searching.answering import Endpoint
+from reproduce.searching.costs import AnyBound
 from tables.space import Architecture
 from tables.table import of_slots
 

@@ -25,14 +25,15 @@ from harness.errors import HarnessError
 from harness.loop import Budget
 from harness.run import Run
 from harness.specification import RUN
-from reproduce import open_table, planning, recording, replay_recording, search, searches
+from reproduce import open_table, recording, replay_recording, search
 from reproduce.__main__ import main
-from reproduce.answering import Endpoint
 from reproduce.errors import UsageError
-from reproduce.progress import Progress
+from reproduce.searching import planning, searches
+from reproduce.searching.answering import Endpoint
+from reproduce.searching.progress import Progress
 from tests.cache.server import Handler, Server, completion, fails, running, says
-from tests.reproduce import unequal
-from tests.reproduce.unequal import TABLE, drawn, proposing
+from tests.reproduce.searching import unequal
+from tests.reproduce.searching.unequal import TABLE, drawn, proposing
 from tests.schemas import valid
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.network]
