@@ -128,13 +128,20 @@ class Parser(argparse.ArgumentParser):
         return super().parse_args(args, namespace)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Parse, and refuse what is left over where it is known what was meant; a command is called for each level."""
+        """Parse, and refuse what is left over where it is known what was meant; a command is called for each level.
+
+        Words of a list may stand behind options as well; before Python 3.13 argparse leaves those over.
+        """
         parsed, left = super().parse_known_args(args, namespace)
+        several = next((one for one in self._actions if one.nargs == "*" and not one.option_strings), None)
         for word in left:
+            if several and not word.startswith("-"):
+                setattr(parsed, several.dest, [*(getattr(parsed, several.dest) or ()), self._get_value(several, word)])
+                continue
             option = word.partition("=")[0]
             known = self._option_string_actions if word.startswith("-") else ()
             self.error(f"expected no {printable(option)}{meant(option, known)}")
-        return parsed, left
+        return parsed, []
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         """Name the nearest choice; argparse lists all alone, and quotes what was given as Python writes it."""

@@ -84,8 +84,7 @@ def _called(found: Sequence[Run]) -> list[str]:
     if len({number for *_, number in names}) == len(found):
         return [""] * len(found)
     shared = set.intersection(*({*name.split("/")} for name, *_ in names))
-    apart = ["/".join(part for part in name.split("/") if part not in shared) for name, *_ in names]
-    return [f"{name}:{number}" for name, (*_, number) in zip(apart, names, strict=True)]
+    return ["/".join(part for part in name.split("/") if part not in shared) + f":{n}" for name, _, n in names]
 
 
 def _rows(run: Run, cell: Callable[[float, str], Cell], *, told: bool) -> Iterator[tuple[Cell, ...]]:

@@ -132,6 +132,11 @@ def test_what_does_not_exist_is_one_line_with_what_was_meant(
     assert said in printed.err
 
 
+def test_words_of_a_list_may_stand_on_both_sides_of_options(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["query", "nas-bench-201-digits", "000000", "--format", "csv", "--quiet", "111111", "222222"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1 + 3
+
+
 # -- quiet ---
 
 
