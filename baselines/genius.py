@@ -105,7 +105,10 @@ class Prompts:
         texts, required = dict(_parts(source)), PARTS - OPTIONAL - {"form"}
         got = sorted(part for part, _ in _parts(source))
         if not required <= texts.keys() <= required | OPTIONAL or len(texts) < len(got):
-            raise ValueError(f"{name}: expected the parts {sorted(required | OPTIONAL)}, got {got}")
+            raise ValueError(
+                f"{name}: expected the parts {', '.join(sorted(required))}, each once, and perhaps "
+                f"{', '.join(sorted(OPTIONAL))}, got {', '.join(got) or 'none'}"
+            )
         for part in ("opening", "experiment"):  # more text follows these, after a blank line
             texts[part] += "\n\n"
         values["problem"] = "" if statement == "conversation" else Template(texts["problem"]).safe_substitute(values)

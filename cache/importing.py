@@ -68,6 +68,8 @@ def imported(path: Path, model: str | None = None) -> list[Record]:
             source = {"place": place.lower(), **({"source": logged.source} if logged.source is not None else {})}
             found.append(Record(request, _body(logged.answer), sample, provenance={**origin, **source}))
             found[-1].to_line()
+        if not found:
+            raise ValueError("no answer")
     except (ValueError, RecursionError, InvalidRequest) as error:  # also those of msgspec
         what = f"{place} of {path}: expected {_FORM}, got: {error}"
         raise CacheError(f"{what}. Mend it, or name a model for all with --model.") from None

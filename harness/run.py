@@ -304,7 +304,7 @@ def _failure(specifications: Sequence[Specification], failed: Mapping[int, Excep
     for n in sorted(failed):
         reasons.setdefault(str(failed[n]), []).append(specifications[n].name)
     lines = [
-        f"{runs[0]}{f' and {len(runs) - 1} others' if runs[1:] else ''}: {why}"
+        f"{runs[0]}{f' and {len(runs) - 1} more' if runs[1:] else ''}: {why}"
         for why, runs in islice(reasons.items(), REASONS)
     ]
     kind = CacheError if all(isinstance(error, CacheError) for error in failed.values()) else HarnessError

@@ -26,7 +26,7 @@ from cache.cli.records import texts
 from cache.key import DIGEST_PREFIX, short
 from cache.provider.limits import Price, ledger
 from cache.record import Record
-from genius_replay.advice import unknown
+from genius_replay.advice import meant
 from harness.loop import Step
 from harness.run import Run
 from harness.specification import RUN, Specification
@@ -94,7 +94,8 @@ class Opened:
         apart = {called: called.rpartition(":") for called in self.runs}
         fit = [each for each, (name, _, n) in apart.items() if asked <= {*name.split("/")} and number in (None, n)]
         if not fit or not (asked or number):
-            raise UsageError(unknown("run", written, self.runs))
+            there = f"`python -m reproduce runs list {self.path}` names them"
+            raise UsageError(f"{self.path}: no run is called {written!r}; {there}{meant(written, self.runs)}")
         return {called: self.runs[called] for called in fit}, said["place"] or ""
 
     def show(self, written: str) -> dict[str, Record]:

@@ -137,6 +137,7 @@ def wording(
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         known = f"{PLAIN}, {PUBLISHED}, or a file with the parts of baselines/prompts/plain.md"
+        why = str(why).removeprefix(f"{prompt}: ")
         raise UsageError(f"{prompt}: expected as the prompt {known}, got another ({why})") from error
 
 

@@ -105,10 +105,13 @@ def read_endpoints(path: Path) -> dict[str, Endpoint]:
         UsageError: it cannot be read, or is of another form.
     """
     try:
-        return msgspec.toml.decode(path.read_bytes(), type=dict[str, Endpoint])
-    except (OSError, ImportError, UnicodeDecodeError, msgspec.MsgspecError) as error:
-        form = 'a table of every endpoint by its name, such as [mine] and below it model = "gpt-4.1"'
-        raise UsageError(f"{path}: expected {form}, got: {error}") from None
+        if found := msgspec.toml.decode(path.read_bytes(), type=dict[str, Endpoint]):
+            return found
+        error: Exception | str = "none"
+    except (OSError, ImportError, UnicodeDecodeError, msgspec.MsgspecError) as raised:
+        error = raised
+    form = 'a table of every endpoint by its name, such as [mine] and below it model = "gpt-4.1"'
+    raise UsageError(f"{path}: expected {form}, got: {error}")
 
 
 @dataclass(frozen=True)

@@ -180,7 +180,8 @@ def over(found: Sequence[Ahead], limits: Limits) -> list[str]:
         if ceiling is not None and not at_most <= ceiling:
             much, end = f"Probably {probably:,.6g}", "will end there"
             if not probably > ceiling:
-                much, end = f"At most {at_most:,.6g}", "may end there"
+                much = f"At most {at_most:,.6g}" if at_most < inf else "No one knows how many"
+                end = "may end there"
             what = "in money is" if name == "cost" else f"{name} are"
             said.append(
                 f"{much} {what} still to come, and the ceiling is {ceiling:g}: the search {end}, and goes on when it "

@@ -19,7 +19,7 @@ from harness.specification import Specification
 from harness.training import estimates
 from harness.training.estimates import Pace
 from harness.training.jobs import KIND, Trained, Training, code_digest, trained_with
-from reproduce import benchmarks, recording, runs
+from reproduce import benchmarks, named, recording, runs
 from reproduce.benchmarks import BENCHMARKS
 from reproduce.report import BLANK, MISSING, Cell, Column, Report, label, recomputed, recomputed_millions, replayed
 from reproduce.searching import costs
@@ -51,22 +51,21 @@ def report(
     """
     told = any(each.specification.told for each in found)
     then = (Column("told", "Told then (%)"),) if told else ()
-    targets = [*dict.fromkeys(each.specification.target for each in found)]
-    which = (Column("table", "Table"),) if len(targets) > 1 else ()
-    columns = (*which, *PLACE, Column("validation", "Validation (%)", "higher"), Column("test", "Test (%)"), *then)
-    rows = tuple(
-        (*(label(one.specification.target) for _ in which), *row)
-        for one in found
-        for row in _rows(one, cell, told=told)
-    )
+    called = _called(found)
+    place = PLACE if not any(called) else (Column("run", "Run"), *PLACE[1:])
+    columns = (*place, Column("validation", "Validation (%)", "higher"), Column("test", "Test (%)"), *then)
+    first = ((label(name),) if name else () for name in called)
+    both = zip(first, found, strict=True)
+    rows = tuple((*name, *row[len(name) :]) for name, run in both for row in _rows(run, cell, told=told))
     method = catalogue.find(found[0].specification.method)
     conversations = (note for each in found for note in _conversation(each, run))
     said = (SELECTED, *_of_method(method, found), *_limits(found), *_trainings(found), *conversations, *notes)
-    within = (*(column.key for column in which), "trial")
-    title = _title(found[0].specification, run, targets)
+    title = _title(found[0].specification, run, [*dict.fromkeys(each.specification.target for each in found)])
     arrays = {} if found[0].specification.model else benchmarks.VERSIONS
     versions = {**arrays, **runs.versions_of(method), **trained_with(each.observed for each in _trained(found))}
-    return Report("search", title, columns, rows, said, tables=dict(evidence), versions=versions, within=within)
+    return Report(
+        "search", title, columns, rows, said, tables=dict(evidence), versions=versions, within=(place[0].key,)
+    )
 
 
 def again(path: Path) -> Report:
@@ -77,6 +76,16 @@ def again(path: Path) -> Report:
     """
     found = recording.replay_recording(path)
     return report(found, replayed, {path.name: cassette.read(path).digest})
+
+
+def _called(found: Sequence[Run]) -> list[str]:
+    """What tells the runs of a grid apart, a name of `runs show` each; nothing where their numbers do."""
+    names = [name.rpartition(":") for name in named.names((one.specification, one.record().key) for one in found)]
+    if len({number for *_, number in names}) == len(found):
+        return [""] * len(found)
+    shared = set.intersection(*({*name.split("/")} for name, *_ in names))
+    apart = ["/".join(part for part in name.split("/") if part not in shared) for name, *_ in names]
+    return [f"{name}:{number}" for name, (*_, number) in zip(apart, names, strict=True)]
 
 
 def _rows(run: Run, cell: Callable[[float, str], Cell], *, told: bool) -> Iterator[tuple[Cell, ...]]:
@@ -108,6 +117,8 @@ def _of_method(method: Method, found: Sequence[Run]) -> Iterator[str]:
     budget = found[0].specification.budget
     if budget.evaluations and (caveat := method.caveat(budget.evaluations)):
         yield f"{caveat}."
+    if nothing := sum(not each.trajectory.evaluated for each in found):
+        yield f"In {nothing} of {len(found)} trials nothing was evaluated."
     for each in found:
         steps, evaluated = each.trajectory.steps, len(each.trajectory.evaluated)
         if (not steps or isinstance(steps[-1].told, Evaluated)) and budget.left(evaluated, len(steps), 0):

@@ -104,3 +104,6 @@ def test_a_file_that_is_no_log(tmp_path: Path) -> None:
         imported(tmp_path / "list.json")
     with pytest.raises(CacheError, match=r"^Message 0 of .*no name of a model"):
         imported(log(tmp_path / "chat.json", [{"role": "assistant", "content": "x"}]))
+    (tmp_path / "empty.jsonl").touch()
+    with pytest.raises(CacheError, match="got: no answer"):
+        imported(tmp_path / "empty.jsonl")

@@ -243,6 +243,7 @@ def test_an_endpoint_shows_neither_where_it_is_nor_its_headers(described: Path) 
         ('[a]\nmodel = "m"\napi = "completions"', "Invalid enum value 'completions'"),
         ('[a]\nmodel = "m"\ntimeout_s = "5"', "Expected `float | null`, got `str`"),
         ('model = "m"', "Expected `object`, got `str`"),
+        ("", "got: none"),
         (None, "No such file"),
     ],
 )

@@ -95,8 +95,8 @@ def test_published_runs_go_by_their_names(capsys: pytest.CaptureFixture[str]) ->
     [
         (["show", "{}", "random"], "expected an answer of a model at random, got none"),
         (["show", "{}", "mine:1:7.0"], "expected an answer of a model at mine:1:7.0, got none"),
-        (["show", "{}", "miner"], "no run is called 'miner'; there are mine/"),
-        (["show", "{}", ""], "no run is called ''; there are mine/"),
+        (["show", "{}", "miner"], "no run is called 'miner'; `python -m reproduce runs list"),
+        (["show", "{}", ""], "no run is called ''; `python -m reproduce runs list"),
         (["show", "{}"], "no run is called "),
         (["show", "330M:3.1"], "no run is called '330M'; there are 329M"),
         (["drop", "{}", "mine", "--into", "{}"], "expected a new file, found one that is there; name another"),

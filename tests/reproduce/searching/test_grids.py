@@ -102,9 +102,7 @@ def test_a_run_that_fails_lets_the_others_go_on(
 
 def test_three_that_fail_in_a_row_end_the_search(server: Server, tmp_path: Path) -> None:
     server.behaviours = [fails(401, "who are you")]
-    with pytest.raises(
-        CacheError, match=r"0 of 20 runs came to their end, 3 failed.*\n.*run 1 and 2 others: .*API key"
-    ):
+    with pytest.raises(CacheError, match=r"0 of 20 runs came to their end, 3 failed.*\n.*run 1 and 2 more: .*API key"):
         grid(server, tmp_path, trials=10)
     assert len(server.asked) == 3
 
@@ -385,3 +383,24 @@ def test_a_ceiling_that_will_end_the_search_is_named_before_anything_is_sent(
     assert said.index("Probably 3 requests are still to come, and the ceiling is 2") < said.index("2 requests sent")
     assert main(command(server, tmp_path, "--max-calls", "100")) == 0
     assert "still to come" not in capsys.readouterr().err
+
+
+def test_tokens_that_nothing_bounds_are_said_to_be_unknown(
+    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(command(server, tmp_path, "--max-tokens", "5"))
+    assert "No one knows how many tokens are still to come, and the ceiling is 5" in capsys.readouterr().err
+
+
+def test_a_grid_that_is_replayed_says_which_run_found_what(
+    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = grid(server, tmp_path, trials=2)
+    nothing = sum(not run.trajectory.evaluated for run in found)
+    assert main(["search", "--from", str(tmp_path / "grid.jsonl"), "--format", "json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    expected = [run.specification for run in found if run.trajectory.evaluated]
+    assert {row["run"]["value"] for row in said["rows"]} == {
+        f"t{one.label.temperature:g}:{one.number + 1}" for one in expected
+    }
+    assert (f"In {nothing} of 4 trials nothing was evaluated." in said["notes"]) == (nothing > 0)

@@ -77,8 +77,8 @@ def test_a_file_of_one_s_own_is_said_and_kept(table: Path, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("## closing", "## cloosing", r"mine.md: expected the parts \[.*'closing'.*\], got \[.*'cloosing'"),
-        ("## closing", "## opening", r"expected the parts .*, got \[.*'opening', 'opening'"),
+        ("## closing", "## cloosing", r"another \(expected the parts closing, .* perhaps above, .*, got .*, cloosing"),
+        ("## closing", "## opening", r"expected the parts .*, each once, .*, got .*, opening, opening"),
         ("$slots", "$slotz", r"problem: expected of .*\$slots, .*, and \$\$ for a dollar, got \$slotz"),
         ("Accuracy: $accuracy %", "Worth: $5", r"experiment: expected of .*\$accuracy.*for a dollar, got \$\)"),
         ("No design could", "$design: no design could", r"unreadable: expected of .*, got \$design"),

@@ -652,5 +652,5 @@ def test_rows_of_several_tables_name_theirs(capsys: pytest.CaptureFixture[str], 
     tables = [str(tmp_path / name) for name in ("a.csv", "b.csv")]
     assert main(["search", "--method", "random", "--table", *tables, "--budget", "2", "--format", "csv"]) == 0
     said = capsys.readouterr().out.splitlines()
-    assert said[0].startswith("table,table_status,trial,")
-    assert [line.partition(",")[0] for line in said[1:]] == ["a", "a", "b", "b"]
+    assert said[0].startswith("run,run_status,iteration,")
+    assert [line.partition(",")[0] for line in said[1:]] == ["a:1", "a:1", "b:1", "b:1"]
