@@ -135,9 +135,8 @@ def wording(
         refuse_unknown(text, str(prompt), words)
         return Prompts.read(text, str(prompt), own.demand, how.statement, **words)
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
+        why = str(getattr(error, "strerror", None) or error).removeprefix(f"{prompt}: ")
         known = f"{PLAIN}, {PUBLISHED}, or a file with the parts of baselines/prompts/plain.md"
-        why = str(why).removeprefix(f"{prompt}: ")
         raise UsageError(f"{prompt}: expected as the prompt {known}, got another ({why})") from error
 
 

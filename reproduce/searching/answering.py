@@ -107,11 +107,10 @@ def read_endpoints(path: Path) -> dict[str, Endpoint]:
     try:
         if found := msgspec.toml.decode(path.read_bytes(), type=dict[str, Endpoint]):
             return found
-        error: Exception | str = "none"
-    except (OSError, ImportError, UnicodeDecodeError, msgspec.MsgspecError) as raised:
-        error = raised
-    form = 'a table of every endpoint by its name, such as [mine] and below it model = "gpt-4.1"'
-    raise UsageError(f"{path}: expected {form}, got: {error}")
+        raise ValueError("none")
+    except (OSError, ImportError, ValueError, msgspec.MsgspecError) as error:
+        form = 'a table of every endpoint by its name, such as [mine] and below it model = "gpt-4.1"'
+        raise UsageError(f"{path}: expected {form}, got: {error}") from None
 
 
 @dataclass(frozen=True)
