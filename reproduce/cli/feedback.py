@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
 
         courses = [course for path in args.runs for course in others.read(path)]
         title = "Trend of accuracies over the iterations"
-        show(trend.of_courses("feedback_trend", title, courses, {}), args.format, args.out)
+        show(trend.of_courses("feedback_trend", title, courses), args.format, args.out)
         return 0
     parts = args.parts or PARTS
     if len(parts) > 1 and (args.out or args.format):

@@ -35,7 +35,7 @@ COLUMNS = (
     Column("incumbent_random", "random"),
     Column("incumbent_p", "p"),
     Column("last", "To the last"),
-    Column("last_random", "random "),
+    Column("last_random", "random"),
     Column("best", "To the run's best"),
     Column("repeats", "Repeats"),
 )

@@ -31,7 +31,7 @@ COLUMNS = (
     Column("largest", "Largest, rank"),
     Column("later", "Later ones"),
     Column("best", "their best, rank"),
-    Column("random", "as good by chance "),
+    Column("random", "as good by chance"),
     Column("neighbours", "as good by neighbours"),
 )
 QUESTIONS = (

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from itertools import combinations
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -25,13 +26,14 @@ PERMUTATIONS = 10_000
 TEST = f"two-sided permutation test of the mean tau-b, {PERMUTATIONS:,} orders of each run"
 ALPHA = 1 - LEVEL
 POOLED = "all runs"
+LISTED = 10  # runs of which it is listed when their best came
 COLUMNS = (
     Column("runs", "Runs of"),
     Column("count", "n"),
     Column("tau", "Mean tau-b"),
     Column("p", "p"),
     Column("tau_later", "Without the first"),
-    Column("p_later", "p "),
+    Column("p_later", "p"),
     Column("best_at", "Best came at T"),
 )
 
@@ -90,10 +92,18 @@ def tau_b(values: NDArray[np.float64] | NDArray[np.int8]) -> NDArray[np.float64]
 
 def report(name: str) -> Report:
     """Tables 2 to 13: the trend of each and of all."""
-    return of_courses(name, "What GPT-4 did with accuracies: trend over the iterations", published(), TITLES)
+    title = "What GPT-4 did with accuracies: trend over the iterations"
+    why = "each design has to be new, and costs and maxims stand in the prompts"
+    return of_courses(name, title, published(), TITLES, why)
 
 
-def of_courses(name: str, title: str, courses: Iterable[Course], titles: Mapping[str, str]) -> Report:
+def of_courses(
+    name: str,
+    title: str,
+    courses: Iterable[Course],
+    titles: Mapping[str, str] = MappingProxyType({}),
+    why: str = "whatever else changes over a run moves its accuracies, too",
+) -> Report:
     """The trend of every group of runs, and of all together.
 
     Args:
@@ -101,6 +111,7 @@ def of_courses(name: str, title: str, courses: Iterable[Course], titles: Mapping
         title: of the report.
         courses: the runs.
         titles: what the groups are called in print, where they are not called by their names.
+        why: a trend is no sign of learning.
 
     Raises:
         UsageError: no run is long enough to have an order without its first proposal.
@@ -123,7 +134,7 @@ def of_courses(name: str, title: str, courses: Iterable[Course], titles: Mapping
         _primary(pooled, groups[pooled], primary),
         f"All other p are of the same test, corrected for being {len(family)} (Holm 1979); "
         + (f"at most {ALPHA:.2f}: {', '.join(dict.fromkeys(shown))}." if shown else f"none is at most {ALPHA:.2f}."),
-        "A trend is no sign of learning: each design has to be new, and costs and maxims stand in the prompts.",
+        f"A trend is no sign of learning: {why}.",
     )
     return Report(name, title, COLUMNS, rows, notes, versions={"numpy": np.__version__})
 
@@ -140,7 +151,7 @@ def _row(
     corrected: Mapping[tuple[str, int], float],
 ) -> tuple[Cell, ...]:
     best = [int(np.argmax(run.accuracies)) for run in runs]
-    came = ", ".join(map(str, best)) if group != POOLED else f"median {np.median(best):g}"
+    came = ", ".join(map(str, best)) if len(best) <= LISTED else f"median {np.median(best):g}"
     what = f"{group}: {titles[group]}" if group in titles else group
     cells = [cell for n, one in enumerate(found) for cell in (_tau(one), recomputed(corrected[group, n], ".4f"))]
     return (label(what), label(len(runs)), *cells, recomputed(came))
