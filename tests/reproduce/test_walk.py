@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from reproduce.__main__ import COMMANDS
-from reproduce.paper.registry import ITEMS
 
 ROOT = Path(__file__).parents[2]
 RECORDED = str(ROOT / "cache" / "recorded" / "supernets.jsonl")
@@ -21,15 +20,18 @@ PACKAGES = ("reproduce", "cache", "tables", "harness.digits", "harness.training"
 IMAGENET = "0" * 30
 
 HELP = [
-    *(("reproduce", name) for name in ("", *ITEMS, *COMMANDS)),
-    *(("cache", name) for name in ("", "list", "show", "verify", "diff", "merge", "sync", "ledger", "serve", "run")),
+    *(("reproduce", name) for name in ("", "table2", *COMMANDS)),
+    *(
+        ("cache", name)
+        for name in ("", "list", "show", "verify", "diff", "merge", "sync", "import", "ledger", "serve", "run")
+    ),
     *(("tables", name) for name in ("", "build", "info", "quality")),
     *(("harness.digits", name) for name in ("", "train", "check", "work")),
     ("harness.training", ""),
 ]
 
 RIGHT = [
-    *(f"reproduce {name}" for name in ITEMS),
+    "reproduce table2",  # the others are in `all`
     "reproduce list",
     "reproduce recordings",
     "reproduce recordings --format json --out recordings.json",
