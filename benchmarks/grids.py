@@ -41,18 +41,10 @@ def main() -> None:
     process = multiprocessing.Process(target=endpoint, args=(theirs, asked.seconds), daemon=True)
     process.start()
     with tempfile.TemporaryDirectory() as folder:
+        perform = partial(search, table=TABLE, model="made-up", base_url=ours.recv(), seed=0, budget=6)
+        perform(trials=1, store=Path(folder) / "before")  # what is imported is no part of it
         began = time.perf_counter()
-        found = search(
-            table=TABLE,
-            model="made-up",
-            base_url=ours.recv(),
-            trials=asked.runs,
-            seed=0,
-            budget=6,
-            parallel=asked.parallel,
-            store=folder,
-            into=Path(folder) / "grid.jsonl",
-        )
+        found = perform(trials=asked.runs, parallel=asked.parallel, store=folder, into=Path(folder) / "grid.jsonl")
         took = time.perf_counter() - began
     process.terminate()
     lengths = [len(run.answers) for run in found]

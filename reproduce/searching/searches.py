@@ -162,8 +162,8 @@ def search(
     if tables:
         providers[FIGURES] = runs.figures(*tables)
     ended, parallel = dict[int, Run](), positive(parallel, "a positive number of runs in parallel")
-    # Twice as many are underway as may ask: the long ones among them have less left when the others have ended.
-    together = SideBySide(2 * parallel if endpoints and parallel > 1 else parallel)
+    # Far more are underway than may ask: the long ones among them have less left when the others have ended.
+    together = SideBySide(8 * parallel if endpoints and parallel > 1 else parallel)
     clock = clock or Clock(sleep=together.go_on)
     with ExitStack() as stack:
         who, progress = None, Progress(planned)
