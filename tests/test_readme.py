@@ -33,7 +33,7 @@ def test_the_first_block_is_two_lines() -> None:
     assert block is not None
     first, second = block[1].splitlines()
     assert first.endswith("python -m reproduce table2")
-    assert second.endswith("python -m pytest -q -n 3")
+    assert second.endswith("python -m pytest -q -n 2")
 
 
 @pytest.mark.parametrize(("command", "output"), CONSOLE)
