@@ -61,7 +61,7 @@ def test_every_way_to_write_an_architecture(written: tuple[str, ...], choices: t
         assert source.space.from_native(source.space.to_native(architecture)) == architecture
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(data=st.data())
 def test_the_order_of_the_lines_does_not_matter(data: st.DataObject) -> None:
     counts = data.draw(st.lists(st.integers(2, 4), min_size=1, max_size=4))
@@ -417,7 +417,7 @@ def test_keys_with_braces_of_their_own_are_no_notation() -> None:
         read(b"architecture,accuracy,test\n01,73,72.75\n{},71.25,70.5\n11,74.25,73\n10,70.5,69.5\n", "mine")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_a_damaged_file_is_refused_or_read(data: st.DataObject) -> None:
     """Whatever its bytes, and never by another exception."""

@@ -48,7 +48,7 @@ def test_without_noise_all_seeds_agree() -> None:
     assert quality.seeds_needed == pytest.approx((0, 0), abs=1e-9)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.integers(0, 5), min_size=6, max_size=30), st.integers(0, 1000))
 def test_correlations_are_correlations(values: list[int], seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -165,7 +165,7 @@ def test_a_truncated_table(macro: Path, tmp_path: Path) -> None:
             Table.open(path)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_flipped_bits_are_noticed_or_harmless(macro: Path, tmp_path: Path, data: st.DataObject) -> None:
     content = bytearray(macro.read_bytes())
