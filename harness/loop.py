@@ -191,6 +191,11 @@ class Budget(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
             return self.proposals
         return PATIENCE * max(self.evaluations or 0, self.unique or 0)
 
+    @property
+    def designs(self) -> int:
+        """How many designs may be evaluated at most."""
+        return self.evaluations or self.unique or self.most_proposals
+
     def left(self, evaluations: int, proposals: int, unique: int) -> bool:
         """Whether a run that has spent this much goes on."""
         limits = ((self.evaluations, evaluations), (self.most_proposals, proposals), (self.unique, unique))

@@ -259,7 +259,7 @@ def _row(group: Pool, reasons: Sequence[Reason], *, apart: bool) -> tuple[Cell, 
     rejected = {reason: sum(one.rejected.get(reason.value, 0) for one in ended) for reason in Reason}
     answers = sum(one.answers for one in ended)
     return (
-        *(label(_plain(part)) for part in group.label),
+        *labelled(group.label),
         *([label(group.apart)] if apart else []),
         label(len(ended)),
         recorded(answers),
@@ -272,11 +272,15 @@ def _row(group: Pool, reasons: Sequence[Reason], *, apart: bool) -> tuple[Cell, 
     )
 
 
-def _plain(part: str | float) -> str | float:
-    """A part of a label as a cell shows it."""
-    if isinstance(part, str):
-        return part
-    return int(part) if part.is_integer() else UNSET if isnan(part) else part
+def labelled(called: Label) -> tuple[Cell, ...]:
+    """The cells of what runs are called; a temperature as it was written, or none."""
+
+    def plain(part: str | float) -> str | float:
+        if isinstance(part, str):
+            return part
+        return int(part) if part.is_integer() else UNSET if isnan(part) else part
+
+    return tuple(label(plain(part)) for part in called)
 
 
 def _mean(values: Sequence[float | None]) -> Cell:

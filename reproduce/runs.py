@@ -147,7 +147,7 @@ def _plainly(space: Space, window: Window, how: Protocol, budget: Budget | None)
         named = zip(map(str, written), slot.choices, strict=True)
         choices = (f"{each} = {name}" if how.vocabulary == "symbols" else each for each, name in named)
         lines.append(f"{number}. {slot.name}: {', '.join(choices)}")
-    most = budget and (budget.evaluations or budget.unique or budget.proposals)
+    most = budget and budget.designs
     limits = " It has to cost from {} to {} million multiply-accumulates.".format(*window) if window else ""
     return {
         "title": space.title,

@@ -63,11 +63,12 @@ def endpoints(args: argparse.Namespace) -> list[Endpoint]:
     Raises:
         UsageError: an option does not fit.
     """
-    own = {name: value for name in ("base_url", "key_variable", "api") if (value := getattr(args, name)) is not None}
-    own |= {"headers": pairs("--header", args.header), "query": pairs("--query", args.query), "timeout_s": args.timeout}
+    said = {name: getattr(args, name) for name in ("base_url", "key_variable", "api")} | {"timeout_s": args.timeout}
+    said |= {"headers": pairs("--header", args.header) or None, "query": pairs("--query", args.query) or None}
+    own = {name: value for name, value in said.items() if value is not None}
     if args.endpoints is None:
         return [Endpoint(name, **own) for name in args.model]
-    if any(own.values()):
+    if own:
         raise UsageError("expected either --endpoints FILE or options of one endpoint, which the file says of each")
     found = read_endpoints(args.endpoints)
     for name in args.model:

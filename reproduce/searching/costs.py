@@ -47,7 +47,7 @@ def known(space: Space, opened: Opened | None = None, on: Benchmark | None = Non
     if count is not None:
         counted = cache(count)
         found |= {name: _counted(counted, name) for name in Cost._fields}
-    if opened is not None:
+    if opened is not None and opened.table.costs:
         architectures = [*map(tuple, opened.table.architectures_at(range(len(opened.table))).tolist())]
         for name in opened.table.costs:
             column = opened.table.column(name)

@@ -23,6 +23,7 @@ from harness.loop import Step
 from harness.protocol import Completion, Evaluated, Message, Proposal, Reason, Rejected, Rejection
 from harness.run import Setting, perform, request
 from harness.specification import RUN, Ended, Specification
+from reproduce.recording import labelled
 from reproduce.report import BLANK, Cell, Column, Report, headed, label, recomputed
 
 TOKENS_A_BYTE = 0.25  # of a prompt in English, where there is no earlier answer
@@ -120,7 +121,7 @@ def _prompts(one: Specification, setting: Setting) -> tuple[list[int], int]:
         return Completion(setting.space.to_native(setting.space.sample(draws)), "")
 
     optimizer = setting.optimizer(complete)
-    for number in range(one.budget.evaluations or one.budget.unique or one.budget.most_proposals):
+    for number in range(one.budget.designs):
         started = number < len(one.start)
         proposal = Proposal(setting.space.from_native(one.start[number])) if started else optimizer.ask()
         design = proposal.architecture or setting.space.sample(draws)
@@ -152,7 +153,7 @@ def report(planned: Sequence[Specification], found: Sequence[Ahead], limits: Lim
     """A row for each model, table and temperature, and one for all."""
     groups: dict[tuple[Cell, ...], list[Ahead]] = {}
     for one, each in zip(planned, found, strict=True):
-        groups.setdefault(tuple(label(part) for part in one.label), []).append(each)
+        groups.setdefault(labelled(one.label), []).append(each)
     rows = [(*name, *_cells(each)) for name, each in groups.items()]
     every = (label("all"), *[BLANK] * 3, *_cells(found))
     heads = ("Runs", "Requests, probably", "at most", "Tokens, probably", "at most", "Money, probably", "at most")

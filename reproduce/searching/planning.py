@@ -132,7 +132,7 @@ def grid(
 
     Raises:
         UsageError: what is asked for does not fit together.
-        HarnessError: a space has no wording.
+        HarnessError: a constraint is written in another form.
         InvalidArchitecture: a design to start from is none of the space.
     """
     if answers not in runs.ANSWERS:
@@ -141,11 +141,8 @@ def grid(
         raise UsageError("expected every temperature from 0 on, got no temperature")
     measuring: Sequence[Opened | None] = [*tables] or [None]
     each: Any = (budget, trials, seed, several(start), window, run, bool(endpoints), several(constraints))
-    planned = [
-        structs.replace(one, arm=name)
-        for name, opened in product(several(arm) or [""], measuring)
-        for one in plan(method, opened, training, *each)
-    ]
+    unnamed = [one for opened in measuring for one in plan(method, opened, training, *each)]
+    planned = [structs.replace(one, arm=name) for name in several(arm) or [""] for one in unnamed]
     how, found = protocols.protocol(protocol), list[Specification]()
     for endpoint, words in product(endpoints, several(prompt) or [""]):
         for said, one in product(temperatures if endpoint.temperature is None else [endpoint.temperature], planned):

@@ -43,7 +43,7 @@ class Progress(AbstractContextManager["Progress"]):
             )
             columns = said, BarColumn(20), TimeRemainingColumn()
             self._shown = Progress(*columns, console=Console(stderr=True), transient=True)
-            self._shown.add_task("", total=sum(_evaluations(one) for one in self._planned))
+            self._shown.add_task("", total=sum(one.budget.designs for one in self._planned))
             self._shown.start()
             self._show()
         return self
@@ -69,7 +69,7 @@ class Progress(AbstractContextManager["Progress"]):
         """A run has come to its end."""
         with self._lock:
             self._ended += 1
-            self._done += max(0, _evaluations(self._planned[number]) - len(run.trajectory.evaluated))
+            self._done += max(0, self._planned[number].budget.designs - len(run.trajectory.evaluated))
             said = f"{self._ended} of {len(self._planned)}: {run.specification.name}: {run.trajectory.summary}"
         if self._shown is None:
             warn(said)
@@ -93,7 +93,3 @@ class Progress(AbstractContextManager["Progress"]):
         if time.monotonic() < self._until:
             said = f"{said}; {self._again}"
         self._shown.update(self._shown.task_ids[0], description=printable(said), completed=self._done)
-
-
-def _evaluations(one: Specification) -> int:
-    return one.budget.evaluations or one.budget.unique or one.budget.most_proposals

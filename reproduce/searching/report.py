@@ -203,7 +203,7 @@ def ahead(
             recomputed_millions(spaces.find(how.space).cost(job.choices).params, ".2f"),
             _estimate(estimates.operations(job), 1e12),
             _estimate(pace.hours(job)),
-            label("to be trained" if client.find("training", job.request()) is None else "trained"),
+            label("to be trained" if client.find(KIND, job.request()) is None else "trained"),
             label(short(job.key)),
         )
         for (one, step), job in zip(found, jobs, strict=True)

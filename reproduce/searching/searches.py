@@ -7,12 +7,13 @@ trains nothing twice, and goes on where it was interrupted.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from itertools import chain
 from os import PathLike
 from pathlib import Path
+from types import MappingProxyType
 
 from baselines import catalogue
 from baselines.catalogue import AnyMethod
@@ -151,7 +152,7 @@ def search(
     tables = benchmarks.open_tables(table, space)
     chosen = catalogue.method(method or GENIUS)
     planned = grid(chosen, tables, training, endpoints, **{name: said[name] for name in AXES})
-    settings = partial(_setting, own={chosen.name: chosen}, tables={each.name: each for each in tables})
+    settings = _settings(planned, tables, {chosen.name: chosen})
     for one in planned:
         settings(one)  # refused here, before anything is opened
     recording = None if into is None else Path(into)
@@ -159,8 +160,8 @@ def search(
     providers: dict[str, Provider | Queue] = {}
     if training is not None:
         providers[TRAINING] = trainer or queue.Provider(data.queue(), LocalExecutor)
-    if tables:
-        providers[FIGURES] = runs.figures(*tables)
+    looked_up: dict[str, Provider | Queue] = {FIGURES: runs.figures(*tables)} if tables else {}
+    providers |= looked_up
     ended, parallel = dict[int, Run](), positive(parallel, "a positive number of runs in parallel")
     # Far more are underway than may ask: the long ones among them have less left when the others have ended.
     together = SideBySide(8 * parallel if endpoints and parallel > 1 else parallel)
@@ -179,8 +180,7 @@ def search(
         kept = stack.enter_context(keeping(store, who.apart if who else "")) if training or model else Cassette()
         client = Client(Shelf((known, kept), new=kept), providers, unkept={FIGURES})
         if who and limits and {limits.calls, limits.tokens, limits.cost} != {None}:
-            others = {FIGURES: runs.figures(*tables)}
-            expected = forecast.ahead(planned, [known, kept], known.values(), others, settings, limits)
+            expected = forecast.ahead(planned, [known, kept], known.values(), looked_up, settings, limits)
             warn("\n".join(forecast.over(expected, limits)))
 
         def end(number: int, one: Run) -> None:
@@ -198,10 +198,14 @@ def search(
     return found
 
 
-def _setting(one: Specification, own: Mapping[str, Method], tables: Mapping[str, Opened]) -> Setting:
-    """The values that a run names; what its architectures cost is known from its table, too."""
-    counted = costs.known(runs.space_of(one), tables.get(one.target)) if one.constraints else {}
-    return runs.setting(one, own, counted)
+def _settings(
+    planned: Sequence[Specification], tables: Sequence[Opened], own: Mapping[str, Method] = MappingProxyType({})
+) -> Callable[[Specification], Setting]:
+    """What gives the values that a run names; what architectures cost is known from the tables, too, once for all."""
+    limited = {one.target: runs.space_of(one) for one in planned if one.constraints}
+    opened = {each.name: each for each in tables}
+    counted = {target: costs.known(space, opened.get(target)) for target, space in limited.items()}
+    return lambda one: runs.setting(one, own, counted.get(one.target, {}))
 
 
 def _in_turn(at_once: threading.Semaphore, together: SideBySide, send: Provider, request: Request) -> Reply:
@@ -237,7 +241,7 @@ def ahead(
     store: Path | None = None,
 ) -> list[Ahead]:
     """What it will take to ask models for what is neither in a recording nor in a store; raises as `search` does."""
-    known, settings = _known(into, None), partial(_setting, own={}, tables={each.name: each for each in tables})
+    known, settings = _known(into, None), _settings(planned, tables)
     with keeping(store) as kept:
         earlier = chain(known.values(), kept.export().values())
         return forecast.ahead(planned, [known, kept], earlier, {FIGURES: runs.figures(*tables)}, settings, limits)
