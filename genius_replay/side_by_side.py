@@ -31,6 +31,11 @@ class SideBySide:
         """Let nothing more be begun."""
         self._stopping.set()
 
+    @property
+    def stopped(self) -> bool:
+        """Whether nothing more is begun."""
+        return self._stopping.is_set()
+
     def go_on(self, wait_s: float = 0.0) -> None:
         """Wait so many seconds before a task goes on; raises Stopped, at once, if it is not to."""
         if self._stopping.wait(wait_s):
@@ -43,10 +48,14 @@ class SideBySide:
             left.put(item)
 
         def work() -> None:
-            with suppress(Stopped, Empty):
+            with suppress(Stopped):
                 while True:
                     self.go_on()
-                    task(left.get_nowait())
+                    try:
+                        item = left.get_nowait()
+                    except Empty:
+                        return
+                    task(item)
 
         def guarded() -> None:
             try:
@@ -60,14 +69,18 @@ class SideBySide:
         over = threading.Event()
 
         def all_of_them() -> None:
+            started = list[threading.Thread]()
             try:
-                threads = [threading.Thread(target=guarded, daemon=True) for _ in range(min(self.number, left.qsize()))]
-                for thread in threads:
+                for _ in range(min(self.number, left.qsize())):
+                    thread = threading.Thread(target=guarded, daemon=True)
                     thread.start()
-                for thread in threads:
-                    thread.join()
-            finally:
-                over.set()
+                    started.append(thread)
+            except BaseException as error:  # no more threads can be had
+                failed.append(error)
+                self.stop()
+            for thread in started:
+                thread.join()
+            over.set()
 
         try:
             threading.Thread(target=all_of_them, daemon=True).start()  # so that Ctrl-C finds each of them started

@@ -290,9 +290,9 @@ def perform_all(
                 raise
         together.each(go, going_on)
         wanted = {n: runs[n].missing for n in going_on if n in runs and n not in failed and runs[n].missing}
-        going_on = list(wanted)
+        going_on = [] if together.stopped else list(wanted)
     if failed:
-        raise _failure(specifications, failed, len(runs.keys() - failed.keys()))
+        raise _failure(specifications, failed, sum(n not in failed and not one.missing for n, one in runs.items()))
     return [runs[n] for n in range(len(specifications))]
 
 

@@ -373,7 +373,7 @@ def of_recordings(
 
 def _own(file: Path, methods: Iterable[AnyMethod]) -> Snapshot:
     """What a file comes to: a recording of searches, of another program, or a table."""
-    if {suffix.lower() for suffix in file.suffixes} & {*files.READERS, *files.HDF5}:
+    if files.suffix_of(file) in (*files.READERS, *files.HDF5):
         opened = benchmarks.open_table(file)
         best = opened.held_out.optimum
         facts = {"digest": opened.table.digest, "architectures": len(opened.table), "best accuracy": best}

@@ -32,10 +32,15 @@ def build(path: Path, folder: Path, spaces: Iterable[Space] = (), space: Space |
     """
     name = path.with_suffix("") if path.suffix.lower() == ".gz" else path
     data = content(path)
-    if (reader := READERS.get(name.suffix.lower())) is None:
+    if (reader := READERS.get(suffix_of(path))) is None:
         built = "a built table already" if data.startswith(storage.SIGNATURE) else f"{path.suffix or 'no suffix'!r}"
         raise TableError(f"{path}: expected {EXPECTED}, got {built}; name the file by what it holds")
     return storage.build(*reader(data, name.stem, space, spaces=spaces, place=str(path)), data, folder)
+
+
+def suffix_of(path: Path) -> str:
+    """The suffix, in small letters, of what a file holds: that before .gz."""
+    return (path.with_suffix("") if path.suffix.lower() == ".gz" else path).suffix.lower()
 
 
 def content(path: Path) -> bytes:

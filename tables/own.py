@@ -123,7 +123,8 @@ def column(slot: str) -> str:
 def _by_size(written: str) -> tuple[bool, float, str]:
     """An order of what is written: numbers first, by their size."""
     with suppress(ValueError):
-        return False, float(written), written
+        if not math.isnan(size := float(written)):  # which has no place among numbers
+            return False, size, written
     return True, 0.0, written
 
 

@@ -229,3 +229,10 @@ def test_a_method_of_ones_own_is_handed_over(folder: Path) -> None:
         reproduce.lock("mine.jsonl", "lock.json")
     assert len(reproduce.lock("mine.jsonl", "lock.json", methods=[Mine])) == 1
     assert reproduce.check("mine.jsonl", "lock.json", methods=[Mine]) == []
+
+
+def test_a_recording_is_told_from_a_table_by_its_last_suffix(made: dict[str, bytes], tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv.jsonl"
+    path.write_bytes(made["a.jsonl"])
+    reproduce.lock([path], tmp_path / "lock.json")
+    assert reproduce.check([path], tmp_path / "lock.json") == []

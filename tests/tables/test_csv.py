@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tables import own
 from tables.csv import read
 from tables.errors import TableError
 from tables.source import Measure
@@ -454,3 +455,8 @@ def test_text_in_another_encoding_is_refused() -> None:
 def test_dense_order_is_that_of_every_table() -> None:
     _, columns = read(WITH_TEST, "mine")
     assert np.array_equal(np.argsort(columns["file_order"]), [1, 0, 3, 2])
+
+
+def test_what_is_no_number_has_its_place_behind_the_numbers() -> None:
+    """NaN is neither before nor behind any number: it would stand elsewhere in every process."""
+    assert sorted(["b", "nan", "10", "9"], key=own._by_size) == ["9", "10", "b", "nan"]

@@ -27,7 +27,7 @@ def read(path: Path) -> list[Course]:
         TableError: it cannot be read.
         what `replay_recording` raises of a recording.
     """
-    if path.suffix == ".csv":
+    if files.suffix_of(path) == ".csv":
         return _of_csv(path)
     return [
         Course(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import math
 from collections.abc import Sequence
 from itertools import combinations, pairwise, permutations, product
@@ -212,6 +213,12 @@ def test_anybodys_runs_are_held_to_the_same_test(tmp_path: Path, capsys: pytest.
     assert [course.accuracies for course in others.read(mine)] == [(71.0, 72.0, 73.0, 74.0, 75.0)] * 6
     assert main(["feedback", "trend", "--runs", str(mine)]) == 0
     assert "accuracies rise over the iterations" in capsys.readouterr().out
+
+
+def test_a_packed_file_of_runs_is_told_by_what_it_holds(tmp_path: Path) -> None:
+    text = b"run,iteration,told\n" + b"".join(b"a,%d,%d\n" % (n, 70 + n) for n in range(3))
+    (tmp_path / "MINE.CSV.gz").write_bytes(gzip.compress(text))
+    assert [course.accuracies for course in others.read(tmp_path / "MINE.CSV.gz")] == [(70.0, 71.0, 72.0)]
 
 
 @pytest.mark.parametrize(
