@@ -102,8 +102,8 @@ class Prompts:
         Raises:
             ValueError: if a part is missing, unknown or there twice; `name` is what the text is called.
         """
-        texts, required = dict(_parts(source)), PARTS - OPTIONAL - {"form"}
-        got = sorted(part for part, _ in _parts(source))
+        parts, required = _parts(source), PARTS - OPTIONAL - {"form"}
+        texts, got = dict(parts), sorted(part for part, _ in parts)
         if not required <= texts.keys() <= required | OPTIONAL or len(texts) < len(got):
             raise ValueError(
                 f"{name}: expected the parts {', '.join(sorted(required))}, each once, and perhaps "
@@ -140,13 +140,13 @@ class Prompts:
         if self.vocabulary == "key":
             return space.to_native(architecture)
         names = zip(space.written(self.vocabulary), space.validate(architecture), strict=True)
-        entries = [json.dumps(written[choice], ensure_ascii=False) for written, choice in names]
+        entries = [written[choice] for written, choice in names]
         if not self.group:
-            return f"[{', '.join(entries)}]"
+            return json.dumps(entries, ensure_ascii=False)
         lines, following = [], iter(entries)
-        for number, (group, choices) in enumerate(zip(space.groups, space.split(architecture), strict=True), start=1):
+        for number, group in enumerate(space.groups, start=1):
             first, last = (re.sub(r"\D", "", slot.name) for slot in (group.slots[0], group.slots[-1]))
-            written = ", ".join(islice(following, len(choices)))
+            written = json.dumps([*islice(following, len(group.slots))], ensure_ascii=False)[1:-1]
             filled = {"number": number, "name": group.name, "first": first, "last": last, "choices": written}
             lines.append(Template(self.group).substitute(filled))
         return "\n".join(lines)

@@ -220,7 +220,7 @@ class _Reply(msgspec.Struct, forbid_unknown_fields=True):
     observed: dict[str, Any]
     provenance: dict[str, Any]
     request: dict[str, Any] | None = None
-    rewrites: tuple[tuple[str, str], ...] = ()
+    rewrites: Rules = ()
 
 
 def _sealed(question: bytes, reply: bytes) -> tuple[str, str, bytes]:

@@ -19,7 +19,7 @@ from cache.errors import CacheError, InvalidRequest
 from cache.key import JSON, TOO_DEEP
 from genius_replay.advice import install
 
-Rules: TypeAlias = "tuple[tuple[str, str], ...]"
+Rules: TypeAlias = tuple[tuple[str, str], ...]
 """Patterns and what stands in their place, in the order in which they are applied."""
 NO_RULES: Mapping[str, str] = MappingProxyType({})
 

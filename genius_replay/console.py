@@ -127,7 +127,6 @@ def ending(
             with suppress(OSError):
                 if said:
                     fail(said)
-            _Remarks.silent = False
             return code
 
         return ended

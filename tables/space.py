@@ -152,7 +152,7 @@ class Space:
             InvalidArchitecture: a choice has no width, which is a number, or one of channels.
         """
         if vocabulary == "symbols":
-            return tuple(self.symbols(range(cardinality)) for cardinality in self.cardinalities)
+            return self._symbols
         if vocabulary == "key":
             return self._native_choices
         if vocabulary == "names":
@@ -229,7 +229,7 @@ class Space:
 
     def json_schema(self) -> dict[str, Any]:
         """A JSON Schema (2020-12) of `{"architecture": [...]}` in written symbols, for constrained decoding."""
-        entries = [{"enum": list(self.symbols(range(cardinality)))} for cardinality in self.cardinalities]
+        entries = [{"enum": list(symbols)} for symbols in self._symbols]
         size = {"minItems": len(entries), "maxItems": len(entries)}
         members = {"architecture": {"type": "array", "prefixItems": entries, "items": False, **size}}
         return {"type": "object", "properties": members, "required": [*members], "additionalProperties": False}
@@ -239,18 +239,18 @@ class Space:
 
         Every entry of the list may be what any slot takes: in a space whose slots differ it allows more.
         """
-        schema, symbols = self.json_schema(), range(max(self.cardinalities))
+        schema = self.json_schema()
         entries = schema["properties"]["architecture"]
         del entries["prefixItems"]
-        entries["items"] = {"type": "integer", "enum": list(self.symbols(symbols))}
+        entries["items"] = {"type": "integer", "enum": [*max(self._symbols, key=len)]}
         return schema
 
     def gbnf(self) -> str:
         """A GBNF grammar (llama.cpp) of the same answers as `json_schema`."""
         slots = ' "," '.join(f"slot{n}" for n in range(len(self.slots)))
         rules = [f'root ::= "{{\\"architecture\\":[" {slots} "]}}"']
-        for n, cardinality in enumerate(self.cardinalities):
-            rules.append(f"slot{n} ::= " + " | ".join(f'"{symbol}"' for symbol in self.symbols(range(cardinality))))
+        for n, symbols in enumerate(self._symbols):
+            rules.append(f"slot{n} ::= " + " | ".join(f'"{symbol}"' for symbol in symbols))
         return "\n".join(rules) + "\n"
 
     @property
@@ -259,11 +259,16 @@ class Space:
         return self.notation.template if self.notation else "[" + ", ".join("{}" for _ in self.slots) + "]"
 
     @cached_property
+    def _symbols(self) -> tuple[tuple[int, ...], ...]:
+        """The integers by which the choices of each slot are written."""
+        return tuple(self.symbols(range(cardinality)) for cardinality in self.cardinalities)
+
+    @cached_property
     def _native_choices(self) -> tuple[tuple[str, ...], ...]:
         """How each choice of each slot is written in a key."""
         if self.notation and self.notation.names:
             return tuple(slot.choices for slot in self.slots)
-        return tuple(tuple(map(str, self.symbols(range(cardinality)))) for cardinality in self.cardinalities)
+        return tuple(tuple(map(str, symbols)) for symbols in self._symbols)
 
     @cached_property
     def _native_pattern(self) -> re.Pattern[str]:

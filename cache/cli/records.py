@@ -26,7 +26,7 @@ _BEGINNING = 60  # characters of an answer in a list
 
 def list_records(places: list[Path]) -> None:
     """Print one line a record: key, sample, model, messages and answer; of what no model said its kind."""
-    for record in chain.from_iterable(records_at(place).values() for place in places):
+    for record in chain.from_iterable(_read(place).values() for place in places):
         said = " ".join(" ".join(texts(record.answer)[:1]).split())
         beginning = said if len(said) <= _BEGINNING else said[: _BEGINNING - 1] + "…"
         what = record.kind
@@ -37,7 +37,7 @@ def list_records(places: list[Path]) -> None:
 
 def show(place: Path, keys: list[str]) -> None:
     """Print whole conversations; the first digits of a key will do."""
-    records = records_at(place)
+    records = _read(place)
     for key in [_whole(key, records) for key in keys]:
         say(conversation(records[key]))
 
@@ -56,7 +56,7 @@ def verify(places: list[Path]) -> bool:
 
 def diff(left: Path, right: Path) -> bool:
     """Print requests on one side only, and answers that differ; exit code 1 if there are some."""
-    one, other = records_at(left), records_at(right)
+    one, other = _read(left), _read(right)
     found = [f"only left  {short(key)}" for key in one if key not in other]
     found += [f"only right  {short(key)}" for key in other if key not in one]
     observed_otherwise = 0
@@ -78,7 +78,7 @@ def diff(left: Path, right: Path) -> bool:
 
 def count(places: list[Path], *, prices: Path | None, used_by: list[Path]) -> None:
     """Count calls, tokens, seconds and money: spent, and saved by using answers again."""
-    records = cassette.merge(*map(records_at, places))
+    records = cassette.merge(*map(_read, places))
     say_ledger(ledger(records.values(), read_prices(prices) if prices else {}, keys_in(used_by)))
 
 
@@ -98,7 +98,7 @@ def merge(path: Path | None, places: list[Path]) -> None:
     """Write all records of several places into a cassette, which is new or one of them, or - for standard output."""
     if path and path.exists() and path.resolve() not in (place.resolve() for place in places):
         raise CacheError(f"Expected a new cassette, got {path}, which is there. Name it among the places as well.")
-    records = cassette.merge(*(records_at(place, exact=True) for place in places))
+    records = cassette.merge(*(_read(place, exact=True) for place in places))
     digest = cassette.write(path or Path("/dev/stdout"), records.values())
     (say if path else warn)(f"{path or 'standard output'}: {len(records)} records, {digest}")
 
@@ -114,15 +114,16 @@ def sync(store: Path, cassettes: list[Path]) -> None:
 def import_log(log: Path, into: Path, model: str | None) -> None:
     """Make records of a chat log of another program."""
     records = imported(log, model)
-    before = len(cassette.read(into)) if into.exists() else 0
+    known = cassette.read(into) if into.exists() else Cassette()
     cassette.grow(into, records)
-    say(f"{into}: {len(records)} answers imported, new: {len(cassette.read(into)) - before}")
+    new = {record.key for record in records if record.key not in known}
+    say(f"{into}: {len(records)} answers imported, new: {len(new)}")
 
 
 # -- places and words ---
 
 
-def records_at(place: Path, *, exact: bool = False) -> Cassette:
+def _read(place: Path, *, exact: bool = False) -> Cassette:
     """Return all records of a cassette or of a store's folder, each verified."""
     if not place.is_dir():
         return cassette.read(place, exact=exact)

@@ -191,10 +191,11 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
             kept: the answer as it is kept, without credentials.
             attempts: at it, in their order.
         """
-        answered, shown = body_of(body).get("model"), body_of(kept).get("model")
-        self.spent.count(model, answered if isinstance(answered, str) else "", usage_of(body))
-        said: dict[str, JSON] = {"model": shown} if isinstance(shown, str) else {}
-        return Reply(kept, self._observed(kept, attempts), {"source": _SOURCE, "endpoint": self.endpoint, **said})
+        said, shown = body_of(body), body_of(kept)
+        answered, named = said.get("model"), shown.get("model")
+        self.spent.count(model, answered if isinstance(answered, str) else "", usage_of(said))
+        who: dict[str, JSON] = {"model": named} if isinstance(named, str) else {}
+        return Reply(kept, self._observed(shown, attempts), {"source": _SOURCE, "endpoint": self.endpoint, **who})
 
     def _ask(self, body: bytes) -> tuple[Answer, str | None]:
         """Return the answer and the endpoint's name for this attempt; raises EndpointError."""
@@ -208,10 +209,10 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
             if self._kind == CHAT:
                 return read_answer(content, self._shown, broken=broken is not None), request_id
             answer = read_verbatim(content, headers.get("content-type", ""), whole=broken is None)
-            said = body_of(answer.body)
-            no_answer = "output" not in said or (said.get("error") and not said["output"])
-            if self._kind == RESPONSES and not answer.faults and no_answer:
-                raise replace(refused(content, 200, self._shown), usage=usage_of(said))
+            if self._kind == RESPONSES and not answer.faults:
+                said = body_of(answer.body)
+                if "output" not in said or (said.get("error") and not said["output"]):
+                    raise replace(refused(content, 200, self._shown), usage=usage_of(said))
             return answer, request_id
         except EndpointError as error:
             if broken is not None and error.status is None:  # nor was it told
@@ -275,7 +276,7 @@ class OpenAITransport(AbstractContextManager["OpenAITransport"]):
     def _observed(self, answer: Mapping[str, JSON], attempts: list[dict[str, JSON]]) -> dict[str, JSON]:
         """Return what surrounds an answer; what the endpoint does not say is left out."""
         return {
-            **{name: said for name in ("model", "usage") if (said := body_of(answer).get(name)) is not None},
+            **{name: answer[name] for name in ("model", "usage") if answer.get(name) is not None},
             "time": datetime.fromtimestamp(self.spent.clock.now(), timezone.utc).isoformat(timespec="seconds"),
             "latency_s": attempts[-1]["latency_s"],
             "attempts": attempts,

@@ -175,7 +175,7 @@ class Limits:
                 raise CacheError(f"Expected a rate of 1 or more a minute, got {rate}. Name another, or none.")
 
 
-@dataclass(eq=False)
+@dataclass
 class _Call:
     """One call of a thread.
 
@@ -191,7 +191,6 @@ class _Call:
     held: int
     cost: float
     began: float = 0.0
-    thread: int = field(default_factory=threading.get_ident)
 
 
 class Spent:
@@ -222,7 +221,7 @@ class Spent:
         self.clock = clock or Clock()
         self._limits, self._retrying = limits, retrying
         self._lock = threading.Condition()
-        self._underway: list[_Call] = []
+        self._underway: dict[int, _Call] = {}  # by the thread that sends it
         self._minute = deque[_Call]()  # the calls of the last minute, in the order in which they were sent
         self._template = TEMPLATE
         self._uncounted = ""  # why a ceiling can no longer be watched
@@ -237,15 +236,15 @@ class Spent:
             CacheError: a ceiling is reached, may be passed, or can no longer be watched, or is on money and the model
                 has no price.
         """
-        call = self._admitted(request)
+        self._admit(request)
         try:
             yield
         finally:
             with self._lock:
-                self._underway.remove(call)
+                del self._underway[threading.get_ident()]
                 self._lock.notify_all()
 
-    def _admitted(self, request: Mapping[str, JSON]) -> _Call:
+    def _admit(self, request: Mapping[str, JSON]) -> None:
         limits, model, most = self._limits, str(request.get("model")), allowed(request)
         if limits.cost is not None and model not in limits.prices:
             raise CacheError(f"Expected a price for {model!r}, got none. Add it to the price table: {PRICES}.")
@@ -261,9 +260,9 @@ class Spent:
                 elif not (wait_s := self._until_sent(call)):
                     call.began = self.clock.passing()
                     self.calls += 1
-                    self._underway.append(call)
+                    self._underway[threading.get_ident()] = call
                     self._minute.append(call)
-                    return call
+                    return
             self.clock.sleep(wait_s)  # also for no time at all: whoever is to stop is told here
 
     def _has_room(self, call: _Call) -> bool:
@@ -273,9 +272,8 @@ class Spent:
             CacheError: it does not, whatever becomes of those.
         """
         limits, room = self._limits, True
-        tokens, cost = (
-            sum(each) for each in zip((0, 0.0), *((one.held, one.cost) for one in self._underway), strict=True)
-        )
+        tokens = sum(one.held for one in self._underway.values())
+        cost = sum(one.cost for one in self._underway.values())
         for used, others, more, ceiling, unit in (
             (self.calls, 0, 1, limits.calls, "calls"),
             (self.usage.tokens, tokens, call.held, limits.tokens, "tokens"),
@@ -318,10 +316,9 @@ class Spent:
         limits, model = self._limits, answered or asked
         with self._lock:
             self.models.update([answered] if answered else [])
-            for call in self._underway:
-                if call.thread == threading.get_ident() and usage is not None:
-                    call.tokens = usage.tokens
-                    self._template = max(self._template, usage.prompt - call.length)
+            if usage is not None and (call := self._underway.get(threading.get_ident())):
+                call.tokens = usage.tokens
+                self._template = max(self._template, usage.prompt - call.length)
             if usage is not None:
                 self.usage = self.usage.plus(usage)
                 self.cost += limits.prices[model].of(usage) if model in limits.prices else 0.0
@@ -359,8 +356,8 @@ def ledger(
             continue
         model = str(record.request.get("model"))
         attempts = attempts_at(record)
-        latencies = [attempt.get("latency_s") for attempt in attempts]
-        usage, saved = usage_of(record.answer) or Usage(), max(0, uses.get(record.key, 0) - bool(attempts))
+        latencies, said = [attempt.get("latency_s") for attempt in attempts], body_of(record.answer)
+        usage, saved = usage_of(said) or Usage(), max(0, uses.get(record.key, 0) - bool(attempts))
         figures = {
             "records": 1,
             "calls": len(attempts),
@@ -370,7 +367,7 @@ def ledger(
             "saved_calls": saved,
             "saved_tokens": saved * usage.tokens,
         }
-        if price := prices.get(str(body_of(record.answer).get("model")), prices.get(model)):
+        if price := prices.get(str(said.get("model")), prices.get(model)):
             cost = price.of(usage)
             figures.update(cost=cost, saved_cost=saved * cost)
         entry = models.setdefault(model, {})
