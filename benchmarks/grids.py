@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
-import sys
 import tempfile
 import time
 from functools import partial
@@ -50,7 +49,7 @@ def main() -> None:
     lengths = [len(run.answers) for run in found]
     longest, share = max(lengths) * asked.seconds, sum(lengths) * asked.seconds / asked.parallel
     floor = max(longest, share)
-    print(f"{len(found)} runs of {min(lengths)} to {max(lengths)} answers, {asked.seconds:g} s each", file=sys.stdout)
+    print(f"{len(found)} runs of {min(lengths)} to {max(lengths)} answers, {asked.seconds:g} s each")
     print(f"one after the other           {sum(lengths) * asked.seconds:8.1f} s")
     print(f"the longest run               {longest:8.1f} s")
     print(f"all of them by {asked.parallel:<3}            {share:8.1f} s")

@@ -16,7 +16,7 @@ from harness.constraints import Constraint
 from harness.errors import OptimizerError
 from harness.loop import Budget, Problem, blaming, run
 from harness.objectives import TabularObjective
-from harness.protocol import ArrayOptimizer, Method
+from harness.protocol import ArrayFactory, ArrayOptimizer, Method
 from harness.streams import Stream, Streams
 from tables.space import Architecture, Space
 from tables.table import Table
@@ -61,7 +61,7 @@ def search(
         OptimizerError, InvalidArchitecture: if the method fails, or proposes what is no architecture.
     """
     problem = Problem(space, free, constraints, TabularObjective(space, table))
-    many = method.arrays if arrays and space.size <= DENSE else None
+    many = together(method, space) if arrays else None
     told = _told(table, space.size, constraints) if many else table.accuracy
     found = []
     for start in range(0, len(trials), CHUNK):
@@ -69,12 +69,17 @@ def search(
         if many is not None:
             with blaming(method.name):
                 places = _as_arrays(many(space, Streams(seed, chunk)), told, budget, len(chunk))
-            proposals = np.where(places < 0, -1, table.rows_of(places)).astype(np.int32)
+            proposals = table.rows_of(places).astype(np.int32, copy=False)
         else:
             proposals = _one_by_one(method, problem, table, budget, chunk, seed)
         found.append((proposals, *_incumbents(proposals, table.accuracy, budget)))
     courses, incumbents, reached = zip(*found, strict=True)
     return Courses(_stack(courses), np.vstack(incumbents), np.concatenate(reached))
+
+
+def together(method: Method, space: Space) -> ArrayFactory | None:
+    """What makes the method's trials on this space as arrays; None where they run one by one."""
+    return method.arrays if space.size <= DENSE else None
 
 
 def _told(table: Table, size: int, constraints: Sequence[Constraint]) -> NDArray[np.float64]:
@@ -89,8 +94,7 @@ def _told(table: Table, size: int, constraints: Sequence[Constraint]) -> NDArray
 
 def refused(table: Table, constraints: Sequence[Constraint]) -> NDArray[np.bool_]:
     """(rows,) whether a constraint rejects the architecture."""
-    architectures = map(tuple, table.architectures_at(range(len(table))).tolist())
-    return np.array([any(constraint(each, 0, ()) for constraint in constraints) for each in architectures])
+    return np.array([any(constraint(each, 0, ()) for constraint in constraints) for each in table.architectures()])
 
 
 def _one_by_one(

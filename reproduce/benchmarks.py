@@ -23,8 +23,6 @@ from genius_replay import plugins
 from genius_replay.advice import unknown
 from genius_replay.showing import brief
 from harness import spaces
-from harness.conformance.methods import check
-from harness.conformance.spaces import has_a_decision_in_every_slot, reads_back_every_key
 from harness.digits import table as digits
 from harness.objectives import TabularObjective
 from harness.spaces import Benchmark, Declared
@@ -93,6 +91,9 @@ def find_space(given: AnySpace, *, sound: bool = True) -> Declared:
 def _refuse_unsound(one: Declared, name: str) -> None:
     if one.SPACE.name in spaces.NAMES:
         raise UsageError(f"{name}: expected a name of its own for a space of one's own, got {one.SPACE.name!r}")
+    from harness.conformance.methods import check  # only here: most spaces are this project's own
+    from harness.conformance.spaces import has_a_decision_in_every_slot, reads_back_every_key
+
     for finding in check((has_a_decision_in_every_slot, reads_back_every_key), one):
         if not finding.ok:
             raise UsageError(
@@ -165,8 +166,10 @@ class Opened:
     @cached_property
     def space(self) -> Space:
         """The space that it is a table of; one that is declared, or else the slots that its file lists."""
-        if known := self.declared or self.benchmark:
-            return known.SPACE if isinstance(known, Declared) else known.space
+        if self.declared is not None:
+            return self.declared.SPACE
+        if self.benchmark is not None:
+            return self.benchmark.space
         return next((space for space in SPACES if space.slots == self.table.info.slots), self.table.space)
 
     def figures(self, architecture: Architecture) -> tuple[float, float]:
@@ -261,27 +264,25 @@ def open_table(table: AnyTable | None = None, space: AnySpace | None = None) -> 
     expect_types(open_table, locals())
     declared = None if space is None else find_space(space)
     if isinstance(table, Opened):
-        opened = table
-    elif table is None or table in BENCHMARKS:
+        if declared and table.space != declared.SPACE:
+            raise UsageError(
+                f"expected a table of the space {declared.SPACE.name}, got {table.name}, of {table.space.name}"
+            )
+        return table
+    if table is None or table in BENCHMARKS:
         named = None if table is None else str(table)
-        return open_benchmark(of_space(declared.SPACE.name, named) if declared else find(str(named)).name)
-    elif Path(table).is_file():
+        return open_benchmark(of_space(declared.SPACE.name, named) if declared else str(named))
+    if Path(table).is_file():
         return open_file(Path(table), declared)
-    else:
-        words: Any = {"what": "the path of a table, or a Benchmark,", "example": "my_tables:TABLE"}
-        words["others"] = f", or {files.EXPECTED}"
-        found = plugins.find("table", fspath(table), GROUP, BENCHMARKS, error=UsageError, **words)
-        if isinstance(found, Benchmark):
-            declared = declared or Declared(found.space, found.cost)
-            found = found.path
-        if not isinstance(found, str | PathLike):
-            raise UsageError(f"{table}: expected the path of a table, or a Benchmark, got {found!r:.80}")
-        return open_file(Path(found), declared)
-    if declared and opened.space != declared.SPACE:
-        raise UsageError(
-            f"expected a table of the space {declared.SPACE.name}, got {opened.name}, of {opened.space.name}"
-        )
-    return opened
+    words: Any = {"what": "the path of a table, or a Benchmark,", "example": "my_tables:TABLE"}
+    words["others"] = f", or {files.EXPECTED}"
+    found = plugins.find("table", fspath(table), GROUP, BENCHMARKS, error=UsageError, **words)
+    if isinstance(found, Benchmark):
+        declared = declared or Declared(found.space, found.cost)
+        found = found.path
+    if not isinstance(found, str | PathLike):
+        raise UsageError(f"{table}: expected the path of a table, or a Benchmark, got {found!r:.80}")
+    return open_file(Path(found), declared)
 
 
 def open_tables(

@@ -112,7 +112,10 @@ class Table:
         return rows
 
     def rows_of(self, places: ArrayLike) -> NDArray[np.int64]:
-        """The rows of the architectures at these places of the space (`Space.index_of`); -1 for one without a row."""
+        """The rows of the architectures at these places of the space (`Space.index_of`).
+
+        -1 for one that has no row, and for -1.
+        """
         places = np.asarray(places)
         if self.places is None:
             return places
@@ -157,6 +160,11 @@ class Table:
             return np.stack(np.unravel_index(places, self.cardinalities), axis=-1)
         except (ValueError, TypeError) as error:
             raise InvalidArchitecture(f"{self.name}: expected indices from 0 to {len(self) - 1} ({error})") from None
+
+    def architectures(self, indices: ArrayLike | None = None) -> list[Architecture]:
+        """The architectures at these indices, or all of the table; raises as `architectures_at` does."""
+        rows = range(len(self)) if indices is None else indices
+        return [*map(tuple, self.architectures_at(rows).tolist())]
 
     @cached_property
     def runs(self) -> NDArray[np.float64] | None:

@@ -198,7 +198,9 @@ def refuses_other_architectures(table: Table) -> str | None:
     first, space = table.architecture_at(0), table.space
     others = [(*first, 0), first[1:], (-1, *first[1:]), (table.cardinalities[0], *first[1:])]
     if table.places is not None:  # what it has no figure of lies beside what it has
-        near = (each for row in table.architectures_at(range(len(table)))[:SAMPLES] for each in space.neighbours(row))
+        near = (
+            each for row in table.architectures_at(range(min(SAMPLES, len(table)))) for each in space.neighbours(row)
+        )
         others += [each for each in near if table.row_of(each) is None]
     for other in others:
         try:

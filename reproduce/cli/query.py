@@ -134,7 +134,7 @@ def report(
 def _fronts(opened: Opened, cost: Callable[[Architecture], float | None]) -> dict[Architecture, str]:
     """What is on the front of accuracy against a cost, from the cheapest on, and by which accuracy."""
     space, table = opened.space, opened.table
-    every = [*map(tuple, table.architectures_at(range(len(table))).tolist())]
+    every = table.architectures()
     values = np.array([cost(each) for each in every], dtype=np.float64)
     told, test = (costs.front(values, accuracy) for accuracy in (table.accuracy, opened.held_out.test))
     found: dict[object, tuple[Architecture, str]] = {}

@@ -13,7 +13,7 @@ from genius_replay.console import say
 from genius_replay.options import infile, path_only
 from reproduce import recording
 from reproduce.errors import UsageError
-from reproduce.report.output import add_output_arguments, emit, show
+from reproduce.report.output import add_output_arguments, emit, refuse_existing, show
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,8 +51,7 @@ def run(args: argparse.Namespace) -> int:
 
         if len(args.files) != 1 or (args.migrate and args.public):
             raise UsageError(f"recordings: expected one FILE and either --migrate or --public, got {len(args.files)}")
-        if new.exists():
-            raise UsageError(f"{new}: expected a new file, found one that is there; name another")
+        refuse_existing(new)
         found = (migrate if args.migrate else recording.publish)(args.files[0], new)
         say(f"{new}: {len(found)} runs, each of which took its course again")
     elif args.text:

@@ -20,8 +20,8 @@ from genius_replay.console import say
 from genius_replay.options import Parser, add_command, infile, path_only
 from harness.specification import RUN
 from reproduce import named, recording
-from reproduce.errors import UsageError
 from reproduce.named import Opened
+from reproduce.report.output import refuse_existing
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -95,8 +95,7 @@ def run(args: argparse.Namespace) -> int:
 def _write(files: Mapping[Path, Sequence[Record]]) -> None:
     """Write recordings, none of which is there yet."""
     for path in files:
-        if path.exists():
-            raise UsageError(f"{path}: expected a new file, found one that is there; name another")
+        refuse_existing(path)
     for path, records in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         cassette.write(path, records)

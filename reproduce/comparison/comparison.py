@@ -110,8 +110,11 @@ def compare(
     if not budgets or count not in COUNTS:
         raise UsageError(f"expected a budget that counts {' or '.join(COUNTS)}, got {budgets} of {count!r}")
     chosen = {each.name: each for each in map(catalogue.method, several(AS_ARRAYS if methods is None else methods))}
-    at_hand = [name for name in BENCHMARKS if benchmarks.at_hand(name)]
-    named = tables if tables is not None else at_hand if space is None else [None]
+    wanted: list[AnyTable | None] = [None]  # the one that the space has
+    if tables is not None:
+        wanted = [*several(tables)]
+    elif space is None:
+        wanted = [name for name in BENCHMARKS if benchmarks.at_hand(name)]
     paths = list(map(Path, several(recordings)))
     rules = Rules(tuple(sorted(set(budgets))), count, trials, index(seed), costs.read(several(constraints)))
     committed = {"": [run for path in recording.committed() for run in recording.read(path)]}
@@ -122,7 +125,7 @@ def compare(
             contest(
                 benchmarks.open_table(each, space), [*chosen.values()], rules, records, committed | own, oracle=oracle
             )
-            for each in dict.fromkeys(several(named))
+            for each in dict.fromkeys(wanted)
         )
     remarks = (*_elsewhere(own, contests), *_no_model(paths))
     quotes = "genius" in chosen and tables is None and not rules.constraints and GENIUS_BUDGET in rules.budgets

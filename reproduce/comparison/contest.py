@@ -137,8 +137,7 @@ def _from_the_largest(opened: Opened, limit: Within, allowed: NDArray[np.bool_])
         UsageError: none is allowed.
     """
     if not allowed.any():
-        every = map(tuple, opened.table.architectures_at(range(len(allowed))).tolist())
-        values = [limit.cost(each) or 0.0 for each in every]
+        values = [limit.cost(each) or 0.0 for each in opened.table.architectures()]
         raise UsageError(
             f"{opened.name}: expected constraints that an architecture meets, and none meets these; "
             f"{limit.bound.cost} goes from {min(values):,.12g} to {max(values):,.12g}"
@@ -146,7 +145,7 @@ def _from_the_largest(opened: Opened, limit: Within, allowed: NDArray[np.bool_])
     largest = opened.space.largest
     if largest is None or ((row := opened.table.row_of(largest)) is not None and allowed[row]):
         return opened.space
-    meeting = map(tuple, opened.table.architectures_at(np.flatnonzero(allowed)).tolist())
+    meeting = opened.table.architectures(np.flatnonzero(allowed))
     return replace(opened.space, largest=max(meeting, key=lambda each: limit.cost(each) or 0.0))
 
 
@@ -164,7 +163,7 @@ def _summary(
     method: Method, opened: Opened, space: Space, limits: Sequence[Within], rules: Rules, records: Records
 ) -> tuple[Mapping[str, Any], list[str]]:
     """What the trials of a method select, and what is to be said of it."""
-    at_once = method.arrays is not None and space.size <= arrays.DENSE
+    at_once = arrays.together(method, space) is not None
     trials = rules.trials or (1000 if at_once else ONE_BY_ONE)
     request: dict[str, JSON] = {
         "form": FORM,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,7 +73,16 @@ def _tested(our_bytes: bytes, their_bytes: bytes) -> float:
     ranks = np.searchsorted(ordered, together, side="left") + np.searchsorted(ordered, together, side="right")
     drawn = _relabelled(len(together), len(ours))
     sums, observed = ranks[drawn].sum(axis=1), ranks[: len(ours)].sum()
-    tail = min(np.count_nonzero(sums >= observed), np.count_nonzero(sums <= observed))
+    return two_sided(sums, observed)
+
+
+def two_sided(drawn: NDArray[Any], observed: float) -> float:
+    """The p of a Monte-Carlo test: how often a draw is as far out as what was observed, on either side.
+
+    >>> two_sided(np.arange(99), 2)
+    0.08
+    """
+    tail = min(np.count_nonzero(drawn >= observed), np.count_nonzero(drawn <= observed))
     return min(1.0, 2 * (1 + int(tail)) / (1 + len(drawn)))
 
 

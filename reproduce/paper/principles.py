@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.spaces.mobilenetv2_se import BLOCKS, LAYERS_PER_STAGE
-from reproduce.comparison.statistics import LEVEL, holm
-from reproduce.paper.feedback.cost import conversations
+from reproduce.comparison.statistics import holm
 from reproduce.paper.feedback.drawn import bounds, draw
-from reproduce.paper.feedback.trend import tau_b, with_p
+from reproduce.paper.feedback.trend import ALPHA, tau_b, with_p
+from reproduce.published.imagenet import transcripts
 from reproduce.report import Column, Report, label, recomputed
 
 DRAWS = 2_000  # for each window
@@ -68,7 +68,7 @@ def sign_flip(differences: Sequence[float]) -> float:
 
 def report(name: str) -> Report:
     """A row for each stage."""
-    runs = conversations()
+    runs = transcripts()
     rng = np.random.default_rng(0)
     random = {window: traits(draw(rng, *bounds(window), DRAWS)) for window in sorted({run.window for run in runs})}
     own = [traits(np.array([turn.design for turn in run.turns if turn.design])) for run in runs]
@@ -103,6 +103,6 @@ def report(name: str) -> Report:
 
 
 def _says(difference: float, p: float) -> str:
-    if p > 1 - LEVEL:
+    if p > ALPHA:
         return "no difference is shown."
     return f"it {'rises' if difference > 0 else 'falls'} more than by chance."

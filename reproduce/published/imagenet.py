@@ -80,6 +80,11 @@ def distinct_conversations() -> tuple[Published, ...]:
     return tuple(entry for entry in conversations() if published_run(str(entry.run)) is entry)
 
 
+def transcripts() -> list[Transcript]:
+    """The figures of the distinct conversations."""
+    return [embedded()[str(entry.run)] for entry in distinct_conversations()]
+
+
 def replay(name: str) -> Replay:
     """Search again as the run did.
 

@@ -40,6 +40,12 @@ def add_output_arguments(parser: argparse.ArgumentParser, forms: Sequence[str] =
     parser.add_argument("--out", type=outfile, metavar="FILE", help="write here, - for standard output")
 
 
+def refuse_existing(path: Path) -> None:
+    """Refuse to write over a file; raises UsageError if it is there."""
+    if path.exists():
+        raise UsageError(f"{path}: expected a new file, found one that is there; name another")
+
+
 def show(report: Report, form: str | None, out: Path | None, draw: Callable[[Path], None] | None = None) -> None:
     """Print a report, or write it to a file; on a terminal without `form` it is drawn in colour.
 

@@ -48,7 +48,7 @@ def known(space: Space, opened: Opened | None = None, on: Benchmark | None = Non
         counted = cache(count)
         found |= {name: _counted(counted, name) for name in Cost._fields}
     if opened is not None and opened.table.costs:
-        architectures = [*map(tuple, opened.table.architectures_at(range(len(opened.table))).tolist())]
+        architectures = opened.table.architectures()
         for name in opened.table.costs:
             column = opened.table.column(name)
             found[name] = dict(zip(architectures, () if column is None else column.tolist(), strict=True)).get

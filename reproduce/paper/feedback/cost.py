@@ -12,13 +12,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.protocol import MILLION
+from harness.protocol import MILLION, in_millions
 from harness.spaces import counted_macs
 from harness.spaces.mobilenetv2_se import SPACE
 from harness.specification import Turn
 from reproduce.paper.feedback.drawn import bounds, share_inside
 from reproduce.paper.feedback.trend import ALPHA, TEST, trend, with_p
-from reproduce.published.imagenet import Transcript, distinct_conversations, embedded
+from reproduce.published.imagenet import Transcript, transcripts
 from reproduce.report import Cell, Column, Report, label, recomputed
 from reproduce.report.output import COLOURS, MARKERS, new_figure, save
 
@@ -53,7 +53,7 @@ def answers(run: Transcript) -> Iterator[Answer]:
         for before, after in pairwise(iteration):
             if before.verdict in ("above", "below") and before.design and before.macs is not None and after.design:
                 bound = run.window[1] if before.verdict == "above" else run.window[0]
-                moved = _cost(after) - _cost(before)
+                moved = (_macs(after) - _macs(before)) / MILLION
                 yield Answer(bound - before.macs, moved, _inside(run, after))
 
 
@@ -62,24 +62,18 @@ def first_proposals(run: Transcript) -> list[bool]:
     return [_inside(run, iteration[0]) for iteration in run.iterations if iteration and iteration[0].design]
 
 
-def _cost(turn: Turn) -> float:
+def _macs(turn: Turn) -> int:
     assert turn.design is not None
-    return counted_macs(SPACE.name, turn.design) / MILLION
+    return counted_macs(SPACE.name, turn.design)
 
 
 def _inside(run: Transcript, turn: Turn) -> bool:
-    low, high = bounds(run.window)
-    return low <= _cost(turn) * MILLION <= high
-
-
-def conversations() -> list[Transcript]:
-    """The distinct ImageNet conversations."""
-    return [embedded()[str(entry.run)] for entry in distinct_conversations()]
+    return run.window[0] <= in_millions(_macs(turn)) <= run.window[1]
 
 
 def report(name: str) -> Report:
     """A row for each conversation, and one for all."""
-    runs = conversations()
+    runs = transcripts()
     found = {run.run: [*answers(run)] for run in runs}
     firsts = {run.run: first_proposals(run) for run in runs}
     rows = [_row(run, firsts[run], found[run]) for run in found]
@@ -127,7 +121,7 @@ def _row(run: str, first: Sequence[bool], found: Sequence[Answer]) -> tuple[Cell
 
 def draw(report: Report, path: Path) -> None:  # noqa: ARG001
     """Draw what was moved against what was demanded, an answer a point."""
-    found = [one for run in conversations() for one in answers(run)]
+    found = [one for run in transcripts() for one in answers(run)]
     figure = new_figure(height=3.0)
     axis = figure.subplots()
     for inside, name in ((True, "into the window"), (False, "not")):

@@ -11,8 +11,9 @@ from functools import cache
 from typing import NamedTuple
 
 from harness import spaces
+from harness.spaces import mobilenetv2_se
 from reproduce.paper import printed
-from reproduce.published.imagenet import distinct_conversations, embedded
+from reproduce.published.imagenet import transcripts
 from reproduce.published.trials import CELLS, published_trials
 from tables.space import Architecture, Space
 
@@ -57,12 +58,11 @@ class Course(NamedTuple):
 def published() -> tuple[Course, ...]:
     """All 37 runs, in the order of the paper."""
     found = []
-    for entry in distinct_conversations():
-        run = embedded()[str(entry.run)]
+    for run in transcripts():
         told = [turn for turn in run.turns if turn.verdict == "accepted" and turn.accuracy is not None and turn.design]
         accuracies = tuple(turn.accuracy for turn in told if turn.accuracy is not None)
         designs = tuple(turn.design for turn in told if turn.design)
-        found.append(Course(IMAGENET, run.run, run.run, accuracies, designs, spaces.find("mobilenetv2-se").SPACE))
+        found.append(Course(IMAGENET, run.run, run.run, accuracies, designs, mobilenetv2_se.SPACE))
     for name, table in published_trials().items():
         for number, trial in enumerate(table.trials):
             same = SHARED.get((name, number), number)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from harness.spaces import counted_macs
 from harness.spaces.mobilenetv2_se import SPACE as IMAGENET_SPACE
-from reproduce.comparison.statistics import holm
+from reproduce.comparison.statistics import holm, two_sided
 from reproduce.paper.feedback.courses import TITLES, Course, published
 from reproduce.paper.feedback.drawn import bounds
 from reproduce.paper.feedback.drawn import draw as drawn
@@ -139,8 +139,7 @@ def _p(found: Sequence[Step]) -> float:
     observed = sum(step.incumbent for step in found)
     rng = np.random.default_rng(0)
     null = sum(rng.choice(step.random_incumbent, size=DRAWS) for step in found)
-    tail = min(np.count_nonzero(null <= observed), np.count_nonzero(null >= observed))
-    return min(1.0, 2 * (1 + int(tail)) / (1 + DRAWS))
+    return two_sided(np.asarray(null), observed)
 
 
 def _row(group: str, courses: Sequence[Course], found: Sequence[Step], p: float) -> tuple[Cell, ...]:

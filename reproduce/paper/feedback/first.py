@@ -7,7 +7,7 @@ architectures, and against as many random neighbours of the best so far, beginni
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -52,13 +52,12 @@ class Found(NamedTuple):
     chances: tuple[float, float, float | None]
 
 
-def found() -> list[Found]:
-    """All trials of tables 7 to 10."""
-    trials = []
+def found(tables: Mapping[str, Opened | None]) -> list[Found]:
+    """All trials of tables 7 to 10, on the benchmark tables that are at hand."""
+    trials, ranked = [], {name: None if opened is None else _ranks(opened) for name, opened in tables.items()}
     for name, table in published_trials().items():
-        opened = benchmarks.open_if_at_hand(table.space)
+        opened, ranks = tables[table.space], ranked[table.space]
         space = benchmarks.find(table.space).space
-        ranks = None if opened is None else _ranks(opened)
         for number, trial in enumerate(table.trials, start=1):
             shares = [_share(one, space.size, opened, ranks) for one in trial]
             best = min(range(1, len(trial)), key=lambda n: shares[n])
@@ -117,7 +116,9 @@ def fisher(values: Sequence[float]) -> float:
 
 def report(name: str) -> Report:
     """A row for each trial."""
-    trials = found()
+    names = dict.fromkeys(table.space for table in published_trials().values())
+    opened = {name: benchmarks.open_if_at_hand(name) for name in names}
+    trials = found(opened)
     apart = {f"{table}, trial {number + 1}" for table, number in SHARED}
     independent = [trial for trial in trials if trial.name not in apart]
     combined, notes = [], []
@@ -144,8 +145,7 @@ def report(name: str) -> Report:
         "architectures as the paper prints them.",
     ]
     title = "GPT-4's first proposal, and what the later ones added (tables 7 to 10)"
-    spaces = dict.fromkeys(table.space for table in published_trials().values())
-    evidence = benchmarks.evidence(*map(benchmarks.open_if_at_hand, spaces))
+    evidence = benchmarks.evidence(*opened.values())
     return Report(name, title, COLUMNS, tuple(map(_row, trials)), tuple(notes), (), *evidence)
 
 

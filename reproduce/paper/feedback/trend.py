@@ -153,12 +153,9 @@ def _row(
     best = [int(np.argmax(run.accuracies)) for run in runs]
     came = ", ".join(map(str, best)) if len(best) <= LISTED else f"median {np.median(best):g}"
     what = f"{group}: {titles[group]}" if group in titles else group
-    cells = [cell for n, one in enumerate(found) for cell in (_tau(one), recomputed(corrected[group, n], ".4f"))]
-    return (label(what), label(len(runs)), *cells, recomputed(came))
-
-
-def _tau(found: Trend) -> Cell:
-    return recomputed(found.tau, "+.2f")
+    taus = [recomputed(one.tau, "+.2f") for one in found]
+    ps = [recomputed(corrected[group, n], ".4f") for n in (0, 1)]
+    return (label(what), label(len(runs)), taus[0], ps[0], taus[1], ps[1], recomputed(came))
 
 
 def _primary(group: str, runs: Sequence[Course], found: Trend) -> str:

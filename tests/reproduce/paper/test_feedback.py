@@ -16,9 +16,9 @@ from harness.spaces import counted_macs
 from reproduce.__main__ import main
 from reproduce.errors import UsageError
 from reproduce.paper import principles
-from reproduce.paper.feedback import cost, courses, distance, drawn, first, others, trend
+from reproduce.paper.feedback import courses, distance, drawn, first, others, trend
 from reproduce.paper.registry import build_report
-from reproduce.published.imagenet import distinct_conversations, embedded
+from reproduce.published.imagenet import distinct_conversations, embedded, transcripts
 
 RECORDING = "cache/recorded/local-smollm2-nas-bench-macro.jsonl"
 
@@ -252,6 +252,6 @@ def test_wrong_use_says_what_to_do(arguments: list[str], problem: str, capsys: p
 
 def test_each_conversation_has_a_row() -> None:
     assert [row[0].value for row in build_report("feedback_cost").rows] == [
-        *(r.run for r in cost.conversations()),
+        *(r.run for r in transcripts()),
         "all",
     ]
